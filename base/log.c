@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LOG_LINE_MAX       1024 /* a journal line an operator can read */
+#define LOG_EVENTS_MAX     128  /* distinct event ids with their own budget; later ones share the last slot */
+#define LOG_WINDOW_MS      10000
+#define LOG_LINES_A_WINDOW 20
+
+struct event_budget {
+    const char *event; /* static storage; compared by text */
+    uint64_t window_start_ms;
+    uint32_t lines;
+    uint32_t held_back;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    _Atomic int threshold;
+    _Atomic uint64_t suppressed;
+    bool journal;
+    const char *program;
+    struct event_budget budgets[LOG_EVENTS_MAX];
+    size_t budgets_len;
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .threshold = LOG_LEVEL_INFO, .program = "muster"};
+
+void log_init(const char *program, enum log_level threshold)
+{
+    state.program = program;
+    state.journal = getenv("JOURNAL_STREAM") != NULL;
+    log_set_level(threshold);
+}
+
+void log_set_level(enum log_level threshold)
+{
+    atomic_store(&state.threshold, (int)threshold);
+}
+
+enum log_level log_get_level(void)
+{
+    return (enum log_level)atomic_load(&state.threshold);
+}
+
+static const char *const level_names[] = {[LOG_LEVEL_ERROR] = "error",
+                                          [LOG_LEVEL_WARN] = "warn",
+                                          [LOG_LEVEL_NOTICE] = "notice",
+                                          [LOG_LEVEL_INFO] = "info",
+                                          [LOG_LEVEL_DEBUG] = "debug"};
+
+bool log_level_parse(const char *text, enum log_level *ret_level)
+{
+    for (size_t i = LOG_LEVEL_ERROR; i < ARRAY_LEN(level_names); i++) {
+        if (strcmp(text, level_names[i]) == 0) {
+            *ret_level = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct event_budget *find_budget(const char *event)
+{
+    for (size_t i = 0; i < state.budgets_len; i++) {
+        if (strcmp(state.budgets[i].event, event) == 0) {
+            return &state.budgets[i];
+        }
+    }
+    if (state.budgets_len < LOG_EVENTS_MAX) {
+        state.budgets_len++;
+        state.budgets[state.budgets_len - 1] = (struct event_budget){.event = event};
+    }
+    return &state.budgets[state.budgets_len - 1];
+}
+
+/* True when the line may be written; ret_held_back: lines of this event dropped since the last one written. Called with
+ * the lock held. */
+static bool take_budget(const char *event, uint32_t *ret_held_back)
+{
+    uint64_t now = clock_mono_ms();
+    struct event_budget *budget = find_budget(event);
+    if (budget->lines == 0 || now - budget->window_start_ms >= LOG_WINDOW_MS) {
+        budget->window_start_ms = now;
+        budget->lines = 0;
+    }
+    if (budget->lines >= LOG_LINES_A_WINDOW) {
+        budget->held_back++;
+        atomic_fetch_add(&state.suppressed, 1);
+        return false;
+    }
+    budget->lines++;
+    *ret_held_back = budget->held_back;
+    budget->held_back = 0;
+    return true;
+}
+
+static size_t write_prefix(char *line, size_t size, enum log_level level, const char *event)
+{
+    int n;
+    if (state.journal) {
+        n = snprintf(line, size, "<%d>%s", (int)level, event);
+    } else {
+        char stamp[CLOCK_RFC3339_SIZE];
+        clock_rfc3339(clock_wall_ms(), stamp);
+        n = snprintf(line, size, "%s %s %s %s", stamp, state.program, level_names[level], event);
+    }
+    return n < 0 ? 0 : MIN((size_t)n, size - 1);
+}
+
+void log_event(enum log_level level, const char *event, const char *format, ...)
+{
+    if ((int)level > atomic_load(&state.threshold)) {
+        return;
+    }
+    char line[LOG_LINE_MAX];
+    pthread_mutex_lock(&state.lock);
+    uint32_t held_back = 0;
+    bool allowed = take_budget(event, &held_back);
+    pthread_mutex_unlock(&state.lock);
+    if (!allowed) {
+        return;
+    }
+    size_t len = write_prefix(line, sizeof(line) - 1, level, event);
+    line[len++] = ' ';
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line + len, sizeof(line) - len, format, args);
+    va_end(args);
+    len = n < 0 ? len : MIN(len + (size_t)n, sizeof(line) - 1);
+    if (held_back > 0 && len < sizeof(line) - 1) {
+        n = snprintf(line + len, sizeof(line) - len, " suppressed=%u", held_back);
+        len = n < 0 ? len : MIN(len + (size_t)n, sizeof(line) - 1);
+    }
+    line[MIN(len, sizeof(line) - 1)] = '\n';
+    (void)!write(STDERR_FILENO, line, MIN(len + 1, sizeof(line))); /* nowhere left to complain to */
+}
+
+const char *log_quote(const char *ptr, size_t len, char buffer[static LOG_QUOTED_SIZE])
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t out = 0;
+    buffer[out++] = '"';
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)ptr[i];
+        if (out > LOG_QUOTED_SIZE - 10) {
+            buffer[out++] = '.';
+            buffer[out++] = '.';
+            buffer[out++] = '.';
+            break;
+        }
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
+            buffer[out++] = '\\';
+            buffer[out++] = 'x';
+            buffer[out++] = hex[c >> 4];
+            buffer[out++] = hex[c & 15];
+        } else {
+            buffer[out++] = (char)c;
+        }
+    }
+    buffer[out++] = '"';
+    buffer[out] = '\0';
+    return buffer;
+}
+
+uint64_t log_suppressed(void)
+{
+    return atomic_load(&state.suppressed);
+}

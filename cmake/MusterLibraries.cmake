@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# Third-party libraries. wolfSSL is linked last everywhere: it exports six names of libssl (see docs/adr/0002-libraries.md).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
+pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd)
+pkg_check_modules(KNOT REQUIRED IMPORTED_TARGET libknot libdnssec)
+pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(WOLFSSL REQUIRED IMPORTED_TARGET wolfssl)
+pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+if(MUSTER_TESTS)
+  pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()
+
+# Debian's Paho ships a CMake package without pkg-config file.
+find_path(PAHO_INCLUDE_DIR MQTTAsync.h REQUIRED)
+find_library(PAHO_LIBRARY paho-mqtt3as REQUIRED)
+add_library(Paho::Async UNKNOWN IMPORTED)
+set_target_properties(Paho::Async PROPERTIES IMPORTED_LOCATION "${PAHO_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${PAHO_INCLUDE_DIR}")

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * store: what survives. An ops table over a database; SQLite first, PostgreSQL beside it later. Every call blocks and
+ * is made from one worker thread. A commit is durable when it returns ERR_OK: nothing is acknowledged before that.
+ *
+ * Tables: meta (uuid), zone (epoch), device (last accepted state), record (want and have of every RRset; pending =
+ * want_rev > have_rev: this table is the outbox), audit.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/view.h"
+#include "providers/rrset.h"
+
+struct store;
+
+#define STORE_UUID_SIZE 37
+
+struct store_device {
+    const char *id;
+    uint8_t shard;
+    uint32_t boot, conn, seq;
+    uint64_t content_hash;
+    struct ip observed;
+    struct ip ip4, ip6;       /* effective addresses, after policy; IP_NONE = none */
+    struct ip_prefix prefix6; /* family IP_NONE = none */
+    uint8_t presence;         /* enum presence of coordinator/device.h */
+    uint8_t flags;
+    int64_t seen_ms, changed_ms; /* wall */
+};
+
+struct store_record {
+    const char *zone, *name;
+    enum rrtype type;
+    const char *device; /* owner; NULL only on a tombstone of an unknown owner */
+    uint32_t ttl;
+    bool want_null; /* tombstone: want is NULL, to be deleted under the guard */
+    struct rrset_value want;
+    uint64_t want_rev;
+    bool have_known;
+    struct rrset_value have;
+    uint64_t have_rev;
+    int64_t not_before_ms; /* wall */
+    uint32_t attempts;
+    const char *error;  /* "" when none; static or borrowed for the call */
+    int64_t changed_ms; /* wall, last change of want */
+    int64_t applied_ms; /* wall, last time have was written; refresh_every counts from here */
+};
+
+/** One group commit. Applied in one transaction: all or nothing. */
+struct store_batch {
+    const struct store_device *devices; /* upserts */
+    size_t devices_len;
+    const char *const *device_removals;
+    size_t device_removals_len;
+    struct store_want
+        *wants; /* upserts of the desired side; have_* are filled in on success (shared zones need them) */
+    size_t wants_len;
+    const struct store_have *haves; /* outcome side; dropped where have_rev is not newer */
+    size_t haves_len;
+};
+
+struct store_want {
+    const char *zone, *name;
+    enum rrtype type;
+    const char *device;
+    uint32_t ttl;
+    bool want_null;
+    struct rrset_value want;
+    uint64_t want_rev;
+    int64_t now_ms; /* wall */
+    /* filled in: */
+    bool have_known;
+    struct rrset_value have;
+    bool taken; /* the RRset belongs to another device: nothing was written */
+};
+
+struct store_have {
+    const char *zone, *name;
+    enum rrtype type;
+    uint64_t epoch; /* of the zone's writer; the whole batch fails with ERR_FENCED when the store holds a newer one */
+    bool applied;   /* false: only error, attempts and not_before are written */
+    bool forget;    /* applied and want is still NULL: the tombstone's row goes */
+    struct rrset_value have;
+    uint64_t have_rev; /* rev of the change that was settled */
+    const char *error; /* "" when none */
+    uint32_t attempts;
+    int64_t not_before_ms; /* wall */
+    int64_t now_ms;        /* wall */
+};
+
+/** Selects records by any of its parts; keyset paging through `after`. */
+struct store_record_query {
+    const char *zone, *device; /* NULL = any */
+    bool pending_only;
+    const char *after_zone, *after_name; /* NULL = from the start */
+    enum rrtype after_type;
+    size_t limit; /* 0 = all */
+};
+
+struct store_options {
+    const char *path;
+    const char *vfs; /* tests: name of a registered SQLite VFS; NULL = default */
+};
+
+struct store_ops {
+    const char *name;
+    /** Opens, checks (quick_check), migrates. @return ERR_CORRUPT, ERR_FULL, ERR_READONLY, ERR_UNSUPPORTED (newer
+     * schema), with info. */
+    enum err (*open)(const struct store_options *options, struct store **ret_store, struct errinfo *info);
+    void (*close)(struct store *store);
+
+    /** @return ERR_OK: durable. ERR_FULL, ERR_READONLY, ERR_IO: nothing was written and the same batch may be tried
+     * again. ERR_FENCED. */
+    enum err (*commit)(struct store *store, const struct store_batch *batch, struct errinfo *info);
+
+    void (*uuid)(struct store *store, char ret_uuid[static STORE_UUID_SIZE]);
+    /** Highest want_rev ever given, so that revs keep rising over restarts. */
+    enum err (*last_rev)(struct store *store, uint64_t *ret_rev);
+    /** Compare-and-set: zone.epoch = max(stored, seen) + 1, durable. */
+    enum err (*claim_zone)(struct store *store, const char *zone, uint64_t seen_epoch, uint64_t *ret_epoch,
+                           struct errinfo *info);
+    enum err (*zone_epoch)(struct store *store, const char *zone, uint64_t *ret_epoch); /* 0 when never claimed */
+
+    /** Devices of one shard, in any order. */
+    enum err (*each_device)(struct store *store, uint8_t shard,
+                            enum err (*each)(void *context, const struct store_device *device), void *context);
+    enum err (*get_device)(struct store *store, const char *id,
+                           enum err (*each)(void *context, const struct store_device *device),
+                           void *context); /* ERR_NOTFOUND */
+    /** Records that match @p query, ordered by (zone, name, type). */
+    enum err (*each_record)(struct store *store, const struct store_record_query *query,
+                            enum err (*each)(void *context, const struct store_record *record), void *context);
+    /** Counts for the summary. */
+    enum err (*count)(struct store *store, uint64_t *ret_devices, uint64_t *ret_records, uint64_t *ret_pending);
+};
+
+extern const struct store_ops store_sqlite;

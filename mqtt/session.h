@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * session: one MQTT 5 connection over Paho with mutual TLS, kept up by our own reconnect machine (full jitter, list of
+ * endpoints, monotonic timers). The only file that names Paho is session.c. Threads: everything is called on the loop
+ * thread, unless said otherwise. Paho itself is called from one thread that the session owns, so a resolver that hangs
+ * for seconds never stops the loop.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "base/view.h"
+#include "net/loop.h"
+
+struct session;
+
+struct session_message {
+    struct view topic;
+    struct view payload;
+    struct view
+        observed; /* value of the last "muster-observed" user property; empty when absent or when there are several */
+    struct view correlation;
+    bool retained; /* replayed from the broker's store, not live */
+    uint8_t qos;
+};
+
+enum session_retain_handling { SESSION_RETAIN_SEND = 0, SESSION_RETAIN_SEND_NEW = 1, SESSION_RETAIN_NONE = 2 };
+
+struct session_filter {
+    const char *filter; /* copied */
+    uint8_t qos;
+    enum session_retain_handling retain_handling;
+};
+
+struct session_publish {
+    const char *topic;   /* copied */
+    struct view payload; /* copied */
+    uint8_t qos;
+    bool retain;
+    uint32_t expiry_s; /* 0 = never */
+    struct view correlation;
+    uint64_t cookie; /* handed to `delivered` when not 0 */
+};
+
+/** What the owner is told. Every member may be NULL. */
+struct session_callbacks {
+    /** Loop thread, before each connection attempt: fill the will's payload; a fresh (boot,conn) is due now. */
+    void (*prepare)(void *context, struct strbuf *will_payload);
+    void (*connected)(void *context, const char *endpoint); /* loop thread; subscribe and publish the birth here */
+    void (*disconnected)(void *context, enum err err, const char *reason); /* loop thread; also for a failed attempt */
+    /** PAHO'S RECEIVE THREAD: copy, queue, return. The views live for the call. */
+    void (*message)(void *context, const struct session_message *message);
+    void (*delivered)(void *context, uint64_t cookie, enum err err); /* loop thread; PUBACK came, or it never will */
+    void (*subscribed)(void *context, const char *filter, enum err err); /* loop thread */
+};
+
+struct session_options {
+    struct loop *loop;
+    const char *client_id;
+    const char *const *endpoints; /* "host:port", tried in turn; copied */
+    size_t endpoints_len;
+    const char *ca_file;   /* PEM; server's chain must end there and its name must match the endpoint's host */
+    const char *cert_file; /* PEM chain */
+    const char *key_file;  /* PEM; NULL when the key is in cert_file */
+    uint32_t keepalive_s;
+    uint32_t connect_timeout_s; /* over the resolver's own timeout; default 30 when 0 */
+    uint64_t backoff_base_ms, backoff_cap_ms;
+    uint32_t window;  /* QoS 1 messages in flight; below the broker's Receive Maximum; default 15 when 0 */
+    size_t queue_max; /* messages waiting to be sent; session_publish says ERR_LIMIT beyond */
+    uint32_t tick_ms; /* QoS 0 tick to our own topic that keeps Paho's receive thread awake; 0 = none */
+    const char *tick_topic;
+    const char *will_topic; /* NULL = no will */
+    bool will_retain;
+    struct session_callbacks callbacks;
+    void *context;
+};
+
+enum err session_new(const struct session_options *options, struct session **ret_session) MUST_CHECK;
+/** Starts connecting and keeps the connection up. */
+void session_start(struct session *session);
+/** Queues one message. Loop thread. Nothing is queued while disconnected: @return ERR_STATE then; ERR_LIMIT (queue
+ * full). */
+enum err session_publish(struct session *session, const struct session_publish *publish) MUST_CHECK;
+enum err session_subscribe(struct session *session, const struct session_filter *filter) MUST_CHECK;
+bool session_is_connected(const struct session *session);
+size_t session_queued(const struct session *session); /* messages not yet handed to Paho or unacknowledged */
+/** Drops the connection and reconnects at once (new certificate, dead path noticed). */
+void session_reconnect(struct session *session);
+/** Sends what is queued (at most @p drain_ms), DISCONNECT with reason 0 (no will), then calls @p done on the loop. */
+void session_stop(struct session *session, uint32_t drain_ms, loop_fn done, void *context);
+void session_free(struct session *session); /* after stop's done; blocks up to 2 s; NULL allowed */

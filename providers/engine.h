@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * engine: turns single RRset changes into the fewest provider calls. Owns sockets, timers, retries, rate budgets,
+ * circuit breakers; the providers behind it are pure (providers/provider.h). One engine a process, loop thread only.
+ *
+ * A zone is a queue of changes keyed by (name, type): a newer change of an RRset replaces a waiting one (coalescing);
+ * while one is in an unanswered message the newer waits behind it (never an RRset in two unanswered messages). Changes
+ * go out in order of arrival, up to the provider's batch limit and depth, both adapted to the service time observed. A
+ * failed batch is bisected so that one poison record never blocks the others.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/config.h"
+#include "base/err.h"
+#include "net/loop.h"
+#include "providers/rrset.h"
+
+struct engine;
+struct engine_account;
+struct engine_zone;
+
+enum outcome {
+    OUTCOME_APPLIED, /* the authoritative side holds it now */
+    OUTCOME_REFUSED, /* permanent until something changes: the change leaves the queue */
+    OUTCOME_RETRY,   /* told for status only: the change stays queued until retry_ms */
+    OUTCOME_UNKNOWN, /* told for status only: the engine settles it (raise the epoch and resend, or ask the
+                        authoritative server) */
+};
+const char *outcome_name(enum outcome outcome);
+
+struct engine_result {
+    const char *name;
+    enum rrtype type;
+    uint64_t rev; /* of the change that was settled */
+    enum outcome outcome;
+    const struct rrset_value *value; /* what is now served, when APPLIED */
+    const char *error; /* id for people and JSON: "refused", "foreign", "badauth", "notauth", "badtime", "rate-limited",
+                          ...; NULL when APPLIED */
+    const char *detail; /* one line of cause and remedy, "" allowed */
+    uint64_t retry_ms;  /* monotonic time of the next try, RETRY only */
+    uint32_t attempts;
+};
+
+struct engine_zone_callbacks {
+    /** A batch was settled; results live for the call. */
+    void (*settled)(void *context, const struct engine_result *results, size_t results_len);
+    /**
+     * The writer must (re)claim the zone: the owner TXT showed @p seen_epoch (0 when absent). Make max(store, seen) + 1
+     * durable, then call engine_zone_claimed. Called at start, reconnect and after an unknown outcome, for providers
+     * that can fence.
+     */
+    void (*claim)(void *context, struct engine_zone *zone, uint64_t seen_epoch);
+    /** Another writer holds a newer epoch: this one stops; the owner decides (engine_zone_resume claims again). */
+    void (*deposed)(void *context, struct engine_zone *zone);
+};
+
+enum zone_mode { ZONE_DEDICATED, ZONE_SHARED };
+
+enum err engine_new(struct loop *loop, struct engine **ret_engine) MUST_CHECK;
+void engine_free(struct engine *engine);
+
+/** Rows of `accounts:` in the coordinator's config: provider name, server or endpoint, TSIG or login, limits. */
+extern const struct config_row engine_account_rows[];
+struct engine_account_config; /* providers/account.h */
+size_t engine_account_config_size(void);
+
+/** @return ERR_INVALID (info: what and remedy: unknown provider, unreadable key file, ...). */
+enum err engine_account_new(struct engine *engine, const struct engine_account_config *config,
+                            struct engine_account **ret_account, struct errinfo *info) MUST_CHECK;
+
+struct engine_zone_options {
+    const char *name; /* zone, canonical; copied */
+    enum zone_mode mode;
+    struct engine_account *account; /* borrowed, outlives the zone */
+    struct engine_zone_callbacks callbacks;
+    void *context;
+};
+enum err engine_zone_new(struct engine *engine, const struct engine_zone_options *options,
+                         struct engine_zone **ret_zone) MUST_CHECK;
+void engine_zone_free(
+    struct engine_zone *zone); /* unanswered messages are abandoned: their outcome is unknown to the store */
+
+/** Queues or coalesces one change. @return ERR_NOMEM, ERR_INVALID (name outside the zone). */
+enum err engine_zone_submit(struct engine_zone *zone, const struct rrset_change *change) MUST_CHECK;
+/** The owner's answer to `claim`: @p epoch is durable. @p err not ERR_OK: the claim failed, the engine asks again with
+ * backoff. */
+void engine_zone_claimed(struct engine_zone *zone, uint64_t epoch, enum err err);
+void engine_zone_resume(struct engine_zone *zone);
+
+/** Reads the whole zone (AXFR or listing). @p each per RRset that Muster could own (A, AAAA), @p done once: ERR_OK
+ * means complete. */
+struct engine_listing {
+    void (*each)(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct rrset_value *value);
+    void (*done)(void *context, enum err err, const char *detail);
+    void *context;
+};
+enum err engine_zone_list(struct engine_zone *zone,
+                          const struct engine_listing *listing) MUST_CHECK; /* ERR_UNSUPPORTED, ERR_STATE (one runs) */
+
+struct engine_zone_status {
+    const char *state;         /* "claiming", "running", "backing-off", "deposed", "broken" (circuit open) */
+    size_t waiting, in_flight; /* changes */
+    uint64_t epoch;
+    uint64_t messages, changes, failures; /* since start */
+    uint32_t batch_size, depth;           /* what the adaptation settled on */
+    double service_ms;                    /* smoothed time of one message */
+    uint64_t resume_ms;                   /* monotonic, when backing off */
+    const char *last_error;               /* "" when none */
+};
+void engine_zone_status(const struct engine_zone *zone, struct engine_zone_status *ret_status);
