@@ -2,7 +2,7 @@
 #pragma once
 /**
  * json: jansson with our caps for control messages: strict UTF-8, no duplicate keys, size and depth bounded before
- * jansson sees the text.
+ * jansson sees the text. The only file that hands text to jansson; any thread.
  */
 #include <jansson.h>
 

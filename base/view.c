@@ -132,7 +132,7 @@ uint64_t view_hash(struct view v)
 
 /* Length of the UTF-8 sequence that starts with `lead`, and the range of its second byte (RFC 3629 section 4); 0 when
  * it cannot start one. */
-static size_t utf8_sequence(uint8_t lead, uint8_t *ret_low, uint8_t *ret_high)
+static size_t utf8_lead(uint8_t lead, uint8_t *ret_low, uint8_t *ret_high)
 {
     *ret_low = 0x80;
     *ret_high = 0xbf;
@@ -152,33 +152,34 @@ static size_t utf8_sequence(uint8_t lead, uint8_t *ret_low, uint8_t *ret_high)
     return 0;
 }
 
+size_t view_utf8_sequence(struct view v)
+{
+    uint8_t lead = v.len > 0 ? (uint8_t)v.ptr[0] : 0;
+    if (lead < 0x80) {
+        return lead != 0 ? 1 : 0;
+    }
+    uint8_t low;
+    uint8_t high;
+    size_t length = utf8_lead(lead, &low, &high);
+    if (length == 0 || v.len < length || (uint8_t)v.ptr[1] < low || (uint8_t)v.ptr[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if (((uint8_t)v.ptr[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
 bool view_is_utf8(struct view v)
 {
-    size_t i = 0;
-    while (i < v.len) {
-        uint8_t lead = (uint8_t)v.ptr[i];
-        if (lead == 0) {
+    while (v.len > 0) {
+        size_t length = view_utf8_sequence(v);
+        if (length == 0) {
             return false;
         }
-        if (lead < 0x80) {
-            i++;
-            continue;
-        }
-        uint8_t low;
-        uint8_t high;
-        size_t length = utf8_sequence(lead, &low, &high);
-        if (length == 0 || v.len - i < length) {
-            return false;
-        }
-        if ((uint8_t)v.ptr[i + 1] < low || (uint8_t)v.ptr[i + 1] > high) {
-            return false;
-        }
-        for (size_t k = 2; k < length; k++) {
-            if (((uint8_t)v.ptr[i + k] & 0xc0) != 0x80) {
-                return false;
-            }
-        }
-        i += length;
+        v = view_n(v.ptr + length, v.len - length);
     }
     return true;
 }

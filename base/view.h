@@ -48,5 +48,8 @@ enum err view_copy(struct view v, char *buffer, size_t size) MUST_CHECK;
 /** FNV-1a, 64 bit: for in-memory tables only, never for anything an attacker gains by colliding. */
 uint64_t view_hash(struct view v);
 
+/** Bytes of the UTF-8 sequence at the front of @p v: 1 to 4, or 0 when it is not a valid one (RFC 3629, as below). */
+size_t view_utf8_sequence(struct view v);
+
 /** Strict UTF-8 (RFC 3629: no surrogates, no overlong forms); NUL is refused too. */
 bool view_is_utf8(struct view v);
