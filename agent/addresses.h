@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * addresses: which of the interfaces' addresses this device reports. A table fed by link, address and default-route
+ * events; `addresses_select` is a pure function of the table and the time. Knows nothing of netlink sockets.
+ *
+ * What may be reported: scope universe; not TENTATIVE, DADFAILED, DEPRECATED or OPTIMISTIC; not loopback, link-local,
+ * multicast, and for IPv6 not unique-local, 6to4, Teredo or mapped. Private and carrier-NAT IPv4 is reported as it is:
+ * the coordinator's policy decides, and behind a NAT the address that the broker sees counts.
+ * Which one, in this order: interface with the default route of the family (lowest metric), then name of the interface;
+ * within an interface public before others, stable before temporary (IPv4: primary before secondary), then the lowest
+ * number. An interface without a default route, while another has one, only gives public addresses (a gateway's
+ * delegated prefix on its LAN side).
+ *
+ * A link that loses its address or its default route while it stays up keeps both for `hold_ms` (renewals remove and
+ * add); an address that another link has counts at once. After the hold the family is an explicit null; with no link up
+ * it is absent, which means unknown and retracts nothing.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/ip.h"
+#include "mqtt/messages.h"
+#include "net/rtparse.h"
+
+#define ADDRESSES_INTERFACES_MAX                                                                                       \
+    64                           /* links beyond are not looked at (containers, tunnels); include picks which count */
+#define ADDRESSES_MAX        256 /* addresses of all links; SLAAC with temporaries is about ten a link */
+#define ADDRESSES_ROUTES_MAX 64  /* default routes of both families */
+
+/** The part of a state that addresses make. An open value; compared to decide what is a change. */
+struct address_set {
+    struct address_field ip4, ip6;
+    bool has_prefix6;
+    struct ip_prefix prefix6;
+    struct uplink uplinks[MQTT_UPLINKS_MAX]; /* links with a default route, else links with an address */
+    size_t uplinks_len;
+};
+bool address_set_equal(const struct address_set *a, const struct address_set *b);
+
+struct address_policy {
+    const char *const *include; /* glob patterns of interface names; none: all but loopback. Borrowed. */
+    size_t include_len;
+    const char *const *exclude; /* win over include */
+    size_t exclude_len;
+    const char *prefix6_from; /* glob of the interface whose IPv6 prefix is reported for the hosts behind; NULL: none */
+    bool ip4, ip6;            /* families that are reported */
+    uint64_t hold_ms;
+};
+
+struct addresses;
+enum err addresses_new(struct addresses **ret_addresses) MUST_CHECK;
+void addresses_free(struct addresses *addresses); /* NULL allowed */
+
+/** Takes one event of netlink: a link, address or default route that is new, changed or gone. A full table ignores what
+ * is new and counts it. */
+void addresses_apply(struct addresses *addresses, const struct rt_event *event);
+
+/** A full dump follows (start, overrun of the socket): what it does not name again by addresses_resync_end is gone. */
+void addresses_resync_begin(struct addresses *addresses);
+void addresses_resync_end(struct addresses *addresses);
+
+/** Computes the set. Remembers, for the hold, what each link last had.
+ *  @return when the result can change by time alone (a hold ends), UINT64_MAX for never. */
+uint64_t addresses_select(struct addresses *addresses, const struct address_policy *policy, uint64_t now,
+                          struct address_set *ret_set);
+
+/** Links, addresses or routes that a full table ignored since start. */
+uint64_t addresses_ignored(const struct addresses *addresses);

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/addresses.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HOLD 60000ULL
+
+static const struct address_policy both = {.ip4 = true, .ip6 = true, .hold_ms = HOLD};
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip;
+    assert_int_equal(ip_parse(view_of(text), &ip), ERR_OK);
+    return ip;
+}
+
+static void link_event(struct addresses *addresses, uint32_t ifindex, const char *name, bool running)
+{
+    struct rt_event event = {.what = RT_LINK, .ifindex = ifindex, .link = {.up = true, .running = running}};
+    (void)snprintf(event.ifname, sizeof(event.ifname), "%s", name);
+    event.link.loopback = strcmp(name, "lo") == 0;
+    addresses_apply(addresses, &event);
+}
+
+static void address_event(struct addresses *addresses, uint32_t ifindex, const char *text, uint32_t flags,
+                          uint8_t scope, bool removed)
+{
+    struct rt_event event = {.what = RT_ADDR,
+                             .ifindex = ifindex,
+                             .removed = removed,
+                             .addr = {.ip = ip_of(text), .prefix_len = 64, .scope = scope, .flags = flags}};
+    addresses_apply(addresses, &event);
+}
+
+static void add(struct addresses *addresses, uint32_t ifindex, const char *text, uint32_t flags)
+{
+    address_event(addresses, ifindex, text, flags, RT_SCOPE_UNIVERSE, false);
+}
+
+static void drop(struct addresses *addresses, uint32_t ifindex, const char *text)
+{
+    address_event(addresses, ifindex, text, 0, RT_SCOPE_UNIVERSE, true);
+}
+
+static void route_event(struct addresses *addresses, uint32_t ifindex, uint8_t family, uint32_t metric, bool removed)
+{
+    struct rt_event event = {
+        .what = RT_ROUTE, .ifindex = ifindex, .removed = removed, .route = {.family = family, .metric = metric}};
+    addresses_apply(addresses, &event);
+}
+
+/* "192.0.2.1", "null", "absent" */
+static void assert_field(const struct address_field *field, const char *expected)
+{
+    char text[IP_TEXT_SIZE] = "absent";
+    if (field->presence == FIELD_SET) {
+        (void)ip_format(&field->ip, text);
+    } else if (field->presence == FIELD_NULL) {
+        memcpy(text, "null", sizeof("null"));
+    }
+    assert_string_equal(text, expected);
+}
+
+static uint64_t assert_set(struct addresses *addresses, const struct address_policy *policy, uint64_t now,
+                           const char *ip4, const char *ip6)
+{
+    struct address_set set;
+    uint64_t deadline = addresses_select(addresses, policy, now, &set);
+    assert_field(&set.ip4, ip4);
+    assert_field(&set.ip6, ip6);
+    return deadline;
+}
+
+static int make(void **state)
+{
+    struct addresses *addresses = NULL;
+    assert_int_equal(addresses_new(&addresses), ERR_OK);
+    link_event(addresses, 1, "lo", true);
+    address_event(addresses, 1, "127.0.0.1", RT_ADDR_PERMANENT, RT_SCOPE_HOST, false);
+    link_event(addresses, 2, "eth0", true);
+    *state = addresses;
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    addresses_free(*state);
+    return 0;
+}
+
+static void judges_each_address(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        uint32_t flags;
+        uint8_t scope;
+        bool reported;
+    } rows[] = {
+        {"203.0.113.9", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, true},
+        {"10.1.2.3", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, true},
+        {"100.64.0.9", 0, RT_SCOPE_UNIVERSE, true},
+        {"198.18.0.1", 0, RT_SCOPE_UNIVERSE, true},
+        {"8.8.8.8", 0, RT_SCOPE_LINK, false},
+        {"169.254.3.4", 0, RT_SCOPE_UNIVERSE, false},
+        {"127.0.0.5", 0, RT_SCOPE_UNIVERSE, false},
+        {"2001:db8::1", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, true},
+        {"2a00::1", RT_ADDR_MANAGETEMPADDR | RT_ADDR_NOPREFIXROUTE, RT_SCOPE_UNIVERSE, true},
+        {"2a00::1", RT_ADDR_TEMPORARY, RT_SCOPE_UNIVERSE, true}, /* better than none */
+        {"2a00::1", RT_ADDR_TENTATIVE, RT_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_TENTATIVE | RT_ADDR_OPTIMISTIC, RT_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_OPTIMISTIC, RT_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_DADFAILED | RT_ADDR_TENTATIVE, RT_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_DEPRECATED, RT_SCOPE_UNIVERSE, false},
+        {"fe80::1", RT_ADDR_PERMANENT, RT_SCOPE_LINK, false},
+        {"fd00::1", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, false},
+        {"2002:c000:201::1", 0, RT_SCOPE_UNIVERSE, false},
+        {"2001:0:53aa::1", 0, RT_SCOPE_UNIVERSE, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        void *one = NULL;
+        (void)make(&one);
+        address_event(one, 2, rows[i].text, rows[i].flags, rows[i].scope, false);
+        bool six = strchr(rows[i].text, ':') != NULL;
+        const char *shown = rows[i].reported ? rows[i].text : "absent";
+        print_message("%s flags %x\n", rows[i].text, rows[i].flags);
+        (void)assert_set(one, &both, 0, six ? "absent" : shown, six ? shown : "absent");
+        (void)unmake(&one);
+    }
+}
+
+static void waits_for_duplicate_address_detection(void **state)
+{
+    struct addresses *addresses = *state;
+    add(addresses, 2, "2a00::7", RT_ADDR_TENTATIVE);
+    (void)assert_set(addresses, &both, 0, "absent", "absent");
+    add(addresses, 2, "2a00::7", 0); /* the second event, after DAD */
+    (void)assert_set(addresses, &both, 1500, "absent", "2a00::7");
+    add(addresses, 2, "2a00::8", RT_ADDR_TENTATIVE);
+    add(addresses, 2, "2a00::7", RT_ADDR_DEPRECATED); /* renumbering: the new one is not ready yet */
+    (void)assert_set(addresses, &both, 2000, "absent", "2a00::7");
+    add(addresses, 2, "2a00::8", 0);
+    (void)assert_set(addresses, &both, 3500, "absent", "2a00::8");
+}
+
+static void ranks_the_same_in_any_order(void **state)
+{
+    (void)state;
+    /* best first */
+    const struct {
+        const char *text;
+        uint32_t flags;
+    } rows[] = {{"2a00::2", 0},
+                {"2a00::9", RT_ADDR_PERMANENT},
+                {"2a00::1", RT_ADDR_TEMPORARY},
+                {"2001:db8::1", 0},
+                {"2001:db8::2", RT_ADDR_TEMPORARY}};
+    for (size_t first = 0; first < ARRAY_LEN(rows); first++) {
+        void *one = NULL;
+        (void)make(&one);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            size_t at = (first + i * 2) % ARRAY_LEN(rows);
+            add(one, 2, rows[at].text, rows[at].flags);
+        }
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            (void)assert_set(one, &both, 0, "absent", rows[i].text);
+            drop(one, 2, rows[i].text);
+        }
+        (void)unmake(&one);
+    }
+}
+
+static void prefers_the_default_route(void **state)
+{
+    struct addresses *addresses = *state;
+    link_event(addresses, 3, "docker0", true);
+    link_event(addresses, 4, "wwan0", true);
+    add(addresses, 2, "192.168.1.9", 0);
+    add(addresses, 3, "172.17.0.1", 0);
+    add(addresses, 4, "100.64.0.1", 0);
+    (void)assert_set(addresses, &both, 0, "172.17.0.1", "absent"); /* nothing known of routes: by name */
+    route_event(addresses, 4, IP_V4, 700, false);
+    (void)assert_set(addresses, &both, 0, "100.64.0.1", "absent");
+    route_event(addresses, 2, IP_V4, 100, false);
+    (void)assert_set(addresses, &both, 0, "192.168.1.9", "absent");
+    struct address_set set;
+    (void)addresses_select(addresses, &both, 0, &set);
+    assert_int_equal(set.uplinks_len, 2);
+    assert_string_equal(set.uplinks[0].name, "eth0");
+    assert_string_equal(set.uplinks[1].name, "wwan0");
+    assert_field(&set.uplinks[1].ip4, "100.64.0.1");
+    link_event(addresses, 2, "eth0", false); /* the cable is pulled: at once to the other uplink */
+    (void)assert_set(addresses, &both, 10, "100.64.0.1", "absent");
+}
+
+static void takes_a_gateways_address_from_its_lan_side(void **state)
+{
+    struct addresses *addresses = *state;
+    link_event(addresses, 3, "br-lan", true);
+    route_event(addresses, 2, IP_V4, 0, false);
+    route_event(addresses, 2, IP_V6, 1024, false); /* the uplink itself has only a link-local address */
+    add(addresses, 3, "192.168.7.1", 0);
+    add(addresses, 3, "2a00:1:2:3ff::1", 0);
+    struct address_policy policy = both;
+    policy.prefix6_from = "br-*";
+    struct address_set set;
+    (void)addresses_select(addresses, &policy, 0, &set);
+    assert_field(&set.ip4, "absent"); /* never the LAN's private one */
+    assert_field(&set.ip6, "2a00:1:2:3ff::1");
+    assert_true(set.has_prefix6);
+    char text[IP_PREFIX_TEXT_SIZE];
+    (void)ip_prefix_format(&set.prefix6, text);
+    assert_string_equal(text, "2a00:1:2:3ff::/64");
+}
+
+static void holds_an_address_through_a_renewal(void **state)
+{
+    struct addresses *addresses = *state;
+    link_event(addresses, 3, "docker0", true);
+    add(addresses, 3, "172.17.0.1", 0);
+    add(addresses, 2, "203.0.113.1", 0);
+    route_event(addresses, 2, IP_V4, 100, false);
+    uint64_t deadline = assert_set(addresses, &both, 1000, "203.0.113.1", "absent");
+    assert_int_equal(deadline, 1000 + HOLD); /* of the missing IPv6 */
+    drop(addresses, 2, "203.0.113.1");
+    route_event(addresses, 2, IP_V4, 100, true);
+    (void)assert_set(addresses, &both, 2000, "203.0.113.1", "absent");
+    (void)assert_set(addresses, &both, 2000 + HOLD - 1, "203.0.113.1", "null");
+    add(addresses, 2, "203.0.113.2", 0);
+    route_event(addresses, 2, IP_V4, 100, false);
+    deadline = assert_set(addresses, &both, 2000 + HOLD, "203.0.113.2", "null");
+    assert_int_equal(deadline, UINT64_MAX); /* at rest nothing is timed */
+}
+
+static void tells_gone_from_unknown(void **state)
+{
+    struct addresses *addresses = *state;
+    add(addresses, 2, "203.0.113.1", 0);
+    (void)assert_set(addresses, &both, 0, "203.0.113.1", "absent");
+    drop(addresses, 2, "203.0.113.1");
+    uint64_t deadline = assert_set(addresses, &both, 10, "203.0.113.1", "absent");
+    assert_int_equal(deadline, HOLD);
+    deadline = assert_set(addresses, &both, HOLD + 10, "null", "null");
+    assert_int_equal(deadline, UINT64_MAX);
+    link_event(addresses, 2, "eth0", false);
+    (void)assert_set(addresses, &both, HOLD + 20, "absent", "absent");
+    link_event(addresses, 2, "eth0", true); /* a new hold: DHCP has its time */
+    (void)assert_set(addresses, &both, HOLD + 30, "absent", "absent");
+    (void)assert_set(addresses, &both, 2 * HOLD + 30, "null", "null");
+}
+
+static void obeys_patterns_and_families(void **state)
+{
+    struct addresses *addresses = *state;
+    link_event(addresses, 3, "wg0", true);
+    add(addresses, 2, "203.0.113.1", 0);
+    add(addresses, 3, "203.0.113.3", 0);
+    add(addresses, 3, "2a00::3", 0);
+    const char *const wg[] = {"wg*"}, *const all[] = {"*"}, *const eth[] = {"eth?"};
+    struct address_policy policy = {.ip4 = true, .ip6 = true, .include = wg, .include_len = 1};
+    (void)assert_set(addresses, &policy, 0, "203.0.113.3", "2a00::3");
+    policy = (struct address_policy){.ip4 = true, .ip6 = true, .exclude = wg, .exclude_len = 1};
+    (void)assert_set(addresses, &policy, 0, "203.0.113.1", "null");
+    policy = (struct address_policy){
+        .ip4 = true, .ip6 = true, .include = all, .include_len = 1, .exclude = eth, .exclude_len = 1};
+    (void)assert_set(addresses, &policy, 0, "203.0.113.3", "2a00::3");
+    policy = (struct address_policy){.ip6 = true};
+    (void)assert_set(addresses, &policy, 0, "absent", "2a00::3"); /* a family not reported is unknown, never gone */
+}
+
+static void forgets_what_a_resync_does_not_name(void **state)
+{
+    struct addresses *addresses = *state;
+    link_event(addresses, 3, "wwan0", true);
+    add(addresses, 2, "203.0.113.1", 0);
+    add(addresses, 3, "203.0.113.3", 0);
+    route_event(addresses, 3, IP_V4, 5, false);
+    (void)assert_set(addresses, &both, 0, "203.0.113.3", "absent");
+    addresses_resync_begin(addresses);
+    link_event(addresses, 2, "eth0", true);
+    add(addresses, 2, "203.0.113.1", 0);
+    addresses_resync_end(addresses);
+    (void)assert_set(addresses, &both, 0, "203.0.113.1", "absent");
+    struct address_set set;
+    (void)addresses_select(addresses, &both, 0, &set);
+    assert_int_equal(set.uplinks_len, 1);
+    assert_string_equal(set.uplinks[0].name, "eth0");
+}
+
+static void bounds_its_tables(void **state)
+{
+    struct addresses *addresses = *state;
+    for (uint32_t i = 0; i < 2 * ADDRESSES_MAX; i++) {
+        char text[32], name[RT_IFNAME_SIZE];
+        (void)snprintf(text, sizeof(text), "10.1.%u.%u", i / 256, i % 256);
+        (void)snprintf(name, sizeof(name), "if%u", i);
+        link_event(addresses, 100 + i, name, true);
+        add(addresses, 100 + i, text, 0);
+        route_event(addresses, 100 + i, IP_V4, i, false);
+    }
+    assert_int_equal(addresses_ignored(addresses), 3 * 2 * ADDRESSES_MAX - (ADDRESSES_INTERFACES_MAX - 2) -
+                                                       (ADDRESSES_MAX - 1) - ADDRESSES_ROUTES_MAX);
+    struct address_set set;
+    (void)addresses_select(addresses, &both, 0, &set);
+    assert_int_equal(set.uplinks_len, MQTT_UPLINKS_MAX);
+    assert_field(&set.ip4, "10.1.0.0");
+}
+
+static void ignores_names_that_json_cannot_carry(void **state)
+{
+    struct addresses *addresses = *state;
+    link_event(addresses, 3, "a\xff\xfe", true);
+    add(addresses, 3, "203.0.113.3", 0);
+    (void)assert_set(addresses, &both, 0, "absent", "absent");
+}
+
+#define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, make, unmake)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(judges_each_address),
+        WITH_TABLE(waits_for_duplicate_address_detection),
+        cmocka_unit_test(ranks_the_same_in_any_order),
+        WITH_TABLE(prefers_the_default_route),
+        WITH_TABLE(takes_a_gateways_address_from_its_lan_side),
+        WITH_TABLE(holds_an_address_through_a_renewal),
+        WITH_TABLE(tells_gone_from_unknown),
+        WITH_TABLE(obeys_patterns_and_families),
+        WITH_TABLE(forgets_what_a_resync_does_not_name),
+        WITH_TABLE(bounds_its_tables),
+        WITH_TABLE(ignores_names_that_json_cannot_carry),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
