@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+
+#include "mqtt/fields.h"
+#include "mqtt/messages.h"
+
+static const char *const ON_OFF[] = {"off", "on"};
+static const char *const QUALITIES[] = {
+    [TIME_NONE] = "none", [TIME_FLOOR] = "floor", [TIME_RTC] = "rtc", [TIME_NTP] = "ntp", [TIME_SIGNED] = "signed",
+};
+
+static bool family_fits(const struct address_field *field, enum ip_family family)
+{
+    return field->presence != FIELD_SET || field->ip.family == family;
+}
+
+static bool texts_fit(const struct state_message *message)
+{
+    const struct {
+        enum text_kind kind;
+        const char *text;
+    } texts[] = {
+        {TEXT_ID, message->src},       {TEXT_ID, message->why},        {TEXT_PRINTABLE, message->agent},
+        {TEXT_PRINTABLE, message->fw}, {TEXT_PRINTABLE, message->cfg},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        if (!text_valid(texts[i].kind, view_of(texts[i].text))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool lists_fit(const struct state_message *message)
+{
+    if (message->uplinks_len > MQTT_UPLINKS_MAX || message->caps_len > MQTT_CAPS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < message->uplinks_len; i++) {
+        const struct uplink *uplink = &message->uplinks[i];
+        if (uplink->name[0] == '\0' || !text_valid(TEXT_PRINTABLE, view_of(uplink->name)) ||
+            !family_fits(&uplink->ip4, IP_V4) || !family_fits(&uplink->ip6, IP_V6)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < message->caps_len; i++) {
+        if (message->caps[i][0] == '\0' || !text_valid(TEXT_ID, view_of(message->caps[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool state_fits(const struct state_message *message)
+{
+    return texts_fit(message) && lists_fit(message) && family_fits(&message->ip4, IP_V4) &&
+           family_fits(&message->ip6, IP_V6) && (size_t)message->tsq < ARRAY_LEN(QUALITIES) && message->ts >= 0 &&
+           message->ts <= FIELDS_WALL_MAX && (!message->has_prefix6 || message->prefix6.ip.family == IP_V6);
+}
+
+static void write_if_set(struct strbuf *out, const char *key, const char *text)
+{
+    if (text[0] != '\0') {
+        write_text(out, key, text);
+    }
+}
+
+static void write_uplinks(const struct state_message *message, struct strbuf *out)
+{
+    (void)strbuf_adds(out, ",\"uplinks\":[");
+    for (size_t i = 0; i < message->uplinks_len; i++) {
+        const struct uplink *uplink = &message->uplinks[i];
+        (void)strbuf_adds(out, i == 0 ? "{\"name\":" : ",{\"name\":");
+        (void)strbuf_add_json(out, view_of(uplink->name));
+        (void)strbuf_addf(out, ",\"up\":%s", uplink->up ? "true" : "false");
+        write_address(out, "ip4", &uplink->ip4);
+        write_address(out, "ip6", &uplink->ip6);
+        (void)strbuf_addc(out, '}');
+    }
+    (void)strbuf_addc(out, ']');
+}
+
+static void write_caps(const struct state_message *message, struct strbuf *out)
+{
+    (void)strbuf_adds(out, ",\"caps\":[");
+    for (size_t i = 0; i < message->caps_len; i++) {
+        (void)strbuf_adds(out, i == 0 ? "" : ",");
+        (void)strbuf_add_json(out, view_of(message->caps[i]));
+    }
+    (void)strbuf_addc(out, ']');
+}
+
+static void write_time(const struct state_message *message, struct strbuf *out)
+{
+    if (message->ts != 0) {
+        (void)strbuf_addf(out, ",\"ts\":%" PRId64, message->ts);
+    }
+    write_text(out, "tsq", QUALITIES[message->tsq]);
+}
+
+enum err state_encode(const struct state_message *message, struct strbuf *out)
+{
+    if (!state_fits(message)) {
+        return ERR_INVALID;
+    }
+    size_t start = out->len;
+    (void)strbuf_addf(out, "{\"v\":%d,\"s\":\"%s\",\"boot\":%" PRIu32 ",\"conn\":%" PRIu32 ",\"seq\":%" PRIu32,
+                      MESSAGE_VERSION, ON_OFF[message->on], message->boot, message->conn, message->seq);
+    write_time(message, out);
+    write_address(out, "ip4", &message->ip4);
+    write_address(out, "ip6", &message->ip6);
+    if (message->has_prefix6) {
+        char text[IP_PREFIX_TEXT_SIZE];
+        (void)ip_prefix_format(&message->prefix6, text);
+        write_text(out, "prefix6", text);
+    }
+    if (message->uplinks_len != 0) {
+        write_uplinks(message, out);
+    }
+    write_if_set(out, "src", message->src);
+    write_if_set(out, "why", message->why);
+    write_if_set(out, "agent", message->agent);
+    write_if_set(out, "fw", message->fw);
+    write_if_set(out, "cfg", message->cfg);
+    if (message->caps_len != 0) {
+        write_caps(message, out);
+    }
+    (void)strbuf_addc(out, '}');
+    return write_done(out, start);
+}
+
+static void read_prefix(struct fields *fields, struct state_message *message)
+{
+    const json_t *value = fields_find(fields, "prefix6", FIELD_OPTIONAL);
+    if (value == NULL || json_is_null(value)) {
+        return;
+    }
+    struct view text = view_n(json_string_value(value), json_is_string(value) ? json_string_length(value) : 0);
+    if (ip_prefix_parse(text, &message->prefix6) != ERR_OK || message->prefix6.ip.family != IP_V6) {
+        fields_fail(fields, ERR_INVALID, "prefix6", "not an IPv6 prefix with zero host bits");
+        return;
+    }
+    message->has_prefix6 = true;
+}
+
+static void read_uplinks(struct fields *fields, struct state_message *message)
+{
+    const json_t *array = fields_array(fields, "uplinks", MQTT_UPLINKS_MAX);
+    for (size_t i = 0; i < json_array_size(array) && fields->err == ERR_OK; i++) {
+        struct uplink *uplink = &message->uplinks[i];
+        fields->object = json_array_get(array, i);
+        if (!json_is_object(fields->object)) {
+            fields_fail(fields, ERR_INVALID, "uplinks", "item is not an object");
+        }
+        fields_text(fields, "name", TEXT_PRINTABLE, FIELD_REQUIRED, uplink->name, sizeof(uplink->name));
+        uplink->up = fields_bool(fields, "up");
+        uplink->ip4 = fields_address(fields, "ip4", IP_V4);
+        uplink->ip6 = fields_address(fields, "ip6", IP_V6);
+        message->uplinks_len = i + 1;
+    }
+    fields->object = fields->root;
+}
+
+static void read_caps(struct fields *fields, struct state_message *message)
+{
+    const json_t *array = fields_array(fields, "caps", MQTT_CAPS_MAX);
+    for (size_t i = 0; i < json_array_size(array) && fields->err == ERR_OK; i++) {
+        const json_t *item = json_array_get(array, i);
+        struct view text = view_n(json_string_value(item), json_is_string(item) ? json_string_length(item) : 0);
+        if (text.len == 0 || !text_valid(TEXT_ID, text) ||
+            view_copy(text, message->caps[i], sizeof(message->caps[i])) != ERR_OK) {
+            fields_fail(fields, ERR_INVALID, "caps", "item is not a short id");
+        }
+        message->caps_len = i + 1;
+    }
+}
+
+static void read_state(struct fields *fields, struct state_message *message)
+{
+    message->on = fields_choice(fields, "s", ON_OFF, ARRAY_LEN(ON_OFF), FIELD_REQUIRED, 0) == 1;
+    message->boot = fields_u32(fields, "boot", FIELD_REQUIRED);
+    message->conn = fields_u32(fields, "conn", FIELD_REQUIRED);
+    message->seq = fields_u32(fields, "seq", FIELD_REQUIRED);
+    message->ts = fields_wall(fields, "ts", FIELD_OPTIONAL);
+    message->tsq =
+        (enum time_quality)fields_choice(fields, "tsq", QUALITIES, ARRAY_LEN(QUALITIES), FIELD_OPTIONAL, TIME_NONE);
+    message->ip4 = fields_address(fields, "ip4", IP_V4);
+    message->ip6 = fields_address(fields, "ip6", IP_V6);
+    read_prefix(fields, message);
+    read_uplinks(fields, message);
+    fields_text(fields, "src", TEXT_ID, FIELD_OPTIONAL, message->src, sizeof(message->src));
+    fields_text(fields, "why", TEXT_ID, FIELD_OPTIONAL, message->why, sizeof(message->why));
+    fields_text(fields, "agent", TEXT_PRINTABLE, FIELD_OPTIONAL, message->agent, sizeof(message->agent));
+    fields_text(fields, "fw", TEXT_PRINTABLE, FIELD_OPTIONAL, message->fw, sizeof(message->fw));
+    fields_text(fields, "cfg", TEXT_PRINTABLE, FIELD_OPTIONAL, message->cfg, sizeof(message->cfg));
+    read_caps(fields, message);
+}
+
+enum err state_decode(struct view text, struct state_message *ret_message, struct errinfo *info)
+{
+    struct state_scan scan; /* one set of rules: what the scan refuses is refused here */
+    enum err err = state_scan(text, &scan);
+    if (err != ERR_OK) {
+        return errinfo_set(info, err, "message", 0, "state: %s", err_text(err));
+    }
+    struct fields fields;
+    struct state_message message = {.on = false};
+    if (fields_open(&fields, text, info) == ERR_OK) {
+        read_state(&fields, &message);
+    }
+    fields_close(&fields);
+    if (fields.err == ERR_OK) {
+        *ret_message = message;
+    }
+    return fields.err;
+}
+
+enum err gone_encode(const struct gone_message *message, struct strbuf *out)
+{
+    size_t start = out->len;
+    (void)strbuf_addf(out, "{\"v\":%d,\"boot\":%" PRIu32 ",\"conn\":%" PRIu32 "}", MESSAGE_VERSION, message->boot,
+                      message->conn);
+    return write_done(out, start);
+}
+
+enum err gone_decode(struct view text, struct gone_message *ret_message, struct errinfo *info)
+{
+    struct fields fields;
+    struct gone_message message = {0};
+    if (fields_open(&fields, text, info) == ERR_OK) {
+        message.boot = fields_u32(&fields, "boot", FIELD_REQUIRED);
+        message.conn = fields_u32(&fields, "conn", FIELD_REQUIRED);
+    }
+    fields_close(&fields);
+    if (fields.err == ERR_OK) {
+        *ret_message = message;
+    }
+    return fields.err;
+}
