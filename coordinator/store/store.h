@@ -16,7 +16,8 @@
 
 struct store;
 
-#define STORE_UUID_SIZE 37
+#define STORE_UUID_SIZE  37
+#define STORE_ALL_SHARDS (-1)
 
 struct store_device {
     const char *id;
@@ -58,10 +59,23 @@ struct store_batch {
     struct store_want
         *wants; /* upserts of the desired side; have_* are filled in on success (shared zones need them) */
     size_t wants_len;
-    const struct store_have *haves; /* outcome side; dropped where have_rev is not newer */
+    const struct store_have *haves; /* outcome side; dropped where have_rev is older than the stored one */
     size_t haves_len;
+    const struct store_audit *audits; /* appended; rows older than store_options.audit_keep_ms go, a few a batch */
+    size_t audits_len;
 };
 
+/** One line of the audit trail. */
+struct store_audit {
+    uint64_t id;                          /* rising; given by the store, ignored in a batch */
+    int64_t at_ms;                        /* wall */
+    const char *event, *subject, *detail; /* fixed event id; what it is about; "" or a text */
+};
+
+/** The desired side of one RRset. A row belongs to the device that made it; only a tombstone may be taken over by
+ * another one (the former owner has given the name up), and `have` stays with the row. A rev below the stored want_rev
+ * is dropped; the same rev again is applied again, so a retried batch does no harm. A new want clears attempts, error
+ * and not_before: a new value deserves an attempt of its own. */
 struct store_want {
     const char *zone, *name;
     enum rrtype type;
@@ -71,12 +85,15 @@ struct store_want {
     struct rrset_value want;
     uint64_t want_rev;
     int64_t now_ms; /* wall */
-    /* filled in: */
+    /* filled in, valid when commit returned ERR_OK: */
     bool have_known;
     struct rrset_value have;
     bool taken; /* the RRset belongs to another device: nothing was written */
 };
 
+/** The outcome side of one RRset. applied: `have` is written unless the stored have_rev is newer (the same rev again
+ * only moves applied_ms: a refresh). Not applied: attempts, error and not_before are written only while have_rev is
+ * still the stored want_rev, since the failure of an older value must not delay a newer one. */
 struct store_have {
     const char *zone, *name;
     enum rrtype type;
@@ -102,7 +119,20 @@ struct store_record_query {
 
 struct store_options {
     const char *path;
-    const char *vfs; /* tests: name of a registered SQLite VFS; NULL = default */
+    const char *vfs;             /* tests: name of a registered SQLite VFS; NULL = default */
+    bool check_only_after_crash; /* leaves the check at start out if, and only if, the last close was orderly */
+    int64_t audit_keep_ms;       /* 0 = STORE_AUDIT_KEEP_MS */
+};
+
+#define STORE_AUDIT_KEEP_MS (INT64_C(90) * 24 * 3600 * 1000) /* a quarter: what an incident review looks back on */
+
+/** How open went, for the log line of the daemon. */
+struct store_facts {
+    uint32_t schema;      /* version after migration */
+    uint32_t schema_from; /* version found; 0 = made now */
+    bool was_clean;       /* the last close was orderly */
+    bool checked;         /* the whole file was checked */
+    uint64_t check_ms;
 };
 
 struct store_ops {
@@ -112,10 +142,13 @@ struct store_ops {
     enum err (*open)(const struct store_options *options, struct store **ret_store, struct errinfo *info);
     void (*close)(struct store *store);
 
-    /** @return ERR_OK: durable. ERR_FULL, ERR_READONLY, ERR_IO: nothing was written and the same batch may be tried
-     * again. ERR_FENCED. */
+    /** @return ERR_OK: durable. ERR_FULL, ERR_READONLY, ERR_IO, ERR_NOMEM, ERR_AGAIN (locked by another process): not
+     * durable, nothing of it can be read, and the same batch may be tried again; after ERR_IO a restart may find it
+     * whole, never in part. ERR_FENCED, ERR_RANGE (a rev or epoch over INT64_MAX), ERR_INVALID (breaks a constraint),
+     * ERR_CORRUPT: nothing was written. */
     enum err (*commit)(struct store *store, const struct store_batch *batch, struct errinfo *info);
 
+    void (*facts)(struct store *store, struct store_facts *ret_facts);
     void (*uuid)(struct store *store, char ret_uuid[static STORE_UUID_SIZE]);
     /** Highest want_rev ever given, so that revs keep rising over restarts. */
     enum err (*last_rev)(struct store *store, uint64_t *ret_rev);
@@ -124,8 +157,9 @@ struct store_ops {
                            struct errinfo *info);
     enum err (*zone_epoch)(struct store *store, const char *zone, uint64_t *ret_epoch); /* 0 when never claimed */
 
-    /** Devices of one shard, in any order. */
-    enum err (*each_device)(struct store *store, uint8_t shard,
+    /** Devices of one shard, or of all (STORE_ALL_SHARDS: one sequential pass, several times faster than 256 calls), in
+     * any order. Callbacks must not call the store; an error of theirs ends the walk and is returned. */
+    enum err (*each_device)(struct store *store, int shard,
                             enum err (*each)(void *context, const struct store_device *device), void *context);
     enum err (*get_device)(struct store *store, const char *id,
                            enum err (*each)(void *context, const struct store_device *device),
@@ -133,7 +167,10 @@ struct store_ops {
     /** Records that match @p query, ordered by (zone, name, type). */
     enum err (*each_record)(struct store *store, const struct store_record_query *query,
                             enum err (*each)(void *context, const struct store_record *record), void *context);
-    /** Counts for the summary. */
+    /** Audit lines with id > @p after, oldest first. @param limit 0 = all. */
+    enum err (*each_audit)(struct store *store, uint64_t after, size_t limit,
+                           enum err (*each)(void *context, const struct store_audit *audit), void *context);
+    /** Counts for the start-up summary: walks an index of each table. */
     enum err (*count)(struct store *store, uint64_t *ret_devices, uint64_t *ret_records, uint64_t *ret_pending);
 };
 

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening, closing and the ops table. */
+#include "coordinator/store/sqlite_db.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUSY_TIMEOUT_MS 5000 /* how long a commit waits for another process (a backup, a shell) */
+
+/* Set before the first page exists. Small pages: see docs/adr on the store. */
+#define PRAGMAS_FIRST "PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE;"
+
+/* synchronous=FULL: in WAL mode every commit syncs the log; NORMAL would not, and an acknowledged change could go.
+ * secure_delete (on in Debian's build) would write zeros over every freed cell. */
+#define PRAGMAS                                                                                                        \
+    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF; PRAGMA cache_size = -32768;"     \
+    "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;"
+
+static void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    if (store->db != NULL && store->uuid[0] != '\0') {
+        /* Without this mark (disk full) the next start only checks the file once more. */
+        (void)sqlite3_exec(store->db, "UPDATE meta SET clean = 1", NULL, NULL, NULL);
+    }
+    for (size_t i = 0; i < STMT_COUNT; i++) {
+        (void)sqlite3_finalize(store->statements[i]); /* repeats the code of the last step */
+    }
+    sqlite_zone_forget_all(store);
+    (void)sqlite3_close(store->db); /* nothing is open in it any more; what is committed is durable already */
+    free(store);
+}
+
+/* Makes a statement's rows go by: journal_mode answers with the mode it has. */
+static enum err set_wal(struct store *store, struct errinfo *info)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(store->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL);
+    rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
+    enum err err = ERR_OK;
+    if (rc != SQLITE_ROW) {
+        err = sqlite_db_error(store, rc, "open the store's log", info);
+    } else if (sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0), "wal") != 0) {
+        err = errinfo_set(info, ERR_UNSUPPORTED, "store", 0, "this file system cannot hold a write-ahead log");
+    }
+    (void)sqlite3_finalize(statement); /* repeats the code of the step */
+    return err;
+}
+
+static enum err configure(struct store *store, struct errinfo *info)
+{
+    int rc = sqlite3_extended_result_codes(store->db, 1);
+    rc |= sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    rc |= sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL); /* "typo" is an error, not a string */
+    rc |= sqlite3_db_config(store->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    rc |= sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    if (rc != SQLITE_OK) {
+        return sqlite_db_error(store, rc, "configure the store", info);
+    }
+    enum err err = sqlite_db_exec(store, PRAGMAS_FIRST, "configure the store", info);
+    if (err == ERR_OK) {
+        err = set_wal(store, info);
+    }
+    return err == ERR_OK ? sqlite_db_exec(store, PRAGMAS, "configure the store", info) : err;
+}
+
+static enum err store_open(const struct store_options *options, struct store **ret_store, struct errinfo *info)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (store == NULL) {
+        return errinfo_set(info, ERR_NOMEM, "store", 0, "out of memory");
+    }
+    store->audit_keep_ms = options->audit_keep_ms != 0 ? options->audit_keep_ms : STORE_AUDIT_KEEP_MS;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    int rc = sqlite3_open_v2(options->path, &store->db, flags, options->vfs);
+    enum err err = rc == SQLITE_OK ? ERR_OK : sqlite_db_error(store, rc, "open the store", info);
+    if (err == ERR_OK && sqlite3_db_readonly(store->db, "main") == 1) {
+        /* SQLite falls back to reading when it may not write; we are of no use then. */
+        err = errinfo_set(info, ERR_READONLY, "store", 0, "the store's file may not be written");
+    }
+    if (err == ERR_OK) {
+        err = configure(store, info);
+    }
+    if (err == ERR_OK) {
+        err = sqlite_schema_open(store, options->check_only_after_crash, info);
+    }
+    if (err != ERR_OK) {
+        store->uuid[0] = '\0'; /* no mark of an orderly close: nothing was opened */
+        store_close(store);
+        return err;
+    }
+    *ret_store = store;
+    return ERR_OK;
+}
+
+static void store_facts(struct store *store, struct store_facts *ret_facts)
+{
+    *ret_facts = store->facts;
+}
+
+static void store_uuid(struct store *store, char ret_uuid[static STORE_UUID_SIZE])
+{
+    memcpy(ret_uuid, store->uuid, STORE_UUID_SIZE);
+}
+
+static enum err store_last_rev(struct store *store, uint64_t *ret_rev)
+{
+    sqlite3_stmt *statement;
+    enum err err = sqlite_db_statement(store, STMT_REV_GET, &statement, NULL);
+    if (err != ERR_OK) {
+        return err;
+    }
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        *ret_rev = (uint64_t)sqlite3_column_int64(statement, 0);
+    } else {
+        err = sqlite_db_error(store, rc, "read the last revision", NULL);
+    }
+    (void)sqlite3_reset(statement); /* repeats the code of the step */
+    return err;
+}
+
+const struct store_ops store_sqlite = {
+    .name = "sqlite",
+    .open = store_open,
+    .close = store_close,
+    .commit = sqlite_commit,
+    .facts = store_facts,
+    .uuid = store_uuid,
+    .last_rev = store_last_rev,
+    .claim_zone = sqlite_zone_claim,
+    .zone_epoch = sqlite_zone_epoch,
+    .each_device = sqlite_each_device,
+    .get_device = sqlite_get_device,
+    .each_record = sqlite_each_record,
+    .each_audit = sqlite_each_audit,
+    .count = sqlite_count,
+};

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/store/sqlite_db.h"
+
+#include <string.h>
+
+static const char *const statement_sql[] = {
+#define X(name, sql) sql,
+    SQLITE_STORE_STATEMENTS(X)
+#undef X
+};
+
+static enum err err_from_system(sqlite3 *db, enum err otherwise)
+{
+    int native = sqlite3_system_errno(db);
+    enum err err = native != 0 ? err_from_errno(native) : otherwise;
+    return err == ERR_NOTFOUND || err == ERR_AGAIN || err == ERR_OK ? otherwise : err;
+}
+
+static enum err err_from_sqlite(sqlite3 *db, int rc)
+{
+    if (rc == SQLITE_IOERR_NOMEM) {
+        return ERR_NOMEM;
+    }
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return ERR_NOMEM;
+    case SQLITE_FULL:
+        return ERR_FULL;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return ERR_READONLY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return ERR_CORRUPT;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ERR_AGAIN;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+        return ERR_INVALID;
+    case SQLITE_CANTOPEN:
+        return db != NULL ? err_from_system(db, ERR_NOTFOUND) : ERR_IO;
+    default:
+        return db != NULL ? err_from_system(db, ERR_IO) : ERR_IO;
+    }
+}
+
+enum err sqlite_db_error(struct store *store, int rc, const char *doing, struct errinfo *info)
+{
+    const char *text = store->db != NULL ? sqlite3_errmsg(store->db) : sqlite3_errstr(rc);
+    return errinfo_set(info, err_from_sqlite(store->db, rc), "store", rc, "cannot %s: %s", doing, text);
+}
+
+enum err sqlite_db_statement(struct store *store, enum sqlite_statement which, sqlite3_stmt **ret_statement,
+                             struct errinfo *info)
+{
+    sqlite3_stmt **slot = &store->statements[which];
+    if (*slot == NULL) {
+        int rc = sqlite3_prepare_v3(store->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+        if (rc != SQLITE_OK) {
+            return sqlite_db_error(store, rc, "prepare a statement", info);
+        }
+    }
+    *ret_statement = *slot;
+    return ERR_OK;
+}
+
+enum err sqlite_db_run(struct store *store, sqlite3_stmt *statement, const char *doing, struct errinfo *info)
+{
+    int rc = sqlite3_step(statement);
+    enum err err = rc == SQLITE_DONE || rc == SQLITE_ROW ? ERR_OK : sqlite_db_error(store, rc, doing, info);
+    (void)sqlite3_reset(statement); /* repeats the code of the step, which is already judged */
+    return err;
+}
+
+enum err sqlite_db_simple(struct store *store, enum sqlite_statement which, struct errinfo *info)
+{
+    sqlite3_stmt *statement;
+    enum err err = sqlite_db_statement(store, which, &statement, info);
+    return err != ERR_OK ? err : sqlite_db_run(store, statement, statement_sql[which], info);
+}
+
+enum err sqlite_db_number(struct store *store, const char *sql, int64_t *ret_number, struct errinfo *info)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(statement);
+    }
+    enum err err = ERR_OK;
+    if (rc == SQLITE_ROW) {
+        *ret_number = sqlite3_column_int64(statement, 0);
+    } else if (rc == SQLITE_DONE) {
+        err = errinfo_set(info, ERR_CORRUPT, "store", 0, "the store lacks a row that it always has");
+    } else {
+        err = sqlite_db_error(store, rc, "read the store", info);
+    }
+    (void)sqlite3_finalize(statement); /* repeats the code of the step */
+    return err;
+}
+
+enum err sqlite_db_exec(struct store *store, const char *sql, const char *doing, struct errinfo *info)
+{
+    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? ERR_OK : sqlite_db_error(store, rc, doing, info);
+}
+
+enum err sqlite_begin(struct store *store, struct errinfo *info)
+{
+    store->tx++;
+    return sqlite_db_simple(store, STMT_BEGIN, info);
+}
+
+enum err sqlite_end(struct store *store, enum err err, struct errinfo *info)
+{
+    if (err == ERR_OK) {
+        err = sqlite_db_simple(store, STMT_COMMIT, info);
+    }
+    if (err != ERR_OK) {
+        sqlite_zone_forget_all(store);                /* rows made in this transaction are gone */
+        if (sqlite3_get_autocommit(store->db) == 0) { /* some errors have rolled back already */
+            /* By exec, not by the cached statement: that one may not be prepared yet and memory may be short. What the
+             * rollback itself says changes nothing: the transaction is not committed, and the next BEGIN tells. */
+            (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+        }
+    }
+    return err;
+}
+
+int sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+    return text == NULL ? sqlite3_bind_null(statement, index)
+                        : sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+}
+
+static int ip_size(uint8_t family)
+{
+    return family == IP_V4 ? 4 : family == IP_V6 ? 16 : 0;
+}
+
+int sqlite_bind_ip(sqlite3_stmt *statement, int index, const struct ip *ip)
+{
+    return ip->family == IP_NONE ? sqlite3_bind_null(statement, index)
+                                 : sqlite3_bind_blob(statement, index, ip->bytes, ip_size(ip->family), SQLITE_STATIC);
+}
+
+int sqlite_bind_value(sqlite3_stmt *statement, int index, uint8_t buffer[static RRSET_VALUES_MAX * 16],
+                      const struct rrset_value *value)
+{
+    int len = 0;
+    for (uint8_t i = 0; i < value->len && i < RRSET_VALUES_MAX; i++) {
+        int size = ip_size(value->ips[i].family);
+        memcpy(buffer + len, value->ips[i].bytes, (size_t)size);
+        len += size;
+    }
+    return sqlite3_bind_blob(statement, index, buffer, len, SQLITE_STATIC);
+}
+
+int sqlite_bind_prefix(sqlite3_stmt *statement, int index, uint8_t buffer[static 17], const struct ip_prefix *prefix)
+{
+    int size = ip_size(prefix->ip.family);
+    if (size == 0) {
+        return sqlite3_bind_null(statement, index);
+    }
+    memcpy(buffer, prefix->ip.bytes, (size_t)size);
+    buffer[size] = prefix->len;
+    return sqlite3_bind_blob(statement, index, buffer, size + 1, SQLITE_STATIC);
+}
+
+static bool ip_from(const uint8_t *bytes, int size, struct ip *ret_ip)
+{
+    *ret_ip = (struct ip){.family = size == 4 ? IP_V4 : size == 16 ? IP_V6 : IP_NONE};
+    if (size != 4 && size != 16) {
+        return size == 0;
+    }
+    memcpy(ret_ip->bytes, bytes, (size_t)size);
+    return true;
+}
+
+bool sqlite_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip)
+{
+    const uint8_t *bytes = sqlite3_column_blob(statement, column);
+    return ip_from(bytes, sqlite3_column_bytes(statement, column), ret_ip);
+}
+
+bool sqlite_read_prefix(sqlite3_stmt *statement, int column, struct ip_prefix *ret_prefix)
+{
+    const uint8_t *bytes = sqlite3_column_blob(statement, column);
+    int size = sqlite3_column_bytes(statement, column);
+    *ret_prefix = (struct ip_prefix){0};
+    if (bytes == NULL || size == 0) {
+        return true;
+    }
+    ret_prefix->len = bytes[size - 1];
+    return size > 1 && ip_from(bytes, size - 1, &ret_prefix->ip);
+}
+
+bool sqlite_read_value(sqlite3_stmt *statement, int column, enum rrtype type, bool *ret_known,
+                       struct rrset_value *ret_value)
+{
+    const uint8_t *bytes = sqlite3_column_blob(statement, column);
+    int size = sqlite3_column_bytes(statement, column);
+    int each = type == RRTYPE_A ? 4 : 16;
+    *ret_known = sqlite3_column_type(statement, column) != SQLITE_NULL;
+    *ret_value = (struct rrset_value){0};
+    if (size % each != 0 || size / each > RRSET_VALUES_MAX) {
+        return false;
+    }
+    for (int at = 0; at < size; at += each) {
+        (void)ip_from(bytes + at, each, &ret_value->ips[ret_value->len++]); /* 4 and 16 are both fine */
+    }
+    return true;
+}
