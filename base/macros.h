@@ -28,7 +28,7 @@
 #define MIN(a, b)        ((a) < (b) ? (a) : (b))
 #define MAX(a, b)        ((a) > (b) ? (a) : (b))
 
-/** Defines `free_x_p`, the CLEANUP function of a heap type whose destructor is `x_free(struct x *)`. */
+/** Defines `x_free_p`, the CLEANUP function of a heap type whose destructor is `x_free(struct x *)`. */
 #define DEFINE_CLEANUP(type, free_fn)                                                                                  \
     static inline void free_fn##_p(type *pointer)                                                                      \
     {                                                                                                                  \
