@@ -16,8 +16,9 @@ struct run {
     size_t index;
 };
 
-/* One element that the reader has returned. @return false when the load must end. */
-static bool take_element(struct run *run, const struct config_node *node)
+/* One element that the reader has returned. @p before: errors before it was read. @return false when the load must end.
+ */
+static bool take_element(struct run *run, const struct config_node *node, size_t before)
 {
     const struct config_stream *stream = run->stream;
     memset(run->element, 0, stream->element_size);
@@ -27,7 +28,6 @@ static bool take_element(struct run *run, const struct config_node *node)
     struct config_path list = {.name = stream->key};
     struct config_path path = {.parent = &list, .index = run->index++};
     struct config_fill fill = {.errors = run->errors, .arena = &run->values};
-    size_t before = config_errors_count(run->errors);
     config_fill_section(&fill, stream->rows, node, &path, run->element);
     if (config_errors_count(run->errors) != before) {
         return true;
@@ -47,8 +47,9 @@ static void run_all(struct run *run)
 {
     bool more = config_reader_open_list(run->reader, run->stream->key);
     while (more) {
+        size_t before = config_errors_count(run->errors);
         const struct config_node *node = config_reader_next(run->reader, &run->tree);
-        more = node != NULL && take_element(run, node);
+        more = node != NULL && take_element(run, node, before);
         arena_reset(&run->tree);
         arena_reset(&run->values);
     }
