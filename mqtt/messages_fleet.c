@@ -12,8 +12,7 @@ static const char *const ON_OFF[] = {"off", "on"};
 /* The counters of a summary, in the order of the wire. */
 #define SUMMARY_COUNTERS(X)                                                                                            \
     X(devices)                                                                                                         \
-    X(online) X(late) X(lost) X(unknown) X(unregistered) X(records) X(applied) X(pending) X(refused) X(held)           \
-        X(changes)
+    X(online) X(late) X(lost) X(unknown) X(unregistered) X(records) X(applied) X(pending) X(refused) X(held) X(changes)
 
 static bool counters_fit(const struct summary_message *message)
 {
