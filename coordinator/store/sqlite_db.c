@@ -9,9 +9,20 @@ static const char *const statement_sql[] = {
 #undef X
 };
 
+/* SQLite keeps the errno of a failed open, not that of a failed COMMIT; the VFS still knows the latter. */
+static int system_errno(sqlite3 *db)
+{
+    sqlite3_vfs *vfs = NULL;
+    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) == SQLITE_OK && vfs != NULL &&
+        vfs->xGetLastError != NULL) {
+        return vfs->xGetLastError(vfs, 0, NULL);
+    }
+    return sqlite3_system_errno(db);
+}
+
 static enum err err_from_system(sqlite3 *db, enum err otherwise)
 {
-    int native = sqlite3_system_errno(db);
+    int native = system_errno(db);
     enum err err = native != 0 ? err_from_errno(native) : otherwise;
     return err == ERR_NOTFOUND || err == ERR_AGAIN || err == ERR_OK ? otherwise : err;
 }

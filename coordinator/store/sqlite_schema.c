@@ -37,6 +37,33 @@ static const char *const migrations[] = {
     "  subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;",
 };
 
+/* RFC 9562 5.4: random, version 4, variant 10. */
+static enum err make_uuid(char ret_uuid[static STORE_UUID_SIZE], struct errinfo *info)
+{
+    uint8_t b[16];
+    if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b)) {
+        return errinfo_set(info, ERR_IO, "store", 0, "no random bytes from the system");
+    }
+    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+    (void)snprintf(ret_uuid, STORE_UUID_SIZE, /* exactly 36 characters */
+                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
+                   b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return ERR_OK;
+}
+
+static enum err make_meta(struct store *store, struct errinfo *info)
+{
+    char uuid[STORE_UUID_SIZE], sql[160];
+    enum err err = make_uuid(uuid, info);
+    if (err != ERR_OK) {
+        return err;
+    }
+    (void)snprintf(sql, sizeof(sql), /* 36 hex digits and dashes: fits, nothing to quote */
+                   "INSERT INTO meta(id, uuid, last_rev, clean) VALUES(1, '%s', 0, 1)", uuid);
+    return sqlite_db_exec(store, sql, "name the store", info);
+}
+
 static enum err migrate_one(struct store *store, uint32_t version, struct errinfo *info)
 {
     char pragma[64];
@@ -48,6 +75,9 @@ static enum err migrate_one(struct store *store, uint32_t version, struct errinf
     err = sqlite_db_exec(store, migrations[version], "migrate the store", info);
     if (err == ERR_OK) {
         err = sqlite_db_exec(store, pragma, "number the schema", info);
+    }
+    if (err == ERR_OK && version == 0) {
+        err = make_meta(store, info); /* in the same transaction: there is no store without its uuid */
     }
     return sqlite_end(store, err, info);
 }
@@ -105,33 +135,6 @@ static enum err check(struct store *store, struct errinfo *info)
     return err;
 }
 
-/* RFC 9562 5.4: random, version 4, variant 10. */
-static enum err make_uuid(char ret_uuid[static STORE_UUID_SIZE], struct errinfo *info)
-{
-    uint8_t b[16];
-    if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b)) {
-        return errinfo_set(info, ERR_IO, "store", 0, "no random bytes from the system");
-    }
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    (void)snprintf(ret_uuid, STORE_UUID_SIZE, /* exactly 36 characters */
-                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
-                   b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-    return ERR_OK;
-}
-
-static enum err make_meta(struct store *store, struct errinfo *info)
-{
-    char uuid[STORE_UUID_SIZE], sql[160];
-    enum err err = make_uuid(uuid, info);
-    if (err != ERR_OK) {
-        return err;
-    }
-    (void)snprintf(sql, sizeof(sql), /* 36 hex digits and dashes: fits, nothing to quote */
-                   "INSERT OR IGNORE INTO meta(id, uuid, last_rev, clean) VALUES(1, '%s', 0, 1)", uuid);
-    return sqlite_db_exec(store, sql, "name the store", info);
-}
-
 static enum err read_meta(struct store *store, struct errinfo *info)
 {
     sqlite3_stmt *statement = NULL;
@@ -156,9 +159,6 @@ static enum err read_meta(struct store *store, struct errinfo *info)
 enum err sqlite_schema_open(struct store *store, bool check_only_after_crash, struct errinfo *info)
 {
     enum err err = migrate(store, info);
-    if (err == ERR_OK && store->facts.schema_from == 0) {
-        err = make_meta(store, info);
-    }
     if (err == ERR_OK) {
         err = read_meta(store, info);
     }
