@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "providers/account.h"
+
+#include "base/dnsname.h"
+#include "providers/provider.h"
+
+static enum err check_provider(struct view value, struct errinfo *info)
+{
+    if (provider_find(value) != NULL) {
+        return ERR_OK;
+    }
+    char names[128];
+    provider_names(names, sizeof(names));
+    return errinfo_set(info, ERR_INVALID, "config", 0, "unknown provider; known are: %s", names);
+}
+
+static enum err check_https(struct view value, struct errinfo *info)
+{
+    return view_starts_with(value, VIEW_LITERAL("https://"))
+               ? ERR_OK
+               : errinfo_set(info, ERR_INVALID, "config", 0, "must start with https://: the login travels with it");
+}
+
+#define AT(field) .offset = offsetof(struct engine_account_config, field)
+
+const struct config_row engine_account_rows[] = {
+    {.name = "name",
+     .type = CONFIG_STRING,
+     AT(name),
+     .flags = CONFIG_REQUIRED,
+     .min = 1,
+     .max = 64,
+     .help = "name by which zones refer to the account"},
+    {.name = "provider",
+     .type = CONFIG_STRING,
+     AT(provider),
+     .flags = CONFIG_REQUIRED,
+     .min = 1,
+     .max = 32,
+     .check = check_provider,
+     .help = "rfc2136 or dyndns2"},
+    {.name = "server", .type = CONFIG_HOSTPORT, AT(server), .help = "rfc2136: primary server of the zones"},
+    {.name = "key_file",
+     .type = CONFIG_PATH,
+     AT(key_file),
+     .help = "rfc2136: TSIG key as tsig-keygen writes it or algorithm:name:base64; not readable by all users"},
+    {.name = "url",
+     .type = CONFIG_STRING,
+     AT(url),
+     .max = 512,
+     .check = check_https,
+     .help = "dyndns2: update URL without query"},
+    {.name = "username", .type = CONFIG_STRING, AT(username), .max = 128, .help = "dyndns2: login"},
+    {.name = "password_file",
+     .type = CONFIG_PATH,
+     AT(password_file),
+     .help = "dyndns2: file that holds the password or token"},
+    {.name = "ca_file", .type = CONFIG_PATH, AT(ca_file), .help = "dyndns2: trusted roots instead of the system's"},
+    {.name = "verify_server",
+     .type = CONFIG_HOSTPORT,
+     AT(verify_server),
+     .help = "dyndns2: authoritative server that is asked when the outcome of an update is unknown"},
+    {.name = "timeout",
+     .type = CONFIG_DURATION,
+     AT(timeout),
+     .unit = "duration",
+     .min = 100,
+     .max = 300000,
+     .def = "10s",
+     .help = "absolute deadline of one transaction"},
+    {.name = "retry_min",
+     .type = CONFIG_DURATION,
+     AT(retry_min),
+     .unit = "duration",
+     .min = 10,
+     .max = 3600000,
+     .def = "500ms",
+     .help = "base of the exponential backoff"},
+    {.name = "retry_max",
+     .type = CONFIG_DURATION,
+     AT(retry_max),
+     .unit = "duration",
+     .min = 10,
+     .max = 86400000,
+     .def = "60s",
+     .help = "longest backoff"},
+    {.name = "rate",
+     .type = CONFIG_U32,
+     AT(rate),
+     .unit = "calls a minute",
+     .max = 1000000,
+     .def = "0",
+     .help = "most calls a minute over all zones of the account; 0 = no limit"},
+    {.name = "burst",
+     .type = CONFIG_U32,
+     AT(burst),
+     .unit = "calls",
+     .min = 1,
+     .max = 100000,
+     .def = "10",
+     .help = "calls that may go at once before the rate applies"},
+    {.name = "batch_max",
+     .type = CONFIG_U32,
+     AT(batch_max),
+     .unit = "changes",
+     .max = PROVIDER_BATCH_MAX,
+     .def = "0",
+     .help = "most changes a message; 0 = as many as the provider takes"},
+    {.name = "depth_max",
+     .type = CONFIG_U32,
+     AT(depth_max),
+     .unit = "messages",
+     .max = PROVIDER_DEPTH_MAX,
+     .def = "0",
+     .help = "most messages in flight a zone; 0 = as many as the provider takes"},
+    {.name = NULL},
+};
+
+size_t engine_account_config_size(void)
+{
+    return sizeof(struct engine_account_config);
+}
+
+enum err account_split_hostport(const char *text, char *ret_host, size_t size, uint16_t *ret_port)
+{
+    struct view all = view_of(text), host, port;
+    size_t colon = all.len;
+    while (colon > 0 && all.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    if (colon < 2) {
+        return ERR_PARSE;
+    }
+    host = view_n(all.ptr, colon - 1);
+    port = view_n(all.ptr + colon, all.len - colon);
+    if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']') {
+        host = view_n(host.ptr + 1, host.len - 2);
+    }
+    uint64_t number = 0;
+    if (view_to_u64(port, UINT16_MAX, &number) != ERR_OK || number == 0) {
+        return ERR_PARSE;
+    }
+    enum err err = view_copy(host, ret_host, size);
+    if (err == ERR_OK) {
+        *ret_port = (uint16_t)number;
+    }
+    return err;
+}

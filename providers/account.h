@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * account: one element of `accounts:` in the coordinator's config. Open value filled by engine_account_rows; strings
+ * live in the config's arena.
+ */
+#include <stdint.h>
+
+#include "base/config.h"
+#include "providers/engine.h"
+
+struct engine_account_config {
+    const char *name;
+    const char *provider;          /* name of a row of provider_registry */
+    const char *server;            /* rfc2136: host:port of the primary */
+    const char *key_file;          /* rfc2136: TSIG key; NULL = unsigned */
+    const char *url;               /* dyndns2: https://host/nic/update */
+    const char *username;          /* dyndns2 */
+    const char *password_file;     /* dyndns2 */
+    const char *ca_file;           /* dyndns2: roots; NULL = the system's */
+    const char *verify_server;     /* dyndns2: host:port of an authoritative server of the zone */
+    uint64_t timeout;              /* milliseconds, absolute deadline of one transaction */
+    uint64_t retry_min, retry_max; /* milliseconds: base and cap of the backoff */
+    uint32_t rate;                 /* calls a minute; 0 = no limit */
+    uint32_t burst;                /* calls at once */
+    uint32_t batch_max;            /* changes a message; 0 = the provider's own */
+    uint32_t depth_max;            /* messages in flight; 0 = the provider's own */
+    struct config_position position;
+};
+
+/** "host:port" or "[v6]:port". @return ERR_PARSE, ERR_LIMIT. */
+enum err account_split_hostport(const char *text, char *ret_host, size_t size, uint16_t *ret_port) MUST_CHECK;

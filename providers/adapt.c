@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "providers/adapt.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+enum {
+    LEVEL_START = 7,             /* 128 changes: two messages of 64 */
+    ROUNDS_SETTLED = 3,          /* rounds averaged before a trial is judged */
+    CALM_ROUNDS = 24,            /* rounds between two trials */
+    SERVICE_MAX_US = 2000 * 1000 /* a message slower than this is too large whatever its rate */
+};
+static const double growth_wanted = 1.10; /* doubling the window must raise the rate by this to be worth it */
+static const double good_enough = 0.93;   /* of the best rate */
+
+void adapt_init(struct adapt *adapt, uint32_t batch_max, uint32_t depth_max, bool adaptive)
+{
+    assert(batch_max > 0 && depth_max > 0);
+    *adapt = (struct adapt){.batch_max = batch_max, .depth_max = depth_max, .adaptive = adaptive, .growing = true};
+    uint64_t most = (uint64_t)batch_max * depth_max;
+    while (adapt->level_max + 1 < ADAPT_LEVELS && (1ull << (adapt->level_max + 1)) <= most + most / 4) {
+        adapt->level_max++; /* 16 messages of 1,000 count as 16,384 */
+    }
+    adapt->level = MIN((uint8_t)LEVEL_START, adapt->level_max);
+    adapt->probe_from = ADAPT_LEVELS;
+}
+
+uint32_t adapt_batch(const struct adapt *adapt)
+{
+    uint32_t window = 1u << adapt->level;
+    if (!adapt->adaptive) {
+        return adapt->batch_max;
+    }
+    return MAX(1u, MIN(adapt->depth_max > 1 ? window / 2 : window, adapt->batch_max));
+}
+
+uint32_t adapt_depth(const struct adapt *adapt)
+{
+    uint32_t window = 1u << adapt->level, batch = adapt_batch(adapt);
+    if (!adapt->adaptive) {
+        return adapt->depth_max;
+    }
+    return MAX(1u, MIN((window + batch - 1) / batch, adapt->depth_max));
+}
+
+static void begin_round(struct adapt *adapt, uint64_t now_us)
+{
+    adapt->round_us = now_us;
+    adapt->round_delivered = adapt->delivered;
+    adapt->round_starved = false;
+}
+
+struct adapt_stamp adapt_sent(struct adapt *adapt, uint64_t now_us, bool idle, bool starved)
+{
+    if (idle) {
+        begin_round(adapt, now_us);
+    }
+    adapt->round_starved |= starved;
+    return (struct adapt_stamp){.sent_us = now_us, .delivered = adapt->delivered};
+}
+
+static void set_level(struct adapt *adapt, uint8_t level)
+{
+    adapt->level = level;
+    adapt->rounds = 0;
+}
+
+/** The smallest measured window that is good enough. */
+static uint8_t best_level(const struct adapt *adapt)
+{
+    double best = 0;
+    for (uint8_t i = 0; i <= adapt->level_max; i++) {
+        best = MAX(best, adapt->rate[i]);
+    }
+    for (uint8_t i = 0; i <= adapt->level_max; i++) {
+        if (adapt->rate[i] > 0 && adapt->rate[i] >= good_enough * best) {
+            return i;
+        }
+    }
+    return adapt->level;
+}
+
+static void climb(struct adapt *adapt)
+{
+    uint8_t level = adapt->level;
+    double below = level > 0 ? adapt->rate[level - 1] : 0;
+    bool worth_it = below <= 0 || adapt->rate[level] >= growth_wanted * below;
+    if (!worth_it && adapt->rounds < ROUNDS_SETTLED) {
+        return; /* one slow round may be noise: look again before giving up */
+    }
+    if (worth_it && level < adapt->level_max) {
+        set_level(adapt, (uint8_t)(level + 1));
+        return;
+    }
+    adapt->growing = false;
+    set_level(adapt, best_level(adapt));
+}
+
+/** Tries a neighbour of the settled window, in turn above and below. */
+static void try_neighbour(struct adapt *adapt)
+{
+    uint8_t level = adapt->level;
+    bool down = adapt->probe_down ? level > 0 : level == adapt->level_max && level > 0;
+    adapt->probe_down = !adapt->probe_down;
+    adapt->calm = 0;
+    if (!down && level == adapt->level_max) {
+        return;
+    }
+    adapt->probe_from = level;
+    set_level(adapt, (uint8_t)(down ? level - 1 : level + 1));
+    adapt->rate[adapt->level] = 0;
+}
+
+static void judge_trial(struct adapt *adapt)
+{
+    double tried = adapt->rate[adapt->level], settled = adapt->rate[adapt->probe_from];
+    bool larger = adapt->level > adapt->probe_from;
+    bool keep = larger ? tried >= growth_wanted * settled : tried >= good_enough * settled;
+    uint8_t level = keep ? adapt->level : adapt->probe_from;
+    adapt->probe_from = ADAPT_LEVELS;
+    set_level(adapt, level);
+    adapt->growing = keep && larger; /* there may be more above */
+    adapt->growing = adapt->growing && level < adapt->level_max;
+}
+
+static void end_round(struct adapt *adapt, uint64_t now_us)
+{
+    uint64_t elapsed = MAX(now_us - adapt->round_us, 1u);
+    double rate = (double)(adapt->delivered - adapt->round_delivered) / (double)elapsed;
+    double *known = &adapt->rate[adapt->level];
+    *known = *known > 0 && adapt->rounds > 0 ? *known + (rate - *known) / 3 : rate;
+    adapt->rounds = (uint16_t)MIN(adapt->rounds + 1u, 1000u);
+    if (adapt->probe_from < ADAPT_LEVELS) {
+        if (adapt->rounds >= ROUNDS_SETTLED) {
+            judge_trial(adapt);
+        }
+    } else if (adapt->growing) {
+        climb(adapt);
+    } else if (++adapt->calm >= CALM_ROUNDS) {
+        try_neighbour(adapt);
+    }
+}
+
+void adapt_answered(struct adapt *adapt, const struct adapt_stamp *stamp, uint32_t changes, uint64_t now_us)
+{
+    double took = (double)(now_us - stamp->sent_us);
+    adapt->service_us = adapt->service_us > 0 ? adapt->service_us + (took - adapt->service_us) / 8 : took;
+    adapt->delivered += changes;
+    if (took > SERVICE_MAX_US) {
+        adapt_overload(adapt);
+        begin_round(adapt, now_us);
+        return;
+    }
+    if (stamp->delivered < adapt->round_delivered) {
+        return; /* sent before the round began: the round is not over */
+    }
+    if (!adapt->round_starved && stamp->delivered >= adapt->round_delivered) {
+        end_round(adapt, now_us);
+    }
+    begin_round(adapt, now_us);
+}
+
+void adapt_overload(struct adapt *adapt)
+{
+    if (adapt->level > 0) {
+        set_level(adapt, (uint8_t)(adapt->level - 1));
+    }
+    adapt->rate[adapt->level + 1] = 0;
+    adapt->growing = false;
+    adapt->calm = 0;
+    adapt->probe_from = ADAPT_LEVELS;
+}

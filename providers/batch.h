@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * batch: the changes of one message, what became of them, and the bisection of a batch that failed because of one of
+ * them. Pure values and step functions: no clock, no I/O.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "providers/engine.h"
+#include "providers/limits.h"
+#include "providers/rrset.h"
+
+/** One RRset of a batch. In: what to write. Out: what became of it, filled by the provider's parse_reply. */
+struct batch_item {
+    const char *name; /* canonical; borrowed from the engine's queue */
+    enum rrtype type;
+    uint32_t ttl;
+    struct rrset_value want; /* empty = delete */
+    bool have_known;
+    struct rrset_value have;
+    bool adopt;
+    bool unsure; /* a former message that wrote `sent` went unanswered: the server holds `have` or `sent` */
+    struct rrset_value sent;
+
+    enum outcome outcome;
+    const char *error; /* static storage; NULL when APPLIED */
+    uint64_t wait_ms;  /* RETRY: not before; 0 = the engine's own backoff */
+};
+
+struct batch {
+    struct batch_item *items; /* borrowed by providers for the call */
+    size_t len;
+};
+
+/** What a reply means for the batch as a whole. */
+enum verdict_kind {
+    VERDICT_SETTLED,  /* each item has its outcome */
+    VERDICT_SPLIT,    /* one item or another was refused, nothing was written: bisect; alone, the item is refused */
+    VERDICT_CONTINUE, /* a lookup was answered: build the next request of the same batch */
+    VERDICT_FENCED,   /* the epoch's prerequisite failed, nothing was written: ask who owns the zone */
+    VERDICT_SUSPECT,  /* SPLIT or FENCED, the reply does not say which: ask who owns the zone, then split */
+    VERDICT_RETRY,    /* nothing was written: the whole batch again after wait_ms, or the engine's backoff */
+    VERDICT_UNKNOWN,  /* the server may have written: settle before any resend */
+    VERDICT_STOP,     /* the account stops until its config changes; nothing was written */
+    VERDICT_KINDS,
+};
+
+struct verdict {
+    enum verdict_kind kind;
+    const char *error;                /* static storage; NULL when SETTLED or CONTINUE */
+    char detail[PROVIDER_DETAIL_MAX]; /* cause and remedy */
+    uint64_t wait_ms;                 /* RETRY, UNKNOWN: the peer's own wait; 0 = none */
+};
+
+/** Sets kind, error and a formatted detail. */
+void verdict_set(struct verdict *verdict, enum verdict_kind kind, const char *error, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/** What the engine does with a batch of @p len after a verdict. */
+enum batch_action {
+    BATCH_SETTLE, /* tell each item's outcome */
+    BATCH_REFUSE, /* a single item was refused for good */
+    BATCH_BISECT,
+    BATCH_AGAIN, /* build the next request now */
+    BATCH_FENCE, /* back to the queue, ask for the owner */
+    BATCH_FENCE_THEN_BISECT,
+    BATCH_RETURN, /* back to the queue, wait */
+    BATCH_SETTLE_UNKNOWN,
+    BATCH_STOP,
+};
+enum batch_action batch_judge(enum verdict_kind kind, size_t len);
+
+/** Length of the first part when @p len >= 2 items are bisected; the second part has the rest. */
+size_t batch_half(size_t len);

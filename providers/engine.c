@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "providers/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "providers/engine_internal.h"
+
+enum { THRESHOLD = 1 /* failures of a zone or service in a row before it waits */ };
+
+const char *outcome_name(enum outcome outcome)
+{
+    static const char *const names[] = {"applied", "refused", "retry", "unknown"};
+    return (size_t)outcome < ARRAY_LEN(names) ? names[outcome] : "?";
+}
+
+enum err engine_new(struct loop *loop, struct engine **ret_engine)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+    if (engine == NULL) {
+        return ERR_NOMEM;
+    }
+    engine->loop = loop;
+    engine->next_id = (uint16_t)crypto_random_u64();
+    *ret_engine = engine;
+    return ERR_OK;
+}
+
+static void account_free(struct engine_account *account)
+{
+    if (account->http != NULL) {
+        http_client_close(account);
+    }
+    if (account->state != NULL) {
+        account->ops->close(account->state);
+    }
+    free(account);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    while (engine->zones != NULL) {
+        engine_zone_free(engine->zones);
+    }
+    while (engine->accounts != NULL) {
+        struct engine_account *account = engine->accounts;
+        engine->accounts = account->next;
+        account_free(account);
+    }
+    free(engine);
+}
+
+static enum err split(const char *text, const char *what, char host[static DNSNAME_SIZE], uint16_t *ret_port,
+                      struct errinfo *info)
+{
+    if (text == NULL) {
+        return ERR_OK;
+    }
+    enum err err = account_split_hostport(text, host, DNSNAME_SIZE, ret_port);
+    return err == ERR_OK ? ERR_OK
+                         : errinfo_set(info, ERR_INVALID, "config", 0, "%s must be host:port, not %s", what, text);
+}
+
+static void set_limits(struct engine_account *account, const struct engine_account_config *config, uint64_t now_ms)
+{
+    account->ops->limits(account->state, &account->limits);
+    if (config->batch_max != 0) {
+        account->limits.batch_max = MIN(account->limits.batch_max, config->batch_max);
+    }
+    if (config->depth_max != 0) {
+        account->limits.depth_max = MIN(account->limits.depth_max, config->depth_max);
+    }
+    account->timeout_ms = config->timeout;
+    account->retry_min_ms = config->retry_min;
+    account->retry_max_ms = MAX(config->retry_max, config->retry_min);
+    account->limited = config->rate != 0;
+    bucket_init(&account->bucket, MAX(config->burst, 1u), (uint64_t)config->rate * 1000 / 60, now_ms);
+    breaker_init(&account->breaker, THRESHOLD, account->retry_min_ms, account->retry_max_ms);
+}
+
+static enum err account_open(struct engine_account *account, const struct engine_account_config *config,
+                             struct errinfo *info)
+{
+    account->ops = provider_find(view_of(config->provider));
+    if (account->ops == NULL) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: unknown provider %s", config->name,
+                           config->provider);
+    }
+    enum err err = split(config->server, "server", account->host, &account->port, info);
+    if (err == ERR_OK) {
+        err = split(config->verify_server, "verify_server", account->verify_host, &account->verify_port, info);
+    }
+    if (err == ERR_OK) {
+        err = account->ops->open(config, &account->state, info);
+    }
+    if (err == ERR_OK && account->ops->transport == PROVIDER_HTTP) {
+        err = http_client_open(account, config);
+    }
+    return err;
+}
+
+enum err engine_account_new(struct engine *engine, const struct engine_account_config *config,
+                            struct engine_account **ret_account, struct errinfo *info)
+{
+    struct engine_account *account = calloc(1, sizeof(*account));
+    if (account == NULL) {
+        return ERR_NOMEM;
+    }
+    account->engine = engine;
+    enum err err = account_open(account, config, info);
+    if (err != ERR_OK) {
+        account_free(account);
+        return err;
+    }
+    set_limits(account, config, loop_now_ms(engine->loop));
+    account->next = engine->accounts;
+    engine->accounts = account;
+    *ret_account = account;
+    return ERR_OK;
+}
+
+enum err engine_zone_new(struct engine *engine, const struct engine_zone_options *options,
+                         struct engine_zone **ret_zone)
+{
+    struct engine_zone *zone = calloc(1, sizeof(*zone));
+    if (zone == NULL) {
+        return ERR_NOMEM;
+    }
+    enum err err = view_copy(view_of(options->name), zone->name, sizeof(zone->name));
+    if (err == ERR_OK) {
+        err = loop_timer_new(engine->loop, zone_timer, zone, &zone->timer);
+    }
+    if (err != ERR_OK) {
+        free(zone);
+        return err;
+    }
+    const struct engine_account *account = options->account;
+    zone->engine = engine;
+    zone->account = options->account;
+    zone->about = (struct provider_zone){.name = zone->name, .mode = options->mode};
+    zone->callbacks = options->callbacks;
+    zone->context = options->context;
+    zone->groups_tail = &zone->groups;
+    zone->wake_ms = UINT64_MAX;
+    zone->must_claim = true;
+    zone->phase = account->ops->build_claim != NULL ? PHASE_IDLE : PHASE_RUNNING;
+    change_queue_init(&zone->queue, options->mode == ZONE_SHARED);
+    adapt_init(&zone->adapt, account->limits.batch_max, account->limits.depth_max, account->limits.adaptive);
+    breaker_init(&zone->breaker, THRESHOLD, account->retry_min_ms, account->retry_max_ms);
+    zone->next = engine->zones;
+    engine->zones = zone;
+    *ret_zone = zone;
+    zone_kick(zone);
+    return ERR_OK;
+}
+
+static void abandon(struct engine_zone *zone)
+{
+    while (zone->in_flight != NULL) {
+        struct exchange *exchange = zone->in_flight;
+        zone->in_flight = exchange->next;
+        http_abandon(exchange);
+        exchange_free(exchange);
+    }
+    while (zone->groups != NULL) {
+        struct group *group = zone->groups;
+        zone->groups = group->next;
+        free(group);
+    }
+}
+
+void engine_zone_free(struct engine_zone *zone)
+{
+    if (zone == NULL) {
+        return;
+    }
+    for (struct engine_zone **at = &zone->engine->zones; *at != NULL; at = &(*at)->next) {
+        if (*at == zone) {
+            *at = zone->next;
+            break;
+        }
+    }
+    list_stop(zone);
+    verify_stop(zone);
+    link_close(zone);
+    abandon(zone);
+    if (zone->about.cache != NULL) {
+        zone->account->ops->cache_free(zone->about.cache);
+    }
+    change_queue_deinit(&zone->queue);
+    loop_timer_free(zone->timer);
+    free(zone);
+}
+
+enum err engine_zone_submit(struct engine_zone *zone, const struct rrset_change *change)
+{
+    size_t len = strnlen(change->name, DNSNAME_SIZE);
+    if (len == 0 || len > DNSNAME_MAX || (change->type != RRTYPE_A && change->type != RRTYPE_AAAA) ||
+        !dnsname_in_zone(view_n(change->name, len), view_of(zone->name))) {
+        return ERR_INVALID;
+    }
+    enum err err = change_queue_submit(&zone->queue, change, zone_now(zone));
+    if (err == ERR_OK) {
+        zone_kick(zone);
+    }
+    return err;
+}

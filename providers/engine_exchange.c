@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "providers/engine_internal.h"
+
+struct exchange *exchange_new(struct engine_zone *zone, enum exchange_kind kind, size_t len)
+{
+    struct exchange *exchange =
+        calloc(1, sizeof(*exchange) + len * (sizeof(struct batch_item) + sizeof(struct change *)));
+    if (exchange == NULL) {
+        return NULL;
+    }
+    exchange->zone = zone;
+    exchange->kind = kind;
+    exchange->batch.items = (struct batch_item *)(exchange + 1);
+    exchange->changes = (struct change **)(exchange->batch.items + len);
+    exchange->deadline_ms = zone_now(zone) + zone->account->timeout_ms;
+    provider_request_init(&exchange->request);
+    return exchange;
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    provider_request_deinit(&exchange->request);
+    free(exchange);
+}
+
+static void link_in(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    exchange->next = zone->in_flight;
+    zone->in_flight = exchange;
+    if (exchange->kind == EXCHANGE_CHANGES) {
+        zone->messages_in_flight++;
+        zone->changes_in_flight += exchange->batch.len;
+    }
+}
+
+void exchange_unlink(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    for (struct exchange **at = &zone->in_flight; *at != NULL; at = &(*at)->next) {
+        if (*at == exchange) {
+            *at = exchange->next;
+            if (exchange->kind == EXCHANGE_CHANGES) {
+                zone->messages_in_flight--;
+                zone->changes_in_flight -= exchange->batch.len;
+            }
+            return;
+        }
+    }
+}
+
+/** Results of a batch go out in one call; names live until the changes are settled afterwards. */
+static void tell(struct exchange *exchange, const char *detail, uint64_t retry_ms)
+{
+    struct engine_zone *zone = exchange->zone;
+    struct engine_result *results = zone->engine->results;
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        const struct batch_item *item = &exchange->batch.items[i];
+        const struct change *change = exchange->changes[i];
+        results[i] = (struct engine_result){.name = item->name,
+                                            .type = item->type,
+                                            .rev = change->rev,
+                                            .outcome = item->outcome,
+                                            .value = item->outcome == OUTCOME_APPLIED ? &item->want : NULL,
+                                            .error = item->error,
+                                            .detail = item->error != NULL ? detail : "",
+                                            .retry_ms = item->outcome == OUTCOME_RETRY ? retry_ms + item->wait_ms : 0,
+                                            .attempts = change->attempts};
+    }
+    zone->callbacks.settled(zone->context, results, exchange->batch.len);
+}
+
+static void set_all(struct exchange *exchange, enum outcome outcome, const char *error)
+{
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        exchange->batch.items[i].outcome = outcome;
+        exchange->batch.items[i].error = error;
+    }
+}
+
+void exchange_put_back(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    exchange_unlink(exchange);
+    for (size_t i = exchange->batch.len; i > 0; i--) { /* last first: each goes to the front */
+        (void)change_queue_put_back(&zone->queue, exchange->changes[i - 1], zone_now(zone)); /* found again by taking */
+    }
+    exchange_free(exchange);
+}
+
+/** Full jitter over the account's bounds, for one change alone. */
+static uint64_t own_backoff(const struct engine_zone *zone, const struct change *change)
+{
+    struct backoff backoff = {
+        .base_ms = zone->account->retry_min_ms, .cap_ms = zone->account->retry_max_ms, .attempt = change->attempts};
+    return backoff_next(&backoff, crypto_random_u64());
+}
+
+static void finish_item(struct engine_zone *zone, struct change *change, const struct batch_item *item)
+{
+    uint64_t now = zone_now(zone);
+    switch (item->outcome) {
+    case OUTCOME_APPLIED:
+    case OUTCOME_REFUSED:
+        change_queue_settle(&zone->queue, change, item->outcome == OUTCOME_APPLIED, now);
+        break;
+    case OUTCOME_RETRY:
+        change_queue_delay(&zone->queue, change, now + MAX(item->wait_ms, own_backoff(zone, change)));
+        break;
+    case OUTCOME_UNKNOWN:
+        if (verify_start(zone, change) != ERR_OK) { /* asked later, never resent unasked */
+            change_queue_delay(&zone->queue, change, now + zone->account->retry_max_ms);
+        }
+        break;
+    }
+}
+
+/** Each item has its outcome: told, then taken out of the queue. */
+static void settle(struct exchange *exchange, const char *detail)
+{
+    struct engine_zone *zone = exchange->zone;
+    exchange_unlink(exchange);
+    tell(exchange, detail, zone_now(zone));
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        zone->changes += exchange->batch.items[i].outcome == OUTCOME_APPLIED;
+        finish_item(zone, exchange->changes[i], &exchange->batch.items[i]);
+    }
+    exchange_free(exchange);
+    zone_kick(zone);
+}
+
+static bool add_group(struct engine_zone *zone, struct change *const *changes, size_t len, bool suspect)
+{
+    struct group *group = malloc(sizeof(*group) + len * sizeof(struct change *));
+    if (group == NULL) {
+        return false;
+    }
+    *group = (struct group){.suspect = suspect, .len = len};
+    memcpy(group->changes, changes, len * sizeof(struct change *));
+    *zone->groups_tail = group;
+    zone->groups_tail = &group->next;
+    return true;
+}
+
+/** Takes @p len changes to the front of the queue: what bisecting does without memory. */
+static void put_back_changes(struct engine_zone *zone, struct change *const *changes, size_t len)
+{
+    while (len > 0) {
+        (void)change_queue_put_back(&zone->queue, changes[--len], zone_now(zone)); /* found again by taking */
+    }
+}
+
+static void add_group_or_put_back(struct engine_zone *zone, struct change *const *changes, size_t len, bool suspect)
+{
+    if (!add_group(zone, changes, len, suspect)) {
+        put_back_changes(zone, changes, len);
+    }
+}
+
+static void bisect(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    size_t half = batch_half(exchange->batch.len);
+    exchange_unlink(exchange);
+    add_group_or_put_back(zone, exchange->changes, half, false);
+    add_group_or_put_back(zone, exchange->changes + half, exchange->batch.len - half, false);
+    exchange_free(exchange);
+    zone_kick(zone);
+}
+
+bool groups_ready(const struct engine_zone *zone)
+{
+    return zone->groups != NULL && !zone->groups->suspect;
+}
+
+static struct group *pop_group(struct engine_zone *zone)
+{
+    struct group *group = zone->groups;
+    zone->groups = group->next;
+    if (zone->groups == NULL) {
+        zone->groups_tail = &zone->groups;
+    }
+    return group;
+}
+
+void groups_put_back(struct engine_zone *zone)
+{
+    while (zone->groups != NULL) {
+        struct group *group = pop_group(zone);
+        put_back_changes(zone, group->changes, group->len);
+        free(group);
+    }
+}
+
+static void refuse_change(struct engine_zone *zone, struct change *change, const char *error, const char *detail)
+{
+    struct engine_result result = {.name = change_name(change),
+                                   .type = (enum rrtype)change->type,
+                                   .rev = change->rev,
+                                   .outcome = OUTCOME_REFUSED,
+                                   .error = error,
+                                   .detail = detail,
+                                   .attempts = change->attempts};
+    zone->callbacks.settled(zone->context, &result, 1);
+    change_queue_settle(&zone->queue, change, false, zone_now(zone));
+}
+
+void groups_release(struct engine_zone *zone)
+{
+    struct group *suspects = zone->groups;
+    zone->groups = NULL;
+    zone->groups_tail = &zone->groups;
+    while (suspects != NULL) {
+        struct group *group = suspects;
+        suspects = group->next;
+        size_t half = !group->suspect || group->len < 2 ? group->len : batch_half(group->len);
+        if (group->suspect && group->len == 1) {
+            refuse_change(zone, group->changes[0], "foreign",
+                          "the record is not what we wrote last: `muster record adopt` takes it over");
+        } else {
+            add_group_or_put_back(zone, group->changes, half, false);
+            if (half < group->len) {
+                add_group_or_put_back(zone, group->changes + half, group->len - half, false);
+            }
+        }
+        free(group);
+    }
+}
+
+struct exchange *exchange_from_group(struct engine_zone *zone)
+{
+    struct exchange *exchange = exchange_new(zone, EXCHANGE_CHANGES, zone->groups->len);
+    if (exchange == NULL) {
+        return NULL;
+    }
+    struct group *group = pop_group(zone);
+    exchange->batch.len = group->len;
+    for (size_t i = 0; i < group->len; i++) {
+        exchange->changes[i] = group->changes[i];
+        change_unpack(group->changes[i], &exchange->batch.items[i]);
+    }
+    free(group);
+    link_in(exchange);
+    return exchange;
+}
+
+/** False: the change cannot be made by this backend at all, and was refused. */
+static bool possible(struct engine_zone *zone, struct change *change, const struct batch_item *item)
+{
+    const struct provider_ops *ops = zone->account->ops;
+    char detail[PROVIDER_DETAIL_MAX] = "";
+    const char *error = ops->impossible != NULL ? ops->impossible(zone->account->state, item, detail) : NULL;
+    if (error == NULL) {
+        return true;
+    }
+    change_queue_take(&zone->queue, change);
+    refuse_change(zone, change, error, detail);
+    return false;
+}
+
+struct exchange *exchange_fill(struct engine_zone *zone, size_t most)
+{
+    const struct provider_ops *ops = zone->account->ops;
+    struct exchange *exchange = exchange_new(zone, EXCHANGE_CHANGES, most);
+    if (exchange == NULL) {
+        return NULL;
+    }
+    struct batch *batch = &exchange->batch;
+    size_t bytes = 0, looked = 0;
+    struct change *next = NULL;
+    for (struct change *change = zone->queue.waiting.head; change != NULL && batch->len < most; change = next) {
+        struct batch_item *item = &batch->items[batch->len];
+        next = change->next;
+        change_unpack(change, item);
+        if (!possible(zone, change, item) ||
+            (ops->together != NULL && batch->len > 0 && !ops->together(&batch->items[0], item))) {
+            if (++looked == ENGINE_SCAN_MAX) {
+                break;
+            }
+            continue;
+        }
+        bytes += ops->item_size != NULL ? ops->item_size(&zone->about, item) : 0;
+        if (bytes > zone->account->limits.bytes_max && batch->len > 0) {
+            break;
+        }
+        change_queue_take(&zone->queue, change);
+        exchange->changes[batch->len++] = change;
+    }
+    if (batch->len == 0) {
+        exchange_free(exchange);
+        return NULL;
+    }
+    link_in(exchange);
+    return exchange;
+}
+
+static bool build_failed(struct exchange *exchange, enum err err)
+{
+    struct engine_zone *zone = exchange->zone;
+    if (err == ERR_LIMIT && exchange->batch.len > 1) {
+        bisect(exchange);
+    } else if (err == ERR_LIMIT) {
+        set_all(exchange, OUTCOME_REFUSED, "too-large");
+        settle(exchange, "the change does not fit into one message of this provider");
+    } else {
+        struct verdict verdict;
+        verdict_set(&verdict, VERDICT_RETRY, "internal", "could not send: %s", err_text(err));
+        exchange_put_back(exchange);
+        zone_failed(zone, &verdict);
+    }
+    return false;
+}
+
+static void stamp(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    uint64_t window = (uint64_t)adapt_batch(&zone->adapt) * adapt_depth(&zone->adapt);
+    bool starved = zone->changes_in_flight + zone->queue.waiting.len < window;
+    exchange->stamp = adapt_sent(&zone->adapt, clock_mono_ns() / 1000, zone->messages_in_flight == 1, starved);
+}
+
+bool exchange_send(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    struct engine_account *account = zone->account;
+    strbuf_clear(&exchange->request.body);
+    strbuf_clear(&exchange->request.url);
+    strbuf_clear(&exchange->request.headers);
+    exchange->request.id = zone->engine->next_id++;
+    enum err err = account->ops->build_request(account->state, &zone->about, &exchange->batch, &exchange->request);
+    if (err == ERR_OK) {
+        err = account->ops->transport == PROVIDER_HTTP ? http_send(exchange)
+                                                       : link_send(zone, strbuf_view(&exchange->request.body));
+    }
+    if (err != ERR_OK) {
+        return build_failed(exchange, err);
+    }
+    zone->messages++;
+    if (exchange->rounds++ == 0) {
+        for (size_t i = 0; i < exchange->batch.len; i++) {
+            exchange->changes[i]->attempts++;
+        }
+        stamp(exchange);
+    }
+    strbuf_deinit(&exchange->request.body); /* sixteen messages of 64 KiB need not be kept until their answers */
+    zone_kick_at(zone, exchange->deadline_ms);
+    return true;
+}
+
+void exchange_unknown(struct exchange *exchange, const struct verdict *verdict)
+{
+    if (exchange->kind != EXCHANGE_CHANGES) {
+        exchange_unlink(exchange);
+        exchange_free(exchange);
+        return;
+    }
+    set_all(exchange, OUTCOME_UNKNOWN, verdict->error);
+    if (exchange->zone->account->ops->build_claim == NULL) {
+        settle(exchange, verdict->detail);
+        return;
+    }
+    tell(exchange, verdict->detail, 0);
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        change_mark_unsure(exchange->changes[i]);
+    }
+    exchange_put_back(exchange);
+}
+
+/** The whole batch waits, with the zone or the account. */
+static void give_back(struct exchange *exchange, const struct verdict *verdict)
+{
+    struct engine_zone *zone = exchange->zone;
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        exchange->changes[i]->told = false;
+    }
+    exchange_put_back(exchange);
+    zone_failed(zone, verdict);
+}
+
+static void stop_account(struct exchange *exchange, const struct verdict *verdict)
+{
+    struct engine_account *account = exchange->zone->account;
+    account->stopped = true;
+    account->stop_error = verdict->error;
+    (void)snprintf(account->stop_detail, sizeof(account->stop_detail), "%s", verdict->detail); /* same size */
+    give_back(exchange, verdict);
+}
+
+static void suspect(struct exchange *exchange, bool may_be_item)
+{
+    struct engine_zone *zone = exchange->zone;
+    if (zone->phase == PHASE_RUNNING) {
+        zone->phase = PHASE_ASKING;
+    }
+    if (may_be_item) {
+        exchange_unlink(exchange);
+        add_group_or_put_back(zone, exchange->changes, exchange->batch.len, true);
+        exchange_free(exchange);
+    } else {
+        exchange_put_back(exchange);
+    }
+    zone_kick(zone);
+}
+
+/** A request of the same batch again: after a lookup, with what it found. */
+static void again(struct exchange *exchange)
+{
+    struct verdict verdict;
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        change_learn(exchange->changes[i], &exchange->batch.items[i]);
+    }
+    if (exchange->rounds >= PROVIDER_ROUNDS_MAX) {
+        verdict_set(&verdict, VERDICT_RETRY, "rounds", "the provider needed more than %d lookups", PROVIDER_ROUNDS_MAX);
+        give_back(exchange, &verdict);
+    } else {
+        (void)exchange_send(exchange); /* a failure puts the batch back by itself */
+    }
+}
+
+static void unknown_outcome(struct exchange *exchange, const struct verdict *verdict)
+{
+    struct engine_zone *zone = exchange->zone;
+    struct verdict copy = *verdict;
+    if (zone->account->ops->transport == PROVIDER_DNS) {
+        zone_disconnect(zone, copy.error, copy.detail);
+    } else {
+        exchange_unknown(exchange, &copy);
+    }
+    zone_failed(zone, &copy);
+}
+
+static void served(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    struct breaker *breaker = zone_breaker(zone);
+    bool was_open = breaker->state != BREAKER_CLOSED;
+    breaker_success(breaker);
+    adapt_answered(&zone->adapt, &exchange->stamp, (uint32_t)exchange->batch.len, clock_mono_ns() / 1000);
+    if (was_open) {
+        account_kick(zone->account);
+    }
+}
+
+void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
+{
+    switch (batch_judge(verdict->kind, exchange->batch.len)) {
+    case BATCH_SETTLE:
+        served(exchange);
+        settle(exchange, verdict->detail);
+        break;
+    case BATCH_REFUSE:
+        served(exchange);
+        set_all(exchange, OUTCOME_REFUSED, verdict->error);
+        settle(exchange, verdict->detail);
+        break;
+    case BATCH_BISECT:
+        bisect(exchange);
+        break;
+    case BATCH_AGAIN:
+        again(exchange);
+        break;
+    case BATCH_FENCE:
+        suspect(exchange, false);
+        break;
+    case BATCH_FENCE_THEN_BISECT:
+        suspect(exchange, true);
+        break;
+    case BATCH_RETURN:
+        give_back(exchange, verdict);
+        break;
+    case BATCH_SETTLE_UNKNOWN:
+        unknown_outcome(exchange, verdict);
+        break;
+    case BATCH_STOP:
+        stop_account(exchange, verdict);
+        break;
+    }
+}
+
+void exchange_reply(struct exchange *exchange, const struct provider_reply *reply)
+{
+    if (exchange->kind != EXCHANGE_CHANGES) {
+        fence_reply(exchange, reply);
+        return;
+    }
+    struct engine_account *account = exchange->zone->account;
+    struct verdict verdict = {0};
+    enum err err = account->ops->parse_reply(account->state, &exchange->zone->about, &exchange->batch,
+                                             &exchange->request, reply, &verdict);
+    if (err != ERR_OK) {
+        verdict_set(&verdict, VERDICT_UNKNOWN, "bad-reply", "the answer cannot be read: %s", err_text(err));
+    }
+    exchange_verdict(exchange, &verdict);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * engine_internal: what the files of the engine share; nobody else includes it. Loop thread.
+ *
+ *   engine.c           engine, accounts, zones: life and status
+ *   engine_zone.c      pump: decides what a zone does next, and when it looks again
+ *   engine_exchange.c  one message and its reply; what a verdict does to its changes
+ *   engine_fence.c     owner record: ask, claim, deposed
+ *   engine_link.c      TCP connection of a DNS zone
+ *   engine_http.c      HTTP requests
+ *   engine_verify.c    asks the authoritative server what became of an unknown outcome
+ *   engine_list.c      zone transfer
+ *
+ * Phases of a zone that can fence; one that cannot is always RUNNING:
+ *
+ *   IDLE --connect--> CONNECTING --> ASKING --TXT--> CLAIMING --claimed()--> SETTING --set--> RUNNING
+ *    ^                                 ^  '-- newer epoch --> DEPOSED --resume()--> IDLE        |
+ *    |                                 '------------------- beaten, or fenced ------------------|
+ *    '---------- connection lost, unknown outcome, refused (breaker decides when) --------------'
+ */
+#include "base/bucket.h"
+#include "providers/adapt.h"
+#include "providers/breaker.h"
+#include "providers/engine.h"
+#include "providers/engine_queue.h"
+#include "providers/provider.h"
+
+struct stream;
+struct http_client;
+struct http_transfer;
+
+struct engine {
+    struct loop *loop;               /* borrowed */
+    struct engine_account *accounts; /* owned */
+    struct engine_zone *zones;       /* all that live; owned by their makers */
+    uint16_t next_id;
+    struct engine_result results[PROVIDER_BATCH_MAX]; /* scratch of one callback */
+};
+
+struct engine_account {
+    struct engine_account *next;
+    struct engine *engine;
+    const struct provider_ops *ops;
+    void *state; /* owned, of ops */
+    struct provider_limits limits;
+    struct bucket bucket;
+    bool limited; /* the bucket counts */
+    char host[DNSNAME_SIZE], verify_host[DNSNAME_SIZE];
+    uint16_t port, verify_port;
+    uint64_t timeout_ms, retry_min_ms, retry_max_ms;
+    struct http_client *http; /* owned; NULL for DNS */
+    struct breaker breaker;   /* HTTP: one a service; DNS has one a zone */
+    bool stopped;             /* until the account is made anew from changed config */
+    const char *stop_error;   /* static storage */
+    char stop_detail[PROVIDER_DETAIL_MAX];
+};
+
+enum zone_phase {
+    PHASE_IDLE,
+    PHASE_CONNECTING,
+    PHASE_ASKING,
+    PHASE_CLAIMING,
+    PHASE_SETTING,
+    PHASE_RUNNING,
+    PHASE_DEPOSED,
+};
+
+enum exchange_kind { EXCHANGE_OWNER, EXCHANGE_CLAIM, EXCHANGE_CHANGES };
+
+/** One message under way and what it is about. */
+struct exchange {
+    struct exchange *next;
+    struct engine_zone *zone;
+    enum exchange_kind kind;
+    struct provider_request request;
+    struct batch batch;      /* items are behind this struct */
+    struct change **changes; /* beside batch.items */
+    struct adapt_stamp stamp;
+    uint64_t deadline_ms;
+    unsigned rounds; /* requests made for this batch */
+    uint64_t epoch;  /* CLAIM: what it sets */
+    struct http_transfer *http;
+};
+
+/** Part of a bisected batch that waits for its turn; its changes stay TAKEN. */
+struct group {
+    struct group *next;
+    bool suspect; /* the owner must be asked before it may be bisected */
+    size_t len;
+    struct change *changes[];
+};
+
+struct engine_list;
+struct engine_verify;
+
+struct engine_zone {
+    struct engine_zone *next;
+    struct engine *engine;
+    struct engine_account *account;
+    struct provider_zone about;
+    char name[DNSNAME_SIZE];
+    struct engine_zone_callbacks callbacks;
+    void *context;
+
+    struct change_queue queue;
+    struct group *groups, **groups_tail;
+    struct exchange *in_flight;                   /* every kind */
+    size_t messages_in_flight, changes_in_flight; /* of kind CHANGES */
+    struct adapt adapt;
+    struct breaker breaker;
+    struct loop_timer *timer;
+    uint64_t wake_ms;   /* armed for; UINT64_MAX = not */
+    uint64_t bucket_ms; /* the account's budget has a call again */
+
+    enum zone_phase phase;
+    struct stream *stream; /* owned */
+    struct provider_owner seen;
+    uint64_t highest_epoch; /* that we tried to set */
+    bool must_claim;        /* raise the epoch even if it is ours */
+    bool claim_open;        /* the owner of the zone has not answered `claim` */
+    bool beaten;            /* our compare-and-set failed for certain */
+    uint64_t heard_ms;      /* monotonic: last message from the server */
+
+    struct engine_list *list;
+    struct engine_verify *verify;
+
+    uint64_t messages, changes, failures;
+    char last_error[PROVIDER_DETAIL_MAX];
+};
+
+/* engine_zone.c */
+void zone_kick(struct engine_zone *zone); /* looks again soon; cheap */
+void zone_kick_at(struct engine_zone *zone, uint64_t mono_ms);
+void account_kick(struct engine_account *account);
+struct breaker *zone_breaker(struct engine_zone *zone);
+void zone_timer(void *context);
+uint64_t zone_now(const struct engine_zone *zone);
+/** Remembers a failure for status and lets the breaker decide when to go on. */
+void zone_failed(struct engine_zone *zone, const struct verdict *verdict);
+/** The connection is gone or of no use any more: everything under way has an unknown outcome. */
+void zone_disconnect(struct engine_zone *zone, const char *error, const char *detail);
+/** Tells the first changes that wait why they wait. */
+void zone_tell_waiting(struct engine_zone *zone, const char *error, const char *detail);
+
+/* engine_exchange.c */
+struct exchange *exchange_new(struct engine_zone *zone, enum exchange_kind kind, size_t len);
+void exchange_free(struct exchange *exchange);
+void exchange_unlink(struct exchange *exchange);
+/** Builds and sends. False: nothing went out; the exchange is gone and what it held is back in the queue or settled. */
+bool exchange_send(struct exchange *exchange);
+void exchange_reply(struct exchange *exchange, const struct provider_reply *reply);
+void exchange_verdict(struct exchange *exchange, const struct verdict *verdict);
+void exchange_unknown(struct exchange *exchange, const struct verdict *verdict);
+/** Takes waiting changes into a new exchange. NULL: none could be taken. */
+struct exchange *exchange_fill(struct engine_zone *zone, size_t most);
+struct exchange *exchange_from_group(struct engine_zone *zone);
+void exchange_put_back(struct exchange *exchange);
+void groups_put_back(struct engine_zone *zone);
+/** After the owner was found to be ours: suspect groups may be bisected. */
+void groups_release(struct engine_zone *zone);
+bool groups_ready(const struct engine_zone *zone);
+
+/* engine_fence.c */
+void fence_ask(struct engine_zone *zone);
+void fence_reply(struct exchange *exchange, const struct provider_reply *reply);
+
+/* engine_link.c */
+enum err link_open(struct engine_zone *zone);
+void link_close(struct engine_zone *zone);
+enum err link_send(struct engine_zone *zone, struct view message);
+
+/* engine_http.c */
+enum err http_client_open(struct engine_account *account, const struct engine_account_config *config);
+void http_client_close(struct engine_account *account);
+enum err http_send(struct exchange *exchange);
+void http_abandon(struct exchange *exchange); /* its zone ends */
+
+/* engine_verify.c */
+enum err verify_start(struct engine_zone *zone, struct change *change);
+void verify_stop(struct engine_zone *zone);
+
+/* engine_list.c */
+void list_stop(struct engine_zone *zone);

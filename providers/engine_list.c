@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/stream.h"
+#include "providers/engine_internal.h"
+
+/** A transfer under way, on a connection of its own: a large zone would hold up the updates. */
+struct engine_list {
+    struct engine_zone *zone;
+    struct engine_listing listing;
+    struct stream *stream;    /* owned */
+    struct loop_timer *timer; /* owned: silence of the account's timeout ends it */
+    void *provider;           /* owned, of ops->list_end */
+    struct provider_request request;
+    uint64_t bytes;
+    char name[DNSNAME_SIZE]; /* RRset being gathered: a transfer brings its records one after the other */
+    enum rrtype type;
+    uint32_t ttl;
+    struct rrset_value value;
+};
+
+static void flush(struct engine_list *list)
+{
+    if (list->value.len > 0) {
+        list->listing.each(list->listing.context, list->name, list->type, list->ttl, &list->value);
+        list->value.len = 0;
+    }
+}
+
+static void record(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct ip *ip)
+{
+    struct engine_list *list = context;
+    if (list->value.len > 0 && (list->type != type || strcmp(list->name, name) != 0)) {
+        flush(list);
+    }
+    if (list->value.len == 0) {
+        (void)snprintf(list->name, sizeof(list->name), "%s", name); /* dnsmsg hands out names that fit */
+        list->type = type;
+        list->ttl = ttl;
+    }
+    (void)rrset_value_add(&list->value, type, ip); /* a larger set is not one of ours: four of it tell that too */
+}
+
+void list_stop(struct engine_zone *zone)
+{
+    struct engine_list *list = zone->list;
+    if (list == NULL) {
+        return;
+    }
+    zone->list = NULL;
+    stream_free(list->stream);
+    loop_timer_free(list->timer);
+    if (list->provider != NULL) {
+        zone->account->ops->list_end(list->provider);
+    }
+    provider_request_deinit(&list->request);
+    free(list);
+}
+
+static void finish(struct engine_list *list, enum err err, const char *detail)
+{
+    struct engine_listing listing = list->listing;
+    if (err == ERR_OK) {
+        flush(list);
+    }
+    char text[PROVIDER_DETAIL_MAX];
+    (void)snprintf(text, sizeof(text), "%s", detail); /* outlives the list; cut at one line's cap */
+    list_stop(list->zone);
+    listing.done(listing.context, err, text);
+}
+
+static void list_connected(void *context)
+{
+    (void)context; /* the query was written before */
+}
+
+static size_t list_read(void *context, struct view data)
+{
+    struct engine_list *list = context;
+    struct view rest = data, message;
+    loop_timer_after(list->timer, list->zone->account->timeout_ms);
+    list->bytes += data.len;
+    while (stream_next_framed(&rest, &message)) {
+        struct errinfo info = {0};
+        bool done = false;
+        enum err err = list->zone->account->ops->list_feed(list->provider, message, &done, &info);
+        if (err == ERR_OK && list->bytes > ENGINE_AXFR_BYTES_MAX) {
+            err = errinfo_set(&info, ERR_LIMIT, "dns", 0, "zone transfer: larger than a gibibyte");
+        }
+        if (err != ERR_OK || done) {
+            finish(list, err, info.text);
+            return data.len - rest.len;
+        }
+    }
+    return data.len - rest.len;
+}
+
+static void list_closed(void *context, enum stream_close why, const struct errinfo *info)
+{
+    (void)why; /* info says it */
+    finish(context, ERR_CLOSED, info->text);
+}
+
+static void list_timeout(void *context)
+{
+    finish(context, ERR_TIMEOUT, "zone transfer: the server went silent");
+}
+
+static enum err list_begin(struct engine_list *list)
+{
+    struct engine_zone *zone = list->zone;
+    const struct provider_ops *ops = zone->account->ops;
+    struct provider_listing listing = {.each = record, .context = list};
+    struct stream_options options = {.host = zone->account->host,
+                                     .port = zone->account->port,
+                                     .connect_ms = (uint32_t)zone->account->timeout_ms,
+                                     .read_max = 4 * (DNSMSG_MAX + 2),
+                                     .connected = list_connected,
+                                     .read = list_read,
+                                     .closed = list_closed,
+                                     .context = list};
+    list->request.id = zone->engine->next_id++;
+    enum err err = ops->list_begin(zone->account->state, &zone->about, &listing, &list->request, &list->provider);
+    if (err == ERR_OK) {
+        err = loop_timer_new(zone->engine->loop, list_timeout, list, &list->timer);
+    }
+    if (err == ERR_OK) {
+        loop_timer_after(list->timer, zone->account->timeout_ms);
+        err = stream_new(zone->engine->loop, &options, &list->stream);
+    }
+    return err == ERR_OK ? stream_write_framed(list->stream, strbuf_view(&list->request.body)) : err;
+}
+
+enum err engine_zone_list(struct engine_zone *zone, const struct engine_listing *listing)
+{
+    if (zone->account->ops->list_begin == NULL) {
+        return ERR_UNSUPPORTED;
+    }
+    if (zone->list != NULL) {
+        return ERR_STATE;
+    }
+    struct engine_list *list = calloc(1, sizeof(*list));
+    if (list == NULL) {
+        return ERR_NOMEM;
+    }
+    list->zone = zone;
+    list->listing = *listing;
+    provider_request_init(&list->request);
+    zone->list = list;
+    enum err err = list_begin(list);
+    if (err != ERR_OK) {
+        list_stop(zone);
+    }
+    return err;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * engine_queue: the changes of one zone that are not settled, keyed by (name, type). Coalesces, keeps the order of
+ * arrival, and never lets two changes of one RRset be taken at once. A change costs 80 bytes, its name and its
+ * addresses; shared zones add room for the value that stands there. Private to the engine. Loop thread.
+ *
+ *   submit -> WAITING --take--> TAKEN --settle--> gone (a newer one of the same RRset then WAITS)
+ *                ^                 | put_back, delay
+ *                '---- wake -- DELAYED
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "providers/batch.h"
+
+enum change_state { CHANGE_WAITING, CHANGE_TAKEN, CHANGE_DELAYED };
+
+struct change {
+    struct change *hash_next;
+    struct change *prev, *next; /* of the waiting or the delayed list */
+    struct change *newer;       /* owned: waits behind this one while it is TAKEN */
+    uint64_t rev;
+    uint64_t time_ms; /* monotonic. WAITING: since when; DELAYED: until when */
+    uint32_t hash;
+    uint32_t ttl;
+    uint32_t attempts;
+    uint8_t type, state;
+    uint8_t name_len, want_len, have_len, sent_len;
+    bool have_known : 1, adopt : 1, unsure : 1, shared : 1, told : 1;
+    uint8_t data[]; /* name and NUL, want; in shared zones room for RRSET_VALUES_MAX of have and of sent */
+};
+
+struct change_list {
+    struct change *head, *tail;
+    size_t len;
+};
+
+struct change_queue {
+    struct change **buckets; /* owned */
+    size_t buckets_len;      /* power of two */
+    size_t len;              /* RRsets */
+    bool shared;
+    struct change_list waiting;
+    struct change_list delayed; /* by time_ms, soonest first */
+};
+
+void change_queue_init(struct change_queue *queue, bool shared);
+void change_queue_deinit(struct change_queue *queue);
+
+/** Adds @p change, or puts it in the place of an older one of its RRset that is not taken, or behind one that is. An
+ * older rev than the one that waits is dropped. @return ERR_NOMEM. */
+enum err change_queue_submit(struct change_queue *queue, const struct rrset_change *change, uint64_t now_ms) MUST_CHECK;
+void change_queue_take(struct change_queue *queue, struct change *change);
+/** Back to the front. A newer one takes its place; what is known of the server's side is handed on. @return the change
+ * that waits now. */
+struct change *change_queue_put_back(struct change_queue *queue, struct change *change, uint64_t now_ms);
+/** Out of the way until @p until_ms; a newer change of the RRset waits as long. */
+void change_queue_delay(struct change_queue *queue, struct change *change, uint64_t until_ms);
+/** Ends a taken change and frees it; a newer one of its RRset joins the end of the waiting ones. */
+void change_queue_settle(struct change_queue *queue, struct change *change, bool applied, uint64_t now_ms);
+/** Moves what is due from delayed to waiting. @return when the next is due, UINT64_MAX = none. */
+uint64_t change_queue_wake(struct change_queue *queue, uint64_t now_ms);
+
+static inline const char *change_name(const struct change *change)
+{
+    return (const char *)change->data;
+}
+/** Everything that a provider needs, name borrowed from the change. */
+void change_unpack(const struct change *change, struct batch_item *ret_item);
+/** Shared zones: stores what a lookup found out (have, unsure). */
+void change_learn(struct change *change, const struct batch_item *item);
+/** Shared zones: a message that wrote `want` went unanswered. */
+void change_mark_unsure(struct change *change);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/** limits: every number that bounds what comes into the providers from outside, with its reason. */
+
+#define DNSMSG_MAX        65535 /* RFC 1035 4.2.2: two-byte length of a message over TCP */
+#define DNSMSG_MAC_MAX    64    /* HMAC-SHA512 */
+#define TSIG_KEY_FILE_MAX 4096  /* one key with comments */
+
+#define PROVIDER_BATCH_MAX        1000 /* changes a message: a DNS message of typical names is full at about 1,300 */
+#define PROVIDER_DEPTH_MAX        16 /* messages in flight: beyond it neither BIND nor Knot got faster when measured */
+#define PROVIDER_HTTP_BODY_MAX    65536           /* largest reply read: a reply line a host of 20, or an error page */
+#define PROVIDER_DETAIL_MAX       256             /* one line for a person */
+#define PROVIDER_ROUNDS_MAX       4096            /* lookups that one batch may ask for before it counts as failed */
+#define ENGINE_AXFR_BYTES_MAX     (1024ull << 20) /* a zone of ten million addresses */
+#define ENGINE_RETRY_AFTER_MAX_MS (24ull * 3600 * 1000) /* a server that asks for more is asked again after a day */
+#define ENGINE_SCAN_MAX           512 /* waiting changes looked at to fill one message that groups by address */

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rfc2136: DNS UPDATE (RFC 2136) signed with TSIG (RFC 8945). One message is all or nothing. Each change is "delete the
+ * RRset" and "add" in the same message, so values and TTL are replaced together. Every data message requires
+ * `_muster-owner.<zone> TXT "epoch=N"`: a writer that lost the zone, or a late message of a closed connection, changes
+ * nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "providers/dnswire.h"
+#include "providers/provider.h"
+
+#define OWNER_LABEL "_muster-owner."
+enum { OWNER_TTL_S = 60, OWNER_TEXT_SIZE = 32, MESSAGE_OVERHEAD = 12 + 255 + 4 + 512 /* header, zone, owner, TSIG */ };
+enum { STAGE_CHANGE, STAGE_LOOKUP };
+
+struct rfc2136 {
+    struct dnsmsg_key *key; /* owned; NULL = unsigned */
+    uint8_t scratch[DNSMSG_MAX];
+};
+
+struct owner_name {
+    char text[sizeof(OWNER_LABEL) + DNSNAME_SIZE];
+};
+
+static struct view owner_name(const struct provider_zone *zone, struct owner_name *buffer)
+{
+    int len = snprintf(buffer->text, sizeof(buffer->text), OWNER_LABEL "%s", zone->name);
+    return view_n(buffer->text, len > 0 ? (size_t)len : 0);
+}
+
+static struct view owner_text(uint64_t epoch, char buffer[static OWNER_TEXT_SIZE])
+{
+    int len = snprintf(buffer, OWNER_TEXT_SIZE, "epoch=%llu", (unsigned long long)epoch);
+    return view_n(buffer, len > 0 ? (size_t)len : 0);
+}
+
+static enum err rfc2136_open(const struct engine_account_config *config, void **ret_state, struct errinfo *info)
+{
+    if (config->server == NULL) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: rfc2136 needs `server`", config->name);
+    }
+    struct rfc2136 *state = calloc(1, sizeof(*state));
+    if (state == NULL) {
+        return ERR_NOMEM;
+    }
+    enum err err = ERR_OK;
+    if (config->key_file != NULL) {
+        struct tsigkey text;
+        err = tsigkey_load(config->key_file, &text, info);
+        if (err == ERR_OK) {
+            err = dnsmsg_key_new(&text, &state->key, info);
+            tsigkey_deinit(&text);
+        }
+    }
+    if (err != ERR_OK) {
+        free(state);
+        return err;
+    }
+    *ret_state = state;
+    return ERR_OK;
+}
+
+static void rfc2136_close(void *context)
+{
+    struct rfc2136 *state = context;
+    dnsmsg_key_free(state->key);
+    free(state);
+}
+
+static void rfc2136_limits(const void *state, struct provider_limits *ret_limits)
+{
+    (void)state; /* the same for every account */
+    *ret_limits = (struct provider_limits){.batch_max = PROVIDER_BATCH_MAX,
+                                           .depth_max = PROVIDER_DEPTH_MAX,
+                                           .bytes_max = DNSMSG_MAX - MESSAGE_OVERHEAD,
+                                           .adaptive = true};
+}
+
+static size_t rfc2136_item_size(const struct provider_zone *zone, const struct batch_item *item)
+{
+    size_t relative = strlen(item->name) - strlen(zone->name);
+    return dnswire_change_size(relative, item->type, item->want.len, zone->mode == ZONE_SHARED && !item->adopt,
+                               item->have_known ? item->have.len : 0);
+}
+
+/** Signs what the wire holds and moves it into the request. */
+static enum err finish(struct rfc2136 *state, struct dnswire *wire, struct provider_request *request)
+{
+    enum err err = dnswire_finish(wire);
+    size_t len = wire->len;
+    if (err == ERR_OK) {
+        err = dnsmsg_sign(state->key, state->scratch, sizeof(state->scratch), &len, &request->mac);
+    }
+    return err == ERR_OK ? strbuf_add(&request->body, view_n((const char *)state->scratch, len)) : err;
+}
+
+/** In a shared zone a first write requires that nothing is there, a later one that our last value is. */
+static void require_item(struct dnswire *wire, const struct batch_item *item)
+{
+    if (item->adopt) {
+        return;
+    }
+    if (item->have_known && item->have.len > 0) {
+        dnswire_require_value(wire, view_of(item->name), item->type, &item->have);
+    } else {
+        dnswire_require_absent(wire, view_of(item->name), (uint16_t)item->type);
+    }
+}
+
+/** After a message went unanswered in a shared zone nobody knows which value to require: ask, one name at a time. */
+static bool find_unsure(const struct batch *batch, size_t *ret_index)
+{
+    for (size_t i = 0; i < batch->len; i++) {
+        if (batch->items[i].unsure && !batch->items[i].adopt) {
+            *ret_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err rfc2136_build(void *context, struct provider_zone *zone, struct batch *batch,
+                              struct provider_request *request)
+{
+    struct rfc2136 *state = context;
+    struct dnswire wire;
+    bool shared = zone->mode == ZONE_SHARED;
+    if (shared && find_unsure(batch, &request->index)) {
+        const struct batch_item *item = &batch->items[request->index];
+        request->stage = STAGE_LOOKUP;
+        dnswire_query(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(item->name),
+                      (uint16_t)item->type);
+        return finish(state, &wire, request);
+    }
+    request->stage = STAGE_CHANGE;
+    struct owner_name owner;
+    char text[OWNER_TEXT_SIZE];
+    dnswire_update(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(zone->name));
+    dnswire_require_txt(&wire, owner_name(zone, &owner), owner_text(zone->epoch, text));
+    for (size_t i = 0; shared && i < batch->len; i++) {
+        require_item(&wire, &batch->items[i]);
+    }
+    for (size_t i = 0; i < batch->len; i++) {
+        const struct batch_item *item = &batch->items[i];
+        dnswire_replace(&wire, view_of(item->name), item->type, item->ttl, &item->want);
+    }
+    return finish(state, &wire, request);
+}
+
+/* What each answer means, in the words of somebody who has to mend it. */
+static const struct {
+    unsigned code;
+    const char *error, *remedy;
+} explanations[] = {
+    {DNSMSG_FORMERR, "formerr", "the server could not read the message"},
+    {DNSMSG_SERVFAIL, "servfail", "the server failed inside: see its log (disk, journal, zone not loaded)"},
+    {DNSMSG_NXDOMAIN, "nxdomain", "the server does not know the zone: check its name and the server's address"},
+    {DNSMSG_NOTIMP, "notimp", "the server does not do dynamic updates: point `server` at the primary"},
+    {DNSMSG_REFUSED, "refused", "the server's policy does not allow it: allow this key to update these names"},
+    {DNSMSG_YXDOMAIN, "foreign", "a record that is not ours stands there: `muster record adopt` takes it over"},
+    {DNSMSG_YXRRSET, "foreign", "a record that is not ours stands there: `muster record adopt` takes it over"},
+    {DNSMSG_NXRRSET, "foreign", "the record is not what we wrote last: `muster record adopt` takes it over"},
+    {DNSMSG_NOTAUTH, "notauth", "the server is not primary for the zone: check the zone's name and `server`"},
+    {DNSMSG_NOTZONE, "notzone", "the name lies outside the zone"},
+    {DNSMSG_BADSIG, "badsig", "the TSIG secret differs from the server's: compare key_file with the server's key"},
+    {DNSMSG_BADKEY, "badkey", "the server does not know the TSIG key by this name and algorithm: compare key_file"},
+    {DNSMSG_BADTIME, "badtime", "the clocks differ by more than 300 s: set the time here or on the server"},
+    {DNSMSG_BADTRUNC, "badtrunc", "the server refuses the length of the TSIG signature"},
+};
+
+static void explain(struct verdict *verdict, enum verdict_kind kind, const struct dnsmsg *message)
+{
+    unsigned code = message->tsig_error != 0 ? message->tsig_error : message->rcode;
+    char skew[64] = "";
+    if (message->server_time_s != 0) {
+        long long ahead = (long long)(clock_wall_ms() / 1000 - message->server_time_s);
+        (void)snprintf(skew, sizeof(skew), " (ours is %lld s %s)", ahead < 0 ? -ahead : ahead,
+                       ahead < 0 ? "behind" : "ahead"); /* cut on purpose: a hint */
+    }
+    for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
+        if (explanations[i].code == code) {
+            verdict_set(verdict, kind, explanations[i].error, "%s: %s%s", dnsmsg_rcode_name(code),
+                        explanations[i].remedy, skew);
+            return;
+        }
+    }
+    verdict_set(verdict, kind, "rcode", "the server answered with code %u", code);
+}
+
+/** Reads the answer and judges what does not depend on the request: signature, truncation, TSIG errors.
+ *  @return ERR_OK with *ret_judged false: the RCODE can be believed. The message is to be deinited on ERR_OK. */
+static enum err read_reply(struct rfc2136 *state, const struct provider_request *request,
+                           const struct provider_reply *reply, struct dnsmsg *message, struct verdict *verdict,
+                           bool *ret_judged)
+{
+    enum err err = dnsmsg_parse(reply->body, state->key, &request->mac, message);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (message->id != request->id || !message->response) {
+        dnsmsg_deinit(message);
+        return ERR_PARSE;
+    }
+    *ret_judged = true;
+    if (message->trust == DNSMSG_FORGED) {
+        verdict_set(verdict, VERDICT_UNKNOWN, "forged",
+                    "the signature of the answer is wrong: another key, or tampering");
+    } else if (state->key != NULL && message->trust == DNSMSG_UNSIGNED) {
+        if (message->rcode != DNSMSG_NOERROR) {
+            explain(verdict, VERDICT_UNKNOWN, message);
+        } else {
+            verdict_set(verdict, VERDICT_UNKNOWN, "unsigned",
+                        "the answer carries no signature although the request did");
+        }
+    } else if (message->truncated) {
+        verdict_set(verdict, VERDICT_UNKNOWN, "truncated", "the answer is cut off although it came over TCP");
+    } else if (message->tsig_error != 0) {
+        explain(verdict, VERDICT_RETRY, message);
+    } else {
+        *ret_judged = false;
+    }
+    return ERR_OK;
+}
+
+static void settle_all(struct batch *batch, struct verdict *verdict)
+{
+    *verdict = (struct verdict){.kind = VERDICT_SETTLED};
+    for (size_t i = 0; i < batch->len; i++) {
+        batch->items[i].outcome = OUTCOME_APPLIED;
+        batch->items[i].error = NULL;
+    }
+}
+
+static enum verdict_kind change_verdict(unsigned rcode, enum zone_mode mode)
+{
+    switch (rcode) {
+    case DNSMSG_NXRRSET: /* RFC 2136 3.2.5: the owner's prerequisite, or in a shared zone a record's */
+        return mode == ZONE_SHARED ? VERDICT_SUSPECT : VERDICT_FENCED;
+    case DNSMSG_FORMERR:
+    case DNSMSG_REFUSED: /* the claim, an update like this one, was allowed: it is about one of the names */
+    case DNSMSG_YXDOMAIN:
+    case DNSMSG_YXRRSET:
+    case DNSMSG_NOTZONE:
+        return VERDICT_SPLIT;
+    case DNSMSG_SERVFAIL:
+        return mode == ZONE_SHARED ? VERDICT_UNKNOWN : VERDICT_RETRY;
+    default:
+        return VERDICT_RETRY;
+    }
+}
+
+static void collect_address(void *context, const struct dnsmsg_record *record)
+{
+    struct rrset_value *value = context;
+    struct ip ip = {0};
+    if (record->type == DNSMSG_TYPE_A && record->rdata.len == 4) {
+        ip.family = IP_V4;
+    } else if (record->type == DNSMSG_TYPE_AAAA && record->rdata.len == 16) {
+        ip.family = IP_V6;
+    } else {
+        return;
+    }
+    memcpy(ip.bytes, record->rdata.ptr, record->rdata.len);
+    (void)rrset_value_add(value, (enum rrtype)record->type,
+                          &ip); /* more than we ever write is a foreign value anyway */
+}
+
+/** The server told what it holds: that decides between `have` and `sent`. */
+static void take_lookup(struct batch_item *item, const struct dnsmsg *message)
+{
+    struct rrset_value found = {0};
+    dnsmsg_each_answer(message, collect_address, &found);
+    if (rrset_value_equal(&found, &item->sent)) {
+        item->have_known = true;
+        item->have = item->sent;
+    }
+    item->unsure = false;
+}
+
+static enum err rfc2136_parse(void *context, struct provider_zone *zone, struct batch *batch,
+                              const struct provider_request *request, const struct provider_reply *reply,
+                              struct verdict *ret_verdict)
+{
+    struct dnsmsg message;
+    bool judged = false;
+    enum err err = read_reply(context, request, reply, &message, ret_verdict, &judged);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!judged) {
+        bool found = message.rcode == DNSMSG_NOERROR || message.rcode == DNSMSG_NXDOMAIN;
+        if (request->stage == STAGE_LOOKUP && found && message.authoritative) {
+            take_lookup(&batch->items[request->index], &message);
+            *ret_verdict = (struct verdict){.kind = VERDICT_CONTINUE};
+        } else if (request->stage == STAGE_CHANGE && message.rcode == DNSMSG_NOERROR) {
+            settle_all(batch, ret_verdict);
+        } else {
+            enum verdict_kind kind =
+                request->stage == STAGE_LOOKUP ? VERDICT_RETRY : change_verdict(message.rcode, zone->mode);
+            explain(ret_verdict, kind, &message);
+        }
+    }
+    dnsmsg_deinit(&message);
+    return ERR_OK;
+}
+
+static enum err rfc2136_build_owner(void *context, const struct provider_zone *zone, struct provider_request *request)
+{
+    struct rfc2136 *state = context;
+    struct dnswire wire;
+    struct owner_name owner;
+    dnswire_query(&wire, state->scratch, sizeof(state->scratch), request->id, owner_name(zone, &owner),
+                  DNSMSG_TYPE_TXT);
+    return finish(state, &wire, request);
+}
+
+struct owner_found {
+    struct provider_owner owner;
+    bool unreadable;
+};
+
+static void collect_owner(void *context, const struct dnsmsg_record *record)
+{
+    struct owner_found *found = context;
+    if (record->type != DNSMSG_TYPE_TXT) {
+        return;
+    }
+    struct view text = dnsmsg_txt(record), prefix = VIEW_LITERAL("epoch=");
+    uint64_t epoch = 0;
+    if (found->owner.present || !view_starts_with(text, prefix) ||
+        view_to_u64(view_n(text.ptr + prefix.len, text.len - prefix.len), UINT64_MAX - 1, &epoch) != ERR_OK) {
+        found->unreadable = true;
+    }
+    found->owner = (struct provider_owner){.present = true, .epoch = epoch};
+}
+
+static void judge_owner(const struct dnsmsg *message, struct provider_owner *ret_owner, struct verdict *verdict)
+{
+    struct owner_found found = {0};
+    if (message->rcode != DNSMSG_NOERROR && message->rcode != DNSMSG_NXDOMAIN) {
+        explain(verdict, VERDICT_RETRY, message);
+        return;
+    }
+    if (!message->authoritative) {
+        verdict_set(verdict, VERDICT_RETRY, "notauth",
+                    "the server is not authoritative for the zone: check its name "
+                    "and `server`");
+        return;
+    }
+    dnsmsg_each_answer(message, collect_owner, &found);
+    if (found.unreadable) {
+        verdict_set(verdict, VERDICT_RETRY, "owner-unreadable",
+                    OWNER_LABEL " holds something else than one \"epoch=N\": look who wrote it, then delete it");
+        return;
+    }
+    *ret_owner = found.owner;
+    *verdict = (struct verdict){.kind = VERDICT_SETTLED};
+}
+
+static enum err rfc2136_parse_owner(void *context, const struct provider_request *request,
+                                    const struct provider_reply *reply, struct provider_owner *ret_owner,
+                                    struct verdict *ret_verdict)
+{
+    struct dnsmsg message;
+    bool judged = false;
+    enum err err = read_reply(context, request, reply, &message, ret_verdict, &judged);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!judged) {
+        judge_owner(&message, ret_owner, ret_verdict);
+    }
+    dnsmsg_deinit(&message);
+    return ERR_OK;
+}
+
+static enum err rfc2136_build_claim(void *context, const struct provider_zone *zone, const struct provider_owner *seen,
+                                    uint64_t epoch, struct provider_request *request)
+{
+    struct rfc2136 *state = context;
+    struct dnswire wire;
+    struct owner_name buffer;
+    char before[OWNER_TEXT_SIZE], after[OWNER_TEXT_SIZE];
+    struct view owner = owner_name(zone, &buffer);
+    dnswire_update(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(zone->name));
+    if (seen->present) {
+        dnswire_require_txt(&wire, owner, owner_text(seen->epoch, before));
+    } else {
+        dnswire_require_absent(&wire, owner, DNSMSG_TYPE_TXT);
+    }
+    dnswire_replace_txt(&wire, owner, OWNER_TTL_S, owner_text(epoch, after));
+    return finish(state, &wire, request);
+}
+
+static enum err rfc2136_parse_claim(void *context, const struct provider_request *request,
+                                    const struct provider_reply *reply, struct verdict *ret_verdict)
+{
+    struct dnsmsg message;
+    bool judged = false;
+    enum err err = read_reply(context, request, reply, &message, ret_verdict, &judged);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!judged && message.rcode == DNSMSG_NOERROR) {
+        *ret_verdict = (struct verdict){.kind = VERDICT_SETTLED};
+    } else if (!judged) {
+        bool beaten = message.rcode == DNSMSG_NXRRSET || message.rcode == DNSMSG_YXRRSET;
+        explain(ret_verdict, beaten ? VERDICT_FENCED : VERDICT_RETRY, &message);
+    }
+    dnsmsg_deinit(&message);
+    return ERR_OK;
+}
+
+struct list {
+    struct dnsmsg_axfr *axfr; /* owned */
+    struct provider_listing listing;
+};
+
+static void list_record(void *context, const struct dnsmsg_record *record)
+{
+    struct list *list = context;
+    struct rrset_value value = {0};
+    collect_address(&value, record);
+    if (value.len == 1) {
+        list->listing.each(list->listing.context, record->name, (enum rrtype)record->type, record->ttl, &value.ips[0]);
+    }
+}
+
+static enum err rfc2136_list_begin(void *context, const struct provider_zone *zone,
+                                   const struct provider_listing *listing, struct provider_request *request,
+                                   void **ret_list)
+{
+    struct rfc2136 *state = context;
+    struct dnswire wire;
+    dnswire_query(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(zone->name), DNSWIRE_TYPE_AXFR);
+    enum err err = finish(state, &wire, request);
+    struct list *list = err == ERR_OK ? calloc(1, sizeof(*list)) : NULL;
+    if (list == NULL) {
+        return err != ERR_OK ? err : ERR_NOMEM;
+    }
+    list->listing = *listing;
+    err = dnsmsg_axfr_new(state->key, &request->mac, list_record, list, &list->axfr);
+    if (err != ERR_OK) {
+        free(list);
+        return err;
+    }
+    *ret_list = list;
+    return ERR_OK;
+}
+
+static enum err rfc2136_list_feed(void *context, struct view message, bool *ret_done, struct errinfo *info)
+{
+    struct list *list = context;
+    return dnsmsg_axfr_feed(list->axfr, message, ret_done, info);
+}
+
+static void rfc2136_list_end(void *context)
+{
+    struct list *list = context;
+    if (list != NULL) {
+        dnsmsg_axfr_free(list->axfr);
+        free(list);
+    }
+}
+
+const struct provider_ops provider_rfc2136 = {
+    .name = "rfc2136",
+    .transport = PROVIDER_DNS,
+    .open = rfc2136_open,
+    .close = rfc2136_close,
+    .limits = rfc2136_limits,
+    .item_size = rfc2136_item_size,
+    .build_request = rfc2136_build,
+    .parse_reply = rfc2136_parse,
+    .build_owner = rfc2136_build_owner,
+    .parse_owner = rfc2136_parse_owner,
+    .build_claim = rfc2136_build_claim,
+    .parse_claim = rfc2136_parse_claim,
+    .list_begin = rfc2136_list_begin,
+    .list_feed = rfc2136_list_feed,
+    .list_end = rfc2136_list_end,
+};

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * probe: the batch engine under a command line, for the contract suite and for measurements. Reads commands from
+ * standard input, writes one JSON object a line. It stands in the place of the coordinator: its "store" is one epoch.
+ *
+ *   muster-probe CONFIG ZONE dedicated|shared [EPOCH]
+ *   submit NAME TYPE TTL REV WANT HAVE [adopt]   WANT, HAVE: addresses with commas, "-" = none; HAVE "?" = not known
+ *   bulk COUNT BASE REV                          COUNT changes of nNNNNNN.ZONE to addresses from BASE on (a number)
+ *   list | status | resume | quit
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "net/loop.h"
+#include "providers/account.h"
+#include "providers/engine.h"
+
+enum { LINE_MAX_LEN = 4096, FIELDS_MAX = 8 };
+
+struct probe {
+    struct loop *loop;
+    struct engine *engine;
+    struct engine_zone *zone;
+    const char *zone_name;
+    uint64_t epoch;
+    char input[1 << 16];
+    size_t input_len;
+    uint64_t bulk_rev, bulk_left, bulk_start_ns;
+    size_t listed;
+};
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage); /* cannot fail for RUSAGE_SELF */
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void emit(struct strbuf *line)
+{
+    strbuf_addc(line, '\n');
+    fputs(strbuf_str(line), stdout);
+    (void)fflush(stdout); /* a broken pipe ends the probe by its signal */
+    strbuf_deinit(line);
+}
+
+static void add_string(struct strbuf *line, const char *key, const char *value)
+{
+    strbuf_addf(line, ",\"%s\":", key);
+    strbuf_add_json(line, view_of(value != NULL ? value : ""));
+}
+
+static void add_value(struct strbuf *line, const struct rrset_value *value)
+{
+    char text[IP_TEXT_SIZE];
+    strbuf_adds(line, ",\"value\":[");
+    for (size_t i = 0; value != NULL && i < value->len; i++) {
+        ip_format(&value->ips[i], text);
+        strbuf_addf(line, "%s\"%s\"", i > 0 ? "," : "", text);
+    }
+    strbuf_addc(line, ']');
+}
+
+static void bulk_settled(struct probe *probe, const struct engine_result *result)
+{
+    if (result->outcome != OUTCOME_APPLIED && result->outcome != OUTCOME_REFUSED) {
+        return;
+    }
+    if (--probe->bulk_left == 0) {
+        struct strbuf line;
+        struct engine_zone_status status;
+        engine_zone_status(probe->zone, &status);
+        strbuf_init(&line, LINE_MAX_LEN);
+        strbuf_addf(&line,
+                    "{\"event\":\"bulk\",\"seconds\":%.6f,\"cpu\":%.6f,\"messages\":%" PRIu64
+                    ",\"batch\":%u,\"depth\":%u}",
+                    (double)(clock_mono_ns() - probe->bulk_start_ns) / 1e9, cpu_seconds(), status.messages,
+                    status.batch_size, status.depth);
+        emit(&line);
+    }
+}
+
+static void on_settled(void *context, const struct engine_result *results, size_t results_len)
+{
+    struct probe *probe = context;
+    for (size_t i = 0; i < results_len; i++) {
+        const struct engine_result *result = &results[i];
+        if (probe->bulk_left > 0 && result->rev == probe->bulk_rev) {
+            bulk_settled(probe, result);
+            continue;
+        }
+        struct strbuf line;
+        strbuf_init(&line, LINE_MAX_LEN);
+        strbuf_addf(&line, "{\"event\":\"settled\",\"rev\":%" PRIu64 ",\"attempts\":%u", result->rev, result->attempts);
+        add_string(&line, "name", result->name);
+        add_string(&line, "type", rrtype_name(result->type));
+        add_string(&line, "outcome", outcome_name(result->outcome));
+        add_string(&line, "error", result->error);
+        add_string(&line, "detail", result->detail);
+        add_value(&line, result->value);
+        strbuf_addc(&line, '}');
+        emit(&line);
+    }
+}
+
+static void event(const char *name, uint64_t epoch)
+{
+    struct strbuf line;
+    strbuf_init(&line, LINE_MAX_LEN);
+    strbuf_addf(&line, "{\"event\":\"%s\",\"epoch\":%" PRIu64 "}", name, epoch);
+    emit(&line);
+}
+
+static void on_claim(void *context, struct engine_zone *zone, uint64_t seen)
+{
+    struct probe *probe = context;
+    probe->epoch = (seen > probe->epoch ? seen : probe->epoch) + 1;
+    event("claim", probe->epoch);
+    engine_zone_claimed(zone, probe->epoch, ERR_OK);
+}
+
+static void on_deposed(void *context, struct engine_zone *zone)
+{
+    (void)zone;
+    event("deposed", ((struct probe *)context)->epoch);
+}
+
+static void on_record(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct rrset_value *value)
+{
+    struct probe *probe = context;
+    struct strbuf line;
+    probe->listed++;
+    strbuf_init(&line, LINE_MAX_LEN);
+    strbuf_addf(&line, "{\"event\":\"record\",\"ttl\":%u", ttl);
+    add_string(&line, "name", name);
+    add_string(&line, "type", rrtype_name(type));
+    add_value(&line, value);
+    strbuf_addc(&line, '}');
+    emit(&line);
+}
+
+static void on_listed(void *context, enum err err, const char *detail)
+{
+    struct probe *probe = context;
+    struct strbuf line;
+    strbuf_init(&line, LINE_MAX_LEN);
+    strbuf_addf(&line, "{\"event\":\"listed\",\"count\":%zu", probe->listed);
+    add_string(&line, "err", err_name(err));
+    add_string(&line, "detail", detail);
+    strbuf_addc(&line, '}');
+    emit(&line);
+}
+
+static bool parse_value(struct view text, enum rrtype type, struct rrset_value *ret_value)
+{
+    struct view field;
+    struct ip ip;
+    *ret_value = (struct rrset_value){0};
+    if (view_equals(text, "-") || view_equals(text, "?")) {
+        return true;
+    }
+    while (view_next(&text, ',', &field)) {
+        if (ip_parse(field, &ip) != ERR_OK || !rrset_value_add(ret_value, type, &ip)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err submit(struct probe *probe, const struct view *fields, size_t len)
+{
+    char name[DNSNAME_SIZE];
+    uint64_t ttl = 0, rev = 0;
+    struct rrset_change change = {.name = name};
+    if (len < 7 || view_copy(fields[1], name, sizeof(name)) != ERR_OK ||
+        view_to_u64(fields[3], UINT32_MAX, &ttl) != ERR_OK || view_to_u64(fields[4], UINT64_MAX, &rev) != ERR_OK) {
+        return ERR_PARSE;
+    }
+    change.type = view_equals(fields[2], "AAAA") ? RRTYPE_AAAA : RRTYPE_A;
+    change.ttl = (uint32_t)ttl;
+    change.rev = rev;
+    change.have_known = !view_equals(fields[6], "?");
+    change.adopt = len > 7 && view_equals(fields[7], "adopt");
+    if (!parse_value(fields[5], change.type, &change.want) || !parse_value(fields[6], change.type, &change.have)) {
+        return ERR_PARSE;
+    }
+    return engine_zone_submit(probe->zone, &change);
+}
+
+static enum err bulk(struct probe *probe, const struct view *fields, size_t len)
+{
+    uint64_t count = 0, base = 0, rev = 0;
+    enum err err = ERR_OK;
+    if (len < 4 || view_to_u64(fields[1], 10000000, &count) != ERR_OK ||
+        view_to_u64(fields[2], UINT32_MAX, &base) != ERR_OK || view_to_u64(fields[3], UINT64_MAX, &rev) != ERR_OK) {
+        return ERR_PARSE;
+    }
+    probe->bulk_rev = rev;
+    probe->bulk_left = count;
+    probe->bulk_start_ns = clock_mono_ns();
+    for (uint64_t i = 0; i < count && err == ERR_OK; i++) {
+        char name[DNSNAME_SIZE];
+        uint32_t address = (uint32_t)(base + i);
+        struct rrset_change change = {.name = name, .type = RRTYPE_A, .ttl = 60, .rev = rev};
+        (void)snprintf(name, sizeof(name), "n%06u.%s", (unsigned)i,
+                       probe->zone_name); /* fits: the zone name is short */
+        change.want.len = 1;
+        change.want.ips[0] = (struct ip){
+            .family = IP_V4,
+            .bytes = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address}};
+        err = engine_zone_submit(probe->zone, &change);
+    }
+    return err;
+}
+
+static void print_status(struct probe *probe)
+{
+    struct engine_zone_status status;
+    struct strbuf line;
+    engine_zone_status(probe->zone, &status);
+    strbuf_init(&line, LINE_MAX_LEN);
+    strbuf_addf(&line,
+                "{\"event\":\"status\",\"waiting\":%zu,\"in_flight\":%zu,\"epoch\":%" PRIu64 ",\"messages\":%" PRIu64
+                ",\"changes\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"batch\":%u,\"depth\":%u,\"service_ms\":%.3f",
+                status.waiting, status.in_flight, status.epoch, status.messages, status.changes, status.failures,
+                status.batch_size, status.depth, status.service_ms);
+    add_string(&line, "state", status.state);
+    add_string(&line, "last_error", status.last_error);
+    strbuf_addc(&line, '}');
+    emit(&line);
+}
+
+static enum err list(struct probe *probe)
+{
+    struct engine_listing listing = {.each = on_record, .done = on_listed, .context = probe};
+    probe->listed = 0;
+    return engine_zone_list(probe->zone, &listing);
+}
+
+static void command(struct probe *probe, struct view line)
+{
+    struct view fields[FIELDS_MAX];
+    size_t len = 0;
+    enum err err = ERR_OK;
+    while (len < FIELDS_MAX && view_next(&line, ' ', &fields[len])) {
+        len++;
+    }
+    if (len == 0) {
+        return;
+    }
+    if (view_equals(fields[0], "submit")) {
+        err = submit(probe, fields, len);
+    } else if (view_equals(fields[0], "bulk")) {
+        err = bulk(probe, fields, len);
+    } else if (view_equals(fields[0], "list")) {
+        err = list(probe);
+    } else if (view_equals(fields[0], "status")) {
+        print_status(probe);
+    } else if (view_equals(fields[0], "resume")) {
+        engine_zone_resume(probe->zone);
+    } else if (view_equals(fields[0], "quit")) {
+        loop_stop(probe->loop);
+    } else {
+        err = ERR_PARSE;
+    }
+    if (err != ERR_OK) {
+        struct strbuf out;
+        strbuf_init(&out, LINE_MAX_LEN);
+        strbuf_addf(&out, "{\"event\":\"error\",\"err\":\"%s\"}", err_name(err));
+        emit(&out);
+    }
+}
+
+static void on_input(void *context, int events)
+{
+    struct probe *probe = context;
+    (void)events;
+    ssize_t got = read(STDIN_FILENO, probe->input + probe->input_len, sizeof(probe->input) - probe->input_len);
+    if (got <= 0) {
+        loop_stop(probe->loop);
+        return;
+    }
+    probe->input_len += (size_t)got;
+    struct view rest = view_n(probe->input, probe->input_len);
+    const char *end;
+    while ((end = memchr(rest.ptr, '\n', rest.len)) != NULL) {
+        size_t len = (size_t)(end - rest.ptr);
+        command(probe, view_n(rest.ptr, len));
+        rest = view_n(end + 1, rest.len - len - 1);
+    }
+    memmove(probe->input, rest.ptr, rest.len);
+    probe->input_len = rest.len;
+}
+
+static int fail(const char *what, enum err err, const char *detail)
+{
+    fprintf(stderr, "probe: %s: %s: %s\n", what, err_text(err), detail);
+    return 1;
+}
+
+static int run(struct probe *probe, const struct engine_account_config *config, enum zone_mode mode)
+{
+    struct errinfo info = {0};
+    struct engine_account *account = NULL;
+    struct loop_poll *input = NULL;
+    enum err err = engine_new(probe->loop, &probe->engine);
+    if (err == ERR_OK) {
+        err = engine_account_new(probe->engine, config, &account, &info);
+    }
+    if (err != ERR_OK) {
+        return fail("account", err, info.text);
+    }
+    struct engine_zone_options options = {
+        .name = probe->zone_name,
+        .mode = mode,
+        .account = account,
+        .callbacks = {.settled = on_settled, .claim = on_claim, .deposed = on_deposed},
+        .context = probe};
+    err = engine_zone_new(probe->engine, &options, &probe->zone);
+    if (err == ERR_OK) {
+        err = loop_poll_new(probe->loop, STDIN_FILENO, on_input, probe, &input);
+    }
+    if (err == ERR_OK) {
+        err = loop_poll_events(input, LOOP_READABLE);
+    }
+    if (err != ERR_OK) {
+        return fail("zone", err, "");
+    }
+    event("ready", 0);
+    loop_run(probe->loop);
+    loop_poll_free(input);
+    engine_zone_free(probe->zone);
+    engine_free(probe->engine);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4) {
+        fprintf(stderr, "usage: muster-probe CONFIG ZONE dedicated|shared [EPOCH]\n");
+        return 2;
+    }
+    struct probe *probe = calloc(1, sizeof(*probe));
+    struct engine_account_config *config = calloc(1, engine_account_config_size());
+    struct config_schema schema = {.title = "probe", .rows = engine_account_rows, .size = engine_account_config_size()};
+    struct arena arena;
+    struct strbuf report;
+    arena_init(&arena, 1 << 20);
+    strbuf_init(&report, 1 << 16);
+    enum err err = probe == NULL || config == NULL ? ERR_NOMEM : config_load(&schema, argv[1], &arena, config, &report);
+    int status = 1;
+    if (err != ERR_OK) {
+        status = fail(argv[1], err, strbuf_str(&report));
+    } else if (argc > 4 && view_to_u64(view_of(argv[4]), UINT64_MAX, &probe->epoch) != ERR_OK) {
+        status = fail("EPOCH", ERR_PARSE, argv[4]);
+    } else if (loop_new(&probe->loop) == ERR_OK) {
+        probe->zone_name = argv[2];
+        status = run(probe, config, strcmp(argv[3], "shared") == 0 ? ZONE_SHARED : ZONE_DEDICATED);
+        loop_free(probe->loop);
+    }
+    strbuf_deinit(&report);
+    arena_deinit(&arena);
+    free(config);
+    free(probe);
+    return status;
+}
