@@ -293,7 +293,7 @@ static bool eligible(const struct link *link, const struct address_policy *polic
 static bool usable(const struct rt_addr *entry)
 {
     const uint32_t unusable = RT_ADDR_TENTATIVE | RT_ADDR_DADFAILED | RT_ADDR_DEPRECATED | RT_ADDR_OPTIMISTIC;
-    if (entry->scope != RT_SCOPE_UNIVERSE || (entry->flags & unusable) != 0) {
+    if (entry->scope != RT_ADDR_SCOPE_UNIVERSE || (entry->flags & unusable) != 0) {
         return false;
     }
     switch (ip_classify(&entry->ip)) {

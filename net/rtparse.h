@@ -33,14 +33,14 @@ enum {
     RT_ADDR_STABLE_PRIVACY = 0x800, /* RFC 7217 */
 };
 
-enum { RT_SCOPE_UNIVERSE = 0, RT_SCOPE_SITE = 200, RT_SCOPE_LINK = 253, RT_SCOPE_HOST = 254 };
+enum { RT_ADDR_SCOPE_UNIVERSE = 0, RT_ADDR_SCOPE_SITE = 200, RT_ADDR_SCOPE_LINK = 253, RT_ADDR_SCOPE_HOST = 254 };
 
 #define RT_FOREVER UINT32_MAX /* a lifetime without end */
 
 struct rt_addr {
     struct ip ip; /* the interface's own address: IFA_LOCAL where there is one (IFA_ADDRESS is the peer on ppp) */
     uint8_t prefix_len;
-    uint8_t scope;        /* RT_SCOPE_* */
+    uint8_t scope;        /* RT_ADDR_SCOPE_* */
     uint32_t flags;       /* RT_ADDR_* */
     uint32_t preferred_s; /* seconds left when the kernel sent it; RT_FOREVER */
     uint32_t valid_s;

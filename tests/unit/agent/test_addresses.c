@@ -42,12 +42,12 @@ static void address_event(struct addresses *addresses, uint32_t ifindex, const c
 
 static void add(struct addresses *addresses, uint32_t ifindex, const char *text, uint32_t flags)
 {
-    address_event(addresses, ifindex, text, flags, RT_SCOPE_UNIVERSE, false);
+    address_event(addresses, ifindex, text, flags, RT_ADDR_SCOPE_UNIVERSE, false);
 }
 
 static void drop(struct addresses *addresses, uint32_t ifindex, const char *text)
 {
-    address_event(addresses, ifindex, text, 0, RT_SCOPE_UNIVERSE, true);
+    address_event(addresses, ifindex, text, 0, RT_ADDR_SCOPE_UNIVERSE, true);
 }
 
 static void route_event(struct addresses *addresses, uint32_t ifindex, uint8_t family, uint32_t metric, bool removed)
@@ -84,7 +84,7 @@ static int make(void **state)
     struct addresses *addresses = NULL;
     assert_int_equal(addresses_new(&addresses), ERR_OK);
     link_event(addresses, 1, "lo", true);
-    address_event(addresses, 1, "127.0.0.1", RT_ADDR_PERMANENT, RT_SCOPE_HOST, false);
+    address_event(addresses, 1, "127.0.0.1", RT_ADDR_PERMANENT, RT_ADDR_SCOPE_HOST, false);
     link_event(addresses, 2, "eth0", true);
     *state = addresses;
     return 0;
@@ -105,25 +105,25 @@ static void judges_each_address(void **state)
         uint8_t scope;
         bool reported;
     } rows[] = {
-        {"203.0.113.9", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, true},
-        {"10.1.2.3", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, true},
-        {"100.64.0.9", 0, RT_SCOPE_UNIVERSE, true},
-        {"198.18.0.1", 0, RT_SCOPE_UNIVERSE, true},
-        {"8.8.8.8", 0, RT_SCOPE_LINK, false},
-        {"169.254.3.4", 0, RT_SCOPE_UNIVERSE, false},
-        {"127.0.0.5", 0, RT_SCOPE_UNIVERSE, false},
-        {"2001:db8::1", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, true},
-        {"2a00::1", RT_ADDR_MANAGETEMPADDR | RT_ADDR_NOPREFIXROUTE, RT_SCOPE_UNIVERSE, true},
-        {"2a00::1", RT_ADDR_TEMPORARY, RT_SCOPE_UNIVERSE, true}, /* better than none */
-        {"2a00::1", RT_ADDR_TENTATIVE, RT_SCOPE_UNIVERSE, false},
-        {"2a00::1", RT_ADDR_TENTATIVE | RT_ADDR_OPTIMISTIC, RT_SCOPE_UNIVERSE, false},
-        {"2a00::1", RT_ADDR_OPTIMISTIC, RT_SCOPE_UNIVERSE, false},
-        {"2a00::1", RT_ADDR_DADFAILED | RT_ADDR_TENTATIVE, RT_SCOPE_UNIVERSE, false},
-        {"2a00::1", RT_ADDR_DEPRECATED, RT_SCOPE_UNIVERSE, false},
-        {"fe80::1", RT_ADDR_PERMANENT, RT_SCOPE_LINK, false},
-        {"fd00::1", RT_ADDR_PERMANENT, RT_SCOPE_UNIVERSE, false},
-        {"2002:c000:201::1", 0, RT_SCOPE_UNIVERSE, false},
-        {"2001:0:53aa::1", 0, RT_SCOPE_UNIVERSE, false},
+        {"203.0.113.9", RT_ADDR_PERMANENT, RT_ADDR_SCOPE_UNIVERSE, true},
+        {"10.1.2.3", RT_ADDR_PERMANENT, RT_ADDR_SCOPE_UNIVERSE, true},
+        {"100.64.0.9", 0, RT_ADDR_SCOPE_UNIVERSE, true},
+        {"198.18.0.1", 0, RT_ADDR_SCOPE_UNIVERSE, true},
+        {"8.8.8.8", 0, RT_ADDR_SCOPE_LINK, false},
+        {"169.254.3.4", 0, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"127.0.0.5", 0, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"2001:db8::1", RT_ADDR_PERMANENT, RT_ADDR_SCOPE_UNIVERSE, true},
+        {"2a00::1", RT_ADDR_MANAGETEMPADDR | RT_ADDR_NOPREFIXROUTE, RT_ADDR_SCOPE_UNIVERSE, true},
+        {"2a00::1", RT_ADDR_TEMPORARY, RT_ADDR_SCOPE_UNIVERSE, true}, /* better than none */
+        {"2a00::1", RT_ADDR_TENTATIVE, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_TENTATIVE | RT_ADDR_OPTIMISTIC, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_OPTIMISTIC, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_DADFAILED | RT_ADDR_TENTATIVE, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"2a00::1", RT_ADDR_DEPRECATED, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"fe80::1", RT_ADDR_PERMANENT, RT_ADDR_SCOPE_LINK, false},
+        {"fd00::1", RT_ADDR_PERMANENT, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"2002:c000:201::1", 0, RT_ADDR_SCOPE_UNIVERSE, false},
+        {"2001:0:53aa::1", 0, RT_ADDR_SCOPE_UNIVERSE, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         void *one = NULL;
