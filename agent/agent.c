@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/agent.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/boot.h"
+#include "agent/identity.h"
+#include "agent/inbox.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "mqtt/session.h"
+#include "mqtt/topics.h"
+#include "net/netlink.h"
+
+#define DRAIN_MS         3000  /* for the "off" state at the end: a slow uplink's round trips */
+#define NETLINK_RETRY_MS 30000 /* after a failed socket; the broker's view of the address covers for it */
+#define SESSION_QUEUE    8     /* messages; one state at a time goes out */
+#define BACKOFF_BASE_MS  1000
+
+struct agent {
+    struct loop *loop;                 /* borrowed */
+    const struct agent_config *config; /* borrowed; of the start: rows that need a restart */
+    const struct agent_config *live;   /* borrowed; of the last reload: rows that do not */
+    char device_id[DEVICE_ID_MAX + 1];
+    char state_topic[TOPIC_SIZE], gone_topic[TOPIC_SIZE], dns_topic[TOPIC_SIZE], sync_topic[TOPIC_SIZE];
+    struct report report;
+    struct addresses *addresses;                                    /* owned */
+    struct netlink *netlink;                                        /* owned; NULL while its socket is failed */
+    struct session *session;                                        /* owned */
+    struct inbox *inbox;                                            /* owned */
+    struct loop_timer *report_timer, *select_timer, *netlink_timer; /* owned */
+    bool boot_stored;
+    bool started;   /* the session was */
+    bool resyncing; /* the table is being filled: nothing is concluded from it */
+    uint64_t started_ms;
+    char endpoint[MQTT_TOPIC_MAX + 1];
+    char connection_error[ERRINFO_TEXT_MAX];
+    uint64_t connection_since_ms;
+    struct dns_message *dns; /* owned; NULL before the first */
+    uint64_t dns_ms;
+    loop_fn stopped; /* set while stopping */
+    void *stopped_context;
+};
+
+static void act(struct agent *agent, const struct report_actions *actions);
+
+/* Copies what fits: for texts that people read. */
+static void set_text(char *buffer, size_t size, const char *text)
+{
+    struct view cut = view_of(text);
+    cut.len = MIN(cut.len, size - 1);
+    memcpy(buffer, cut.len > 0 ? cut.ptr : "", cut.len);
+    buffer[cut.len] = '\0';
+}
+
+static void step(struct agent *agent, const struct report_event *event)
+{
+    struct report_actions actions = report_step(&agent->report, event, loop_now_ms(agent->loop), crypto_random_u64());
+    act(agent, &actions);
+    loop_timer_at(agent->report_timer, report_deadline(&agent->report));
+}
+
+static void step_kind(struct agent *agent, enum report_event_kind kind)
+{
+    step(agent, &(struct report_event){.kind = kind});
+}
+
+static void store_boot(struct agent *agent)
+{
+    /* On the loop thread: once in a device's life, and nothing may go out before it is done. */
+    enum err err = boot_store(agent->config->state_dir, agent->report.boot);
+    agent->boot_stored = err == ERR_OK;
+    log_event(err == ERR_OK ? LOG_LEVEL_NOTICE : LOG_LEVEL_ERROR, "boot-raised", "boot=%" PRIu32 " stored=%s",
+              agent->report.boot, err_text(err));
+}
+
+static void fill_state(const struct agent *agent, const struct report_actions *actions, struct state_message *message)
+{
+    const struct address_set *set = &agent->report.published;
+    bool clock_set = clock_wall_is_set();
+    *message = (struct state_message){
+        .on = !actions->off,
+        .boot = agent->report.boot,
+        .conn = agent->report.conn,
+        .seq = agent->report.seq,
+        .ts = clock_set ? clock_wall_ms() : 0,
+        .tsq = clock_set ? TIME_RTC : TIME_NONE,
+        .ip4 = set->ip4,
+        .ip6 = set->ip6,
+        .has_prefix6 = set->has_prefix6,
+        .prefix6 = set->prefix6,
+        .uplinks_len = set->uplinks_len,
+    };
+    memcpy(message->uplinks, set->uplinks, sizeof(set->uplinks));
+    set_text(message->src, sizeof(message->src), agent_status_source(set));
+    set_text(message->why, sizeof(message->why), actions->why);
+    set_text(message->agent, sizeof(message->agent), MUSTER_VERSION);
+    set_text(message->fw, sizeof(message->fw), agent->config->firmware);
+}
+
+static void publish_state(struct agent *agent, const struct report_actions *actions)
+{
+    struct state_message message;
+    struct strbuf text;
+    strbuf_init(&text, MQTT_PAYLOAD_MAX);
+    fill_state(agent, actions, &message);
+    enum err err = state_encode(&message, &text);
+    if (err == ERR_OK) {
+        err = session_publish(
+            agent->session, &(struct session_publish){
+                                .topic = agent->state_topic, .payload = strbuf_view(&text), .qos = 1, .retain = true});
+    }
+    strbuf_deinit(&text);
+    /* A state that could not go out is repeated like one that was lost on the way. */
+    log_event(err == ERR_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "state-published",
+              "why=%s boot=%" PRIu32 " seq=%" PRIu32 " result=%s", actions->why, message.boot, message.seq,
+              err_name(err));
+}
+
+static void session_ended(void *context)
+{
+    struct agent *agent = context;
+    agent->stopped(agent->stopped_context);
+}
+
+static void act(struct agent *agent, const struct report_actions *actions)
+{
+    if (actions->persist_boot) {
+        store_boot(agent);
+    }
+    if (actions->publish) {
+        publish_state(agent, actions);
+    }
+    if (actions->reconnect) {
+        session_reconnect(agent->session);
+    }
+    if (actions->stopped) {
+        session_stop(agent->session, DRAIN_MS, session_ended, agent);
+    }
+}
+
+static void on_report_timer(void *context)
+{
+    step_kind(context, REPORT_EV_TIMER);
+}
+
+/* Computes the set anew; runs once for all events of a turn of the loop, and when a hold ends. */
+static void on_select_timer(void *context)
+{
+    struct agent *agent = context;
+    if (agent->resyncing) {
+        return;
+    }
+    struct address_policy policy = agent_config_policy(agent->live);
+    struct address_set set;
+    uint64_t deadline = addresses_select(agent->addresses, &policy, loop_now_ms(agent->loop), &set);
+    loop_timer_at(agent->select_timer, deadline);
+    step(agent, &(struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set});
+}
+
+static void start_session(struct agent *agent)
+{
+    if (!agent->started) {
+        agent->started = true;
+        session_start(agent->session);
+    }
+}
+
+static void on_netlink_event(void *context, const struct rt_event *event)
+{
+    struct agent *agent = context;
+    char text[RT_TEXT_SIZE];
+    if (log_get_level() >= LOG_LEVEL_DEBUG) {
+        (void)rt_describe(event, text);
+        log_event(LOG_LEVEL_DEBUG, "netlink", "%s", text);
+    }
+    addresses_apply(agent->addresses, event);
+    loop_timer_after(agent->select_timer, 0);
+}
+
+static void on_netlink_resync(void *context, bool begin)
+{
+    struct agent *agent = context;
+    agent->resyncing = begin;
+    if (begin) {
+        addresses_resync_begin(agent->addresses);
+        return;
+    }
+    addresses_resync_end(agent->addresses);
+    on_select_timer(agent);
+    start_session(agent);
+}
+
+static void on_netlink_failed(void *context, const struct errinfo *info)
+{
+    struct agent *agent = context;
+    log_event(LOG_LEVEL_WARN, "netlink-failed", "error=\"%s\" retry_ms=%d", info->text, NETLINK_RETRY_MS);
+    netlink_free(agent->netlink);
+    agent->netlink = NULL;
+    agent->resyncing = false;
+    loop_timer_after(agent->netlink_timer, NETLINK_RETRY_MS);
+    start_session(agent); /* the broker sees an address of ours all the same */
+}
+
+static void open_netlink(void *context)
+{
+    struct agent *agent = context;
+    const struct netlink_options options = {
+        .event = on_netlink_event, .resync = on_netlink_resync, .failed = on_netlink_failed, .context = agent};
+    struct errinfo info = {0};
+    if (netlink_new(agent->loop, &options, &agent->netlink, &info) != ERR_OK) {
+        agent->netlink = NULL;
+        on_netlink_failed(agent, &info);
+    }
+}
+
+static void on_prepare(void *context, struct strbuf *will_payload)
+{
+    struct agent *agent = context;
+    step_kind(agent, REPORT_EV_ATTEMPT);
+    const struct gone_message gone = {.boot = agent->report.boot, .conn = agent->report.conn};
+    if (gone_encode(&gone, will_payload) != ERR_OK) {
+        strbuf_clear(will_payload); /* without memory an empty will: judged malformed, changes nothing */
+    }
+}
+
+static void subscribe(struct agent *agent, const struct session_filter *filter)
+{
+    enum err err = session_subscribe(agent->session, filter);
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_WARN, "subscribe-failed", "filter=%s error=%s", filter->filter, err_name(err));
+    }
+}
+
+static void on_connected(void *context, const char *endpoint)
+{
+    struct agent *agent = context;
+    set_text(agent->endpoint, sizeof(agent->endpoint), endpoint);
+    agent->connection_error[0] = '\0';
+    agent->connection_since_ms = loop_now_ms(agent->loop);
+    log_event(LOG_LEVEL_NOTICE, "connected", "endpoint=%s conn=%" PRIu32, endpoint, agent->report.conn);
+    subscribe(agent, &(struct session_filter){.filter = agent->dns_topic, .qos = 1});
+    subscribe(agent,
+              &(struct session_filter){.filter = agent->sync_topic, .qos = 1, .retain_handling = SESSION_RETAIN_NONE});
+    step_kind(agent, REPORT_EV_CONNECTED);
+}
+
+static void on_disconnected(void *context, enum err err, const char *reason)
+{
+    struct agent *agent = context;
+    char quoted[LOG_QUOTED_SIZE];
+    if (agent->endpoint[0] != '\0' || agent->connection_since_ms == 0) {
+        agent->connection_since_ms = loop_now_ms(agent->loop);
+    }
+    agent->endpoint[0] = '\0';
+    bool readable = reason != NULL && reason[0] != '\0' && view_is_utf8(view_of(reason));
+    set_text(agent->connection_error, sizeof(agent->connection_error), readable ? reason : err_text(err));
+    log_event(LOG_LEVEL_WARN, "disconnected", "error=%s reason=%s", err_name(err),
+              log_quote(agent->connection_error, strlen(agent->connection_error), quoted));
+    step_kind(agent, REPORT_EV_DISCONNECTED);
+}
+
+/* Paho's receive thread. */
+static void on_message(void *context, const struct session_message *message)
+{
+    struct agent *agent = context;
+    inbox_put(agent->inbox, message);
+}
+
+static void on_subscribed(void *context, const char *filter, enum err err)
+{
+    (void)context;
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_WARN, "subscribe-failed", "filter=%s error=%s", filter, err_name(err));
+    }
+}
+
+static void take_dns(struct agent *agent, const struct inbox_message *message)
+{
+    struct errinfo info = {0};
+    struct dns_message *dns = malloc(sizeof(*dns));
+    if (dns == NULL || dns_decode(message->payload, dns, &info) != ERR_OK) {
+        log_event(LOG_LEVEL_WARN, "dns-ignored", "bytes=%zu error=\"%s\"", message->payload.len, info.text);
+        free(dns);
+        return;
+    }
+    free(agent->dns);
+    agent->dns = dns;
+    agent->dns_ms = loop_now_ms(agent->loop);
+    enum report_state before = agent->report.state;
+    step(agent, &(struct report_event){.kind = REPORT_EV_ANSWER,
+                                       .answer = {.has_ack = dns->has_ack,
+                                                  .boot = dns->ack_boot,
+                                                  .seq = dns->ack_seq,
+                                                  .unregistered = strcmp(dns->error, "unregistered") == 0,
+                                                  .retained = message->retained}});
+    if (agent->report.state != before) {
+        log_event(LOG_LEVEL_INFO, "answered", "state=%s boot=%" PRIu32 " seq=%" PRIu32 " names=%zu",
+                  report_state_text(agent->report.state), agent->report.boot, agent->report.seq, dns->names_len);
+    }
+}
+
+static void take_sync(struct agent *agent, const struct inbox_message *message)
+{
+    struct sync_message sync;
+    struct errinfo info = {0};
+    if (message->retained) {
+        return; /* an old call, answered by the birth already */
+    }
+    if (sync_decode(message->payload, &sync, &info) != ERR_OK) {
+        log_event(LOG_LEVEL_WARN, "sync-ignored", "bytes=%zu error=\"%s\"", message->payload.len, info.text);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "sync", "window_s=%" PRIu32, sync.window_s);
+    step(agent, &(struct report_event){.kind = REPORT_EV_SYNC, .sync_window_s = sync.window_s});
+}
+
+static void on_inbox(void *context, const struct inbox_message *message)
+{
+    struct agent *agent = context;
+    if (view_equals(message->topic, agent->dns_topic)) {
+        take_dns(agent, message);
+    } else if (view_equals(message->topic, agent->sync_topic)) {
+        take_sync(agent, message);
+    }
+}
+
+static enum err build_topics(struct agent *agent)
+{
+    struct view id = view_of(agent->device_id);
+    enum err err = topic_build(TOPIC_UP_STATE, id, agent->state_topic);
+    err = err != ERR_OK ? err : topic_build(TOPIC_UP_GONE, id, agent->gone_topic);
+    err = err != ERR_OK ? err : topic_build(TOPIC_DN_DNS, id, agent->dns_topic);
+    return err != ERR_OK ? err : topic_build(TOPIC_BC_SYNC, view_of(""), agent->sync_topic);
+}
+
+static void raise_boot(struct agent *agent)
+{
+    struct boot_start start;
+    struct report_timing timing = agent_config_timing(agent->live);
+    enum err err = boot_raise(agent->config->state_dir, &start);
+    agent->boot_stored = err == ERR_OK;
+    report_init(&agent->report, start.boot, &timing);
+    bool bad = err != ERR_OK || start.origin == BOOT_DAMAGED;
+    log_event(bad ? LOG_LEVEL_ERROR : LOG_LEVEL_NOTICE, "boot",
+              "device=%s boot=%" PRIu32 " counter=%s stored=\"%s\" folder=%s", agent->device_id, start.boot,
+              boot_origin_text(start.origin), err_text(err), agent->config->state_dir);
+}
+
+static enum err make_session(struct agent *agent)
+{
+    const struct agent_config *config = agent->config;
+    bool has_key = config->tls.key_file != NULL && config->tls.key_file[0] != '\0';
+    return session_new(
+        &(struct session_options){.loop = agent->loop,
+                                  .client_id = agent->device_id,
+                                  .endpoints = config->broker.endpoints.items,
+                                  .endpoints_len = config->broker.endpoints.len,
+                                  .ca_file = config->tls.ca_file,
+                                  .cert_file = config->tls.cert_file,
+                                  .key_file = has_key ? config->tls.key_file : NULL,
+                                  .keepalive_s = (uint32_t)(config->broker.keepalive_ms / 1000),
+                                  .connect_timeout_s = (uint32_t)(config->broker.connect_timeout_ms / 1000),
+                                  .backoff_base_ms = BACKOFF_BASE_MS,
+                                  .backoff_cap_ms = config->broker.backoff_ms,
+                                  .queue_max = SESSION_QUEUE,
+                                  .will_topic = agent->gone_topic,
+                                  .will_retain = true,
+                                  .callbacks = {.prepare = on_prepare,
+                                                .connected = on_connected,
+                                                .disconnected = on_disconnected,
+                                                .message = on_message,
+                                                .subscribed = on_subscribed},
+                                  .context = agent},
+        &agent->session);
+}
+
+enum err agent_new(struct loop *loop, const struct agent_config *config, struct agent **ret_agent, struct errinfo *info)
+{
+    struct agent *agent = calloc(1, sizeof(*agent));
+    if (agent == NULL) {
+        return errinfo_set(info, ERR_NOMEM, "agent", 0, "%s", err_text(ERR_NOMEM));
+    }
+    agent->loop = loop;
+    agent->config = agent->live = config;
+    agent->started_ms = loop_now_ms(loop);
+    enum err err = identity_read(config->device_id, config->tls.cert_file, agent->device_id, info);
+    if (err != ERR_OK) {
+        agent_free(agent);
+        return err;
+    }
+    err = build_topics(agent);
+    err = err != ERR_OK ? err : addresses_new(&agent->addresses);
+    err = err != ERR_OK ? err : inbox_new(loop, on_inbox, agent, &agent->inbox);
+    err = err != ERR_OK ? err : loop_timer_new(loop, on_report_timer, agent, &agent->report_timer);
+    err = err != ERR_OK ? err : loop_timer_new(loop, on_select_timer, agent, &agent->select_timer);
+    err = err != ERR_OK ? err : loop_timer_new(loop, open_netlink, agent, &agent->netlink_timer);
+    err = err != ERR_OK ? err : make_session(agent);
+    if (err != ERR_OK) {
+        agent_free(agent);
+        return errinfo_set(info, err, "agent", 0, "the connection cannot be set up: %s", err_text(err));
+    }
+    raise_boot(agent);
+    open_netlink(agent);
+    *ret_agent = agent;
+    return ERR_OK;
+}
+
+void agent_free(struct agent *agent)
+{
+    if (agent == NULL) {
+        return;
+    }
+    netlink_free(agent->netlink);
+    session_free(agent->session);
+    inbox_free(agent->inbox);
+    loop_timer_free(agent->report_timer);
+    loop_timer_free(agent->select_timer);
+    loop_timer_free(agent->netlink_timer);
+    addresses_free(agent->addresses);
+    free(agent->dns);
+    free(agent);
+}
+
+void agent_reload(struct agent *agent, const struct agent_config *config)
+{
+    agent->live = config;
+    agent->report.timing = agent_config_timing(config);
+    loop_timer_after(agent->select_timer, 0); /* patterns and families may count differently now */
+}
+
+void agent_stop(struct agent *agent, loop_fn done, void *context)
+{
+    agent->stopped = done;
+    agent->stopped_context = context;
+    netlink_free(agent->netlink);
+    agent->netlink = NULL;
+    loop_timer_stop(agent->select_timer);
+    loop_timer_stop(agent->netlink_timer);
+    if (!agent->started) {
+        done(context);
+        return;
+    }
+    step_kind(agent, REPORT_EV_STOP);
+}
+
+enum err agent_write_status(void *context, struct strbuf *out)
+{
+    struct agent *agent = context;
+    const struct agent_status status = {
+        .device_id = agent->device_id,
+        .version = MUSTER_VERSION,
+        .now_ms = loop_now_ms(agent->loop),
+        .started_ms = agent->started_ms,
+        .wall_ms = clock_wall_is_set() ? clock_wall_ms() : 0,
+        .endpoint = agent->endpoint,
+        .connection_error = agent->connection_error,
+        .connection_since_ms = agent->connection_since_ms,
+        .dropped = inbox_dropped(agent->inbox),
+        .report = &agent->report,
+        .boot_stored = agent->boot_stored,
+        .dns = agent->dns,
+        .dns_ms = agent->dns_ms,
+    };
+    return agent_status_json(&status, out);
+}
+
+enum err agent_report_now(void *context)
+{
+    struct agent *agent = context;
+    if (!session_is_connected(agent->session)) {
+        return ERR_STATE;
+    }
+    step_kind(agent, REPORT_EV_REQUEST);
+    return ERR_OK;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/daemon.h"
+
+#include <inttypes.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/control.h"
+#include "agent/notify.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/loop.h"
+
+#define REPORT_TEXT_MAX (256 * 1024) /* of all errors of one config file */
+
+struct daemon {
+    const char *config_path;
+    struct daemon_config first;   /* of the start; lives as long as the process */
+    struct daemon_config *latest; /* owned; of the last reload, NULL before the first */
+    struct loop *loop;            /* all owned */
+    struct agent *agent;
+    struct control *control;
+    struct loop_signal *signals[3];
+    struct loop_timer *watchdog;
+    uint64_t watchdog_ms; /* 0: the manager asks for none */
+    bool stopping;
+};
+
+enum err daemon_config_load(struct daemon_config *config, const char *path)
+{
+    struct strbuf report;
+    strbuf_init(&report, REPORT_TEXT_MAX);
+    arena_init(&config->arena, AGENT_CONFIG_ARENA_MAX);
+    enum err err = config_load(agent_config_schema(), path, &config->arena, &config->config, &report);
+    if (err != ERR_OK) {
+        if (report.len > 0) {
+            (void)fputs(strbuf_str(&report), stderr); /* nowhere else to say it */
+        } else {
+            (void)fprintf(stderr, "%s: %s\n", path, err_text(err));
+        }
+        arena_deinit(&config->arena);
+    }
+    strbuf_deinit(&report);
+    return err;
+}
+
+void daemon_config_deinit(struct daemon_config *config)
+{
+    arena_deinit(&config->arena);
+}
+
+static void take_config(struct daemon *daemon, struct daemon_config *fresh)
+{
+    struct strbuf names;
+    strbuf_init(&names, 4096);
+    if (agent_config_restart_rows(&daemon->first.config, &fresh->config, &names) == ERR_OK && names.len > 0) {
+        log_event(LOG_LEVEL_WARN, "reload-needs-restart", "rows=\"%s\"", strbuf_str(&names));
+    }
+    strbuf_deinit(&names);
+    struct daemon_config *old = daemon->latest;
+    daemon->latest = fresh;
+    log_set_level(agent_config_log_level(&fresh->config));
+    agent_reload(daemon->agent, &fresh->config);
+    if (old != NULL) {
+        daemon_config_deinit(old);
+        free(old);
+    }
+    log_event(LOG_LEVEL_NOTICE, "reloaded", "file=%s", daemon->config_path);
+}
+
+static void on_reload(void *context)
+{
+    struct daemon *daemon = context;
+    notify_reloading();
+    struct daemon_config *fresh = calloc(1, sizeof(*fresh));
+    enum err err = fresh == NULL ? ERR_NOMEM : daemon_config_load(fresh, daemon->config_path);
+    if (err == ERR_OK) {
+        take_config(daemon, fresh);
+    } else {
+        free(fresh);
+        log_event(LOG_LEVEL_ERROR, "reload-refused", "file=%s error=%s", daemon->config_path, err_name(err));
+    }
+    notify_ready();
+}
+
+static void on_stopped(void *context)
+{
+    struct daemon *daemon = context;
+    loop_stop(daemon->loop);
+}
+
+static void on_terminate(void *context)
+{
+    struct daemon *daemon = context;
+    if (!daemon->stopping) {
+        daemon->stopping = true;
+        notify_stopping();
+        log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%" PRIu64, loop_now_ms(daemon->loop));
+        agent_stop(daemon->agent, on_stopped, daemon);
+    }
+}
+
+static void on_watchdog(void *context)
+{
+    struct daemon *daemon = context;
+    notify_watchdog();
+    loop_timer_after(daemon->watchdog, daemon->watchdog_ms / 2);
+}
+
+static enum err watch_signals(struct daemon *daemon)
+{
+    static const struct {
+        int number;
+        loop_fn fn;
+    } rows[] = {{SIGTERM, on_terminate}, {SIGINT, on_terminate}, {SIGHUP, on_reload}};
+    enum err err = ERR_OK;
+    for (size_t i = 0; err == ERR_OK && i < ARRAY_LEN(rows); i++) {
+        err = loop_signal_new(daemon->loop, rows[i].number, rows[i].fn, daemon, &daemon->signals[i]);
+    }
+    return err;
+}
+
+/* Only where the manager asks for it: a watchdog is a wake-up. */
+static enum err start_watchdog(struct daemon *daemon)
+{
+    daemon->watchdog_ms = notify_watchdog_ms();
+    if (daemon->watchdog_ms == 0) {
+        return ERR_OK;
+    }
+    enum err err = loop_timer_new(daemon->loop, on_watchdog, daemon, &daemon->watchdog);
+    if (err == ERR_OK) {
+        loop_timer_after(daemon->watchdog, daemon->watchdog_ms / 2);
+    }
+    return err;
+}
+
+static void open_control(struct daemon *daemon)
+{
+    const struct control_calls calls = {
+        .status = agent_write_status, .report_now = agent_report_now, .context = daemon->agent};
+    struct errinfo info = {0};
+    /* Without the socket nobody can ask, but the names still follow the addresses. */
+    if (control_new(daemon->loop, daemon->first.config.control_socket, &calls, &daemon->control, &info) != ERR_OK) {
+        daemon->control = NULL;
+        log_event(LOG_LEVEL_ERROR, "control-failed", "error=\"%s\"", info.text);
+    }
+}
+
+static enum err set_up(struct daemon *daemon, struct errinfo *info)
+{
+    enum err err = loop_new(&daemon->loop);
+    err = err != ERR_OK ? err : watch_signals(daemon);
+    err = err != ERR_OK ? err : start_watchdog(daemon);
+    if (err != ERR_OK) {
+        return errinfo_set(info, err, "loop", 0, "%s", err_text(err));
+    }
+    return agent_new(daemon->loop, &daemon->first.config, &daemon->agent, info);
+}
+
+static void tear_down(struct daemon *daemon)
+{
+    control_free(daemon->control);
+    agent_free(daemon->agent);
+    loop_timer_free(daemon->watchdog);
+    for (size_t i = 0; i < ARRAY_LEN(daemon->signals); i++) {
+        if (daemon->signals[i] != NULL) {
+            loop_signal_free(daemon->signals[i]);
+        }
+    }
+    loop_free(daemon->loop);
+    if (daemon->latest != NULL) {
+        daemon_config_deinit(daemon->latest);
+        free(daemon->latest);
+    }
+    daemon_config_deinit(&daemon->first);
+}
+
+/* A device's memory is small and Paho's threads allocate little: one arena instead of one a thread, no mmap slack. */
+static void bound_heap(void)
+{
+    (void)mallopt(M_ARENA_MAX, 1);          /* a hint */
+    (void)mallopt(M_TRIM_THRESHOLD, 65536); /* a hint */
+    (void)mallopt(M_TOP_PAD, 16384);        /* a hint */
+}
+
+int daemon_run(const char *config_path)
+{
+    struct daemon daemon = {.config_path = config_path};
+    struct errinfo info = {0};
+    bound_heap();
+    if (daemon_config_load(&daemon.first, config_path) != ERR_OK) {
+        return EX_CONFIG;
+    }
+    log_init("muster-agent", agent_config_log_level(&daemon.first.config));
+    log_event(LOG_LEVEL_NOTICE, "starting", "version=%s config=%s", MUSTER_VERSION, config_path);
+    int status = EX_OSERR;
+    if (set_up(&daemon, &info) == ERR_OK) {
+        open_control(&daemon);
+        notify_ready();
+        loop_run(daemon.loop);
+        status = EX_OK;
+    } else {
+        log_event(LOG_LEVEL_ERROR, "start-failed", "error=\"%s\"", info.text);
+        status = info.err == ERR_NOMEM || info.err == ERR_IO ? EX_OSERR : EX_CONFIG;
+    }
+    tear_down(&daemon);
+    log_event(LOG_LEVEL_NOTICE, "stopped", "status=%d", status);
+    return status;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/identity.h"
+
+#include <stdlib.h>
+
+#include "base/crypto.h"
+#include "base/file.h"
+#include "mqtt/topics.h"
+#include "provisioning/certread.h"
+#include "provisioning/limits.h"
+#include "provisioning/pem.h"
+
+#define DER_MAX 8192 /* one certificate of a foreign authority with long extensions */
+
+static enum err find_certificate(const char *cert_file, uint8_t *der, size_t *ret_len, struct errinfo *info)
+{
+    char *text = NULL;
+    size_t len = 0;
+    enum err err = file_read(cert_file, PEM_FILE_MAX, &text, &len);
+    if (err != ERR_OK) {
+        return errinfo_set(info, err, "identity", 0, "%s: %s", cert_file, err_text(err));
+    }
+    err = pem_find(view_n(text, len), PEM_CERTIFICATE, der, DER_MAX, ret_len);
+    crypto_zeroise(text, len); /* the key may be in the same file */
+    free(text);
+    if (err != ERR_OK) {
+        return errinfo_set(info, ERR_PARSE, "identity", 0, "%s: holds no PEM certificate", cert_file);
+    }
+    return ERR_OK;
+}
+
+static enum err take(struct view id, const char *origin, char ret_id[static DEVICE_ID_MAX + 1], struct errinfo *info)
+{
+    if (!device_id_valid(id)) {
+        return errinfo_set(info, ERR_INVALID, "identity", 0,
+                           "%s: its name is not a device id (1 to 40 of a-z, 0-9 and '-', not starting with 'svc-')",
+                           origin);
+    }
+    return view_copy(id, ret_id, DEVICE_ID_MAX + 1);
+}
+
+enum err identity_read(const char *configured, const char *cert_file, char ret_id[static DEVICE_ID_MAX + 1],
+                       struct errinfo *info)
+{
+    uint8_t der[DER_MAX];
+    size_t len = 0;
+    struct view wanted = view_of(configured);
+    struct certread cert;
+    enum err err = find_certificate(cert_file, der, &len, info);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (certread_parse(view_n((const char *)der, len), &cert) != ERR_OK) {
+        if (wanted.len > 0) {
+            return take(wanted, cert_file, ret_id, info); /* another authority's kind; the broker judges it */
+        }
+        return errinfo_set(info, ERR_UNSUPPORTED, "identity", 0,
+                           "%s: not a kind of certificate read here; set device_id", cert_file);
+    }
+    if (wanted.len > 0 && !view_equal(wanted, cert.common_name)) {
+        return errinfo_set(info, ERR_INVALID, "identity", 0, "%s: is of '%.*s', but device_id is '%s'", cert_file,
+                           VIEW_ARG(cert.common_name), configured);
+    }
+    return take(cert.common_name, cert_file, ret_id, info);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/status.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+#define STATUS_JSON_MAX   65536
+#define STATUS_JSON_DEPTH 5
+
+/* Appends below are sticky: the buffer is asked once, at the end of agent_status_json. */
+
+static void add_text(struct strbuf *out, const char *key, const char *text)
+{
+    (void)strbuf_addf(out, "\"%s\":", key);
+    (void)strbuf_add_json(out, view_of(text));
+}
+
+static void add_ip(struct strbuf *out, const char *key, const struct ip *ip)
+{
+    char text[IP_TEXT_SIZE];
+    (void)ip_format(ip, text); /* the length is not needed */
+    (void)strbuf_addf(out, ",\"%s\":\"%s\"", key, text);
+}
+
+static void add_field(struct strbuf *out, const char *key, const struct address_field *field)
+{
+    if (field->presence == FIELD_SET) {
+        add_ip(out, key, &field->ip);
+    } else if (field->presence == FIELD_NULL) {
+        (void)strbuf_addf(out, ",\"%s\":null", key);
+    }
+}
+
+static uint64_t seconds(uint64_t from_ms, uint64_t to_ms)
+{
+    return to_ms > from_ms ? (to_ms - from_ms) / 1000 : 0;
+}
+
+/* A moment of the monotonic clock as wall time; left out while no clock is set or when it never came. */
+static void add_moment(struct strbuf *out, const char *key, const struct agent_status *status, uint64_t mono_ms)
+{
+    if (status->wall_ms != 0 && mono_ms != 0) {
+        char text[CLOCK_RFC3339_SIZE];
+        clock_rfc3339(status->wall_ms - (int64_t)(status->now_ms - mono_ms), text);
+        (void)strbuf_addf(out, ",\"%s\":\"%s\"", key, text);
+    }
+}
+
+const char *agent_status_source(const struct address_set *set)
+{
+    return set->ip4.presence == FIELD_SET || set->ip6.presence == FIELD_SET ? "interface" : "none";
+}
+
+static void add_addresses(struct strbuf *out, const struct address_set *set)
+{
+    (void)strbuf_adds(out, ",\"addresses\":{");
+    add_text(out, "source", agent_status_source(set));
+    add_field(out, "ip4", &set->ip4);
+    add_field(out, "ip6", &set->ip6);
+    if (set->has_prefix6) {
+        char text[IP_PREFIX_TEXT_SIZE];
+        (void)ip_prefix_format(&set->prefix6, text);
+        (void)strbuf_addf(out, ",\"prefix6\":\"%s\"", text);
+    }
+    (void)strbuf_adds(out, ",\"uplinks\":[");
+    for (size_t i = 0; i < set->uplinks_len; i++) {
+        (void)strbuf_adds(out, i > 0 ? ",{" : "{");
+        add_text(out, "name", set->uplinks[i].name);
+        (void)strbuf_addf(out, ",\"up\":%s", set->uplinks[i].up ? "true" : "false");
+        add_field(out, "ip4", &set->uplinks[i].ip4);
+        add_field(out, "ip6", &set->uplinks[i].ip6);
+        (void)strbuf_addc(out, '}');
+    }
+    (void)strbuf_adds(out, "]}");
+}
+
+static void add_report(struct strbuf *out, const struct agent_status *status)
+{
+    const struct report *report = status->report;
+    (void)strbuf_adds(out, ",\"report\":{");
+    add_text(out, "state", report_state_text(report->state));
+    (void)strbuf_addf(out, ",\"boot\":%" PRIu32 ",\"conn\":%" PRIu32 ",\"seq\":%" PRIu32 ",\"boot_stored\":%s",
+                      report->boot, report->conn, report->seq, status->boot_stored ? "true" : "false");
+    add_moment(out, "sent", status, report->sent_ms);
+    add_moment(out, "acknowledged", status, report->acked_ms);
+    uint64_t next = report_deadline(report);
+    if (next != REPORT_NEVER) {
+        (void)strbuf_addf(out, ",\"next_s\":%" PRIu64, seconds(status->now_ms, next));
+    }
+    (void)strbuf_addc(out, '}');
+}
+
+static void add_dns(struct strbuf *out, const struct agent_status *status)
+{
+    const struct dns_message *dns = status->dns;
+    if (dns == NULL) {
+        return;
+    }
+    (void)strbuf_adds(out, ",\"dns\":{");
+    add_text(out, "error", dns->error);
+    add_moment(out, "at", status, status->dns_ms);
+    if (dns->observed.family != IP_NONE) {
+        add_ip(out, "observed", &dns->observed);
+    }
+    (void)strbuf_adds(out, ",\"names\":[");
+    for (size_t i = 0; i < dns->names_len; i++) {
+        const struct name_status *name = &dns->names[i];
+        (void)strbuf_adds(out, i > 0 ? ",{" : "{");
+        add_text(out, "name", name->name);
+        (void)strbuf_addc(out, ',');
+        add_text(out, "type", name->type);
+        (void)strbuf_addc(out, ',');
+        add_text(out, "value", name->value);
+        (void)strbuf_addf(out, ",\"ttl\":%" PRIu32 ",", name->ttl);
+        add_text(out, "state", name_state_text(name->state));
+        (void)strbuf_addc(out, ',');
+        add_text(out, "error", name->error);
+        (void)strbuf_addc(out, '}');
+    }
+    (void)strbuf_adds(out, "]}");
+}
+
+enum err agent_status_json(const struct agent_status *status, struct strbuf *out)
+{
+    (void)strbuf_addc(out, '{');
+    add_text(out, "device", status->device_id);
+    (void)strbuf_addc(out, ',');
+    add_text(out, "version", status->version);
+    (void)strbuf_addf(out, ",\"uptime_s\":%" PRIu64 ",\"connection\":{", seconds(status->started_ms, status->now_ms));
+    add_text(out, "state", status->endpoint[0] != '\0' ? "connected" : "disconnected");
+    (void)strbuf_addc(out, ',');
+    add_text(out, "endpoint", status->endpoint);
+    (void)strbuf_addc(out, ',');
+    add_text(out, "error", status->connection_error);
+    add_moment(out, "since", status, status->connection_since_ms);
+    (void)strbuf_addf(out, ",\"dropped\":%" PRIu64 "}", status->dropped);
+    add_report(out, status);
+    add_addresses(out, &status->report->current);
+    add_dns(out, status);
+    (void)strbuf_adds(out, "}\n");
+    return strbuf_error(out);
+}
+
+static const char *text_at(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL) {
+        return "-";
+    }
+    if (json_is_null(value)) {
+        return "none";
+    }
+    const char *text = json_string_value(value);
+    return text == NULL || text[0] == '\0' ? "-" : text;
+}
+
+static json_int_t number_at(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void add_names(const json_t *dns, struct strbuf *out)
+{
+    const json_t *names = json_object_get(dns, "names");
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const json_t *name = json_array_get(names, i);
+        (void)strbuf_addf(out, "dns          %s %s %s (%s%s%s)\n", text_at(name, "name"), text_at(name, "type"),
+                          text_at(name, "value"), text_at(name, "state"), text_at(name, "error")[0] != '-' ? ": " : "",
+                          text_at(name, "error")[0] != '-' ? text_at(name, "error") : "");
+    }
+}
+
+enum err agent_status_text(struct view json, struct strbuf *out)
+{
+    CLEANUP(json_decref_p) json_t *root = NULL;
+    enum err err = json_parse(json, STATUS_JSON_MAX, STATUS_JSON_DEPTH, &root, NULL);
+    if (err != ERR_OK) {
+        return err;
+    }
+    const json_t *connection = json_object_get(root, "connection"), *report = json_object_get(root, "report");
+    const json_t *addresses = json_object_get(root, "addresses"), *dns = json_object_get(root, "dns");
+    (void)strbuf_addf(out, "device       %s (muster-agent %s, up %" JSON_INTEGER_FORMAT " s)\n",
+                      text_at(root, "device"), text_at(root, "version"), number_at(root, "uptime_s"));
+    (void)strbuf_addf(out, "connection   %s %s since %s", text_at(connection, "state"), text_at(connection, "endpoint"),
+                      text_at(connection, "since"));
+    (void)strbuf_addf(out, "%s%s\n", text_at(connection, "error")[0] != '-' ? ": " : "",
+                      text_at(connection, "error")[0] != '-' ? text_at(connection, "error") : "");
+    (void)strbuf_addf(out, "report       %s, boot %" JSON_INTEGER_FORMAT " seq %" JSON_INTEGER_FORMAT,
+                      text_at(report, "state"), number_at(report, "boot"), number_at(report, "seq"));
+    (void)strbuf_addf(out, ", sent %s, acknowledged %s\n", text_at(report, "sent"), text_at(report, "acknowledged"));
+    (void)strbuf_addf(out, "addresses    IPv4 %s, IPv6 %s, from %s; the broker sees %s\n", text_at(addresses, "ip4"),
+                      text_at(addresses, "ip6"), text_at(addresses, "source"), text_at(dns, "observed"));
+    if (text_at(dns, "error")[0] != '-') {
+        (void)strbuf_addf(out, "coordinator  %s\n", text_at(dns, "error"));
+    }
+    add_names(dns, out);
+    return strbuf_error(out);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MINIMAL                                                                                                        \
+    "device_id: cam-1\n"                                                                                               \
+    "broker:\n  endpoints: [\"broker.example.net:8883\", \"[2001:db8::1]:8883\"]\n"                                    \
+    "tls:\n  ca_file: /ca.pem\n  cert_file: /cert.pem\n"
+
+static enum err load(const char *text, struct arena *arena, struct agent_config *config, struct strbuf *report)
+{
+    arena_init(arena, AGENT_CONFIG_ARENA_MAX);
+    strbuf_init(report, 65536);
+    return config_load_text(agent_config_schema(), "agent.yaml", view_of(text), arena, config, report);
+}
+
+static void fills_in_defaults(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct agent_config config;
+    struct strbuf report;
+    assert_int_equal(load(MINIMAL, &arena, &config, &report), ERR_OK);
+    assert_string_equal(config.device_id, "cam-1");
+    assert_int_equal(config.broker.endpoints.len, 2);
+    assert_int_equal(config.broker.keepalive_ms, 240000);
+    assert_string_equal(config.control_socket, AGENT_CONTROL_SOCKET);
+    assert_int_equal(agent_config_log_level(&config), LOG_LEVEL_INFO);
+    struct report_timing timing = agent_config_timing(&config);
+    const struct report_timing expected = REPORT_TIMING_DEFAULT;
+    assert_memory_equal(&timing, &expected, sizeof(timing));
+    struct address_policy policy = agent_config_policy(&config);
+    assert_true(policy.ip4 && policy.ip6 && policy.hold_ms == 60000 && policy.prefix6_from == NULL);
+    strbuf_deinit(&report);
+    arena_deinit(&arena);
+}
+
+static void refuses_what_cannot_work(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text, *said;
+    } rows[] = {
+        {"tls:\n  ca_file: /c\n  cert_file: /c\n", "broker"},
+        {MINIMAL "devise_id: x\n", "device_id"}, /* did you mean */
+        {"device_id: Cam_1\n", "device id"},
+        {"device_id: svc-x\n", "device id"},
+        {MINIMAL "addresses: {ip4: false, ip6: false}\n", "nothing would be reported"},
+        {MINIMAL "report: {repeat_first: 1h, repeat_max: 1m}\n", "repeat_max"},
+        {MINIMAL "report: {heartbeat: 1}\n", "heartbeat"},
+        {MINIMAL "addresses: {include: [\"\"]}\n", "include"},
+        {"device_id: a\nbroker: {endpoints: []}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
+        {"device_id: a\nbroker: {endpoints: [nowhere]}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
+        {"device_id: a\nbroker: {endpoints: [\"a:1\"]}\ntls: {ca_file: ca.pem, cert_file: /c}\n", "ca_file"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena arena;
+        struct agent_config config;
+        struct strbuf report;
+        assert_int_equal(load(rows[i].text, &arena, &config, &report), ERR_INVALID);
+        if (strstr(strbuf_str(&report), rows[i].said) == NULL) {
+            fail_msg("%s\nis refused without a word of %s: %s", rows[i].text, rows[i].said, strbuf_str(&report));
+        }
+        strbuf_deinit(&report);
+        arena_deinit(&arena);
+    }
+}
+
+static void dumps_what_loads_back(void **state)
+{
+    (void)state;
+    struct arena arena, again_arena;
+    struct agent_config config, again;
+    struct strbuf report, dump, names;
+    assert_int_equal(
+        load(MINIMAL "addresses: {exclude: [\"docker*\"], prefix6_from: br-lan}\n", &arena, &config, &report), ERR_OK);
+    strbuf_deinit(&report);
+    strbuf_init(&dump, 65536);
+    strbuf_init(&names, 65536);
+    assert_int_equal(config_dump(agent_config_schema(), &config, &dump), ERR_OK);
+    enum err err = load(strbuf_str(&dump), &again_arena, &again, &report);
+    if (err != ERR_OK) {
+        fail_msg("%s", strbuf_str(&report));
+    }
+    assert_int_equal(agent_config_restart_rows(&config, &again, &names), ERR_OK);
+    assert_string_equal(strbuf_str(&names), "");
+    assert_string_equal(again.addresses.exclude.items[0], "docker*");
+    assert_string_equal(again.addresses.prefix6_from, "br-lan");
+    strbuf_deinit(&report);
+    strbuf_deinit(&dump);
+    strbuf_deinit(&names);
+    arena_deinit(&arena);
+    arena_deinit(&again_arena);
+}
+
+static void names_rows_that_need_a_restart(void **state)
+{
+    (void)state;
+    struct arena arena, other_arena;
+    struct agent_config config, other;
+    struct strbuf report, names;
+    assert_int_equal(load(MINIMAL, &arena, &config, &report), ERR_OK);
+    strbuf_deinit(&report);
+    assert_int_equal(load("device_id: cam-1\nlog_level: debug\n"
+                          "broker:\n  endpoints: [\"other.example.net:8883\"]\n  keepalive: 1m\n"
+                          "tls:\n  ca_file: /ca.pem\n  cert_file: /cert.pem\n  key_file: /key.pem\n"
+                          "report: {heartbeat: 30m}\naddresses: {ip6: false}\n",
+                          &other_arena, &other, &report),
+                     ERR_OK);
+    strbuf_init(&names, 65536);
+    assert_int_equal(agent_config_restart_rows(&config, &other, &names), ERR_OK);
+    assert_string_equal(strbuf_str(&names), "broker.endpoints, broker.keepalive, tls.key_file");
+    strbuf_deinit(&names);
+    strbuf_deinit(&report);
+    arena_deinit(&arena);
+    arena_deinit(&other_arena);
+}
+
+static void ships_an_example_that_loads(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct agent_config config;
+    struct strbuf report;
+    arena_init(&arena, AGENT_CONFIG_ARENA_MAX);
+    strbuf_init(&report, 65536);
+    enum err err =
+        config_load(agent_config_schema(), MUSTER_SOURCE_DIR "/deploy/examples/agent.yaml", &arena, &config, &report);
+    if (err != ERR_OK) {
+        fail_msg("%s", strbuf_str(&report));
+    }
+    strbuf_deinit(&report);
+    arena_deinit(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fills_in_defaults),           cmocka_unit_test(refuses_what_cannot_work),
+        cmocka_unit_test(dumps_what_loads_back),       cmocka_unit_test(names_rows_that_need_a_restart),
+        cmocka_unit_test(ships_an_example_that_loads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
