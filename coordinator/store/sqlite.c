@@ -2,8 +2,11 @@
 /* Opening, closing and the ops table. */
 #include "coordinator/store/sqlite_db.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 5000 /* how long a commit waits for another process (a backup, a shell) */
 
@@ -46,7 +49,13 @@ static enum err set_wal(struct store *store, struct errinfo *info)
     enum err err = ERR_OK;
     if (rc != SQLITE_ROW) {
         err = sqlite_db_error(store, rc, "open the store's log", info);
-    } else if (sqlite3_stricmp((const char *)sqlite3_column_text(statement, 0), "wal") != 0) {
+        (void)sqlite3_finalize(statement); /* repeats the code of the step */
+        return err;
+    }
+    const char *mode;
+    if (!sqlite_read_text(statement, 0, &mode)) {
+        err = errinfo_set(info, ERR_NOMEM, "store", 0, "out of memory");
+    } else if (sqlite3_stricmp(mode, "wal") != 0) {
         err = errinfo_set(info, ERR_UNSUPPORTED, "store", 0, "this file system cannot hold a write-ahead log");
     }
     (void)sqlite3_finalize(statement); /* repeats the code of the step */
@@ -75,6 +84,23 @@ static enum err configure(struct store *store, uint32_t checkpoint_pages, struct
     return err;
 }
 
+/* Why a file cannot be opened, where its folder is to blame: SQLite tries again for reading only, and what it reports
+ * then is that there is nothing to read. */
+static enum err blame_folder(const char *path, enum err err, struct errinfo *info)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct view name = slash == NULL   ? VIEW_LITERAL(".")
+                       : slash == path ? VIEW_LITERAL("/")
+                                       : view_n(path, (size_t)(slash - path));
+    if (view_copy(name, folder, sizeof(folder)) != ERR_OK || access(folder, W_OK) == 0) {
+        return err;
+    }
+    int native = errno;
+    return errinfo_set(info, err_from_errno(native), "store", native, "cannot open the store: folder %s: %s", folder,
+                       err_text(err_from_errno(native)));
+}
+
 static enum err store_open(const struct store_options *options, struct store **ret_store, struct errinfo *info)
 {
     struct store *store = calloc(1, sizeof(*store));
@@ -85,6 +111,9 @@ static enum err store_open(const struct store_options *options, struct store **r
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int rc = sqlite3_open_v2(options->path, &store->db, flags, options->vfs);
     enum err err = rc == SQLITE_OK ? ERR_OK : sqlite_db_error(store, rc, "open the store", info);
+    if ((rc & 0xff) == SQLITE_CANTOPEN && options->vfs == NULL) {
+        err = blame_folder(options->path, err, info);
+    }
     if (err == ERR_OK && sqlite3_db_readonly(store->db, "main") == 1) {
         /* SQLite falls back to reading when it may not write; we are of no use then. */
         err = errinfo_set(info, ERR_READONLY, "store", 0, "the store's file may not be written");

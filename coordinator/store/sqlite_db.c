@@ -63,9 +63,22 @@ enum err sqlite_db_error(struct store *store, int rc, const char *doing, struct 
     return errinfo_set(info, err_from_sqlite(store->db, rc), "store", rc, "cannot %s: %s", doing, text);
 }
 
+/* Rolling back takes memory, too. Where it fails the transaction stays open, unseen by anyone: the next use of the
+ * store tries again before it reads or writes. */
+static void roll_back(struct store *store)
+{
+    (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 enum err sqlite_db_statement(struct store *store, enum sqlite_statement which, sqlite3_stmt **ret_statement,
                              struct errinfo *info)
 {
+    if (!store->in_tx && sqlite3_get_autocommit(store->db) == 0) {
+        roll_back(store);
+        if (sqlite3_get_autocommit(store->db) == 0) {
+            return sqlite_db_error(store, sqlite3_errcode(store->db), "roll back", info);
+        }
+    }
     sqlite3_stmt **slot = &store->statements[which];
     if (*slot == NULL) {
         int rc = sqlite3_prepare_v3(store->db, statement_sql[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
@@ -120,7 +133,9 @@ enum err sqlite_db_exec(struct store *store, const char *sql, const char *doing,
 enum err sqlite_begin(struct store *store, struct errinfo *info)
 {
     store->tx++;
-    return sqlite_db_simple(store, STMT_BEGIN, info);
+    enum err err = sqlite_db_simple(store, STMT_BEGIN, info);
+    store->in_tx = err == ERR_OK;
+    return err;
 }
 
 enum err sqlite_end(struct store *store, enum err err, struct errinfo *info)
@@ -131,11 +146,10 @@ enum err sqlite_end(struct store *store, enum err err, struct errinfo *info)
     if (err != ERR_OK) {
         sqlite_zone_forget_all(store);                /* rows made in this transaction are gone */
         if (sqlite3_get_autocommit(store->db) == 0) { /* some errors have rolled back already */
-            /* By exec, not by the cached statement: that one may not be prepared yet and memory may be short. What the
-             * rollback itself says changes nothing: the transaction is not committed, and the next BEGIN tells. */
-            (void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+            roll_back(store);
         }
     }
+    store->in_tx = false;
     return err;
 }
 
@@ -177,6 +191,18 @@ int sqlite_bind_prefix(sqlite3_stmt *statement, int index, uint8_t buffer[static
     memcpy(buffer, prefix->ip.bytes, (size_t)size);
     buffer[size] = prefix->len;
     return sqlite3_bind_blob(statement, index, buffer, size + 1, SQLITE_STATIC);
+}
+
+enum err sqlite_row_error(struct store *store)
+{
+    return sqlite3_errcode(store->db) == SQLITE_NOMEM ? ERR_NOMEM : ERR_CORRUPT;
+}
+
+bool sqlite_read_text(sqlite3_stmt *statement, int column, const char **ret_text)
+{
+    bool null = sqlite3_column_type(statement, column) == SQLITE_NULL; /* before the conversion, which may change it */
+    *ret_text = (const char *)sqlite3_column_text(statement, column);
+    return null || *ret_text != NULL;
 }
 
 static bool ip_from(const uint8_t *bytes, int size, struct ip *ret_ip)

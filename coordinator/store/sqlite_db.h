@@ -81,6 +81,7 @@ struct store {
     struct sqlite_zone *zones;            /* owned, sorted by name */
     size_t zones_len, zones_size;
     uint64_t tx;       /* number of the present write transaction */
+    bool in_tx;        /* between sqlite_begin and sqlite_end */
     uint64_t last_rev; /* highest rev known to be in meta */
     int64_t audit_keep_ms;
     char uuid[STORE_UUID_SIZE];
@@ -115,6 +116,10 @@ int sqlite_bind_value(sqlite3_stmt *statement, int index, uint8_t buffer[static 
                       const struct rrset_value *value);
 int sqlite_bind_prefix(sqlite3_stmt *statement, int index, uint8_t buffer[static 17], const struct ip_prefix *prefix);
 
+/** Why a row could not be read: ERR_NOMEM when SQLite ran short while converting a column, else ERR_CORRUPT. */
+enum err sqlite_row_error(struct store *store);
+/** A text column, borrowed until the statement moves. False when memory is short; NULL text for SQL NULL. */
+bool sqlite_read_text(sqlite3_stmt *statement, int column, const char **ret_text);
 /** False when the BLOB has no valid length. */
 bool sqlite_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip);
 bool sqlite_read_prefix(sqlite3_stmt *statement, int column, struct ip_prefix *ret_prefix);

@@ -31,7 +31,7 @@ static enum err walk_devices(struct store *store, sqlite3_stmt *statement, size_
     int rc = SQLITE_DONE;
     while (err == ERR_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
         struct store_device device;
-        err = device_of_row(statement, &device) ? each(context, &device) : ERR_CORRUPT;
+        err = device_of_row(statement, &device) ? each(context, &device) : sqlite_row_error(store);
         (*ret_rows)++;
     }
     if (err == ERR_OK && rc != SQLITE_DONE) {
@@ -78,7 +78,6 @@ static bool record_of_row(sqlite3_stmt *row, const char *zone, struct store_reco
         .zone = zone,
         .name = (const char *)sqlite3_column_text(row, 0),
         .type = (enum rrtype)sqlite3_column_int(row, 1),
-        .device = (const char *)sqlite3_column_text(row, 2),
         .ttl = (uint32_t)sqlite3_column_int64(row, 3),
         .want_rev = (uint64_t)sqlite3_column_int64(row, 5),
         .have_rev = (uint64_t)sqlite3_column_int64(row, 7),
@@ -88,7 +87,7 @@ static bool record_of_row(sqlite3_stmt *row, const char *zone, struct store_reco
         .changed_ms = sqlite3_column_int64(row, 11),
         .applied_ms = sqlite3_column_int64(row, 12),
     };
-    if (ret_record->name == NULL || ret_record->error == NULL ||
+    if (ret_record->name == NULL || ret_record->error == NULL || !sqlite_read_text(row, 2, &ret_record->device) ||
         !sqlite_read_value(row, 4, ret_record->type, &want_known, &ret_record->want) ||
         !sqlite_read_value(row, 6, ret_record->type, &ret_record->have_known, &ret_record->have)) {
         return false;
@@ -133,7 +132,8 @@ static enum err walk_zone(struct store *store, struct record_walk *walk, int64_t
         more = rc == SQLITE_ROW;
         if (more) {
             struct store_record record;
-            err = record_of_row(statement, zone, &record) ? walk->each(walk->context, &record) : ERR_CORRUPT;
+            err =
+                record_of_row(statement, zone, &record) ? walk->each(walk->context, &record) : sqlite_row_error(store);
             walk->left -= walk->left != SIZE_MAX;
         } else if (rc != SQLITE_DONE) {
             err = sqlite_db_error(store, rc, "read records", NULL);

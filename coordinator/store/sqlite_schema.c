@@ -147,7 +147,8 @@ static enum err read_meta(struct store *store, struct errinfo *info)
         const char *uuid = (const char *)sqlite3_column_text(statement, 0);
         store->last_rev = (uint64_t)sqlite3_column_int64(statement, 1);
         store->facts.was_clean = sqlite3_column_int64(statement, 2) != 0;
-        err = view_copy(view_of(uuid), store->uuid, sizeof(store->uuid));
+        err = uuid != NULL ? view_copy(view_of(uuid), store->uuid, sizeof(store->uuid))
+                           : errinfo_set(info, ERR_NOMEM, "store", 0, "out of memory");
     } else {
         err = rc == SQLITE_DONE ? errinfo_set(info, ERR_CORRUPT, "store", 0, "the store has lost its uuid")
                                 : sqlite_db_error(store, rc, "read the store", info);

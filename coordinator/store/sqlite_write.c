@@ -71,14 +71,15 @@ static enum err read_standing(struct store *store, const struct sqlite_zone *zon
     rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
     *ret_standing = (struct standing){.exists = rc == SQLITE_ROW};
     if (rc == SQLITE_ROW) {
-        const char *owner = (const char *)sqlite3_column_text(statement, 0);
+        const char *owner;
+        bool read = sqlite_read_text(statement, 0, &owner);
         ret_standing->same_owner = owner == NULL || want->device == NULL
                                        ? owner == want->device
                                        : view_equal(view_of(owner), view_of(want->device));
         ret_standing->tombstone = sqlite3_column_int(statement, 1) != 0;
         ret_standing->want_rev = (uint64_t)sqlite3_column_int64(statement, 2);
-        if (!sqlite_read_value(statement, 3, want->type, &want->have_known, &want->have)) {
-            err = errinfo_set(info, ERR_CORRUPT, "store", 0, "record %s has a damaged value", want->name);
+        if (!read || !sqlite_read_value(statement, 3, want->type, &want->have_known, &want->have)) {
+            err = errinfo_set(info, sqlite_row_error(store), "store", 0, "cannot read the row of %s", want->name);
         }
     } else if (rc != SQLITE_DONE) {
         err = sqlite_db_error(store, rc, "read a record", info);
