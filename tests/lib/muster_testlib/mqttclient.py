@@ -4,6 +4,7 @@
 One thread reads; the caller's thread sends. QoS 0 and 1, wills, user properties in order. Not a product client.
 """
 import collections
+import select
 import socket
 import ssl
 import struct
@@ -109,7 +110,7 @@ class Client:
         self._answers = {}
         self._packet_id = 0
         self._changed = threading.Condition()
-        self._send_lock = threading.Lock()
+        self._lock = threading.RLock()  # one SSL object must not be read and written at once
         self._closed = False
         self._socket = self._open(address, port, ca_file, identity)
         self._reader = threading.Thread(target=self._read_loop, daemon=True)
@@ -125,7 +126,7 @@ class Client:
         raw = socket.create_connection((address, port), timeout=DEADLINE)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if ca_file is None:
-            raw.settimeout(None)
+            raw.settimeout(0)
             return raw
         context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(ca_file))
         if identity is not None:
@@ -135,7 +136,7 @@ class Client:
         except (ssl.SSLError, OSError) as error:
             raw.close()
             raise Refused(0x100, str(error)) from error
-        tls.settimeout(None)
+        tls.settimeout(0)
         return tls
 
     def _connect(self, will, keepalive, clean_start, session_expiry, receive_maximum, username):
@@ -148,16 +149,23 @@ class Client:
             body += _text(username)
         properties = [(33, receive_maximum)] + ([(17, session_expiry)] if session_expiry else [])
         head = _text("MQTT") + bytes([5, flags]) + struct.pack("!H", keepalive) + encode_properties(properties)
-        self._send(CONNECT << 4, head + body)
+        try:
+            self._send(CONNECT << 4, head + body)
+        except ConnectionError as error:
+            raise Refused(0x100, str(error)) from error
         reason = self._answer(CONNACK, "CONNACK")
         if reason >= 0x80:
             raise Refused(reason)
 
     def _send(self, first, body):
-        with self._send_lock:
+        data = memoryview(bytes([first]) + _varint(len(body)) + body)
+        while data:
             try:
-                self._socket.sendall(bytes([first]) + _varint(len(body)) + body)
-            except OSError as error:
+                with self._lock:
+                    data = data[self._socket.send(data):]
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
+                select.select([], [self._socket], [], 1)
+            except (OSError, ValueError) as error:
                 raise ConnectionError(f"{self.client_id}: {error}") from error
 
     def _answer(self, key, what, deadline=DEADLINE):
@@ -242,17 +250,26 @@ class Client:
     def abort(self):
         """Drops the connection without a DISCONNECT: the broker sends the will."""
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            # Not SSLSocket.shutdown: it forgets the TLS session, and the reader would take ciphertext for packets.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
         except OSError:
             pass  # the peer was first
         if threading.current_thread() is not self._reader:
             self._reader.join(DEADLINE)
         self._socket.close()
 
+    def _read_some(self, count):
+        while True:
+            try:
+                with self._lock:
+                    return self._socket.recv(count)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+                select.select([self._socket], [], [], 1)
+
     def _read_exact(self, count):
         data = bytearray()
         while len(data) < count:
-            part = self._socket.recv(count - len(data))
+            part = self._read_some(count - len(data))
             if not part:
                 raise ConnectionError("closed")
             data += part
