@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "coordinator/core_private.h"
+#include "coordinator/dedup.h"
+
+#define SCRATCH_MAX (64 * 1024)
+
+static void take_policy(struct core *core, const struct coordinator_config *config)
+{
+    core->policy = (struct policy){.treat_as_public = core->treat_as_public, .shared_limit = config->policy.shared_limit};
+    for (size_t i = 0; i < config->policy.treat_as_public.len && i < ARRAY_LEN(core->treat_as_public); i++) {
+        struct ip_prefix prefix;
+        if (ip_prefix_parse(view_of(config->policy.treat_as_public.items[i]), &prefix) == ERR_OK) {
+            core->treat_as_public[core->policy.treat_as_public_len++] = prefix;
+        }
+    }
+    if (core->policy.treat_as_public_len > 0) {
+        log_event(LOG_LEVEL_WARN, "policy-treat-as-public", "prefixes=%zu note=\"addresses that are not public will be published\"",
+                  core->policy.treat_as_public_len);
+    }
+}
+
+enum err core_new(const struct core_options *options, struct core **ret_core)
+{
+    struct core *core = calloc(1, sizeof(*core));
+    if (core == NULL) {
+        return ERR_NOMEM;
+    }
+    core->config = options->config;
+    core->registry = options->registry;
+    core->stamp_key = options->stamp_key;
+    core->ops = options->ops;
+    core->context = options->context;
+    core->rev = options->last_rev;
+    core->names_exclusive = registry_names_exclusive(options->registry);
+    core->stats.store_state = "ok";
+    strbuf_init(&core->scratch, SCRATCH_MAX);
+    take_policy(core, options->config);
+    enum err err = view_copy(view_of(options->term), core->term, sizeof(core->term));
+    if (err == ERR_OK) {
+        err = device_table_new(&core->devices);
+    }
+    if (err == ERR_OK) {
+        err = addrcount_new(&core->observed);
+    }
+    if (err == ERR_OK) {
+        err = outbox_new(&core->outbox);
+    }
+    if (err == ERR_OK) {
+        err = damper_new(&core->damper);
+    }
+    if (err == ERR_OK) {
+        err = core_commit_init(core);
+    }
+    if (err != ERR_OK) {
+        core_free(core);
+        return err;
+    }
+    *ret_core = core;
+    return ERR_OK;
+}
+
+void core_free(struct core *core)
+{
+    if (core == NULL) {
+        return;
+    }
+    core_commit_deinit(core);
+    queue_deinit(&core->dirty_devices);
+    queue_deinit(&core->ack_join);
+    queue_deinit(&core->ack_ready);
+    queue_deinit(&core->gone);
+    queue_deinit(&core->held);
+    damper_free(core->damper);
+    outbox_free(core->outbox);
+    addrcount_free(core->observed);
+    device_table_free(core->devices);
+    strbuf_deinit(&core->scratch);
+    free(core);
+}
+
+static void bad_input(uint64_t *counter, const char *event, const struct core_message *message, const char *reason)
+{
+    (*counter)++;
+    char quoted[LOG_QUOTED_SIZE];
+    log_event(LOG_LEVEL_WARN, event, "topic=%s bytes=%zu reason=\"%s\"",
+              log_quote(message->topic.ptr, MIN(message->topic.len, (size_t)MQTT_TOPIC_MAX), quoted), message->payload.len, reason);
+}
+
+/* True when the stamp is the plugin's own; ret_ip is what it says. The MAC of an unchanged stamp is only compared. */
+static bool stamp_is_valid(struct core *core, struct device *device, const struct core_message *message, struct ip *ret_ip)
+{
+    struct view address;
+    uint8_t mac[SHA256_SIZE];
+    if (message->observed.len == 0) {
+        core->stats.no_stamp++;
+        return false;
+    }
+    if (core->stamp_key == NULL || observed_parse(message->observed, ret_ip, &address, mac) != ERR_OK) {
+        core->stats.bad_stamp++;
+        return false;
+    }
+    if (memcmp(mac, device->mac, DEVICE_MAC_SIZE) == 0 && ip_equal(ret_ip, &device->observed)) {
+        return true;
+    }
+    uint8_t expected[SHA256_SIZE];
+    const struct view parts[] = {message->topic, VIEW_LITERAL("|"), address};
+    if (crypto_hmac_sha256(core->stamp_key, parts, ARRAY_LEN(parts), expected) != ERR_OK ||
+        !crypto_equal(mac, expected, sizeof(mac))) {
+        core->stats.bad_stamp++;
+        return false;
+    }
+    memcpy(device->mac, mac, DEVICE_MAC_SIZE);
+    return true;
+}
+
+static struct ip apply_family(struct ip before, const struct policy_family *family)
+{
+    switch (family->action) {
+    case POLICY_SET:
+        return family->ip;
+    case POLICY_CLEAR:
+        return (struct ip){0};
+    case POLICY_KEEP:
+        break;
+    }
+    return before;
+}
+
+static void set_flag(struct device *device, uint16_t flag, bool on)
+{
+    device->flags = (uint16_t)(on ? device->flags | flag : device->flags & ~flag);
+}
+
+static void judge_addresses(struct core *core, uint32_t index, const struct state_message *state, struct plan_addresses *ret_after)
+{
+    struct device *device = device_at(core->devices, index);
+    const struct registry_group *group = registry_entry_at(core->registry, device->registry_ref)->group;
+    struct policy_input input = {
+        .mode = group->publish,
+        .gateway = group->gateway,
+        .observed = device->observed,
+        .observed_devices = addrcount_get(core->observed, &device->observed),
+        .ip4 = &state->ip4,
+        .ip6 = &state->ip6,
+    };
+    struct policy_verdict verdict;
+    policy_judge(&core->policy, &input, &verdict);
+    set_flag(device, DEVICE_MISMATCH, verdict.mismatch);
+    set_flag(device, DEVICE_NOT_PUBLIC, verdict.not_public);
+    if (verdict.shared && (device->flags & DEVICE_SHARED) == 0) {
+        char text[IP_TEXT_SIZE];
+        (void)ip_format(&device->observed, text); /* length not needed */
+        log_event(LOG_LEVEL_WARN, "address-shared", "device=%.*s address=%s devices=%u limit=%u",
+                  VIEW_ARG(device_id(core->devices, device)), text, input.observed_devices, core->policy.shared_limit);
+    }
+    set_flag(device, DEVICE_SHARED, verdict.shared);
+    ret_after->ip4 = apply_family(ret_after->ip4, &verdict.ip4);
+    ret_after->ip6 = apply_family(ret_after->ip6, &verdict.ip6);
+    if (group->gateway && state->has_prefix6) {
+        ret_after->prefix6 = state->prefix6;
+    }
+}
+
+/* A state whose content or observed address is new. */
+static void take_change(struct core *core, struct core_time now, uint32_t index, const struct core_message *message,
+                        const struct state_scan *scan, const struct ip *observed)
+{
+    struct state_message state;
+    struct errinfo info = {0};
+    if (state_decode(message->payload, &state, &info) != ERR_OK) {
+        bad_input(&core->stats.bad_payload, "bad-state", message, info.text);
+        return;
+    }
+    struct device *device = device_at(core->devices, index);
+    bool newer_pair = (device->flags & DEVICE_KNOWN) == 0 || device->boot != scan->boot || device->seq != scan->seq;
+    bool other_observed = !ip_equal(&device->observed, observed);
+    if (other_observed) {
+        (void)addrcount_move(core->observed, &device->observed, observed); /* the count is read by the policy */
+        device->observed = *observed;
+    }
+    device->boot = scan->boot;
+    device->seq = scan->seq;
+    device->conn = scan->conn;
+    device->content_hash = scan->content_hash;
+    set_flag(device, DEVICE_HASH_OLD, false);
+    device->flags |= DEVICE_KNOWN;
+    struct plan_addresses before = core_addresses_of(core, index);
+    struct plan_addresses after = before;
+    judge_addresses(core, index, &state, &after);
+    core->stats.changed++;
+    bool moved = !ip_equal(&before.ip4, &after.ip4) || !ip_equal(&before.ip6, &after.ip6) ||
+                 before.prefix6.len != after.prefix6.len || !ip_equal(&before.prefix6.ip, &after.prefix6.ip);
+    if (newer_pair || other_observed || moved) {
+        core_mark_device(core, index);
+    }
+    if (moved) {
+        core_apply_addresses(core, now, index, &before, &after, message->received_ms);
+    }
+}
+
+static void take_newer(struct core *core, uint32_t index, const struct state_scan *scan)
+{
+    struct device *device = device_at(core->devices, index);
+    device->boot = scan->boot;
+    device->seq = scan->seq;
+    device->conn = scan->conn;
+    core->stats.same++;
+    core_mark_device(core, index);
+}
+
+/* A device that lost its boot counter is told the stored pair, so that it can rise above it. */
+static void answer_lower(struct core *core, struct core_time now, uint32_t index)
+{
+    struct device *device = device_at(core->devices, index);
+    uint32_t now_s = (uint32_t)(now.wall_ms / 1000);
+    core->stats.lower++;
+    if (now_s - device->answered_s >= LOWER_PAIR_ANSWER_S || device->answered_s > now_s) {
+        log_event(LOG_LEVEL_NOTICE, "boot-lower", "device=%.*s stored_boot=%u stored_seq=%u",
+                  VIEW_ARG(device_id(core->devices, device)), device->boot, device->seq);
+        core_ack_now(core, now, index);
+    }
+}
+
+static void judge_state(struct core *core, struct core_time now, uint32_t index, const struct core_message *message,
+                        const struct state_scan *scan, const struct ip *observed)
+{
+    struct device *device = device_at(core->devices, index);
+    const struct dedup_input input = {
+        .scan = scan,
+        .observed = observed,
+        .retained = message->retained,
+        .repeat = scan->repeat,
+        .known = (device->flags & DEVICE_KNOWN) != 0,
+    };
+    switch (dedup_judge(device, &input)) {
+    case DEDUP_SAME:
+        core->stats.same++;
+        break;
+    case DEDUP_UNACKED:
+        core->stats.same++;
+        if ((device->flags & DEVICE_DURABLE) != 0) {
+            core_ack_now(core, now, index);
+        }
+        break;
+    case DEDUP_NEWER:
+        take_newer(core, index, scan);
+        break;
+    case DEDUP_CHANGED:
+        take_change(core, now, index, message, scan, observed);
+        break;
+    case DEDUP_STALE:
+        core->stats.stale++;
+        return; /* says nothing about now */
+    case DEDUP_LOWER:
+        answer_lower(core, now, index);
+        return;
+    }
+    core_presence_state(core, now, index, scan);
+}
+
+/* Index of the device that a topic names; DEVICE_NONE when the topic is wrong or the registry does not know it. */
+static uint32_t find_device(struct core *core, struct core_time now, const struct topic *topic, const struct core_message *message)
+{
+    uint32_t index = device_find(core->devices, topic->id);
+    if (index != DEVICE_NONE) {
+        if (device_at(core->devices, index)->shard != topic->shard) {
+            bad_input(&core->stats.bad_topic, "bad-topic", message, "wrong shard");
+            return DEVICE_NONE;
+        }
+    } else {
+        if (!device_id_valid(topic->id) || topic_shard(topic->id) != topic->shard) {
+            bad_input(&core->stats.bad_topic, "bad-topic", message, "bad id or wrong shard");
+            return DEVICE_NONE;
+        }
+        if (device_add(core->devices, topic->id, &index) != ERR_OK) {
+            log_event(LOG_LEVEL_ERROR, "device-table-full", "devices=%u", device_count(core->devices));
+            return DEVICE_NONE;
+        }
+        struct device *device = device_at(core->devices, index);
+        device->registry_ref = registry_find(core->registry, topic->id);
+        set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
+        core->stats.registered += device->registry_ref != DEVICE_NONE;
+    }
+    (void)now;
+    return index;
+}
+
+static void take_state(struct core *core, struct core_time now, uint32_t index, const struct core_message *message)
+{
+    struct device *device = device_at(core->devices, index);
+    struct state_scan scan;
+    core->stats.states++;
+    if (message->payload.len > MQTT_PAYLOAD_MAX) {
+        bad_input(&core->stats.oversized, "oversized-state", message, "over the size limit");
+        return;
+    }
+    if (state_scan(message->payload, &scan) != ERR_OK) {
+        bad_input(&core->stats.bad_payload, "bad-state", message, "not a state message");
+        return;
+    }
+    struct ip observed = {0};
+    bool stamped = stamp_is_valid(core, device, message, &observed);
+    uint32_t now_s = (uint32_t)(now.wall_ms / 1000);
+    bool quick = device->seen_s != 0 && device->seen_s <= now_s && now_s - device->seen_s < 1;
+    device->seen_s = now_s;
+    if (!stamped) {
+        /* a forged will arrives like this: presence at most */
+        if (dedup_compare(device, scan.boot, scan.seq) >= 0 && (device->flags & DEVICE_KNOWN) != 0) {
+            core_presence_state(core, now, index, &scan);
+        }
+        return;
+    }
+    if ((device->flags & DEVICE_REGISTERED) == 0) {
+        core->stats.unregistered_states++;
+        if (now_s - device->answered_s >= UNREGISTERED_ANSWER_S && !message->retained) {
+            device->answered_s = now_s;
+            core_answer_unregistered(core, now, device_id(core->devices, device), scan.boot, scan.seq, &observed);
+        }
+        return;
+    }
+    scan.repeat = scan.repeat && !quick; /* one answer a second to a device that insists */
+    judge_state(core, now, index, message, &scan, &observed);
+}
+
+void core_message(struct core *core, struct core_time now, const struct core_message *message)
+{
+    struct topic topic;
+    enum err err = topic_parse_unchecked(message->topic, &topic);
+    if (err != ERR_OK) {
+        bad_input(&core->stats.bad_topic, "bad-topic", message, err_text(err));
+        return;
+    }
+    if (topic.kind != TOPIC_UP_STATE && topic.kind != TOPIC_UP_GONE) {
+        return; /* config, csr and rsp have their own readers */
+    }
+    uint32_t index = find_device(core, now, &topic, message);
+    if (index == DEVICE_NONE) {
+        return;
+    }
+    if (topic.kind == TOPIC_UP_STATE) {
+        take_state(core, now, index, message);
+        return;
+    }
+    struct gone_message gone;
+    struct errinfo info = {0};
+    if (gone_decode(message->payload, &gone, &info) != ERR_OK) {
+        bad_input(&core->stats.bad_payload, "bad-gone", message, info.text);
+        return;
+    }
+    core_presence_gone(core, now, index, &gone);
+}
+
+void core_connected(struct core *core, struct core_time now, bool connected)
+{
+    core->connected = connected;
+    if (connected) {
+        core_ack_pump(core, now);
+    }
+}
+
+enum err core_load_device(struct core *core, const struct store_device *stored)
+{
+    uint32_t index;
+    enum err err = device_add(core->devices, view_of(stored->id), &index);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct device *device = device_at(core->devices, index);
+    if ((device->flags & DEVICE_KNOWN) != 0) {
+        return ERR_OK; /* loaded before */
+    }
+    device->boot = stored->boot;
+    device->conn = stored->conn;
+    device->seq = stored->seq;
+    device->content_hash = stored->content_hash;
+    device->seen_s = (uint32_t)(stored->seen_ms / 1000);
+    device->changed_s = (uint32_t)(stored->changed_ms / 1000);
+    device->observed = stored->observed;
+    device_set_ip4(device, stored->ip4);
+    device_set_ip6(device, stored->ip6);
+    device->flags |= DEVICE_KNOWN | DEVICE_DURABLE | DEVICE_HASH_OLD;
+    device->registry_ref = registry_find(core->registry, view_of(stored->id));
+    set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
+    core->stats.registered += device->registry_ref != DEVICE_NONE;
+    if (stored->prefix6.ip.family != IP_NONE) {
+        device_set_prefix6(core->devices, index, &stored->prefix6);
+    }
+    (void)addrcount_move(core->observed, &(struct ip){0}, &device->observed); /* counted for the policy */
+    return ERR_OK;
+}
+
+void core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry)
+{
+    core->config = config;
+    core->registry = registry;
+    core->names_exclusive = registry_names_exclusive(registry);
+    take_policy(core, config);
+    core->stats.registered = 0;
+    for (uint32_t i = 0; i < device_count(core->devices); i++) {
+        struct device *device = device_at(core->devices, i);
+        device->registry_ref = registry_find(registry, device_id(core->devices, device));
+        set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
+        core->stats.registered += device->registry_ref != DEVICE_NONE;
+        device->answered_s = 0;
+    }
+}
+
+uint64_t core_tick(struct core *core, struct core_time now)
+{
+    core_release_held(core, now);
+    core_ack_pump(core, now);
+    core_presence_tick(core, now);
+    core_summary_tick(core, now);
+    core_flush(core, now);
+    uint64_t next = now.mono_ms + 1000;
+    const struct queue_item *item = queue_peek(&core->ack_join);
+    if (item != NULL) {
+        next = MIN(next, item->due_ms);
+    }
+    if (core->ack_ready.len > 0 && core->connected) {
+        next = MIN(next, now.mono_ms + 20);
+    }
+    return MAX(next, now.mono_ms + 1);
+}
+
+struct device_table *core_devices(struct core *core)
+{
+    return core->devices;
+}
+
+const struct registry *core_registry(const struct core *core)
+{
+    return core->registry;
+}
+
+const struct outbox_entry *core_outbox_find(const struct core *core, struct view name, enum rrtype type)
+{
+    return outbox_find(core->outbox, name, type);
+}
+
+void core_stats(const struct core *core, struct core_stats *ret_stats)
+{
+    *ret_stats = core->stats;
+    ret_stats->devices = device_count(core->devices);
+    ret_stats->acks_waiting = (uint32_t)(core->ack_join.len + core->ack_ready.len);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * core: what the coordinator decides, without a socket, a clock or a disk: messages, outcomes and time come in, publishes, changes for the
+ * DNS and commits for the store go out through core_ops. The daemon (coordinator.c) drives it on libuv, the simulation on fake time.
+ * Loop thread only.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/view.h"
+#include "coordinator/config.h"
+#include "coordinator/device.h"
+#include "coordinator/histogram.h"
+#include "coordinator/registry.h"
+#include "coordinator/store/store.h"
+#include "providers/engine.h"
+
+struct core;
+
+struct core_time {
+    uint64_t mono_ms;
+    int64_t wall_ms;
+};
+
+struct core_publish {
+    const char *topic;
+    struct view payload;
+    uint8_t qos;
+    bool retain;
+};
+
+struct core_ops {
+    /** @return ERR_LIMIT or ERR_STATE: cannot be sent now; the core keeps it and tries again at core_tick. */
+    enum err (*publish)(void *context, const struct core_publish *publish);
+    /** Hands a change to the zone writer. */
+    enum err (*submit)(void *context, uint16_t zone, const struct rrset_change *change);
+    /** Starts a group commit; core_committed follows. The batch stays valid until then. One at a time. */
+    void (*commit)(void *context, struct store_batch *batch);
+    uint64_t (*random)(void *context);
+};
+
+struct core_options {
+    const struct coordinator_config *config; /* borrowed; core_reconfigure swaps */
+    const struct registry *registry;         /* borrowed */
+    struct crypto_hmac *stamp_key;           /* borrowed; NULL: no stamp is ever valid */
+    const char *term;                        /* "<uuid>:<n>", copied */
+    uint64_t last_rev;                       /* store's */
+    struct core_ops ops;
+    void *context;
+};
+
+struct core_message {
+    struct view topic, payload, observed;
+    bool retained;
+    uint64_t received_ms; /* mono, when it left the socket */
+};
+
+struct core_stats {
+    uint64_t states, same, changed, lower, stale, unregistered_states;
+    uint64_t bad_topic, bad_payload, bad_stamp, no_stamp, oversized;
+    uint64_t changes, applied, refused, commits, commit_rows, commit_failures, acks, acks_deferred, feed_sent, feed_dropped;
+    uint32_t devices, registered, online, late, lost, off;
+    uint32_t records_open, records_refused, records_held;
+    uint32_t acks_waiting;
+    const char *store_state; /* "ok" or the name of the last failure */
+    struct histogram change_ms;
+};
+
+enum err core_new(const struct core_options *options, struct core **ret_core) MUST_CHECK;
+void core_free(struct core *core);
+
+/** Takes in one message of up/#. Bad input costs a counter and one rate-limited log line. */
+void core_message(struct core *core, struct core_time now, const struct core_message *message);
+/** Ends a burst of messages: what became dirty goes to the store. */
+void core_flush(struct core *core, struct core_time now);
+/** @p batch given to ops.commit is durable (ERR_OK) or was not written at all. */
+void core_committed(struct core *core, struct core_time now, enum err err, const struct errinfo *info);
+void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch, const struct engine_result *results,
+                  size_t results_len);
+/** Timers: held changes, joined acks, presence, retries. @return mono ms of the next call that is needed. */
+uint64_t core_tick(struct core *core, struct core_time now);
+/** The broker connection came or went. */
+void core_connected(struct core *core, struct core_time now, bool connected);
+
+/** At start: a stored device, before messages of its shard come. */
+enum err core_load_device(struct core *core, const struct store_device *device) MUST_CHECK;
+/** At start: a record whose want is not served yet. */
+enum err core_load_pending(struct core *core, struct core_time now, const struct store_record *record) MUST_CHECK;
+
+/** New config and registry (SIGHUP): every loaded device is looked up anew; core_reconcile then repairs its records. */
+void core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry);
+/**
+ * Compares the stored records of one device (all of them, in any order) with its plan: missing and wrong ones are planned, superfluous ones
+ * become tombstones.
+ */
+void core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records, size_t records_len);
+/** A record that belongs to no known device: tombstone. */
+void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record);
+/** Writes a record's wanted value again (drift, refresh); @p delete_tombstone: the guard let its deletion through. */
+enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record, bool adopt) MUST_CHECK;
+
+struct device_table *core_devices(struct core *core);
+const struct registry *core_registry(const struct core *core);
+/** The moving part of a record, NULL when it rests. */
+const struct outbox_entry *core_outbox_find(const struct core *core, struct view name, enum rrtype type);
+void core_stats(const struct core *core, struct core_stats *ret_stats);
+/** fleet/summary as of now. */
+enum err core_summary(const struct core *core, struct core_time now, struct strbuf *out) MUST_CHECK;

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From addresses to changes: plans before and after, and what differs goes to the outbox and to the zone writer. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "coordinator/core_private.h"
+
+struct plan_addresses core_addresses_of(const struct core *core, uint32_t index)
+{
+    const struct device *device = device_at(core->devices, index);
+    struct plan_addresses addresses = {.ip4 = device_ip4(device), .ip6 = device_ip6(device)};
+    if ((device->flags & DEVICE_HAS_PREFIX) != 0) {
+        (void)device_prefix6(core->devices, index, &addresses.prefix6); /* the flag says that it is there */
+    }
+    return addresses;
+}
+
+static void open_entry(struct core *core, struct outbox_entry *entry)
+{
+    if ((entry->flags & OUTBOX_OPEN) != 0) {
+        return;
+    }
+    entry->flags |= OUTBOX_OPEN;
+    core->stats.records_open++;
+    if (entry->device != DEVICE_NONE) {
+        struct device *device = device_at(core->devices, entry->device);
+        device->open += device->open < UINT16_MAX;
+    }
+}
+
+void core_entry_close(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    if ((entry->flags & OUTBOX_OPEN) == 0) {
+        return;
+    }
+    entry->flags &= (uint16_t)~OUTBOX_OPEN;
+    core->stats.records_open--;
+    core->summary_dirty = true;
+    if (entry->device != DEVICE_NONE) {
+        struct device *device = device_at(core->devices, entry->device);
+        device->open -= device->open > 0;
+    }
+    (void)now;
+}
+
+static bool is_shared(const struct core *core, uint16_t zone)
+{
+    const struct zone_config *zones = core->config->zones.items;
+    return zones[zone].mode == ZONE_SHARED;
+}
+
+void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    const struct rrset_change change = {
+        .name = entry->name,
+        .type = (enum rrtype)entry->type,
+        .ttl = entry->ttl,
+        .want = entry->want,
+        .have_known = entry->have_known,
+        .have = entry->have,
+        .adopt = (entry->flags & OUTBOX_ADOPT) != 0,
+        .rev = entry->rev,
+    };
+    enum err err = core->ops.submit(core->context, entry->zone, &change);
+    if (err != ERR_OK) {
+        (void)snprintf(entry->error, sizeof(entry->error), "%s", err_name(err)); /* fits: names are short */
+        entry->not_before_ms = now.mono_ms + 1000;
+        log_event(LOG_LEVEL_ERROR, "submit-failed", "name=%s error=%s", entry->name, err_name(err));
+        return;
+    }
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SUBMITTED) & ~(OUTBOX_WAIT_WANT | OUTBOX_HELD));
+}
+
+enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item, uint64_t received_ms,
+                   uint64_t hold_until_ms)
+{
+    struct outbox_entry *entry;
+    enum err err = outbox_get(core->outbox, view_of(item->name), item->type, &entry);
+    if (err != ERR_OK) {
+        return err;
+    }
+    bool moving = entry->device != DEVICE_NONE;
+    if (moving && entry->device != device) {
+        log_event(LOG_LEVEL_WARN, "name-taken", "name=%s", item->name);
+        return ERR_CONFLICT; /* the first device keeps the name */
+    }
+    if ((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied) {
+        core->stats.records_refused -= core->stats.records_refused > 0;
+    }
+    entry->device = device;
+    entry->zone = (uint16_t)item->zone;
+    entry->ttl = item->ttl;
+    entry->want = item->value;
+    entry->rev = ++core->rev;
+    entry->started_ms = received_ms;
+    entry->since_s = (uint32_t)(now.wall_ms / 1000);
+    entry->attempts = 0;
+    entry->error[0] = '\0';
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_WANT_DIRTY) & ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD));
+    core->stats.changes++;
+    outbox_mark_dirty(core->outbox, entry);
+    if (hold_until_ms > now.mono_ms) {
+        core->stats.records_held += (entry->flags & OUTBOX_HELD) == 0;
+        entry->flags |= OUTBOX_HELD;
+        entry->not_before_ms = hold_until_ms;
+        core_entry_close(core, now, entry);
+        return ERR_OK;
+    }
+    open_entry(core, entry);
+    if (is_shared(core, entry->zone) || !core->names_exclusive) {
+        entry->flags |= OUTBOX_WAIT_WANT; /* what we wrote last, and whose the name is, comes with the commit */
+        return ERR_OK;
+    }
+    core_submit(core, now, entry);
+    return ERR_OK;
+}
+
+static uint64_t damp(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before)
+{
+    const struct device *device = device_at(core->devices, index);
+    bool first = before->ip4.family == IP_NONE && before->ip6.family == IP_NONE && before->prefix6.ip.family == IP_NONE;
+    if (first || !registry_entry_at(core->registry, device->registry_ref)->group->damping) {
+        return 0;
+    }
+    const struct damping_params params = {
+        .penalty = core->config->damping.penalty,
+        .suppress = core->config->damping.suppress,
+        .reuse = core->config->damping.reuse,
+        .half_life_ms = core->config->damping.half_life_ms,
+        .max_suppress_ms = core->config->damping.max_suppress_ms,
+    };
+    return damper_change(core->damper, index, &params, now.mono_ms);
+}
+
+static void store_addresses(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *after)
+{
+    struct device *device = device_at(core->devices, index);
+    device_set_ip4(device, after->ip4);
+    device_set_ip6(device, after->ip6);
+    if (after->prefix6.ip.family != IP_NONE || (device->flags & DEVICE_HAS_PREFIX) != 0) {
+        device_set_prefix6(core->devices, index, &after->prefix6);
+    }
+    device->changed_s = (uint32_t)(now.wall_ms / 1000);
+}
+
+static void want_difference(struct core *core, struct core_time now, uint32_t index, uint64_t received_ms, uint64_t hold_until_ms)
+{
+    for (size_t i = 0; i < core->plan_new.len; i++) {
+        const struct plan_item *item = &core->plan_new.items[i];
+        const struct plan_item *old = plan_find(&core->plan_old, view_of(item->name), item->type);
+        if (old != NULL && rrset_value_equal(&old->value, &item->value)) {
+            continue;
+        }
+        enum err err = core_want(core, now, index, item, received_ms, hold_until_ms);
+        if (err != ERR_OK && err != ERR_CONFLICT) {
+            log_event(LOG_LEVEL_ERROR, "want-failed", "name=%s error=%s", item->name, err_name(err));
+        }
+    }
+}
+
+void core_apply_addresses(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before,
+                          const struct plan_addresses *after, uint64_t received_ms)
+{
+    struct device *device = device_at(core->devices, index);
+    const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
+    struct view id = device_id(core->devices, device);
+    plan_device(core->registry, entry, id, before, &core->plan_old);
+    plan_device(core->registry, entry, id, after, &core->plan_new);
+    if (core->plan_new.error[0] != '\0') {
+        log_event(LOG_LEVEL_WARN, "name-invalid", "device=%.*s reason=\"%s\"", VIEW_ARG(id), core->plan_new.error);
+    }
+    uint64_t hold_until_ms = damp(core, now, index, before);
+    store_addresses(core, now, index, after);
+    core_mark_device(core, index);
+    want_difference(core, now, index, received_ms, hold_until_ms);
+    if (hold_until_ms > now.mono_ms) {
+        log_event(LOG_LEVEL_NOTICE, "damped", "device=%.*s release_ms=%llu", VIEW_ARG(id),
+                  (unsigned long long)(hold_until_ms - now.mono_ms));
+        if (queue_push(&core->held, index, hold_until_ms) != ERR_OK) {
+            log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=held");
+        }
+    }
+}
+
+/* Sends what a device's damping held back, if its time has come. */
+static bool release_device(struct core *core, struct core_time now, uint32_t index)
+{
+    struct device *device = device_at(core->devices, index);
+    if (device->registry_ref == DEVICE_NONE) {
+        return true;
+    }
+    struct plan_addresses addresses = core_addresses_of(core, index);
+    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref), device_id(core->devices, device), &addresses,
+                &core->plan_new);
+    bool all = true;
+    for (size_t i = 0; i < core->plan_new.len; i++) {
+        struct outbox_entry *entry = outbox_find(core->outbox, view_of(core->plan_new.items[i].name), core->plan_new.items[i].type);
+        if (entry == NULL || (entry->flags & OUTBOX_HELD) == 0) {
+            continue;
+        }
+        if (entry->not_before_ms > now.mono_ms) {
+            all = false; /* held again by a later change, which has its own place in the queue */
+            continue;
+        }
+        entry->flags &= (uint16_t)~OUTBOX_HELD;
+        core->stats.records_held -= core->stats.records_held > 0;
+        entry->started_ms = 0; /* the delay was meant: not a change-to-answer time */
+        open_entry(core, entry);
+        if (is_shared(core, entry->zone) || !core->names_exclusive) {
+            entry->flags |= OUTBOX_WAIT_WANT;
+            if ((entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0) {
+                entry->flags |= OUTBOX_WANT_DIRTY; /* asks the store again for what we wrote last */
+                outbox_mark_dirty(core->outbox, entry);
+            }
+        } else {
+            core_submit(core, now, entry);
+        }
+    }
+    return all;
+}
+
+void core_release_held(struct core *core, struct core_time now)
+{
+    size_t waiting = core->held.len; /* deadlines are not in order: one round over all, which are few */
+    for (size_t i = 0; i < waiting; i++) {
+        struct queue_item item = *queue_peek(&core->held);
+        uint32_t index;
+        (void)queue_pop(&core->held, &index); /* not empty */
+        if (item.due_ms > now.mono_ms) {
+            (void)!queue_push(&core->held, index, item.due_ms); /* takes the place just freed */
+            continue;
+        }
+        (void)release_device(core, now, index); /* a later hold queued its own release */
+    }
+}
+
+static bool same_record(const struct store_record *record, const struct plan_item *item)
+{
+    return !record->want_null && record->ttl == item->ttl && rrset_value_equal(&record->want, &item->value);
+}
+
+static const struct store_record *find_record(const struct store_record *records, size_t records_len, const struct plan_item *item)
+{
+    for (size_t i = 0; i < records_len; i++) {
+        if (records[i].type == item->type && strcmp(records[i].name, item->name) == 0) {
+            return &records[i];
+        }
+    }
+    return NULL;
+}
+
+static void tombstone(struct core *core, struct core_time now, uint32_t device, const struct store_record *record)
+{
+    struct outbox_entry *entry;
+    if (record->want_null || outbox_get(core->outbox, view_of(record->name), record->type, &entry) != ERR_OK) {
+        return;
+    }
+    int zone = registry_zone_of(core->registry, view_of(record->name));
+    if (zone < 0) {
+        log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s zone=%s note=\"its zone is no longer configured\"", record->name,
+                  record->zone);
+        if (entry->rev == 0) {
+            outbox_remove(core->outbox, entry);
+        }
+        return;
+    }
+    entry->device = device;
+    entry->zone = (uint16_t)zone;
+    entry->ttl = record->ttl;
+    entry->want = (struct rrset_value){0};
+    entry->rev = ++core->rev;
+    entry->since_s = (uint32_t)(now.wall_ms / 1000);
+    entry->flags |= OUTBOX_TOMBSTONE | OUTBOX_WANT_DIRTY;
+    outbox_mark_dirty(core->outbox, entry);
+    log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
+}
+
+void core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records, size_t records_len)
+{
+    struct device *device = device_at(core->devices, index);
+    core->plan_new.len = 0;
+    if (device->registry_ref != DEVICE_NONE) {
+        struct plan_addresses addresses = core_addresses_of(core, index);
+        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref), device_id(core->devices, device), &addresses,
+                    &core->plan_new);
+    }
+    for (size_t i = 0; i < records_len; i++) {
+        if (plan_find(&core->plan_new, view_of(records[i].name), records[i].type) == NULL) {
+            tombstone(core, now, index, &records[i]);
+        }
+    }
+    for (size_t i = 0; i < core->plan_new.len; i++) {
+        const struct plan_item *item = &core->plan_new.items[i];
+        const struct store_record *record = find_record(records, records_len, item);
+        if (record != NULL ? same_record(record, item) : item->value.len == 0) {
+            continue;
+        }
+        if (outbox_find(core->outbox, view_of(item->name), item->type) != NULL && record == NULL) {
+            continue; /* moving already, the store will hear of it */
+        }
+        (void)!core_want(core, now, index, item, 0, 0); /* a taken name was logged; without memory the next reconcile tries again */
+    }
+}
+
+void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record)
+{
+    tombstone(core, now, DEVICE_NONE, record);
+}
+
+static enum err entry_of_record(struct core *core, const struct store_record *record, struct outbox_entry **ret_entry)
+{
+    int zone = registry_zone_of(core->registry, view_of(record->name));
+    if (zone < 0) {
+        return ERR_NOTFOUND;
+    }
+    struct outbox_entry *entry;
+    enum err err = outbox_get(core->outbox, view_of(record->name), record->type, &entry);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (entry->rev != 0) {
+        return ERR_EXISTS; /* it is moving, and newer than the stored row */
+    }
+    uint32_t device = record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
+    entry->device = device;
+    entry->zone = (uint16_t)zone;
+    entry->ttl = record->ttl;
+    entry->want = record->want_null ? (struct rrset_value){0} : record->want;
+    entry->have_known = record->have_known;
+    entry->have = record->have;
+    entry->since_s = (uint32_t)(record->changed_ms / 1000);
+    entry->rev = record->want_rev;
+    *ret_entry = entry;
+    return ERR_OK;
+}
+
+enum err core_load_pending(struct core *core, struct core_time now, const struct store_record *record)
+{
+    if (record->want_null) {
+        return ERR_OK; /* the sweep deletes tombstones, under its guard */
+    }
+    struct outbox_entry *entry;
+    enum err err = entry_of_record(core, record, &entry);
+    if (err != ERR_OK) {
+        return err == ERR_EXISTS ? ERR_OK : err;
+    }
+    open_entry(core, entry);
+    core_submit(core, now, entry);
+    return ERR_OK;
+}
+
+enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record, bool adopt)
+{
+    struct outbox_entry *entry;
+    enum err err = entry_of_record(core, record, &entry);
+    if (err == ERR_EXISTS) {
+        entry = outbox_find(core->outbox, view_of(record->name), record->type);
+        bool idle = (entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied;
+        if (!idle && !adopt) {
+            return ERR_EXISTS;
+        }
+        core->stats.records_refused -= idle && core->stats.records_refused > 0;
+    } else if (err != ERR_OK) {
+        return err;
+    }
+    entry->rev = ++core->rev;
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_WANT_DIRTY) & ~OUTBOX_SETTLED);
+    entry->flags = (uint16_t)(entry->flags | (adopt ? OUTBOX_ADOPT : 0) | (record->want_null ? OUTBOX_TOMBSTONE : 0));
+    entry->started_ms = 0;
+    outbox_mark_dirty(core->outbox, entry);
+    open_entry(core, entry);
+    core_submit(core, now, entry);
+    return ERR_OK;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Group commit: while the store works on one batch, the next one gathers; outcomes of the zone writers; retries when the disk is full. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "coordinator/core_private.h"
+
+#define COMMIT_RETRY_MS 1000
+
+enum err core_commit_init(struct core *core)
+{
+    struct commit *commit = &core->commit;
+    commit->devices = calloc(COMMIT_ROWS_MAX, sizeof(*commit->devices));
+    commit->device_refs = calloc(COMMIT_ROWS_MAX, sizeof(*commit->device_refs));
+    commit->wants = calloc(COMMIT_ROWS_MAX, sizeof(*commit->wants));
+    commit->want_entries = calloc(COMMIT_ROWS_MAX, sizeof(struct outbox_entry *));
+    commit->haves = calloc(COMMIT_ROWS_MAX, sizeof(*commit->haves));
+    commit->have_entries = calloc(COMMIT_ROWS_MAX, sizeof(struct outbox_entry *));
+    commit->ids = calloc(COMMIT_ROWS_MAX, sizeof(*commit->ids));
+    commit->owners = calloc(COMMIT_ROWS_MAX, sizeof(*commit->owners));
+    bool all = commit->devices != NULL && commit->device_refs != NULL && commit->wants != NULL && commit->want_entries != NULL &&
+               commit->haves != NULL && commit->have_entries != NULL && commit->ids != NULL && commit->owners != NULL;
+    return all ? ERR_OK : ERR_NOMEM;
+}
+
+void core_commit_deinit(struct core *core)
+{
+    struct commit *commit = &core->commit;
+    free(commit->devices);
+    free(commit->device_refs);
+    free(commit->wants);
+    free(commit->want_entries);
+    free(commit->haves);
+    free(commit->have_entries);
+    free(commit->ids);
+    free(commit->owners);
+}
+
+void core_mark_device(struct core *core, uint32_t index)
+{
+    struct device *device = device_at(core->devices, index);
+    device->flags &= (uint16_t)~DEVICE_DURABLE;
+    if ((device->flags & DEVICE_DIRTY) != 0) {
+        return;
+    }
+    if (queue_push(&core->dirty_devices, index, 0) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=dirty-devices"); /* unacknowledged: the device repeats itself */
+        return;
+    }
+    device->flags |= DEVICE_DIRTY;
+}
+
+static void copy_id(struct core *core, const struct device *device, char buffer[static DEVICE_ID_MAX + 1])
+{
+    struct view id = device_id(core->devices, device);
+    memcpy(buffer, id.ptr, id.len);
+    buffer[id.len] = '\0';
+}
+
+static void gather_devices(struct core *core)
+{
+    struct commit *commit = &core->commit;
+    commit->batch.devices_len = 0;
+    uint32_t index;
+    while (commit->batch.devices_len < COMMIT_ROWS_MAX && queue_pop(&core->dirty_devices, &index)) {
+        size_t at = commit->batch.devices_len++;
+        struct device *device = device_at(core->devices, index);
+        device->flags &= (uint16_t)~DEVICE_DIRTY;
+        copy_id(core, device, commit->ids[at]);
+        commit->device_refs[at] = index;
+        struct plan_addresses addresses = core_addresses_of(core, index);
+        commit->devices[at] = (struct store_device){
+            .id = commit->ids[at],
+            .shard = device->shard,
+            .boot = device->boot,
+            .conn = device->conn,
+            .seq = device->seq,
+            .content_hash = device->content_hash,
+            .observed = device->observed,
+            .ip4 = addresses.ip4,
+            .ip6 = addresses.ip6,
+            .prefix6 = addresses.prefix6,
+            .presence = device->presence,
+            .seen_ms = (int64_t)device->seen_s * 1000,
+            .changed_ms = (int64_t)device->changed_s * 1000,
+        };
+    }
+    commit->batch.devices = commit->devices;
+}
+
+static const char *zone_name(const struct core *core, uint16_t zone)
+{
+    return ((const struct zone_config *)core->config->zones.items)[zone].name;
+}
+
+static void gather_want(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    struct commit *commit = &core->commit;
+    size_t at = commit->batch.wants_len++;
+    commit->want_entries[at] = entry;
+    commit->owners[at][0] = '\0';
+    if (entry->device != DEVICE_NONE) {
+        copy_id(core, device_at(core->devices, entry->device), commit->owners[at]);
+    }
+    commit->wants[at] = (struct store_want){
+        .zone = zone_name(core, entry->zone),
+        .name = entry->name,
+        .type = (enum rrtype)entry->type,
+        .device = entry->device != DEVICE_NONE ? commit->owners[at] : NULL,
+        .ttl = entry->ttl,
+        .want_null = (entry->flags & OUTBOX_TOMBSTONE) != 0,
+        .want = entry->want,
+        .want_rev = entry->rev,
+        .now_ms = now.wall_ms,
+    };
+    entry->flags &= (uint16_t)~OUTBOX_WANT_DIRTY;
+}
+
+static void gather_have(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    struct commit *commit = &core->commit;
+    size_t at = commit->batch.haves_len++;
+    commit->have_entries[at] = entry;
+    commit->haves[at] = (struct store_have){
+        .zone = zone_name(core, entry->zone),
+        .name = entry->name,
+        .type = (enum rrtype)entry->type,
+        .epoch = core->zone_epochs[entry->zone],
+        .applied = entry->have_applied,
+        .forget = entry->have_applied && (entry->flags & OUTBOX_TOMBSTONE) != 0,
+        .have = entry->have,
+        .have_rev = entry->have_rev,
+        .error = entry->error,
+        .attempts = entry->attempts,
+        .now_ms = now.wall_ms,
+    };
+    entry->flags &= (uint16_t)~OUTBOX_HAVE_DIRTY;
+}
+
+static void gather_records(struct core *core, struct core_time now)
+{
+    struct commit *commit = &core->commit;
+    commit->batch.wants_len = 0;
+    commit->batch.haves_len = 0;
+    while (commit->batch.wants_len < COMMIT_ROWS_MAX && commit->batch.haves_len < COMMIT_ROWS_MAX) {
+        struct outbox_entry *entry = outbox_next_dirty(core->outbox);
+        if (entry == NULL) {
+            break;
+        }
+        entry->committing_rev = entry->rev;
+        entry->flags |= OUTBOX_COMMITTING;
+        if ((entry->flags & OUTBOX_WANT_DIRTY) != 0) {
+            gather_want(core, now, entry);
+        }
+        if ((entry->flags & OUTBOX_HAVE_DIRTY) != 0) {
+            gather_have(core, now, entry);
+        }
+    }
+    commit->batch.wants = commit->wants;
+    commit->batch.haves = commit->haves;
+}
+
+static void start_commit(struct core *core)
+{
+    struct commit *commit = &core->commit;
+    commit->running = true;
+    core->stats.commits++;
+    core->stats.commit_rows += commit->batch.devices_len + commit->batch.wants_len + commit->batch.haves_len;
+    core->ops.commit(core->context, &commit->batch);
+}
+
+void core_flush(struct core *core, struct core_time now)
+{
+    struct commit *commit = &core->commit;
+    if (commit->running || now.mono_ms < commit->retry_ms) {
+        return;
+    }
+    if (commit->last_error != ERR_OK) {
+        start_commit(core); /* the batch that failed, as it was */
+        return;
+    }
+    if (core->dirty_devices.len == 0 && !outbox_has_dirty(core->outbox)) {
+        return;
+    }
+    gather_devices(core);
+    gather_records(core, now);
+    start_commit(core);
+}
+
+/* An entry leaves memory when what is wanted is served and both are in the store. */
+static void retire(struct core *core, struct outbox_entry *entry)
+{
+    uint16_t moving = OUTBOX_WANT_DIRTY | OUTBOX_HAVE_DIRTY | OUTBOX_COMMITTING | OUTBOX_QUEUED_DIRTY | OUTBOX_HELD | OUTBOX_WAIT_WANT;
+    if ((entry->flags & moving) != 0) {
+        return;
+    }
+    bool applied = (entry->flags & OUTBOX_SETTLED) != 0 && entry->have_applied;
+    bool resting_tombstone = (entry->flags & OUTBOX_TOMBSTONE) != 0 && (entry->flags & OUTBOX_SUBMITTED) == 0;
+    if (applied || resting_tombstone) {
+        outbox_remove(core->outbox, entry);
+    }
+}
+
+static void refuse_taken(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_WAIT_WANT | OUTBOX_HELD));
+    entry->have_applied = false;
+    (void)snprintf(entry->error, sizeof(entry->error), "taken"); /* fits */
+    core->stats.records_refused++;
+    log_event(LOG_LEVEL_WARN, "name-taken", "name=%s note=\"the name belongs to another device\"", entry->name);
+    core_entry_close(core, now, entry);
+}
+
+static void settle_want(struct core *core, struct core_time now, const struct store_want *want, struct outbox_entry *entry)
+{
+    if (entry->rev != want->want_rev) {
+        return; /* changed since: its next commit tells */
+    }
+    if (want->taken) {
+        refuse_taken(core, now, entry);
+        return;
+    }
+    if ((entry->flags & OUTBOX_WAIT_WANT) != 0) {
+        entry->have_known = want->have_known;
+        entry->have = want->have;
+        core_submit(core, now, entry);
+    }
+}
+
+static void finish_devices(struct core *core, struct core_time now)
+{
+    const struct commit *commit = &core->commit;
+    for (size_t i = 0; i < commit->batch.devices_len; i++) {
+        struct device *device = device_at(core->devices, commit->device_refs[i]);
+        if (device->boot == commit->devices[i].boot && device->seq == commit->devices[i].seq && (device->flags & DEVICE_DIRTY) == 0) {
+            device->flags |= DEVICE_DURABLE;
+            core_ack_after_commit(core, now, commit->device_refs[i]);
+        }
+    }
+}
+
+static void finish_records(struct core *core, struct core_time now)
+{
+    const struct commit *commit = &core->commit;
+    for (size_t i = 0; i < commit->batch.wants_len; i++) {
+        commit->want_entries[i]->flags &= (uint16_t)~OUTBOX_COMMITTING;
+        settle_want(core, now, &commit->wants[i], commit->want_entries[i]);
+    }
+    for (size_t i = 0; i < commit->batch.haves_len; i++) {
+        commit->have_entries[i]->flags &= (uint16_t)~OUTBOX_COMMITTING;
+    }
+}
+
+/* Removal comes last. An entry that stands in both lists is left to the second one. */
+static void retire_records(struct core *core)
+{
+    struct commit *commit = &core->commit;
+    for (size_t i = 0; i < commit->batch.haves_len; i++) {
+        commit->have_entries[i]->committing_rev = 0;
+    }
+    for (size_t i = 0; i < commit->batch.wants_len; i++) {
+        if (commit->want_entries[i]->committing_rev != 0) {
+            retire(core, commit->want_entries[i]);
+        }
+    }
+    for (size_t i = 0; i < commit->batch.haves_len; i++) {
+        retire(core, commit->have_entries[i]);
+    }
+}
+
+static void drop_haves_of_deposed(struct core *core)
+{
+    struct commit *commit = &core->commit;
+    for (size_t i = 0; i < commit->batch.haves_len; i++) {
+        struct outbox_entry *entry = commit->have_entries[i];
+        entry->flags &= (uint16_t)~(OUTBOX_COMMITTING | OUTBOX_SETTLED);
+    }
+    commit->batch.haves_len = 0;
+}
+
+void core_committed(struct core *core, struct core_time now, enum err err, const struct errinfo *info)
+{
+    struct commit *commit = &core->commit;
+    commit->running = false;
+    if (err != ERR_OK) {
+        core->stats.commit_failures++;
+        core->stats.store_state = err_name(err);
+        core->summary_dirty = true;
+        log_event(LOG_LEVEL_ERROR, "store-commit-failed", "error=%s detail=\"%s\" retry_ms=%d", err_name(err), info->text, COMMIT_RETRY_MS);
+        if (err == ERR_FENCED) {
+            drop_haves_of_deposed(core); /* the other writer's outcome counts; wants are still ours to keep */
+        }
+        commit->last_error = err;
+        commit->retry_ms = now.mono_ms + COMMIT_RETRY_MS;
+        return;
+    }
+    if (commit->last_error != ERR_OK) {
+        log_event(LOG_LEVEL_NOTICE, "store-recovered", "after=%s", err_name(commit->last_error));
+        commit->last_error = ERR_OK;
+        commit->retry_ms = 0;
+        core->stats.store_state = "ok";
+    }
+    finish_records(core, now);
+    finish_devices(core, now);
+    retire_records(core);
+    core_flush(core, now);
+}
+
+static void settle_refused(struct core *core, struct core_time now, struct outbox_entry *entry, const struct engine_result *result)
+{
+    entry->flags |= OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY;
+    entry->have_applied = false;
+    entry->have_rev = result->rev;
+    core->stats.refused++;
+    core->stats.records_refused++;
+    log_event(LOG_LEVEL_WARN, "record-refused", "name=%s type=%s error=%s detail=\"%s\"", entry->name, rrtype_name(result->type),
+              entry->error, result->detail);
+    outbox_mark_dirty(core->outbox, entry);
+    core_entry_close(core, now, entry);
+    core_feed(core, now, (struct view){0}, "refused", entry);
+}
+
+static void settle_applied(struct core *core, struct core_time now, struct outbox_entry *entry, const struct engine_result *result)
+{
+    entry->have_applied = true;
+    entry->have_known = true;
+    entry->have = *result->value;
+    entry->have_rev = result->rev;
+    entry->error[0] = '\0';
+    entry->flags |= OUTBOX_HAVE_DIRTY;
+    outbox_mark_dirty(core->outbox, entry);
+    if (entry->rev != result->rev) {
+        return; /* served for a moment: a newer want is on its way */
+    }
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_ADOPT | OUTBOX_SUBMITTED));
+    entry->since_s = (uint32_t)(now.wall_ms / 1000);
+    core->stats.applied++;
+    if (entry->started_ms != 0) {
+        histogram_add(&core->stats.change_ms, now.mono_ms - MIN(entry->started_ms, now.mono_ms), now.mono_ms);
+    }
+    core_entry_close(core, now, entry);
+    core_feed(core, now, (struct view){0}, "applied", entry);
+}
+
+static void settle_one(struct core *core, struct core_time now, const struct engine_result *result)
+{
+    struct outbox_entry *entry = outbox_find(core->outbox, view_of(result->name), result->type);
+    if (entry == NULL) {
+        return; /* settled before: an engine that tells twice does no harm */
+    }
+    if (result->outcome == OUTCOME_APPLIED) {
+        settle_applied(core, now, entry, result);
+    } else if (entry->rev == result->rev) {
+        (void)snprintf(entry->error, sizeof(entry->error), "%s", result->error != NULL ? result->error : ""); /* cut ids stay ids */
+        entry->attempts = result->attempts;
+        entry->not_before_ms = result->retry_ms;
+        if (result->outcome == OUTCOME_REFUSED) {
+            settle_refused(core, now, entry, result);
+        }
+    }
+    if (entry->device != DEVICE_NONE) {
+        struct device *device = device_at(core->devices, entry->device);
+        if (device->open == 0 && (device->flags & DEVICE_DURABLE) != 0) {
+            core_ack_now(core, now, entry->device);
+        }
+    }
+}
+
+void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch, const struct engine_result *results,
+                  size_t results_len)
+{
+    core->zone_epochs[zone] = epoch;
+    for (size_t i = 0; i < results_len; i++) {
+        settle_one(core, now, &results[i]);
+    }
+    core_flush(core, now);
+}

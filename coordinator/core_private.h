@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/** core_private: what the core_*.c files share. Included by them only. */
+#include "coordinator/addrcount.h"
+#include "coordinator/core.h"
+#include "coordinator/damper.h"
+#include "coordinator/outbox.h"
+#include "coordinator/plan.h"
+#include "coordinator/policy.h"
+#include "coordinator/queue.h"
+#include "mqtt/messages.h"
+#include "mqtt/topics.h"
+
+struct commit {
+    struct store_batch batch;
+    struct store_device *devices;
+    uint32_t *device_refs;
+    struct store_want *wants;
+    struct outbox_entry **want_entries;
+    struct store_have *haves;
+    struct outbox_entry **have_entries;
+    char (*ids)[DEVICE_ID_MAX + 1]; /* texts of `devices` */
+    char (*owners)[DEVICE_ID_MAX + 1]; /* texts of the wants' devices */
+    bool running;
+    uint64_t retry_ms; /* mono: after a failure */
+    enum err last_error;
+};
+
+struct core {
+    const struct coordinator_config *config;
+    const struct registry *registry;
+    struct crypto_hmac *stamp_key;
+    struct core_ops ops;
+    void *context;
+    char term[64];
+    uint64_t rev;
+    uint64_t zone_epochs[ZONES_MAX]; /* last epoch a settled batch was written under */
+
+    struct device_table *devices;
+    struct addrcount *observed;
+    struct outbox *outbox;
+    struct damper *damper;
+    struct policy policy;
+    struct ip_prefix treat_as_public[64];
+    bool names_exclusive;
+
+    struct queue dirty_devices; /* device indices */
+    struct queue ack_join;      /* device indices in order of their join deadline */
+    struct queue ack_ready;     /* device indices whose ack goes out as soon as the session takes it */
+    struct queue gone;          /* device indices in order of their debounce deadline */
+    struct queue held;          /* scanned at each tick: few */
+
+    struct commit commit;
+    bool connected;
+    uint32_t presence_cursor;
+    uint64_t presence_due_ms;
+    uint64_t feed_window_ms;
+    uint32_t feed_in_window;
+    uint64_t feed_dropped_since;
+    uint64_t summary_due_ms;
+    bool summary_dirty;
+
+    struct core_stats stats;
+    struct plan plan_old, plan_new; /* scratch of core_apply */
+    struct dns_message ack;         /* scratch of core_ack */
+    struct strbuf scratch;
+};
+
+/* core_apply.c */
+void core_apply_addresses(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before,
+                          const struct plan_addresses *after, uint64_t received_ms);
+struct plan_addresses core_addresses_of(const struct core *core, uint32_t index);
+void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
+enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item, uint64_t received_ms,
+                   uint64_t hold_until_ms);
+void core_entry_close(struct core *core, struct core_time now, struct outbox_entry *entry);
+void core_release_held(struct core *core, struct core_time now);
+
+/* core_commit.c */
+enum err core_commit_init(struct core *core);
+void core_commit_deinit(struct core *core);
+void core_mark_device(struct core *core, uint32_t index);
+
+/* core_ack.c */
+void core_ack_after_commit(struct core *core, struct core_time now, uint32_t index);
+void core_ack_now(struct core *core, struct core_time now, uint32_t index);
+void core_ack_pump(struct core *core, struct core_time now);
+void core_answer_unregistered(struct core *core, struct core_time now, struct view id, uint32_t boot, uint32_t seq,
+                              const struct ip *observed);
+
+/* core_presence.c */
+void core_presence_state(struct core *core, struct core_time now, uint32_t index, const struct state_scan *scan);
+void core_presence_gone(struct core *core, struct core_time now, uint32_t index, const struct gone_message *gone);
+void core_presence_tick(struct core *core, struct core_time now);
+void core_set_presence(struct core *core, struct core_time now, uint32_t index, enum presence presence);
+
+/* core_feed.c */
+void core_feed(struct core *core, struct core_time now, struct view device, const char *event, const struct outbox_entry *entry);
+void core_summary_tick(struct core *core, struct core_time now);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crypto.h"
+#include "coordinator/limits.h"
+#include "mqtt/topics.h"
+
+#define CHUNK_DEVICES   4096u
+#define CHUNKS_MAX      (DEVICES_MAX / CHUNK_DEVICES)
+#define ID_BLOCK_BYTES  (1u << 16)
+#define ID_BLOCKS_MAX   (1u << 16)
+#define FIRST_SLOTS     1024u
+
+struct prefix_entry {
+    uint32_t index;
+    struct ip_prefix prefix;
+};
+
+struct device_table {
+    struct device *chunks[CHUNKS_MAX];
+    uint32_t count;
+    uint32_t *slots; /* index + 1, 0 = free; linear probing; a power of two */
+    uint32_t slots_len;
+    uint64_t seed;
+    char *id_blocks[ID_BLOCKS_MAX];
+    uint32_t id_blocks_len;
+    uint32_t id_used; /* bytes of the newest block */
+    struct prefix_entry *prefixes; /* sorted by index; gateways are few beside devices */
+    size_t prefixes_len, prefixes_size;
+};
+
+static const char *const presence_names[] = {"unknown", "online", "off", "lost", "late"};
+
+const char *presence_name(enum presence presence)
+{
+    return (size_t)presence < ARRAY_LEN(presence_names) ? presence_names[presence] : "unknown";
+}
+
+enum err device_table_new(struct device_table **ret_table)
+{
+    struct device_table *table = calloc(1, sizeof(*table));
+    if (table == NULL) {
+        return ERR_NOMEM;
+    }
+    table->slots_len = FIRST_SLOTS;
+    table->slots = calloc(table->slots_len, sizeof(*table->slots));
+    if (table->slots == NULL) {
+        free(table);
+        return ERR_NOMEM;
+    }
+    table->seed = crypto_random_u64();
+    *ret_table = table;
+    return ERR_OK;
+}
+
+void device_table_free(struct device_table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i * CHUNK_DEVICES < table->count; i++) {
+        free(table->chunks[i]);
+    }
+    for (uint32_t i = 0; i < table->id_blocks_len; i++) {
+        free(table->id_blocks[i]);
+    }
+    free(table->prefixes);
+    free(table->slots);
+    free(table);
+}
+
+struct device *device_at(const struct device_table *table, uint32_t index)
+{
+    assert(index < table->count);
+    return &table->chunks[index / CHUNK_DEVICES][index % CHUNK_DEVICES];
+}
+
+struct view device_id(const struct device_table *table, const struct device *device)
+{
+    return view_n(table->id_blocks[device->id_ref / ID_BLOCK_BYTES] + device->id_ref % ID_BLOCK_BYTES, device->id_len);
+}
+
+/* A seeded mix over FNV: a device chooses nothing about its id, so this need only spread. */
+static uint32_t first_slot(const struct device_table *table, struct view id)
+{
+    uint64_t hash = (view_hash(id) ^ table->seed) * 0x9e3779b97f4a7c15u;
+    return (uint32_t)(hash >> 32) & (table->slots_len - 1);
+}
+
+uint32_t device_find(const struct device_table *table, struct view id)
+{
+    for (uint32_t slot = first_slot(table, id);; slot = (slot + 1) & (table->slots_len - 1)) {
+        uint32_t entry = table->slots[slot];
+        if (entry == 0) {
+            return DEVICE_NONE;
+        }
+        if (view_equal(device_id(table, device_at(table, entry - 1)), id)) {
+            return entry - 1;
+        }
+    }
+}
+
+static void put_slot(struct device_table *table, uint32_t index)
+{
+    uint32_t slot = first_slot(table, device_id(table, device_at(table, index)));
+    while (table->slots[slot] != 0) {
+        slot = (slot + 1) & (table->slots_len - 1);
+    }
+    table->slots[slot] = index + 1;
+}
+
+static enum err grow_slots(struct device_table *table)
+{
+    if ((uint64_t)(table->count + 1) * 4 <= (uint64_t)table->slots_len * 3) {
+        return ERR_OK;
+    }
+    uint32_t *slots = calloc((size_t)table->slots_len * 2, sizeof(*slots));
+    if (slots == NULL) {
+        return ERR_NOMEM;
+    }
+    free(table->slots);
+    table->slots = slots;
+    table->slots_len *= 2;
+    for (uint32_t i = 0; i < table->count; i++) {
+        put_slot(table, i);
+    }
+    return ERR_OK;
+}
+
+static enum err store_id(struct device_table *table, struct view id, uint32_t *ret_ref)
+{
+    if (table->id_blocks_len == 0 || ID_BLOCK_BYTES - table->id_used < id.len) {
+        if (table->id_blocks_len == ID_BLOCKS_MAX) {
+            return ERR_LIMIT;
+        }
+        char *block = malloc(ID_BLOCK_BYTES);
+        if (block == NULL) {
+            return ERR_NOMEM;
+        }
+        table->id_blocks[table->id_blocks_len++] = block;
+        table->id_used = 0;
+    }
+    uint32_t block = table->id_blocks_len - 1;
+    memcpy(table->id_blocks[block] + table->id_used, id.ptr, id.len);
+    *ret_ref = block * ID_BLOCK_BYTES + table->id_used;
+    table->id_used += (uint32_t)id.len;
+    return ERR_OK;
+}
+
+enum err device_add(struct device_table *table, struct view id, uint32_t *ret_index)
+{
+    uint32_t found = device_find(table, id);
+    if (found != DEVICE_NONE) {
+        *ret_index = found;
+        return ERR_OK;
+    }
+    if (table->count >= DEVICES_MAX || id.len == 0 || id.len > DEVICE_ID_MAX) {
+        return ERR_LIMIT;
+    }
+    enum err err = grow_slots(table);
+    uint32_t ref = 0;
+    if (err == ERR_OK && table->count % CHUNK_DEVICES == 0 && table->chunks[table->count / CHUNK_DEVICES] == NULL) {
+        table->chunks[table->count / CHUNK_DEVICES] = calloc(CHUNK_DEVICES, sizeof(struct device));
+        err = table->chunks[table->count / CHUNK_DEVICES] == NULL ? ERR_NOMEM : ERR_OK;
+    }
+    if (err == ERR_OK) {
+        err = store_id(table, id, &ref);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint32_t index = table->count++;
+    struct device *device = device_at(table, index);
+    device->id_ref = ref;
+    device->id_len = (uint8_t)id.len;
+    device->shard = topic_shard(id);
+    device->registry_ref = DEVICE_NONE;
+    put_slot(table, index);
+    *ret_index = index;
+    return ERR_OK;
+}
+
+uint32_t device_count(const struct device_table *table)
+{
+    return table->count;
+}
+
+size_t device_table_bytes(const struct device_table *table)
+{
+    size_t chunks = (table->count + CHUNK_DEVICES - 1) / CHUNK_DEVICES;
+    return sizeof(*table) + chunks * CHUNK_DEVICES * sizeof(struct device) + table->slots_len * sizeof(*table->slots) +
+           (size_t)table->id_blocks_len * ID_BLOCK_BYTES + table->prefixes_size * sizeof(*table->prefixes);
+}
+
+static bool all_zero(const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct ip device_ip4(const struct device *device)
+{
+    struct ip ip = {0};
+    if (!all_zero(device->ip4, sizeof(device->ip4))) {
+        ip.family = IP_V4;
+        memcpy(ip.bytes, device->ip4, sizeof(device->ip4));
+    }
+    return ip;
+}
+
+struct ip device_ip6(const struct device *device)
+{
+    struct ip ip = {0};
+    if (!all_zero(device->ip6, sizeof(device->ip6))) {
+        ip.family = IP_V6;
+        memcpy(ip.bytes, device->ip6, sizeof(device->ip6));
+    }
+    return ip;
+}
+
+void device_set_ip4(struct device *device, struct ip ip)
+{
+    assert(ip.family == IP_V4 || ip.family == IP_NONE);
+    memcpy(device->ip4, ip.bytes, sizeof(device->ip4)); /* zero bytes when there is none */
+}
+
+void device_set_ip6(struct device *device, struct ip ip)
+{
+    assert(ip.family == IP_V6 || ip.family == IP_NONE);
+    memcpy(device->ip6, ip.bytes, sizeof(device->ip6));
+}
+
+static size_t prefix_position(const struct device_table *table, uint32_t index)
+{
+    size_t low = 0;
+    size_t high = table->prefixes_len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (table->prefixes[middle].index < index) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+bool device_prefix6(const struct device_table *table, uint32_t index, struct ip_prefix *ret_prefix)
+{
+    size_t at = prefix_position(table, index);
+    if (at == table->prefixes_len || table->prefixes[at].index != index) {
+        return false;
+    }
+    *ret_prefix = table->prefixes[at].prefix;
+    return true;
+}
+
+void device_set_prefix6(struct device_table *table, uint32_t index, const struct ip_prefix *prefix)
+{
+    struct device *device = device_at(table, index);
+    size_t at = prefix_position(table, index);
+    bool present = at < table->prefixes_len && table->prefixes[at].index == index;
+    if (prefix->ip.family == IP_NONE) {
+        if (present) {
+            memmove(&table->prefixes[at], &table->prefixes[at + 1], (table->prefixes_len - at - 1) * sizeof(*table->prefixes));
+            table->prefixes_len--;
+        }
+        device->flags &= (uint16_t)~DEVICE_HAS_PREFIX;
+        return;
+    }
+    if (!present) {
+        if (table->prefixes_len == table->prefixes_size) {
+            size_t size = MAX(table->prefixes_size * 2, (size_t)16);
+            struct prefix_entry *grown = realloc(table->prefixes, size * sizeof(*grown));
+            if (grown == NULL) {
+                return; /* without memory the old prefix stays away; the next report tries again */
+            }
+            table->prefixes = grown;
+            table->prefixes_size = size;
+        }
+        memmove(&table->prefixes[at + 1], &table->prefixes[at], (table->prefixes_len - at) * sizeof(*table->prefixes));
+        table->prefixes_len++;
+    }
+    table->prefixes[at] = (struct prefix_entry){.index = index, .prefix = *prefix};
+    device->flags |= DEVICE_HAS_PREFIX;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/plan.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct ip plan_host_address(const struct ip_prefix *prefix, const struct ip *suffix)
+{
+    struct ip ip = {0};
+    if (prefix->ip.family != IP_V6 || suffix->family != IP_V6) {
+        return ip;
+    }
+    ip.family = IP_V6;
+    for (unsigned bit = 0; bit < 128; bit++) {
+        const struct ip *from = bit < prefix->len ? &prefix->ip : suffix;
+        uint8_t mask = (uint8_t)(0x80u >> (bit % 8));
+        ip.bytes[bit / 8] = (uint8_t)(ip.bytes[bit / 8] | (from->bytes[bit / 8] & mask));
+    }
+    return ip;
+}
+
+static const char *keep_name(struct plan *plan, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    if (plan->len + 2 > PLAN_MAX || sizeof(plan->text) - plan->text_used < size) {
+        plan->truncated = true;
+        return NULL;
+    }
+    char *kept = plan->text + plan->text_used;
+    memcpy(kept, name, size);
+    plan->text_used += size;
+    return kept;
+}
+
+static void add_item(struct plan *plan, const char *name, int zone, enum rrtype type, uint32_t ttl, struct ip ip)
+{
+    if (plan_find(plan, view_of(name), type) != NULL) {
+        return; /* two templates of a group that give the same name: the first one counts */
+    }
+    struct plan_item *item = &plan->items[plan->len++];
+    *item = (struct plan_item){.name = name, .zone = zone, .type = type, .ttl = ttl};
+    if (ip.family != IP_NONE) {
+        item->value.ips[0] = ip;
+        item->value.len = 1;
+    }
+}
+
+static void add_name(const struct registry *registry, const struct registry_entry *entry, struct view id,
+                     const struct registry_template *name_template, const struct registry_host *host,
+                     const struct plan_addresses *addresses, struct plan *plan)
+{
+    char name[DNSNAME_SIZE];
+    struct errinfo info = {0};
+    enum err err = registry_render(entry, name_template, id, host, name, &info);
+    int zone = err == ERR_OK ? registry_zone_of(registry, view_of(name)) : -1;
+    if (zone < 0) {
+        if (plan->error[0] == '\0') {
+            (void)snprintf(plan->error, sizeof(plan->error), "%s", err != ERR_OK ? info.text : "the name lies in no zone");
+        }
+        return;
+    }
+    const char *kept = keep_name(plan, name);
+    if (kept == NULL) {
+        return;
+    }
+    if (name_template->a && host == NULL) {
+        add_item(plan, kept, zone, RRTYPE_A, name_template->ttl, addresses->ip4);
+    }
+    if (name_template->aaaa) {
+        struct ip ip6 = host != NULL ? plan_host_address(&addresses->prefix6, &host->suffix) : addresses->ip6;
+        add_item(plan, kept, zone, RRTYPE_AAAA, name_template->ttl, ip6);
+    }
+}
+
+void plan_device(const struct registry *registry, const struct registry_entry *entry, struct view id,
+                 const struct plan_addresses *addresses, struct plan *ret_plan)
+{
+    ret_plan->len = 0;
+    ret_plan->text_used = 0;
+    ret_plan->truncated = false;
+    ret_plan->error[0] = '\0';
+    const struct registry_group *group = entry->group;
+    for (size_t i = 0; i < group->templates_len; i++) {
+        if (!group->templates[i].hosts) {
+            add_name(registry, entry, id, &group->templates[i], NULL, addresses, ret_plan);
+            continue;
+        }
+        for (size_t k = 0; k < entry->hosts_len; k++) {
+            add_name(registry, entry, id, &group->templates[i], &entry->hosts[k], addresses, ret_plan);
+        }
+    }
+}
+
+const struct plan_item *plan_find(const struct plan *plan, struct view name, enum rrtype type)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        if (plan->items[i].type == type && view_equals(name, plan->items[i].name)) {
+            return &plan->items[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * policy: which address of a device may stand in DNS, and which one counts when the broker saw another than the device reported. Pure.
+ */
+#include "base/ip.h"
+#include "coordinator/config.h"
+#include "mqtt/messages.h"
+
+struct policy {
+    const struct ip_prefix *treat_as_public; /* borrowed */
+    size_t treat_as_public_len;
+    uint32_t shared_limit;
+};
+
+struct policy_input {
+    enum publish_mode mode;
+    bool gateway;
+    struct ip observed;          /* stamped by the broker; IP_NONE = the message carried no valid stamp */
+    uint32_t observed_devices;   /* how many devices share the observed address */
+    const struct address_field *ip4, *ip6; /* reported */
+};
+
+enum policy_action { POLICY_KEEP, POLICY_SET, POLICY_CLEAR };
+
+struct policy_family {
+    enum policy_action action;
+    struct ip ip; /* POLICY_SET */
+};
+
+struct policy_verdict {
+    struct policy_family ip4, ip6;
+    bool mismatch;   /* observed and reported are both public, of one family, and differ */
+    bool shared;     /* the observed address is shared by too many: not published, alarmed */
+    bool not_public; /* addresses were seen and none of them may be published */
+};
+
+bool policy_is_publishable(const struct policy *policy, const struct ip *ip);
+void policy_judge(const struct policy *policy, const struct policy_input *input, struct policy_verdict *ret_verdict);

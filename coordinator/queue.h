@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * queue: FIFO of (u32 value, deadline) in a growing ring. Bounded by the caller's set: each value stands in it at most once, by a flag of
+ * the caller's.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct queue_item {
+    uint64_t due_ms; /* mono */
+    uint32_t value;
+};
+
+struct queue {
+    struct queue_item *items; /* owned; a power of two */
+    size_t size, head, len;
+};
+
+void queue_deinit(struct queue *queue);
+enum err queue_push(struct queue *queue, uint32_t value, uint64_t due_ms) MUST_CHECK;
+bool queue_pop(struct queue *queue, uint32_t *ret_value);
+/** Oldest item, NULL when empty. */
+const struct queue_item *queue_peek(const struct queue *queue);

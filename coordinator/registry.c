@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/registry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "coordinator/device.h"
+#include "coordinator/limits.h"
+#include "coordinator/nameset.h"
+#include "mqtt/topics.h"
+
+#define REGISTRY_ARENA_MAX ((size_t)1 << 30) /* 64 MiB of YAML cannot need more */
+
+struct registry {
+    const struct coordinator_config *config;
+    struct arena arena;
+    struct registry_group *groups;
+    struct registry_entry *entries;
+    size_t entries_len, entries_size;
+    uint32_t *slots; /* entry + 1 by id hash, explicit entries only; a power of two */
+    size_t slots_len;
+    uint32_t *patterns;
+    size_t patterns_len, patterns_size;
+    uint64_t fingerprint;
+    struct nameset *names; /* during the load: which device claims a name */
+    const char *last_site; /* neighbours in the file mostly share their site */
+};
+
+/* One element of the file. */
+struct host_row {
+    struct config_position position;
+    const char *name;
+    struct ip suffix;
+};
+struct device_row {
+    struct config_position position;
+    const char *id, *match, *group, *site;
+    struct config_map labels;
+    struct config_list hosts;
+};
+
+static enum err check_id(struct view value, struct errinfo *info)
+{
+    if (device_id_valid(value)) {
+        return ERR_OK;
+    }
+    return errinfo_set(info, ERR_INVALID, "registry", 0, "a device id is 1 to 40 of a-z, 0-9 and \"-\", and does not start with \"svc-\"");
+}
+
+static enum err check_pattern(struct view value, struct errinfo *info)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '*')) {
+            return errinfo_set(info, ERR_INVALID, "registry", 0, "a pattern holds a-z, 0-9, \"-\" and \"*\"");
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err check_label(struct view value, struct errinfo *info)
+{
+    char name[DNSNAME_SIZE];
+    if (memchr(value.ptr, '.', value.len) != NULL) {
+        return errinfo_set(info, ERR_INVALID, "registry", 0, "one label of a host name: no dots");
+    }
+    return dnsname_parse(value, DNSNAME_HOST, name, info);
+}
+
+static const struct config_row host_rows[] = {
+    {.name = "name", .type = CONFIG_STRING, .offset = offsetof(struct host_row, name), .flags = CONFIG_REQUIRED, .min = 1, .max = 63,
+     .check = check_label, .help = "value of {host}"},
+    {.name = "suffix", .type = CONFIG_ADDRESS, .offset = offsetof(struct host_row, suffix), .flags = CONFIG_REQUIRED,
+     .help = "low bits of the host's address, such as ::10"},
+    {0},
+};
+
+static const struct config_row device_rows[] = {
+    {.name = "id", .type = CONFIG_STRING, .offset = offsetof(struct device_row, id), .max = DEVICE_ID_MAX, .check = check_id,
+     .help = "device id; or use match"},
+    {.name = "match", .type = CONFIG_STRING, .offset = offsetof(struct device_row, match), .max = DEVICE_ID_MAX, .check = check_pattern,
+     .help = "pattern of ids with \"*\""},
+    {.name = "group", .type = CONFIG_STRING, .offset = offsetof(struct device_row, group), .flags = CONFIG_REQUIRED,
+     .help = "one of the groups of the coordinator's config"},
+    {.name = "site", .type = CONFIG_STRING, .offset = offsetof(struct device_row, site), .max = 63, .check = check_label,
+     .help = "value of {site}"},
+    {.name = "labels", .type = CONFIG_MAP, .offset = offsetof(struct device_row, labels), .max = 32, .help = "free labels, {labels.KEY}"},
+    {.name = "hosts", .type = CONFIG_LIST, .offset = offsetof(struct device_row, hosts), .max = HOSTS_MAX, .rows = host_rows,
+     .element_size = sizeof(struct host_row), .position_offset = offsetof(struct host_row, position),
+     .help = "hosts in a gateway's prefix"},
+    {0},
+};
+
+bool registry_pattern_match(struct view pattern, struct view id)
+{
+    size_t p = 0;
+    size_t i = 0;
+    size_t star = SIZE_MAX;
+    size_t star_at = 0;
+    while (i < id.len) {
+        if (p < pattern.len && pattern.ptr[p] == '*') {
+            star = p++;
+            star_at = i;
+        } else if (p < pattern.len && pattern.ptr[p] == id.ptr[i]) {
+            p++;
+            i++;
+        } else if (star != SIZE_MAX) {
+            p = star + 1;
+            i = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (p < pattern.len && pattern.ptr[p] == '*') {
+        p++;
+    }
+    return p == pattern.len;
+}
+
+static void mix(struct registry *registry, const char *text)
+{
+    registry->fingerprint = (registry->fingerprint ^ view_hash(view_of(text))) * 0x9e3779b97f4a7c15u + 1;
+}
+
+static void make_group(struct registry *registry, const struct group_config *config, struct registry_group *group)
+{
+    const struct template_config *templates = config->names.items;
+    *group = (struct registry_group){.name = config->name,
+                                     .publish = (enum publish_mode)config->publish,
+                                     .gateway = config->gateway,
+                                     .damping = config->damping};
+    mix(registry, config->name);
+    for (size_t i = 0; i < config->names.len; i++) {
+        struct registry_template *made = &group->templates[group->templates_len];
+        if (template_parse(view_of(templates[i].name), &made->parsed, NULL) != ERR_OK) {
+            continue; /* the config's check has refused such a file */
+        }
+        made->ttl = templates[i].ttl;
+        made->hosts = templates[i].hosts;
+        for (size_t k = 0; k < templates[i].types.len; k++) {
+            bool is_a = strcmp(templates[i].types.items[k], "A") == 0;
+            made->a = made->a || is_a;
+            made->aaaa = made->aaaa || !is_a;
+        }
+        group->templates_len++;
+        mix(registry, templates[i].name);
+        registry->fingerprint += templates[i].ttl * 31u + (made->a ? 7u : 0u) + (made->aaaa ? 11u : 0u);
+    }
+}
+
+static const struct registry_group *find_group(const struct registry *registry, const char *name)
+{
+    for (size_t i = 0; i < registry->config->groups.len; i++) {
+        if (strcmp(registry->groups[i].name, name) == 0) {
+            return &registry->groups[i];
+        }
+    }
+    return NULL;
+}
+
+static uint32_t *find_slot(const struct registry *registry, struct view id)
+{
+    size_t slot = view_hash(id) * 0x9e3779b97f4a7c15u >> 20 & (registry->slots_len - 1);
+    while (registry->slots[slot] != 0 && !view_equals(id, registry->entries[registry->slots[slot] - 1].id)) {
+        slot = (slot + 1) & (registry->slots_len - 1);
+    }
+    return &registry->slots[slot];
+}
+
+static enum err grow(struct registry *registry)
+{
+    if (registry->entries_len == registry->entries_size) {
+        size_t size = registry->entries_size == 0 ? 1024 : registry->entries_size * 2;
+        struct registry_entry *entries = realloc(registry->entries, size * sizeof(*entries));
+        if (entries == NULL) {
+            return ERR_NOMEM;
+        }
+        registry->entries = entries;
+        registry->entries_size = size;
+    }
+    if ((registry->entries_len + 1) * 2 <= registry->slots_len) {
+        return ERR_OK;
+    }
+    uint32_t *slots = calloc(registry->slots_len * 2, sizeof(*slots));
+    if (slots == NULL) {
+        return ERR_NOMEM;
+    }
+    free(registry->slots);
+    registry->slots = slots;
+    registry->slots_len *= 2;
+    for (size_t i = 0; i < registry->entries_len; i++) {
+        if (!registry->entries[i].is_pattern) {
+            *find_slot(registry, view_of(registry->entries[i].id)) = (uint32_t)i + 1;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err copy_labels(struct registry *registry, const struct device_row *row, struct registry_entry *entry)
+{
+    struct registry_label *labels = NULL;
+    if (row->labels.len > 0) {
+        labels = arena_alloc(&registry->arena, row->labels.len * sizeof(*labels));
+        if (labels == NULL) {
+            return ERR_NOMEM;
+        }
+    }
+    for (size_t i = 0; i < row->labels.len; i++) {
+        labels[i].key = arena_strdup(&registry->arena, view_of(row->labels.items[i].key));
+        labels[i].value = arena_strdup(&registry->arena, view_of(row->labels.items[i].value));
+        if (labels[i].key == NULL || labels[i].value == NULL) {
+            return ERR_NOMEM;
+        }
+        mix(registry, labels[i].key);
+        mix(registry, labels[i].value);
+    }
+    entry->labels = labels;
+    entry->labels_len = (uint16_t)row->labels.len;
+    return ERR_OK;
+}
+
+static enum err copy_hosts(struct registry *registry, const struct device_row *row, struct registry_entry *entry)
+{
+    const struct host_row *rows = row->hosts.items;
+    struct registry_host *hosts = NULL;
+    if (row->hosts.len > 0) {
+        hosts = arena_alloc(&registry->arena, row->hosts.len * sizeof(*hosts));
+        if (hosts == NULL) {
+            return ERR_NOMEM;
+        }
+    }
+    for (size_t i = 0; i < row->hosts.len; i++) {
+        hosts[i].suffix = rows[i].suffix;
+        hosts[i].name = arena_strdup(&registry->arena, view_of(rows[i].name));
+        if (hosts[i].name == NULL) {
+            return ERR_NOMEM;
+        }
+        mix(registry, hosts[i].name);
+        registry->fingerprint += view_hash(view_n((const char *)hosts[i].suffix.bytes, sizeof(hosts[i].suffix.bytes)));
+    }
+    entry->hosts = hosts;
+    entry->hosts_len = (uint16_t)row->hosts.len;
+    return ERR_OK;
+}
+
+static enum err copy_entry(struct registry *registry, const struct device_row *row, struct registry_entry *entry)
+{
+    const char *site = row->site != NULL ? row->site : "";
+    if (registry->last_site == NULL || strcmp(registry->last_site, site) != 0) {
+        registry->last_site = arena_strdup(&registry->arena, view_of(site));
+    }
+    *entry = (struct registry_entry){
+        .id = arena_strdup(&registry->arena, view_of(row->id != NULL ? row->id : row->match)),
+        .site = registry->last_site,
+        .group = find_group(registry, row->group),
+        .is_pattern = row->id == NULL,
+    };
+    if (entry->id == NULL || entry->site == NULL) {
+        return ERR_NOMEM;
+    }
+    mix(registry, entry->id);
+    mix(registry, entry->site);
+    mix(registry, entry->group->name);
+    enum err err = copy_labels(registry, row, entry);
+    return err == ERR_OK ? copy_hosts(registry, row, entry) : err;
+}
+
+static struct view label_value(const void *context, struct view key)
+{
+    const struct registry_entry *entry = context;
+    for (size_t i = 0; i < entry->labels_len; i++) {
+        if (view_equals(key, entry->labels[i].key)) {
+            return view_of(entry->labels[i].value);
+        }
+    }
+    return (struct view){0};
+}
+
+enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template, struct view id,
+                         const struct registry_host *host, char ret_name[static DNSNAME_SIZE], struct errinfo *info)
+{
+    struct template_values values = {.id = id,
+                                     .site = view_of(entry->site),
+                                     .host = view_of(host != NULL ? host->name : NULL),
+                                     .label = label_value,
+                                     .context = entry};
+    return template_render(&name_template->parsed, &values, ret_name, info);
+}
+
+/* One name of an entry: valid, in a zone, and nobody else's. */
+static enum err check_name(struct registry *registry, const struct registry_entry *entry, const struct registry_template *name_template,
+                           const struct registry_host *host, const struct config_position *position, struct config_errors *errors)
+{
+    char name[DNSNAME_SIZE];
+    struct errinfo info = {0};
+    struct view id = entry->is_pattern ? VIEW_LITERAL("x") : view_of(entry->id);
+    if (registry_render(entry, name_template, id, host, name, &info) != ERR_OK) {
+        config_error(errors, position, "devices: %s: %s", entry->id, info.text);
+        return ERR_OK;
+    }
+    if (registry_zone_of(registry, view_of(name)) < 0) {
+        config_error(errors, position, "devices: %s: %s lies in none of the zones; add its zone to the coordinator's config", entry->id,
+                     name);
+        return ERR_OK;
+    }
+    if (entry->is_pattern) {
+        if (!template_uses_id(&name_template->parsed)) {
+            config_error(errors, position, "devices: %s: all devices of a pattern would share %s; put {id} into the group's template",
+                         entry->id, name);
+        }
+        return ERR_OK;
+    }
+    uint32_t other;
+    enum err err = nameset_add(registry->names, view_of(name), (uint32_t)registry->entries_len, &other);
+    if (err == ERR_EXISTS) {
+        config_error(errors, position, "devices: %s: name %s belongs to %s already; rename one", entry->id, name,
+                     registry->entries[other].id);
+        return ERR_OK;
+    }
+    return err;
+}
+
+static enum err check_names(struct registry *registry, const struct registry_entry *entry, const struct config_position *position,
+                            struct config_errors *errors)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < entry->group->templates_len && err == ERR_OK; i++) {
+        const struct registry_template *name_template = &entry->group->templates[i];
+        if (!name_template->hosts) {
+            err = check_name(registry, entry, name_template, NULL, position, errors);
+            continue;
+        }
+        for (size_t k = 0; k < entry->hosts_len && err == ERR_OK; k++) {
+            err = check_name(registry, entry, name_template, &entry->hosts[k], position, errors);
+        }
+    }
+    return err;
+}
+
+/* Reports what is wrong with a row by itself; true when it can be taken in. */
+static bool check_row(const struct registry *registry, const struct device_row *row, struct config_errors *errors)
+{
+    if ((row->id == NULL) == (row->match == NULL)) {
+        config_error(errors, &row->position, "devices: give either id or match");
+        return false;
+    }
+    const struct registry_group *group = find_group(registry, row->group);
+    if (group == NULL) {
+        config_error(errors, &row->position, "devices: group \"%s\" is not in the coordinator's config; add it or correct the name",
+                     row->group);
+        return false;
+    }
+    if (row->hosts.len > 0 && !group->gateway) {
+        config_error(errors, &row->position, "devices: hosts need a group with gateway: true");
+    }
+    if (row->id != NULL && *find_slot(registry, view_of(row->id)) != 0) {
+        config_error(errors, &row->position, "devices: id %s stands twice; remove one", row->id);
+        return false;
+    }
+    return true;
+}
+
+static enum err add_device(void *context, const void *element, struct config_errors *errors)
+{
+    struct registry *registry = context;
+    const struct device_row *row = element;
+    if (!check_row(registry, row, errors)) {
+        return ERR_INVALID;
+    }
+    enum err err = grow(registry);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct registry_entry *entry = &registry->entries[registry->entries_len];
+    err = copy_entry(registry, row, entry);
+    if (err == ERR_OK) {
+        err = check_names(registry, entry, &row->position, errors);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (entry->is_pattern) {
+        if (registry->patterns_len == registry->patterns_size) {
+            size_t size = registry->patterns_size == 0 ? 16 : registry->patterns_size * 2;
+            uint32_t *patterns = realloc(registry->patterns, size * sizeof(*patterns));
+            if (patterns == NULL) {
+                return ERR_NOMEM;
+            }
+            registry->patterns = patterns;
+            registry->patterns_size = size;
+        }
+        registry->patterns[registry->patterns_len++] = (uint32_t)registry->entries_len;
+    } else {
+        *find_slot(registry, view_of(entry->id)) = (uint32_t)registry->entries_len + 1;
+    }
+    registry->entries_len++;
+    return ERR_OK;
+}
+
+static enum err prepare(struct registry *registry, const struct coordinator_config *config)
+{
+    registry->config = config;
+    registry->slots_len = 1024;
+    registry->slots = calloc(registry->slots_len, sizeof(*registry->slots));
+    arena_init(&registry->arena, REGISTRY_ARENA_MAX);
+    registry->groups = arena_alloc(&registry->arena, config->groups.len * sizeof(*registry->groups));
+    if (registry->slots == NULL || registry->groups == NULL) {
+        return ERR_NOMEM;
+    }
+    const struct group_config *groups = config->groups.items;
+    for (size_t i = 0; i < config->groups.len; i++) {
+        make_group(registry, &groups[i], &registry->groups[i]);
+    }
+    const struct zone_config *zones = config->zones.items;
+    for (size_t i = 0; i < config->zones.len; i++) {
+        mix(registry, zones[i].name);
+    }
+    return nameset_new(&registry->names);
+}
+
+enum err registry_load(const struct coordinator_config *config, const char *path, struct registry **ret_registry, struct strbuf *report)
+{
+    struct registry *registry = calloc(1, sizeof(*registry));
+    if (registry == NULL) {
+        return ERR_NOMEM;
+    }
+    enum err err = prepare(registry, config);
+    if (err == ERR_OK) {
+        const struct config_stream stream = {
+            .key = "devices",
+            .rows = device_rows,
+            .element_size = sizeof(struct device_row),
+            .position_offset = offsetof(struct device_row, position),
+            .cap = REGISTRY_FILE_MAX,
+            .each = add_device,
+            .context = registry,
+        };
+        err = config_stream(&stream, path, report);
+    }
+    nameset_free(registry->names);
+    registry->names = NULL;
+    if (err != ERR_OK) {
+        registry_free(registry);
+        return err;
+    }
+    *ret_registry = registry;
+    return ERR_OK;
+}
+
+void registry_free(struct registry *registry)
+{
+    if (registry == NULL) {
+        return;
+    }
+    nameset_free(registry->names);
+    free(registry->patterns);
+    free(registry->slots);
+    free(registry->entries);
+    arena_deinit(&registry->arena);
+    free(registry);
+}
+
+uint32_t registry_find(const struct registry *registry, struct view id)
+{
+    uint32_t found = *find_slot(registry, id);
+    if (found != 0) {
+        return found - 1;
+    }
+    for (size_t i = 0; i < registry->patterns_len; i++) {
+        if (registry_pattern_match(view_of(registry->entries[registry->patterns[i]].id), id)) {
+            return registry->patterns[i];
+        }
+    }
+    return DEVICE_NONE;
+}
+
+const struct registry_entry *registry_entry_at(const struct registry *registry, uint32_t ref)
+{
+    assert(ref < registry->entries_len);
+    return &registry->entries[ref];
+}
+
+size_t registry_count(const struct registry *registry)
+{
+    return registry->entries_len;
+}
+
+int registry_zone_of(const struct registry *registry, struct view name)
+{
+    const struct zone_config *zones = registry->config->zones.items;
+    int best = -1;
+    size_t best_len = 0;
+    for (size_t i = 0; i < registry->config->zones.len; i++) {
+        struct view zone = view_of(zones[i].name);
+        if (zone.len > best_len && dnsname_in_zone(name, zone)) {
+            best = (int)i;
+            best_len = zone.len;
+        }
+    }
+    return best;
+}
+
+bool registry_names_exclusive(const struct registry *registry)
+{
+    int first = -1;
+    for (size_t i = 0; i < registry->config->groups.len; i++) {
+        for (size_t k = 0; k < registry->groups[i].templates_len; k++) {
+            int label = template_id_label(&registry->groups[i].templates[k].parsed);
+            if (label < 0 || (first >= 0 && label != first)) {
+                return false;
+            }
+            first = label;
+        }
+    }
+    return first >= 0;
+}
+
+uint64_t registry_fingerprint(const struct registry *registry)
+{
+    return registry->fingerprint;
+}
