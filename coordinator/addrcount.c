@@ -10,7 +10,8 @@
 
 struct slot {
     uint64_t fingerprint; /* 0 = free */
-    uint32_t devices;     /* 0 = left behind by a device that moved away; reused by its address, dropped at the next growth */
+    uint32_t
+        devices; /* 0 = left behind by a device that moved away; reused by its address, dropped at the next growth */
     uint32_t unused;
 };
 

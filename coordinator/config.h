@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * config: the coordinator's own file (who, where, which zones and groups). Devices stand in the registry, a file of its own.
- * All texts live in the arena that the load was given.
+ * config: the coordinator's own file (who, where, which zones and groups). Devices stand in the registry, a file of its
+ * own. All texts live in the arena that the load was given.
  */
 #include "base/config.h"
 #include "base/ip.h"

@@ -12,7 +12,8 @@
 
 static void take_policy(struct core *core, const struct coordinator_config *config)
 {
-    core->policy = (struct policy){.treat_as_public = core->treat_as_public, .shared_limit = config->policy.shared_limit};
+    core->policy =
+        (struct policy){.treat_as_public = core->treat_as_public, .shared_limit = config->policy.shared_limit};
     for (size_t i = 0; i < config->policy.treat_as_public.len && i < ARRAY_LEN(core->treat_as_public); i++) {
         struct ip_prefix prefix;
         if (ip_prefix_parse(view_of(config->policy.treat_as_public.items[i]), &prefix) == ERR_OK) {
@@ -20,7 +21,8 @@ static void take_policy(struct core *core, const struct coordinator_config *conf
         }
     }
     if (core->policy.treat_as_public_len > 0) {
-        log_event(LOG_LEVEL_WARN, "policy-treat-as-public", "prefixes=%zu note=\"addresses that are not public will be published\"",
+        log_event(LOG_LEVEL_WARN, "policy-treat-as-public",
+                  "prefixes=%zu note=\"addresses that are not public will be published\"",
                   core->policy.treat_as_public_len);
     }
 }
@@ -89,11 +91,13 @@ static void bad_input(uint64_t *counter, const char *event, const struct core_me
     (*counter)++;
     char quoted[LOG_QUOTED_SIZE];
     log_event(LOG_LEVEL_WARN, event, "topic=%s bytes=%zu reason=\"%s\"",
-              log_quote(message->topic.ptr, MIN(message->topic.len, (size_t)MQTT_TOPIC_MAX), quoted), message->payload.len, reason);
+              log_quote(message->topic.ptr, MIN(message->topic.len, (size_t)MQTT_TOPIC_MAX), quoted),
+              message->payload.len, reason);
 }
 
 /* True when the stamp is the plugin's own; ret_ip is what it says. The MAC of an unchanged stamp is only compared. */
-static bool stamp_is_valid(struct core *core, struct device *device, const struct core_message *message, struct ip *ret_ip)
+static bool stamp_is_valid(struct core *core, struct device *device, const struct core_message *message,
+                           struct ip *ret_ip)
 {
     struct view address;
     uint8_t mac[SHA256_SIZE];
@@ -137,7 +141,8 @@ static void set_flag(struct device *device, uint16_t flag, bool on)
     device->flags = (uint16_t)(on ? device->flags | flag : device->flags & ~flag);
 }
 
-static void judge_addresses(struct core *core, uint32_t index, const struct state_message *state, struct plan_addresses *ret_after)
+static void judge_addresses(struct core *core, uint32_t index, const struct state_message *state,
+                            struct plan_addresses *ret_after)
 {
     struct device *device = device_at(core->devices, index);
     const struct registry_group *group = registry_entry_at(core->registry, device->registry_ref)->group;
@@ -265,7 +270,8 @@ static void judge_state(struct core *core, struct core_time now, uint32_t index,
 }
 
 /* Index of the device that a topic names; DEVICE_NONE when the topic is wrong or the registry does not know it. */
-static uint32_t find_device(struct core *core, struct core_time now, const struct topic *topic, const struct core_message *message)
+static uint32_t find_device(struct core *core, struct core_time now, const struct topic *topic,
+                            const struct core_message *message)
 {
     uint32_t index = device_find(core->devices, topic->id);
     if (index != DEVICE_NONE) {

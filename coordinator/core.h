@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * core: what the coordinator decides, without a socket, a clock or a disk: messages, outcomes and time come in, publishes, changes for the
- * DNS and commits for the store go out through core_ops. The daemon (coordinator.c) drives it on libuv, the simulation on fake time.
- * Loop thread only.
+ * core: what the coordinator decides, without a socket, a clock or a disk: messages, outcomes and time come in,
+ * publishes, changes for the DNS and commits for the store go out through core_ops. The daemon (coordinator.c) drives
+ * it on libuv, the simulation on fake time. Loop thread only.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,7 +61,8 @@ struct core_message {
 struct core_stats {
     uint64_t states, same, changed, lower, stale, unregistered_states;
     uint64_t bad_topic, bad_payload, bad_stamp, no_stamp, oversized;
-    uint64_t changes, applied, refused, commits, commit_rows, commit_failures, acks, acks_deferred, feed_sent, feed_dropped;
+    uint64_t changes, applied, refused, commits, commit_rows, commit_failures, acks, acks_deferred, feed_sent,
+        feed_dropped;
     uint32_t devices, registered, online, late, lost, off;
     uint32_t records_open, records_refused, records_held;
     uint32_t acks_waiting;
@@ -78,8 +79,8 @@ void core_message(struct core *core, struct core_time now, const struct core_mes
 void core_flush(struct core *core, struct core_time now);
 /** @p batch given to ops.commit is durable (ERR_OK) or was not written at all. */
 void core_committed(struct core *core, struct core_time now, enum err err, const struct errinfo *info);
-void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch, const struct engine_result *results,
-                  size_t results_len);
+void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch,
+                  const struct engine_result *results, size_t results_len);
 /** Timers: held changes, joined acks, presence, retries. @return mono ms of the next call that is needed. */
 uint64_t core_tick(struct core *core, struct core_time now);
 /** The broker connection came or went. */
@@ -93,14 +94,16 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
 /** New config and registry (SIGHUP): every loaded device is looked up anew; core_reconcile then repairs its records. */
 void core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry);
 /**
- * Compares the stored records of one device (all of them, in any order) with its plan: missing and wrong ones are planned, superfluous ones
- * become tombstones.
+ * Compares the stored records of one device (all of them, in any order) with its plan: missing and wrong ones are
+ * planned, superfluous ones become tombstones.
  */
-void core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records, size_t records_len);
+void core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records,
+                    size_t records_len);
 /** A record that belongs to no known device: tombstone. */
 void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record);
 /** Writes a record's wanted value again (drift, refresh); @p delete_tombstone: the guard let its deletion through. */
-enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record, bool adopt) MUST_CHECK;
+enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record,
+                      bool adopt) MUST_CHECK;
 
 struct device_table *core_devices(struct core *core);
 const struct registry *core_registry(const struct core *core);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The application-level ack: sent when the want is durable, joined with the DNS result when that comes within ACK_JOIN_MS; later results
- * update the names only. What the session cannot take now waits in ack_ready, each device once. */
+/* The application-level ack: sent when the want is durable, joined with the DNS result when that comes within
+ * ACK_JOIN_MS; later results update the names only. What the session cannot take now waits in ack_ready, each device
+ * once. */
 #include <stdio.h>
 #include <string.h>
 
@@ -38,14 +39,16 @@ static void fill_moving(struct core_time now, const struct outbox_entry *entry, 
     status->since = (int64_t)entry->since_s * 1000;
     (void)snprintf(status->error, sizeof(status->error), "%s", entry->error); /* fits */
     bool waits = status->state == NAME_PENDING || status->state == NAME_HELD;
-    status->next = waits && entry->not_before_ms > now.mono_ms ? now.wall_ms + (int64_t)(entry->not_before_ms - now.mono_ms) : 0;
+    status->next =
+        waits && entry->not_before_ms > now.mono_ms ? now.wall_ms + (int64_t)(entry->not_before_ms - now.mono_ms) : 0;
 }
 
-static void fill_names(struct core *core, struct core_time now, const struct device *device, uint32_t index, struct dns_message *ack)
+static void fill_names(struct core *core, struct core_time now, const struct device *device, uint32_t index,
+                       struct dns_message *ack)
 {
     struct plan_addresses addresses = core_addresses_of(core, index);
-    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref), device_id(core->devices, device), &addresses,
-                &core->plan_new);
+    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                device_id(core->devices, device), &addresses, &core->plan_new);
     for (size_t i = 0; i < core->plan_new.len && ack->names_len < MQTT_NAMES_MAX; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
@@ -53,7 +56,8 @@ static void fill_names(struct core *core, struct core_time now, const struct dev
             continue; /* neither there nor wanted */
         }
         struct name_status *status = &ack->names[ack->names_len++];
-        *status = (struct name_status){.ttl = item->ttl, .state = NAME_APPLIED, .since = (int64_t)device->changed_s * 1000};
+        *status =
+            (struct name_status){.ttl = item->ttl, .state = NAME_APPLIED, .since = (int64_t)device->changed_s * 1000};
         (void)snprintf(status->name, sizeof(status->name), "%s", item->name);              /* fits */
         (void)snprintf(status->type, sizeof(status->type), "%s", rrtype_name(item->type)); /* fits */
         fill_value(status, &item->value);
@@ -89,7 +93,8 @@ static enum err publish_ack(struct core *core, struct view id, bool retain)
     if (err != ERR_OK) {
         return err;
     }
-    const struct core_publish publish = {.topic = topic, .payload = strbuf_view(&core->scratch), .qos = 0, .retain = retain};
+    const struct core_publish publish = {
+        .topic = topic, .payload = strbuf_view(&core->scratch), .qos = 0, .retain = retain};
     return core->ops.publish(core->context, &publish);
 }
 
@@ -142,7 +147,8 @@ void core_ack_now(struct core *core, struct core_time now, uint32_t index)
             return;
         }
         if (err != ERR_OK) {
-            log_event(LOG_LEVEL_ERROR, "ack-failed", "device=%.*s error=%s", VIEW_ARG(device_id(core->devices, device)), err_name(err));
+            log_event(LOG_LEVEL_ERROR, "ack-failed", "device=%.*s error=%s", VIEW_ARG(device_id(core->devices, device)),
+                      err_name(err));
         }
         device->flags &= (uint16_t)~DEVICE_ACK_DUE;
     }
@@ -155,7 +161,8 @@ void core_ack_after_commit(struct core *core, struct core_time now, uint32_t ind
         core_ack_now(core, now, index);
         return;
     }
-    if ((device->flags & DEVICE_ACK_DUE) == 0 && queue_push(&core->ack_join, index, now.mono_ms + ACK_JOIN_MS) == ERR_OK) {
+    if ((device->flags & DEVICE_ACK_DUE) == 0 &&
+        queue_push(&core->ack_join, index, now.mono_ms + ACK_JOIN_MS) == ERR_OK) {
         device->flags |= DEVICE_ACK_DUE;
     }
 }
@@ -166,7 +173,8 @@ void core_ack_pump(struct core *core, struct core_time now)
     uint32_t index;
     while ((item = queue_peek(&core->ack_join)) != NULL && item->due_ms <= now.mono_ms) {
         (void)queue_pop(&core->ack_join, &index); /* not empty */
-        if ((device_at(core->devices, index)->flags & DEVICE_ACK_DUE) != 0 && queue_push(&core->ack_ready, index, now.mono_ms) != ERR_OK) {
+        if ((device_at(core->devices, index)->flags & DEVICE_ACK_DUE) != 0 &&
+            queue_push(&core->ack_ready, index, now.mono_ms) != ERR_OK) {
             device_at(core->devices, index)->flags &= (uint16_t)~DEVICE_ACK_DUE; /* the device repeats itself */
         }
     }
@@ -189,10 +197,12 @@ void core_answer_unregistered(struct core *core, struct core_time now, struct vi
 {
     start_ack(core, boot, seq, observed);
     (void)snprintf(core->ack.error, sizeof(core->ack.error), "unregistered"); /* fits */
-    log_event(LOG_LEVEL_NOTICE, "device-unregistered", "device=%.*s hint=\"add it to the registry and reload\"", VIEW_ARG(id));
+    log_event(LOG_LEVEL_NOTICE, "device-unregistered", "device=%.*s hint=\"add it to the registry and reload\"",
+              VIEW_ARG(id));
     enum err err = publish_ack(core, id, false);
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_DEBUG, "ack-failed", "device=%.*s error=%s", VIEW_ARG(id), err_name(err)); /* asked again in an hour */
+        log_event(LOG_LEVEL_DEBUG, "ack-failed", "device=%.*s error=%s", VIEW_ARG(id),
+                  err_name(err)); /* asked again in an hour */
     }
     (void)now;
 }

@@ -25,7 +25,7 @@ static void open_entry(struct core *core, struct outbox_entry *entry)
     core->stats.records_open++;
     if (entry->device != DEVICE_NONE) {
         struct device *device = device_at(core->devices, entry->device);
-        device->open += device->open < UINT16_MAX;
+        device->open = (uint16_t)(device->open + (device->open < UINT16_MAX));
     }
 }
 
@@ -39,7 +39,7 @@ void core_entry_close(struct core *core, struct core_time now, struct outbox_ent
     core->summary_dirty = true;
     if (entry->device != DEVICE_NONE) {
         struct device *device = device_at(core->devices, entry->device);
-        device->open -= device->open > 0;
+        device->open = (uint16_t)(device->open - (device->open > 0));
     }
     (void)now;
 }
@@ -72,8 +72,8 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
     entry->flags = (uint16_t)((entry->flags | OUTBOX_SUBMITTED) & ~(OUTBOX_WAIT_WANT | OUTBOX_HELD));
 }
 
-enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item, uint64_t received_ms,
-                   uint64_t hold_until_ms)
+enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item,
+                   uint64_t received_ms, uint64_t hold_until_ms)
 {
     struct outbox_entry *entry;
     enum err err = outbox_get(core->outbox, view_of(item->name), item->type, &entry);
@@ -144,7 +144,8 @@ static void store_addresses(struct core *core, struct core_time now, uint32_t in
     device->changed_s = (uint32_t)(now.wall_ms / 1000);
 }
 
-static void want_difference(struct core *core, struct core_time now, uint32_t index, uint64_t received_ms, uint64_t hold_until_ms)
+static void want_difference(struct core *core, struct core_time now, uint32_t index, uint64_t received_ms,
+                            uint64_t hold_until_ms)
 {
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
@@ -191,11 +192,12 @@ static bool release_device(struct core *core, struct core_time now, uint32_t ind
         return true;
     }
     struct plan_addresses addresses = core_addresses_of(core, index);
-    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref), device_id(core->devices, device), &addresses,
-                &core->plan_new);
+    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                device_id(core->devices, device), &addresses, &core->plan_new);
     bool all = true;
     for (size_t i = 0; i < core->plan_new.len; i++) {
-        struct outbox_entry *entry = outbox_find(core->outbox, view_of(core->plan_new.items[i].name), core->plan_new.items[i].type);
+        struct outbox_entry *entry =
+            outbox_find(core->outbox, view_of(core->plan_new.items[i].name), core->plan_new.items[i].type);
         if (entry == NULL || (entry->flags & OUTBOX_HELD) == 0) {
             continue;
         }
@@ -240,7 +242,8 @@ static bool same_record(const struct store_record *record, const struct plan_ite
     return !record->want_null && record->ttl == item->ttl && rrset_value_equal(&record->want, &item->value);
 }
 
-static const struct store_record *find_record(const struct store_record *records, size_t records_len, const struct plan_item *item)
+static const struct store_record *find_record(const struct store_record *records, size_t records_len,
+                                              const struct plan_item *item)
 {
     for (size_t i = 0; i < records_len; i++) {
         if (records[i].type == item->type && strcmp(records[i].name, item->name) == 0) {
@@ -258,8 +261,8 @@ static void tombstone(struct core *core, struct core_time now, uint32_t device, 
     }
     int zone = registry_zone_of(core->registry, view_of(record->name));
     if (zone < 0) {
-        log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s zone=%s note=\"its zone is no longer configured\"", record->name,
-                  record->zone);
+        log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s zone=%s note=\"its zone is no longer configured\"",
+                  record->name, record->zone);
         if (entry->rev == 0) {
             outbox_remove(core->outbox, entry);
         }
@@ -276,14 +279,15 @@ static void tombstone(struct core *core, struct core_time now, uint32_t device, 
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
 }
 
-void core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records, size_t records_len)
+void core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
+                    size_t records_len)
 {
     struct device *device = device_at(core->devices, index);
     core->plan_new.len = 0;
     if (device->registry_ref != DEVICE_NONE) {
         struct plan_addresses addresses = core_addresses_of(core, index);
-        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref), device_id(core->devices, device), &addresses,
-                    &core->plan_new);
+        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                    device_id(core->devices, device), &addresses, &core->plan_new);
     }
     for (size_t i = 0; i < records_len; i++) {
         if (plan_find(&core->plan_new, view_of(records[i].name), records[i].type) == NULL) {
@@ -299,7 +303,8 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
         if (outbox_find(core->outbox, view_of(item->name), item->type) != NULL && record == NULL) {
             continue; /* moving already, the store will hear of it */
         }
-        (void)!core_want(core, now, index, item, 0, 0); /* a taken name was logged; without memory the next reconcile tries again */
+        (void)!core_want(core, now, index, item, 0,
+                         0); /* a taken name was logged; without memory the next reconcile tries again */
     }
 }
 

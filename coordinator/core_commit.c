@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Group commit: while the store works on one batch, the next one gathers; outcomes of the zone writers; retries when the disk is full. */
+/* Group commit: while the store works on one batch, the next one gathers; outcomes of the zone writers; retries when
+ * the disk is full. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +21,9 @@ enum err core_commit_init(struct core *core)
     commit->have_entries = calloc(COMMIT_ROWS_MAX, sizeof(struct outbox_entry *));
     commit->ids = calloc(COMMIT_ROWS_MAX, sizeof(*commit->ids));
     commit->owners = calloc(COMMIT_ROWS_MAX, sizeof(*commit->owners));
-    bool all = commit->devices != NULL && commit->device_refs != NULL && commit->wants != NULL && commit->want_entries != NULL &&
-               commit->haves != NULL && commit->have_entries != NULL && commit->ids != NULL && commit->owners != NULL;
+    bool all = commit->devices != NULL && commit->device_refs != NULL && commit->wants != NULL &&
+               commit->want_entries != NULL && commit->haves != NULL && commit->have_entries != NULL &&
+               commit->ids != NULL && commit->owners != NULL;
     return all ? ERR_OK : ERR_NOMEM;
 }
 
@@ -46,7 +48,8 @@ void core_mark_device(struct core *core, uint32_t index)
         return;
     }
     if (queue_push(&core->dirty_devices, index, 0) != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=dirty-devices"); /* unacknowledged: the device repeats itself */
+        log_event(LOG_LEVEL_ERROR, "out-of-memory",
+                  "where=dirty-devices"); /* unacknowledged: the device repeats itself */
         return;
     }
     device->flags |= DEVICE_DIRTY;
@@ -192,7 +195,8 @@ void core_flush(struct core *core, struct core_time now)
 /* An entry leaves memory when what is wanted is served and both are in the store. */
 static void retire(struct core *core, struct outbox_entry *entry)
 {
-    uint16_t moving = OUTBOX_WANT_DIRTY | OUTBOX_HAVE_DIRTY | OUTBOX_COMMITTING | OUTBOX_QUEUED_DIRTY | OUTBOX_HELD | OUTBOX_WAIT_WANT;
+    uint16_t moving = OUTBOX_WANT_DIRTY | OUTBOX_HAVE_DIRTY | OUTBOX_COMMITTING | OUTBOX_QUEUED_DIRTY | OUTBOX_HELD |
+                      OUTBOX_WAIT_WANT;
     if ((entry->flags & moving) != 0) {
         return;
     }
@@ -213,7 +217,8 @@ static void refuse_taken(struct core *core, struct core_time now, struct outbox_
     core_entry_close(core, now, entry);
 }
 
-static void settle_want(struct core *core, struct core_time now, const struct store_want *want, struct outbox_entry *entry)
+static void settle_want(struct core *core, struct core_time now, const struct store_want *want,
+                        struct outbox_entry *entry)
 {
     if (entry->rev != want->want_rev) {
         return; /* changed since: its next commit tells */
@@ -234,7 +239,8 @@ static void finish_devices(struct core *core, struct core_time now)
     const struct commit *commit = &core->commit;
     for (size_t i = 0; i < commit->batch.devices_len; i++) {
         struct device *device = device_at(core->devices, commit->device_refs[i]);
-        if (device->boot == commit->devices[i].boot && device->seq == commit->devices[i].seq && (device->flags & DEVICE_DIRTY) == 0) {
+        if (device->boot == commit->devices[i].boot && device->seq == commit->devices[i].seq &&
+            (device->flags & DEVICE_DIRTY) == 0) {
             device->flags |= DEVICE_DURABLE;
             core_ack_after_commit(core, now, commit->device_refs[i]);
         }
@@ -275,7 +281,7 @@ static void drop_haves_of_deposed(struct core *core)
     struct commit *commit = &core->commit;
     for (size_t i = 0; i < commit->batch.haves_len; i++) {
         struct outbox_entry *entry = commit->have_entries[i];
-        entry->flags &= (uint16_t)~(OUTBOX_COMMITTING | OUTBOX_SETTLED);
+        entry->flags &= (uint16_t) ~(OUTBOX_COMMITTING | OUTBOX_SETTLED);
     }
     commit->batch.haves_len = 0;
 }
@@ -288,7 +294,8 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
         core->stats.commit_failures++;
         core->stats.store_state = err_name(err);
         core->summary_dirty = true;
-        log_event(LOG_LEVEL_ERROR, "store-commit-failed", "error=%s detail=\"%s\" retry_ms=%d", err_name(err), info->text, COMMIT_RETRY_MS);
+        log_event(LOG_LEVEL_ERROR, "store-commit-failed", "error=%s detail=\"%s\" retry_ms=%d", err_name(err),
+                  info->text, COMMIT_RETRY_MS);
         if (err == ERR_FENCED) {
             drop_haves_of_deposed(core); /* the other writer's outcome counts; wants are still ours to keep */
         }
@@ -308,21 +315,23 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
     core_flush(core, now);
 }
 
-static void settle_refused(struct core *core, struct core_time now, struct outbox_entry *entry, const struct engine_result *result)
+static void settle_refused(struct core *core, struct core_time now, struct outbox_entry *entry,
+                           const struct engine_result *result)
 {
     entry->flags |= OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY;
     entry->have_applied = false;
     entry->have_rev = result->rev;
     core->stats.refused++;
     core->stats.records_refused++;
-    log_event(LOG_LEVEL_WARN, "record-refused", "name=%s type=%s error=%s detail=\"%s\"", entry->name, rrtype_name(result->type),
-              entry->error, result->detail);
+    log_event(LOG_LEVEL_WARN, "record-refused", "name=%s type=%s error=%s detail=\"%s\"", entry->name,
+              rrtype_name(result->type), entry->error, result->detail);
     outbox_mark_dirty(core->outbox, entry);
     core_entry_close(core, now, entry);
     core_feed(core, now, (struct view){0}, "refused", entry);
 }
 
-static void settle_applied(struct core *core, struct core_time now, struct outbox_entry *entry, const struct engine_result *result)
+static void settle_applied(struct core *core, struct core_time now, struct outbox_entry *entry,
+                           const struct engine_result *result)
 {
     entry->have_applied = true;
     entry->have_known = true;
@@ -353,7 +362,8 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
     if (result->outcome == OUTCOME_APPLIED) {
         settle_applied(core, now, entry, result);
     } else if (entry->rev == result->rev) {
-        (void)snprintf(entry->error, sizeof(entry->error), "%s", result->error != NULL ? result->error : ""); /* cut ids stay ids */
+        (void)snprintf(entry->error, sizeof(entry->error), "%s",
+                       result->error != NULL ? result->error : ""); /* cut ids stay ids */
         entry->attempts = result->attempts;
         entry->not_before_ms = result->retry_ms;
         if (result->outcome == OUTCOME_REFUSED) {
@@ -368,8 +378,8 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
     }
 }
 
-void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch, const struct engine_result *results,
-                  size_t results_len)
+void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch,
+                  const struct engine_result *results, size_t results_len)
 {
     core->zone_epochs[zone] = epoch;
     for (size_t i = 0; i < results_len; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What dashboards see: fleet/feed, at most FEED_PER_S changes a second with a count of those left out, and fleet/summary, at most one a
- * SUMMARY_MIN_MS. */
+/* What dashboards see: fleet/feed, at most FEED_PER_S changes a second with a count of those left out, and
+ * fleet/summary, at most one a SUMMARY_MIN_MS. */
 #include <stdio.h>
 
 #include "coordinator/core_private.h"
@@ -20,7 +20,8 @@ static bool take_feed_budget(struct core *core, struct core_time now)
     return true;
 }
 
-void core_feed(struct core *core, struct core_time now, struct view id, const char *event, const struct outbox_entry *entry)
+void core_feed(struct core *core, struct core_time now, struct view id, const char *event,
+               const struct outbox_entry *entry)
 {
     core->summary_dirty = true;
     if (!take_feed_budget(core, now)) {
@@ -33,7 +34,7 @@ void core_feed(struct core *core, struct core_time now, struct view id, const ch
     (void)snprintf(feed.device, sizeof(feed.device), "%.*s", VIEW_ARG(id)); /* fits */
     (void)snprintf(feed.event, sizeof(feed.event), "%s", event);            /* fits */
     if (entry != NULL) {
-        (void)snprintf(feed.name, sizeof(feed.name), "%s", entry->name);                              /* fits */
+        (void)snprintf(feed.name, sizeof(feed.name), "%s", entry->name);                           /* fits */
         (void)snprintf(feed.type, sizeof(feed.type), "%s", rrtype_name((enum rrtype)entry->type)); /* fits */
         char text[IP_TEXT_SIZE] = "";
         if (entry->want.len > 0) {
@@ -43,7 +44,8 @@ void core_feed(struct core *core, struct core_time now, struct view id, const ch
     }
     char topic[TOPIC_SIZE];
     strbuf_clear(&core->scratch);
-    if (topic_build(TOPIC_FLEET_FEED, (struct view){0}, topic) != ERR_OK || feed_encode(&feed, &core->scratch) != ERR_OK) {
+    if (topic_build(TOPIC_FLEET_FEED, (struct view){0}, topic) != ERR_OK ||
+        feed_encode(&feed, &core->scratch) != ERR_OK) {
         return;
     }
     const struct core_publish publish = {.topic = topic, .payload = strbuf_view(&core->scratch)};
@@ -89,10 +91,12 @@ void core_summary_tick(struct core *core, struct core_time now)
     }
     char topic[TOPIC_SIZE];
     strbuf_clear(&core->scratch);
-    if (topic_build(TOPIC_FLEET_SUMMARY, (struct view){0}, topic) != ERR_OK || core_summary(core, now, &core->scratch) != ERR_OK) {
+    if (topic_build(TOPIC_FLEET_SUMMARY, (struct view){0}, topic) != ERR_OK ||
+        core_summary(core, now, &core->scratch) != ERR_OK) {
         return;
     }
-    const struct core_publish publish = {.topic = topic, .payload = strbuf_view(&core->scratch), .qos = 1, .retain = true};
+    const struct core_publish publish = {
+        .topic = topic, .payload = strbuf_view(&core->scratch), .qos = 1, .retain = true};
     if (core->ops.publish(core->context, &publish) == ERR_OK) {
         core->summary_dirty = false;
         core->summary_due_ms = now.mono_ms + SUMMARY_MIN_MS;

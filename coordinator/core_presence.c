@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is there: births, clean shutdowns, wills judged by (boot,conn) only, and devices that fell silent. Never touches addresses. */
+/* Who is there: births, clean shutdowns, wills judged by (boot,conn) only, and devices that fell silent. Never touches
+ * addresses. */
 #include "base/log.h"
 #include "coordinator/core_private.h"
 
@@ -86,7 +87,8 @@ static void settle_gone(struct core *core, struct core_time now)
         uint32_t index;
         (void)queue_pop(&core->gone, &index); /* not empty */
         const struct device *device = device_at(core->devices, index);
-        if (device->gone_boot == device->boot && device->gone_conn == device->conn && device->presence != PRESENCE_OFF) {
+        if (device->gone_boot == device->boot && device->gone_conn == device->conn &&
+            device->presence != PRESENCE_OFF) {
             core_set_presence(core, now, index, PRESENCE_LOST);
         }
     }

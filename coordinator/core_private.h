@@ -19,7 +19,7 @@ struct commit {
     struct outbox_entry **want_entries;
     struct store_have *haves;
     struct outbox_entry **have_entries;
-    char (*ids)[DEVICE_ID_MAX + 1]; /* texts of `devices` */
+    char (*ids)[DEVICE_ID_MAX + 1];    /* texts of `devices` */
     char (*owners)[DEVICE_ID_MAX + 1]; /* texts of the wants' devices */
     bool running;
     uint64_t retry_ms; /* mono: after a failure */
@@ -71,8 +71,8 @@ void core_apply_addresses(struct core *core, struct core_time now, uint32_t inde
                           const struct plan_addresses *after, uint64_t received_ms);
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index);
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
-enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item, uint64_t received_ms,
-                   uint64_t hold_until_ms);
+enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item,
+                   uint64_t received_ms, uint64_t hold_until_ms);
 void core_entry_close(struct core *core, struct core_time now, struct outbox_entry *entry);
 void core_release_held(struct core *core, struct core_time now);
 
@@ -95,5 +95,6 @@ void core_presence_tick(struct core *core, struct core_time now);
 void core_set_presence(struct core *core, struct core_time now, uint32_t index, enum presence presence);
 
 /* core_feed.c */
-void core_feed(struct core *core, struct core_time now, struct view device, const char *event, const struct outbox_entry *entry);
+void core_feed(struct core *core, struct core_time now, struct view device, const char *event,
+               const struct outbox_entry *entry);
 void core_summary_tick(struct core *core, struct core_time now);

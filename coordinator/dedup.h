@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * dedup: what a state means beside what is already known. (boot, seq) orders the states of a device; wall time never does. Pure.
+ * dedup: what a state means beside what is already known. (boot, seq) orders the states of a device; wall time never
+ * does. Pure.
  */
 #include <stdbool.h>
 

@@ -8,11 +8,11 @@
 #include "coordinator/limits.h"
 #include "mqtt/topics.h"
 
-#define CHUNK_DEVICES   4096u
-#define CHUNKS_MAX      (DEVICES_MAX / CHUNK_DEVICES)
-#define ID_BLOCK_BYTES  (1u << 16)
-#define ID_BLOCKS_MAX   (1u << 16)
-#define FIRST_SLOTS     1024u
+#define CHUNK_DEVICES  4096u
+#define CHUNKS_MAX     (DEVICES_MAX / CHUNK_DEVICES)
+#define ID_BLOCK_BYTES (1u << 16)
+#define ID_BLOCKS_MAX  (1u << 16)
+#define FIRST_SLOTS    1024u
 
 struct prefix_entry {
     uint32_t index;
@@ -27,7 +27,7 @@ struct device_table {
     uint64_t seed;
     char *id_blocks[ID_BLOCKS_MAX];
     uint32_t id_blocks_len;
-    uint32_t id_used; /* bytes of the newest block */
+    uint32_t id_used;              /* bytes of the newest block */
     struct prefix_entry *prefixes; /* sorted by index; gateways are few beside devices */
     size_t prefixes_len, prefixes_size;
 };
@@ -269,7 +269,8 @@ void device_set_prefix6(struct device_table *table, uint32_t index, const struct
     bool present = at < table->prefixes_len && table->prefixes[at].index == index;
     if (prefix->ip.family == IP_NONE) {
         if (present) {
-            memmove(&table->prefixes[at], &table->prefixes[at + 1], (table->prefixes_len - at - 1) * sizeof(*table->prefixes));
+            memmove(&table->prefixes[at], &table->prefixes[at + 1],
+                    (table->prefixes_len - at - 1) * sizeof(*table->prefixes));
             table->prefixes_len--;
         }
         device->flags &= (uint16_t)~DEVICE_HAS_PREFIX;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * device: the table of all devices the coordinator knows, compact: a million of them cost under 250 bytes each, all included.
- * Entries never move and are never freed one by one: an index is a device's name inside the process. Loop thread only.
+ * device: the table of all devices the coordinator knows, compact: a million of them cost under 250 bytes each, all
+ * included. Entries never move and are never freed one by one: an index is a device's name inside the process. Loop
+ * thread only.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,15 +39,15 @@ struct device {
     uint32_t registry_ref; /* registry entry, DEVICE_NONE when unregistered */
     uint32_t seen_s, changed_s, answered_s;
     uint32_t gone_boot, gone_conn; /* connection that the last `gone` was about */
-    uint8_t mac[DEVICE_MAC_SIZE]; /* of the last stamp that verified, so an equal one need not be computed again */
-    uint8_t ip6[16];              /* effective, all zero = none */
-    uint8_t ip4[4];               /* effective, all zero = none */
-    struct ip observed;           /* last stamped */
-    uint16_t flags;               /* enum device_flag */
-    uint16_t open; /* records of this device that are neither applied nor refused nor held */
+    uint8_t mac[DEVICE_MAC_SIZE];  /* of the last stamp that verified, so an equal one need not be computed again */
+    uint8_t ip6[16];               /* effective, all zero = none */
+    uint8_t ip4[4];                /* effective, all zero = none */
+    struct ip observed;            /* last stamped */
+    uint16_t flags;                /* enum device_flag */
+    uint16_t open;                 /* records of this device that are neither applied nor refused nor held */
     uint8_t id_len;
     uint8_t shard;
-    uint8_t presence;             /* enum presence */
+    uint8_t presence; /* enum presence */
 };
 
 struct device_table;
@@ -56,7 +57,8 @@ void device_table_free(struct device_table *table);
 
 /** Index of a device or DEVICE_NONE. */
 uint32_t device_find(const struct device_table *table, struct view id);
-/** Finds or adds; a new entry is zero but for its id, its shard and registry_ref = DEVICE_NONE. @return ERR_NOMEM, ERR_LIMIT. */
+/** Finds or adds; a new entry is zero but for its id, its shard and registry_ref = DEVICE_NONE. @return ERR_NOMEM,
+ * ERR_LIMIT. */
 enum err device_add(struct device_table *table, struct view id, uint32_t *ret_index) MUST_CHECK;
 /** Valid as long as the table. */
 struct device *device_at(const struct device_table *table, uint32_t index);
@@ -72,5 +74,6 @@ void device_set_ip4(struct device *device, struct ip ip);
 void device_set_ip6(struct device *device, struct ip ip);
 
 /** Prefix of a gateway, in a side table. */
-void device_set_prefix6(struct device_table *table, uint32_t index, const struct ip_prefix *prefix); /* family IP_NONE removes */
+void device_set_prefix6(struct device_table *table, uint32_t index,
+                        const struct ip_prefix *prefix); /* family IP_NONE removes */
 bool device_prefix6(const struct device_table *table, uint32_t index, struct ip_prefix *ret_prefix);

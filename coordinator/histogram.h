@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * histogram: times in milliseconds, counted in buckets that grow by an eighth, over two windows of five minutes, so quantiles are of the
- * last 5 to 10 minutes and within 12.5 %. A value of 2 KiB.
+ * histogram: times in milliseconds, counted in buckets that grow by an eighth, over two windows of five minutes, so
+ * quantiles are of the last 5 to 10 minutes and within 12.5 %. A value of 2 KiB.
  */
 #include <stdint.h>
 

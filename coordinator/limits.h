@@ -2,20 +2,20 @@
 #pragma once
 /** limits: a number on every queue and table of the coordinator. */
 
-#define INTAKE_RING_BYTES      (32u << 20)  /* about 80,000 states: two seconds of the fastest broker seen */
-#define DEVICES_MAX            (1u << 24)   /* device indices are 24 bit in the outbox */
-#define REGISTRY_FILE_MAX      (64u << 20)
-#define GROUPS_MAX             1024
-#define ZONES_MAX              1024
-#define ACCOUNTS_MAX           256
-#define TEMPLATES_MAX          8            /* name templates of one group */
-#define HOSTS_MAX              256          /* hosts behind one gateway */
-#define PLAN_MAX               640          /* RRsets of one device: templates, both families, hosts */
-#define COMMIT_ROWS_MAX        4096         /* rows of one group commit: bounds the time of one transaction */
-#define ACK_JOIN_MS            250          /* a DNS result this soon travels in the same ack */
-#define ACKS_IN_FLIGHT_MAX     2000         /* acks handed to the session and not yet sent */
-#define GONE_DEBOUNCE_MS       10000        /* a reconnect within this time is no outage */
-#define UNREGISTERED_ANSWER_S  3600
-#define LOWER_PAIR_ANSWER_S    10           /* answers to a device that lost its boot counter */
-#define FEED_PER_S             50
-#define SUMMARY_MIN_MS         1000
+#define INTAKE_RING_BYTES     (32u << 20) /* about 80,000 states: two seconds of the fastest broker seen */
+#define DEVICES_MAX           (1u << 24)  /* device indices are 24 bit in the outbox */
+#define REGISTRY_FILE_MAX     (64u << 20)
+#define GROUPS_MAX            1024
+#define ZONES_MAX             1024
+#define ACCOUNTS_MAX          256
+#define TEMPLATES_MAX         8     /* name templates of one group */
+#define HOSTS_MAX             256   /* hosts behind one gateway */
+#define PLAN_MAX              640   /* RRsets of one device: templates, both families, hosts */
+#define COMMIT_ROWS_MAX       4096  /* rows of one group commit: bounds the time of one transaction */
+#define ACK_JOIN_MS           250   /* a DNS result this soon travels in the same ack */
+#define ACKS_IN_FLIGHT_MAX    2000  /* acks handed to the session and not yet sent */
+#define GONE_DEBOUNCE_MS      10000 /* a reconnect within this time is no outage */
+#define UNREGISTERED_ANSWER_S 3600
+#define LOWER_PAIR_ANSWER_S   10 /* answers to a device that lost its boot counter */
+#define FEED_PER_S            50
+#define SUMMARY_MIN_MS        1000

@@ -78,7 +78,8 @@ static void grow(struct outbox *outbox)
         while (old[i] != NULL) {
             struct outbox_entry *entry = old[i];
             old[i] = entry->next;
-            struct outbox_entry **bucket = bucket_of(outbox, view_n(entry->name, entry->name_len), (enum rrtype)entry->type);
+            struct outbox_entry **bucket =
+                bucket_of(outbox, view_n(entry->name, entry->name_len), (enum rrtype)entry->type);
             entry->next = *bucket;
             *bucket = entry;
         }

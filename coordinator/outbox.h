@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * outbox: the RRsets whose wanted value is not known to be served and stored yet. The store's record table is the real outbox; this is the
- * part of it that is moving, in memory, found by (name, type). An entry lives from a change until both its want and its have are durable;
- * refused and held ones stay until something changes. Loop thread only.
+ * outbox: the RRsets whose wanted value is not known to be served and stored yet. The store's record table is the real
+ * outbox; this is the part of it that is moving, in memory, found by (name, type). An entry lives from a change until
+ * both its want and its have are durable; refused and held ones stay until something changes. Loop thread only.
  *
  *   put ──▶ want dirty ──commit──▶ want durable ─────────────┐
  *    │                                                       ├──▶ have durable ──▶ gone from memory
@@ -18,17 +18,17 @@
 #include "providers/rrset.h"
 
 enum outbox_flag {
-    OUTBOX_WANT_DIRTY = 1,   /* want must be committed */
-    OUTBOX_HAVE_DIRTY = 2,   /* outcome must be committed */
-    OUTBOX_COMMITTING = 4,   /* in the batch that the store works on */
-    OUTBOX_SUBMITTED = 8,    /* the engine has it */
-    OUTBOX_SETTLED = 16,     /* applied or refused at this rev */
-    OUTBOX_TOMBSTONE = 32,   /* want is NULL: deleted under the sweep's guard */
+    OUTBOX_WANT_DIRTY = 1,    /* want must be committed */
+    OUTBOX_HAVE_DIRTY = 2,    /* outcome must be committed */
+    OUTBOX_COMMITTING = 4,    /* in the batch that the store works on */
+    OUTBOX_SUBMITTED = 8,     /* the engine has it */
+    OUTBOX_SETTLED = 16,      /* applied or refused at this rev */
+    OUTBOX_TOMBSTONE = 32,    /* want is NULL: deleted under the sweep's guard */
     OUTBOX_QUEUED_DIRTY = 64, /* stands in the dirty list */
-    OUTBOX_HELD = 128,       /* damped until not_before_ms */
-    OUTBOX_OPEN = 256,       /* counted in its device's open records */
-    OUTBOX_WAIT_WANT = 512,  /* shared zone: submitted only when the commit tells what we wrote last */
-    OUTBOX_ADOPT = 1024,     /* take the name over whatever stands there */
+    OUTBOX_HELD = 128,        /* damped until not_before_ms */
+    OUTBOX_OPEN = 256,        /* counted in its device's open records */
+    OUTBOX_WAIT_WANT = 512,   /* shared zone: submitted only when the commit tells what we wrote last */
+    OUTBOX_ADOPT = 1024,      /* take the name over whatever stands there */
 };
 
 #define OUTBOX_ERROR_MAX 31
@@ -38,18 +38,18 @@ struct outbox_entry {
     struct outbox_entry *dirty_next; /* dirty list */
     uint64_t rev;                    /* of want */
     uint64_t committing_rev;
-    uint64_t have_rev;               /* settled rev, valid with OUTBOX_HAVE_DIRTY */
-    uint64_t started_ms;             /* mono: when the report behind it was taken in; 0 = not an event (reconcile, sweep) */
-    uint64_t not_before_ms;          /* mono: next try or release */
-    uint32_t device;                 /* index, DEVICE_NONE for a tombstone of an unknown device */
+    uint64_t have_rev;      /* settled rev, valid with OUTBOX_HAVE_DIRTY */
+    uint64_t started_ms;    /* mono: when the report behind it was taken in; 0 = not an event (reconcile, sweep) */
+    uint64_t not_before_ms; /* mono: next try or release */
+    uint32_t device;        /* index, DEVICE_NONE for a tombstone of an unknown device */
     uint32_t ttl;
-    uint32_t since_s;                /* wall: last change of state */
+    uint32_t since_s; /* wall: last change of state */
     uint32_t attempts;
-    uint16_t flags;                  /* enum outbox_flag */
-    uint16_t zone;                   /* index */
-    uint16_t type;                   /* enum rrtype */
+    uint16_t flags; /* enum outbox_flag */
+    uint16_t zone;  /* index */
+    uint16_t type;  /* enum rrtype */
     uint16_t name_len;
-    bool have_applied;               /* outcome at have_rev was APPLIED, not REFUSED */
+    bool have_applied; /* outcome at have_rev was APPLIED, not REFUSED */
     bool have_known;
     struct rrset_value want, have;
     char error[OUTBOX_ERROR_MAX + 1];
@@ -61,9 +61,11 @@ struct outbox;
 enum err outbox_new(struct outbox **ret_outbox) MUST_CHECK;
 void outbox_free(struct outbox *outbox);
 
-struct outbox_entry *outbox_find(const struct outbox *outbox, struct view name, enum rrtype type); /* NULL when none moves */
+struct outbox_entry *outbox_find(const struct outbox *outbox, struct view name,
+                                 enum rrtype type); /* NULL when none moves */
 /** Finds or makes; a new entry is zero but for name and type. @return ERR_NOMEM. */
-enum err outbox_get(struct outbox *outbox, struct view name, enum rrtype type, struct outbox_entry **ret_entry) MUST_CHECK;
+enum err outbox_get(struct outbox *outbox, struct view name, enum rrtype type,
+                    struct outbox_entry **ret_entry) MUST_CHECK;
 void outbox_remove(struct outbox *outbox, struct outbox_entry *entry);
 
 /** Appends to the dirty list unless it stands there. */

@@ -55,7 +55,8 @@ static void add_name(const struct registry *registry, const struct registry_entr
     int zone = err == ERR_OK ? registry_zone_of(registry, view_of(name)) : -1;
     if (zone < 0) {
         if (plan->error[0] == '\0') {
-            (void)snprintf(plan->error, sizeof(plan->error), "%s", err != ERR_OK ? info.text : "the name lies in no zone");
+            (void)snprintf(plan->error, sizeof(plan->error), "%s",
+                           err != ERR_OK ? info.text : "the name lies in no zone");
         }
         return;
     }

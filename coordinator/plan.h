@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * plan: registry + addresses -> the RRsets a device should have. Pure; the whole desired state of one device, so that the difference of two
- * plans is what must change.
+ * plan: registry + addresses -> the RRsets a device should have. Pure; the whole desired state of one device, so that
+ * the difference of two plans is what must change.
  */
 #include "base/ip.h"
 #include "coordinator/limits.h"
@@ -10,15 +10,15 @@
 #include "providers/rrset.h"
 
 struct plan_addresses {
-    struct ip ip4, ip6;        /* effective; IP_NONE = none */
-    struct ip_prefix prefix6;  /* of a gateway; family IP_NONE = none */
+    struct ip ip4, ip6;       /* effective; IP_NONE = none */
+    struct ip_prefix prefix6; /* of a gateway; family IP_NONE = none */
 };
 
 struct plan_item {
     const char *name; /* inside the plan */
     int zone;         /* index into the config's zones */
     enum rrtype type;
-    uint32_t ttl; /* seconds */
+    uint32_t ttl;             /* seconds */
     struct rrset_value value; /* empty: no such RRset */
 };
 

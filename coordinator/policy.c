@@ -21,8 +21,9 @@ bool policy_is_publishable(const struct policy *policy, const struct ip *ip)
     return false;
 }
 
-/* IPv6 has no NAT between device and broker as a rule, but a connection leaves from a temporary address: when the reported (stable) one is
- * on the same link, it is the same device seen twice, and the stable one is the one to publish. */
+/* IPv6 has no NAT between device and broker as a rule, but a connection leaves from a temporary address: when the
+ * reported (stable) one is on the same link, it is the same device seen twice, and the stable one is the one to
+ * publish. */
 static bool same_link(const struct ip *a, const struct ip *b)
 {
     return a->family == IP_V6 && b->family == IP_V6 && memcmp(a->bytes, b->bytes, SUBNET6_BYTES) == 0;
@@ -61,9 +62,11 @@ static struct policy_family judge_seen(const struct policy *policy, const struct
 {
     bool reported_ok = reported->presence == FIELD_SET && policy_is_publishable(policy, &reported->ip);
     bool observed_ok = policy_is_publishable(policy, &input->observed);
-    bool agree = reported_ok && (ip_equal(&reported->ip, &input->observed) || same_link(&reported->ip, &input->observed));
+    bool agree =
+        reported_ok && (ip_equal(&reported->ip, &input->observed) || same_link(&reported->ip, &input->observed));
     verdict->mismatch = verdict->mismatch || (reported_ok && observed_ok && !agree);
-    if (observed_ok && !input->gateway && input->observed_devices > policy->shared_limit && input->mode != PUBLISH_REPORTED) {
+    if (observed_ok && !input->gateway && input->observed_devices > policy->shared_limit &&
+        input->mode != PUBLISH_REPORTED) {
         verdict->shared = true;
         return (struct policy_family){.action = POLICY_KEEP};
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * policy: which address of a device may stand in DNS, and which one counts when the broker saw another than the device reported. Pure.
+ * policy: which address of a device may stand in DNS, and which one counts when the broker saw another than the device
+ * reported. Pure.
  */
 #include "base/ip.h"
 #include "coordinator/config.h"
@@ -16,8 +17,8 @@ struct policy {
 struct policy_input {
     enum publish_mode mode;
     bool gateway;
-    struct ip observed;          /* stamped by the broker; IP_NONE = the message carried no valid stamp */
-    uint32_t observed_devices;   /* how many devices share the observed address */
+    struct ip observed;                    /* stamped by the broker; IP_NONE = the message carried no valid stamp */
+    uint32_t observed_devices;             /* how many devices share the observed address */
     const struct address_field *ip4, *ip6; /* reported */
 };
 

@@ -26,7 +26,8 @@ enum err queue_push(struct queue *queue, uint32_t value, uint64_t due_ms)
         queue->size = size;
         queue->head = 0;
     }
-    queue->items[(queue->head + queue->len++) & (queue->size - 1)] = (struct queue_item){.due_ms = due_ms, .value = value};
+    queue->items[(queue->head + queue->len++) & (queue->size - 1)] =
+        (struct queue_item){.due_ms = due_ms, .value = value};
     return ERR_OK;
 }
 

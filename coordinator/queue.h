@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * queue: FIFO of (u32 value, deadline) in a growing ring. Bounded by the caller's set: each value stands in it at most once, by a flag of
- * the caller's.
+ * queue: FIFO of (u32 value, deadline) in a growing ring. Bounded by the caller's set: each value stands in it at most
+ * once, by a flag of the caller's.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -45,7 +45,8 @@ static enum err check_id(struct view value, struct errinfo *info)
     if (device_id_valid(value)) {
         return ERR_OK;
     }
-    return errinfo_set(info, ERR_INVALID, "registry", 0, "a device id is 1 to 40 of a-z, 0-9 and \"-\", and does not start with \"svc-\"");
+    return errinfo_set(info, ERR_INVALID, "registry", 0,
+                       "a device id is 1 to 40 of a-z, 0-9 and \"-\", and does not start with \"svc-\"");
 }
 
 static enum err check_pattern(struct view value, struct errinfo *info)
@@ -69,25 +70,58 @@ static enum err check_label(struct view value, struct errinfo *info)
 }
 
 static const struct config_row host_rows[] = {
-    {.name = "name", .type = CONFIG_STRING, .offset = offsetof(struct host_row, name), .flags = CONFIG_REQUIRED, .min = 1, .max = 63,
-     .check = check_label, .help = "value of {host}"},
-    {.name = "suffix", .type = CONFIG_ADDRESS, .offset = offsetof(struct host_row, suffix), .flags = CONFIG_REQUIRED,
+    {.name = "name",
+     .type = CONFIG_STRING,
+     .offset = offsetof(struct host_row, name),
+     .flags = CONFIG_REQUIRED,
+     .min = 1,
+     .max = 63,
+     .check = check_label,
+     .help = "value of {host}"},
+    {.name = "suffix",
+     .type = CONFIG_ADDRESS,
+     .offset = offsetof(struct host_row, suffix),
+     .flags = CONFIG_REQUIRED,
      .help = "low bits of the host's address, such as ::10"},
     {0},
 };
 
 static const struct config_row device_rows[] = {
-    {.name = "id", .type = CONFIG_STRING, .offset = offsetof(struct device_row, id), .max = DEVICE_ID_MAX, .check = check_id,
+    {.name = "id",
+     .type = CONFIG_STRING,
+     .offset = offsetof(struct device_row, id),
+     .max = DEVICE_ID_MAX,
+     .check = check_id,
      .help = "device id; or use match"},
-    {.name = "match", .type = CONFIG_STRING, .offset = offsetof(struct device_row, match), .max = DEVICE_ID_MAX, .check = check_pattern,
+    {.name = "match",
+     .type = CONFIG_STRING,
+     .offset = offsetof(struct device_row, match),
+     .max = DEVICE_ID_MAX,
+     .check = check_pattern,
      .help = "pattern of ids with \"*\""},
-    {.name = "group", .type = CONFIG_STRING, .offset = offsetof(struct device_row, group), .flags = CONFIG_REQUIRED,
+    {.name = "group",
+     .type = CONFIG_STRING,
+     .offset = offsetof(struct device_row, group),
+     .flags = CONFIG_REQUIRED,
      .help = "one of the groups of the coordinator's config"},
-    {.name = "site", .type = CONFIG_STRING, .offset = offsetof(struct device_row, site), .max = 63, .check = check_label,
+    {.name = "site",
+     .type = CONFIG_STRING,
+     .offset = offsetof(struct device_row, site),
+     .max = 63,
+     .check = check_label,
      .help = "value of {site}"},
-    {.name = "labels", .type = CONFIG_MAP, .offset = offsetof(struct device_row, labels), .max = 32, .help = "free labels, {labels.KEY}"},
-    {.name = "hosts", .type = CONFIG_LIST, .offset = offsetof(struct device_row, hosts), .max = HOSTS_MAX, .rows = host_rows,
-     .element_size = sizeof(struct host_row), .position_offset = offsetof(struct host_row, position),
+    {.name = "labels",
+     .type = CONFIG_MAP,
+     .offset = offsetof(struct device_row, labels),
+     .max = 32,
+     .help = "free labels, {labels.KEY}"},
+    {.name = "hosts",
+     .type = CONFIG_LIST,
+     .offset = offsetof(struct device_row, hosts),
+     .max = HOSTS_MAX,
+     .rows = host_rows,
+     .element_size = sizeof(struct host_row),
+     .position_offset = offsetof(struct host_row, position),
      .help = "hosts in a gateway's prefix"},
     {0},
 };
@@ -277,8 +311,9 @@ static struct view label_value(const void *context, struct view key)
     return (struct view){0};
 }
 
-enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template, struct view id,
-                         const struct registry_host *host, char ret_name[static DNSNAME_SIZE], struct errinfo *info)
+enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template,
+                         struct view id, const struct registry_host *host, char ret_name[static DNSNAME_SIZE],
+                         struct errinfo *info)
 {
     struct template_values values = {.id = id,
                                      .site = view_of(entry->site),
@@ -289,8 +324,9 @@ enum err registry_render(const struct registry_entry *entry, const struct regist
 }
 
 /* One name of an entry: valid, in a zone, and nobody else's. */
-static enum err check_name(struct registry *registry, const struct registry_entry *entry, const struct registry_template *name_template,
-                           const struct registry_host *host, const struct config_position *position, struct config_errors *errors)
+static enum err check_name(struct registry *registry, const struct registry_entry *entry,
+                           const struct registry_template *name_template, const struct registry_host *host,
+                           const struct config_position *position, struct config_errors *errors)
 {
     char name[DNSNAME_SIZE];
     struct errinfo info = {0};
@@ -300,13 +336,15 @@ static enum err check_name(struct registry *registry, const struct registry_entr
         return ERR_OK;
     }
     if (registry_zone_of(registry, view_of(name)) < 0) {
-        config_error(errors, position, "devices: %s: %s lies in none of the zones; add its zone to the coordinator's config", entry->id,
+        config_error(errors, position,
+                     "devices: %s: %s lies in none of the zones; add its zone to the coordinator's config", entry->id,
                      name);
         return ERR_OK;
     }
     if (entry->is_pattern) {
         if (!template_uses_id(&name_template->parsed)) {
-            config_error(errors, position, "devices: %s: all devices of a pattern would share %s; put {id} into the group's template",
+            config_error(errors, position,
+                         "devices: %s: all devices of a pattern would share %s; put {id} into the group's template",
                          entry->id, name);
         }
         return ERR_OK;
@@ -321,8 +359,8 @@ static enum err check_name(struct registry *registry, const struct registry_entr
     return err;
 }
 
-static enum err check_names(struct registry *registry, const struct registry_entry *entry, const struct config_position *position,
-                            struct config_errors *errors)
+static enum err check_names(struct registry *registry, const struct registry_entry *entry,
+                            const struct config_position *position, struct config_errors *errors)
 {
     enum err err = ERR_OK;
     for (size_t i = 0; i < entry->group->templates_len && err == ERR_OK; i++) {
@@ -347,7 +385,8 @@ static bool check_row(const struct registry *registry, const struct device_row *
     }
     const struct registry_group *group = find_group(registry, row->group);
     if (group == NULL) {
-        config_error(errors, &row->position, "devices: group \"%s\" is not in the coordinator's config; add it or correct the name",
+        config_error(errors, &row->position,
+                     "devices: group \"%s\" is not in the coordinator's config; add it or correct the name",
                      row->group);
         return false;
     }
@@ -419,7 +458,8 @@ static enum err prepare(struct registry *registry, const struct coordinator_conf
     return nameset_new(&registry->names);
 }
 
-enum err registry_load(const struct coordinator_config *config, const char *path, struct registry **ret_registry, struct strbuf *report)
+enum err registry_load(const struct coordinator_config *config, const char *path, struct registry **ret_registry,
+                       struct strbuf *report)
 {
     struct registry *registry = calloc(1, sizeof(*registry));
     if (registry == NULL) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * registry: which devices exist, to which group and site they belong, and so which names they have. Immutable once loaded: a reload makes
- * a new one and swaps it in. Devices are named by id or by pattern; an id wins over patterns, patterns are tried in the file's order.
+ * registry: which devices exist, to which group and site they belong, and so which names they have. Immutable once
+ * loaded: a reload makes a new one and swaps it in. Devices are named by id or by pattern; an id wins over patterns,
+ * patterns are tried in the file's order.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include "base/strbuf.h"
 #include "base/view.h"
 #include "coordinator/config.h"
+#include "coordinator/limits.h"
 #include "coordinator/template.h"
 #include "providers/rrset.h"
 
@@ -41,7 +43,7 @@ struct registry_group {
 };
 
 struct registry_entry {
-    const char *id; /* device id, or pattern when is_pattern */
+    const char *id;   /* device id, or pattern when is_pattern */
     const char *site; /* "" when none */
     const struct registry_group *group;
     const struct registry_label *labels;
@@ -52,7 +54,8 @@ struct registry_entry {
 
 /**
  * Loads the device file against the groups and zones of @p config, whose arena must outlive the registry.
- * Names that are invalid, outside every zone, or claimed by two devices are errors of the load, each with file:line:column.
+ * Names that are invalid, outside every zone, or claimed by two devices are errors of the load, each with
+ * file:line:column.
  * @return ERR_INVALID (report), ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM.
  */
 enum err registry_load(const struct coordinator_config *config, const char *path, struct registry **ret_registry,
@@ -68,14 +71,16 @@ size_t registry_count(const struct registry *registry);
 int registry_zone_of(const struct registry *registry, struct view name);
 
 /** Renders one name of a device. @p host NULL for the device itself. */
-enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template, struct view id,
-                         const struct registry_host *host, char ret_name[static DNSNAME_SIZE], struct errinfo *info) MUST_CHECK;
+enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template,
+                         struct view id, const struct registry_host *host, char ret_name[static DNSNAME_SIZE],
+                         struct errinfo *info) MUST_CHECK;
 
-/** True when no two devices can ever have the same name: every template has {id} as a whole label, at one and the same place. Then a change
- *  may go to the DNS before the store has confirmed who owns the name. */
+/** True when no two devices can ever have the same name: every template has {id} as a whole label, at one and the same
+ * place. Then a change may go to the DNS before the store has confirmed who owns the name. */
 bool registry_names_exclusive(const struct registry *registry);
 
-/** Fingerprint of groups, zones and devices: equal files give equal fingerprints, so an unchanged start need not reconcile. */
+/** Fingerprint of groups, zones and devices: equal files give equal fingerprints, so an unchanged start need not
+ * reconcile. */
 uint64_t registry_fingerprint(const struct registry *registry);
 
 /** Shell-like match with "*" only. */

@@ -17,11 +17,12 @@ static enum err parse_variable(struct view name, struct template_part *ret_part,
     }
     struct view prefix = VIEW_LITERAL("labels.");
     if (view_starts_with(name, prefix) && name.len > prefix.len) {
-        *ret_part = (struct template_part){.kind = TEMPLATE_LABEL, .text = view_n(name.ptr + prefix.len, name.len - prefix.len)};
+        *ret_part = (struct template_part){.kind = TEMPLATE_LABEL,
+                                           .text = view_n(name.ptr + prefix.len, name.len - prefix.len)};
         return ERR_OK;
     }
-    return errinfo_set(info, ERR_INVALID, "config", 0, "unknown variable {%.*s}: use {id}, {site}, {host} or {labels.KEY}",
-                       VIEW_ARG(name));
+    return errinfo_set(info, ERR_INVALID, "config", 0,
+                       "unknown variable {%.*s}: use {id}, {site}, {host} or {labels.KEY}", VIEW_ARG(name));
 }
 
 static enum err check_literal(struct view text, struct errinfo *info)
@@ -30,7 +31,8 @@ static enum err check_literal(struct view text, struct errinfo *info)
         char c = text.ptr[i];
         bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
         if (!ok) {
-            return errinfo_set(info, ERR_INVALID, "config", 0, "'%c' cannot stand in a host name: use a-z, 0-9, \"-\" and \".\"",
+            return errinfo_set(info, ERR_INVALID, "config", 0,
+                               "'%c' cannot stand in a host name: use a-z, 0-9, \"-\" and \".\"",
                                c >= 0x20 && c < 0x7f ? c : '?');
         }
     }
@@ -165,7 +167,8 @@ enum err template_render(const struct name_template *name_template, const struct
         const struct template_part *part = &name_template->parts[i];
         struct view value = value_of(part, values);
         if (value.len == 0) {
-            return errinfo_set(info, ERR_NOTFOUND, "registry", 0, "the name needs %s%.*s, which the device does not have",
+            return errinfo_set(info, ERR_NOTFOUND, "registry", 0,
+                               "the name needs %s%.*s, which the device does not have",
                                part->kind == TEMPLATE_SITE   ? "{site}"
                                : part->kind == TEMPLATE_HOST ? "{host}"
                                                              : "label ",

@@ -38,6 +38,7 @@ int template_id_label(const struct name_template *name_template);
 /** Literal end of the name, from the first whole label on: the zone must be a suffix of it or it one of the zone. */
 struct view template_tail(const struct name_template *name_template);
 
-/** Renders a canonical host name. @return ERR_INVALID, ERR_LIMIT, ERR_NOTFOUND (no such label, or site or host is empty), info names the part. */
+/** Renders a canonical host name. @return ERR_INVALID, ERR_LIMIT, ERR_NOTFOUND (no such label, or site or host is
+ * empty), info names the part. */
 enum err template_render(const struct name_template *name_template, const struct template_values *values,
                          char ret_name[static DNSNAME_SIZE], struct errinfo *info) MUST_CHECK;

@@ -62,7 +62,8 @@ enum err state_decode(struct view text, struct state_message *ret_message, struc
 struct state_scan {
     bool on;
     uint32_t boot, conn, seq;
-    uint64_t content_hash; /* of everything but ts, tsq, why */
+    bool repeat;           /* why: the device has no answer to this state yet */
+    uint64_t content_hash; /* of everything but v, s, boot, conn, seq, ts, tsq, why; comparable within one process */
 };
 enum err state_scan(struct view text, struct state_scan *ret_scan) MUST_CHECK;
 

@@ -95,10 +95,11 @@ static enum err read_version(const struct jsonscan_member *member)
     return err;
 }
 
-/* An escaped name is refused: it could hide one of ours from these comparisons. */
-static inline enum err read_member(struct scan *scan, const struct jsonscan_member *member)
+/* Takes one of the five members that dedup compares by value; ret_taken is false for any other. */
+static inline enum err read_member(struct scan *scan, const struct jsonscan_member *member, bool *ret_taken)
 {
     struct state_scan *result = &scan->result;
+    *ret_taken = true;
     if (IS(member->key, "v")) {
         scan->seen |= SEEN_V;
         return read_version(member);
@@ -119,7 +120,8 @@ static inline enum err read_member(struct scan *scan, const struct jsonscan_memb
         scan->seen |= SEEN_SEQ;
         return jsonscan_u32(member, &result->seq);
     }
-    return member->key.len > 0 && memchr(member->key.ptr, '\\', member->key.len) != NULL ? ERR_PARSE : ERR_OK;
+    *ret_taken = false;
+    return ERR_OK;
 }
 
 /* Hashes from the name's quote to the value's end. Blanks around the colon count too: an agent that writes them always
@@ -128,13 +130,26 @@ static enum err each_member(void *context, const struct jsonscan_member *member)
 {
     struct scan *scan = context;
     struct view key = member->key;
-    if (IS(key, "ts") || IS(key, "tsq") || IS(key, "why")) {
+    if (IS(key, "ts") || IS(key, "tsq")) {
         return ERR_OK;
+    }
+    if (IS(key, "why")) {
+        scan->result.repeat = view_equal(member->value, VIEW_LITERAL("\"repeat\""));
+        return ERR_OK;
+    }
+    bool taken;
+    enum err err = read_member(scan, member, &taken);
+    if (err != ERR_OK || taken) {
+        return err;
+    }
+    /* an escaped name is refused: it could hide one of ours from these comparisons */
+    if (key.len > 0 && memchr(key.ptr, '\\', key.len) != NULL) {
+        return ERR_PARSE;
     }
     const char *start = key.ptr - 1;
     size_t len = (size_t)(member->value.ptr + member->value.len - start);
     scan->result.content_hash = hash_add(scan->result.content_hash, start, len);
-    return read_member(scan, member);
+    return ERR_OK;
 }
 
 enum err state_scan(struct view text, struct state_scan *ret_scan)
