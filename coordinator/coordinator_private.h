@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/** coordinator_private: what the daemon's own files share (coordinator.c, loader.c, sweep.c, control*.c, metrics.c). */
+#include "base/arena.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/core.h"
+#include "coordinator/intake.h"
+#include "coordinator/outbox.h"
+#include "mqtt/session.h"
+#include "net/loop.h"
+
+struct loader;
+struct sweeper;
+struct control;
+
+/** A config with everything that was made from it; a reload makes a new one. */
+struct settings {
+    struct arena arena;
+    struct coordinator_config config;
+    struct registry *registry;
+};
+
+struct zone {
+    struct coordinator *coordinator;
+    uint16_t index;
+    struct engine_zone *engine_zone;
+    bool deposed;
+};
+
+struct coordinator {
+    const char *config_path;
+    struct settings *settings;
+    struct loop *loop;
+    struct loop_worker *worker; /* every store call after the start */
+    struct loop_wake *intake_wake;
+    struct loop_timer *tick;
+    struct loop_signal *signals[3];
+    struct store *store;
+    const struct store_ops *store_ops;
+    struct crypto_hmac *stamp_key;
+    struct core *core;
+    struct intake *intake;
+    struct engine *engine;
+    struct engine_account *accounts[ACCOUNTS_MAX];
+    struct zone zones[ZONES_MAX];
+    size_t zones_len;
+    struct session *session;
+    struct loader *loader;
+    struct sweeper *sweeper;
+    struct control *control;
+    char term[64];
+    uint64_t started_ms; /* mono */
+    uint64_t reloads;
+    bool stopping;
+    enum err exit_err;
+};
+
+struct core_time coordinator_now(void);
+
+/* loader.c: from an empty memory to a full one while live messages are served. */
+enum err loader_new(struct coordinator *coordinator, struct loader **ret_loader) MUST_CHECK;
+void loader_free(struct loader *loader);
+void loader_start(struct loader *loader);
+/** The broker session is up: subscribes every shard live, then replays what is retained, shard by shard. */
+void loader_connected(struct loader *loader);
+void loader_subscribed(struct loader *loader, const char *filter, enum err err);
+/** Takes a message whose shard is not loaded yet; false when it is loaded and the message can be judged now. */
+bool loader_park(struct loader *loader, const struct core_message *message);
+/** Reads the stored records of every device again and repairs them: after a reload. */
+void loader_reconcile(struct loader *loader);
+/** "loading", "replaying", "reconciling" or "live". */
+const char *loader_state(const struct loader *loader);
+/** Replays all shards again: messages were lost. */
+void loader_replay(struct loader *loader);
+
+/* sweep.c */
+enum err sweeper_new(struct coordinator *coordinator, struct sweeper **ret_sweeper) MUST_CHECK;
+void sweeper_free(struct sweeper *sweeper);
+/** One difference between zone and desired state. */
+struct sweep_difference {
+    const char *kind; /* "missing", "wrong", "ttl", "delete", "foreign", "unknown", "refresh" */
+    const char *name;
+    enum rrtype type;
+    struct rrset_value have, want;
+};
+struct sweep_result {
+    enum err err;
+    const char *detail;      /* of err */
+    size_t existing, missing, wrong, deletions, foreign, unknown, refreshed;
+    bool stopped;            /* by the guard */
+    const struct sweep_difference *differences; /* at most SWEEP_DIFFERENCES_MAX */
+    size_t differences_len;
+};
+#define SWEEP_DIFFERENCES_MAX 1000
+typedef void (*sweep_done_fn)(void *context, const struct sweep_result *result);
+/** Compares now; @p apply repairs, @p force passes the guard. @p done may be NULL. @return ERR_STATE when one runs for the zone. */
+enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done, void *context) MUST_CHECK;
+/** Last result's counters of a zone, zero before the first. */
+void sweeper_last(const struct sweeper *sweeper, uint16_t zone, struct sweep_result *ret_result, int64_t *ret_at_ms);
+
+/* control.c: HTTP over the unix socket, and /metrics and /healthz. */
+enum err control_new(struct coordinator *coordinator, struct control **ret_control, struct errinfo *info) MUST_CHECK;
+void control_free(struct control *control);

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an empty memory to a full one while live messages are served:
+ *
+ *   start ─▶ devices from the store, shard by shard ─▶ pending records ─▶ (registry changed: reconcile) ─▶ live
+ *   connected ─▶ every shard subscribed without its retained states: changes come at once
+ *             ─▶ loaded shards subscribed again with them, the next when the last SUBACK came: the replay paces itself
+ *
+ * A live message of a shard that is not loaded waits beside it, and its shard is loaded next.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "coordinator/coordinator_private.h"
+#include "coordinator/limits.h"
+#include "mqtt/topics.h"
+
+#define SHARDS          256
+#define RECORDS_A_PAGE  2000
+#define RECONCILE_BATCH 256
+#define PARKED_MAX      (16u << 20) /* bytes of messages that wait for their shard */
+
+enum shard_state { SHARD_UNLOADED, SHARD_LOADING, SHARD_LOADED };
+enum phase { PHASE_IDLE, PHASE_DEVICES, PHASE_PENDING, PHASE_RECONCILE, PHASE_ORPHANS, PHASE_LIVE };
+
+struct parked {
+    struct parked *next;
+    struct core_message message; /* views into bytes */
+    char bytes[];
+};
+
+struct row {
+    struct store_device device;
+    char id[DEVICE_ID_MAX + 1];
+};
+
+struct record_row {
+    struct store_record record;
+    char zone[DNSNAME_SIZE], name[DNSNAME_SIZE], device[DEVICE_ID_MAX + 1], error[64];
+    uint32_t device_index; /* reconcile */
+};
+
+struct loader {
+    struct coordinator *coordinator;
+    enum phase phase;
+    uint8_t shards[SHARDS];
+    struct parked *parked[SHARDS], **parked_tail[SHARDS];
+    size_t parked_bytes;
+    unsigned shards_loaded;
+    int urgent; /* shard asked for by a live message, -1 = none */
+
+    /* job in the worker; only one at a time, so that a group commit never waits behind more than one */
+    bool job_running;
+    int job_shard;
+    enum err job_err;
+    struct row *rows;
+    size_t rows_len, rows_size;
+    struct record_row *records;
+    size_t records_len;
+    char after_zone[DNSNAME_SIZE], after_name[DNSNAME_SIZE];
+    enum rrtype after_type;
+    bool after_set;
+    uint32_t reconcile_next; /* device index */
+    char reconcile_ids[RECONCILE_BATCH][DEVICE_ID_MAX + 1];
+    uint32_t reconcile_refs[RECONCILE_BATCH];
+    size_t reconcile_len;
+    bool reconcile_wanted;
+
+    unsigned replay_next; /* shard to replay next, SHARDS = done */
+    unsigned replay_outstanding;
+    bool replay_again;
+    uint64_t overflows_seen;
+};
+
+static void next_job(struct loader *loader);
+
+enum err loader_new(struct coordinator *coordinator, struct loader **ret_loader)
+{
+    struct loader *loader = calloc(1, sizeof(*loader));
+    if (loader == NULL) {
+        return ERR_NOMEM;
+    }
+    loader->coordinator = coordinator;
+    loader->urgent = -1;
+    loader->replay_next = SHARDS;
+    loader->records = calloc(RECORDS_A_PAGE, sizeof(*loader->records));
+    for (int i = 0; i < SHARDS; i++) {
+        loader->parked_tail[i] = &loader->parked[i];
+    }
+    if (loader->records == NULL) {
+        free(loader);
+        return ERR_NOMEM;
+    }
+    *ret_loader = loader;
+    return ERR_OK;
+}
+
+static void free_parked(struct loader *loader, int shard)
+{
+    while (loader->parked[shard] != NULL) {
+        struct parked *parked = loader->parked[shard];
+        loader->parked[shard] = parked->next;
+        free(parked);
+    }
+    loader->parked_tail[shard] = &loader->parked[shard];
+}
+
+void loader_free(struct loader *loader)
+{
+    if (loader == NULL) {
+        return;
+    }
+    for (int i = 0; i < SHARDS; i++) {
+        free_parked(loader, i);
+    }
+    free(loader->rows);
+    free(loader->records);
+    free(loader);
+}
+
+/* ---- devices ---- */
+
+static enum err copy_device(void *context, const struct store_device *device)
+{
+    struct loader *loader = context;
+    if (loader->rows_len == loader->rows_size) {
+        size_t size = loader->rows_size == 0 ? 1024 : loader->rows_size * 2;
+        struct row *rows = realloc(loader->rows, size * sizeof(*rows));
+        if (rows == NULL) {
+            return ERR_NOMEM;
+        }
+        loader->rows = rows;
+        loader->rows_size = size;
+    }
+    struct row *row = &loader->rows[loader->rows_len++];
+    row->device = *device;
+    return view_copy(view_of(device->id), row->id, sizeof(row->id));
+}
+
+static void load_shard_work(void *context)
+{
+    struct loader *loader = context;
+    struct coordinator *coordinator = loader->coordinator;
+    loader->rows_len = 0;
+    loader->job_err = coordinator->store_ops->each_device(coordinator->store, loader->job_shard, copy_device, loader);
+}
+
+static void deliver_parked(struct loader *loader, int shard)
+{
+    struct core_time now = coordinator_now();
+    for (struct parked *parked = loader->parked[shard]; parked != NULL; parked = parked->next) {
+        core_message(loader->coordinator->core, now, &parked->message);
+        loader->parked_bytes -= parked->message.topic.len + parked->message.observed.len + parked->message.payload.len;
+    }
+    free_parked(loader, shard);
+    core_flush(loader->coordinator->core, now);
+}
+
+static void continue_replay(struct loader *loader);
+
+static void load_shard_done(void *context)
+{
+    struct loader *loader = context;
+    int shard = loader->job_shard;
+    loader->job_running = false;
+    if (loader->job_err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s", (unsigned)shard, err_name(loader->job_err));
+        loader->shards[shard] = SHARD_UNLOADED; /* tried again below */
+    } else {
+        for (size_t i = 0; i < loader->rows_len; i++) {
+            loader->rows[i].device.id = loader->rows[i].id;
+            if (core_load_device(loader->coordinator->core, &loader->rows[i].device) != ERR_OK) {
+                log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s", loader->rows[i].id);
+            }
+        }
+        loader->shards[shard] = SHARD_LOADED;
+        loader->shards_loaded++;
+        deliver_parked(loader, shard);
+        continue_replay(loader);
+    }
+    next_job(loader);
+}
+
+static int shard_to_load(struct loader *loader)
+{
+    int urgent = loader->urgent;
+    loader->urgent = -1;
+    if (urgent >= 0 && loader->shards[urgent] == SHARD_UNLOADED) {
+        return urgent;
+    }
+    for (int i = 0; i < SHARDS; i++) {
+        if (loader->shards[i] == SHARD_UNLOADED) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* ---- records ---- */
+
+static enum err copy_record(void *context, const struct store_record *record)
+{
+    struct loader *loader = context;
+    if (loader->records_len == RECORDS_A_PAGE) {
+        return ERR_LIMIT;
+    }
+    struct record_row *row = &loader->records[loader->records_len++];
+    row->record = *record;
+    enum err err = view_copy(view_of(record->zone), row->zone, sizeof(row->zone));
+    if (err == ERR_OK) {
+        err = view_copy(view_of(record->name), row->name, sizeof(row->name));
+    }
+    if (err == ERR_OK) {
+        err = view_copy(view_of(record->device != NULL ? record->device : ""), row->device, sizeof(row->device));
+    }
+    row->error[0] = '\0';
+    row->record.zone = row->zone;
+    row->record.name = row->name;
+    row->record.device = row->device[0] != '\0' ? row->device : NULL;
+    row->record.error = row->error;
+    return err;
+}
+
+static void load_page_work(void *context)
+{
+    struct loader *loader = context;
+    struct coordinator *coordinator = loader->coordinator;
+    const struct store_record_query query = {
+        .pending_only = loader->phase == PHASE_PENDING,
+        .after_zone = loader->after_set ? loader->after_zone : NULL,
+        .after_name = loader->after_set ? loader->after_name : NULL,
+        .after_type = loader->after_type,
+        .limit = RECORDS_A_PAGE,
+    };
+    loader->records_len = 0;
+    loader->job_err = coordinator->store_ops->each_record(coordinator->store, &query, copy_record, loader);
+}
+
+static void remember_page_end(struct loader *loader)
+{
+    const struct record_row *last = &loader->records[loader->records_len - 1];
+    memcpy(loader->after_zone, last->zone, sizeof(last->zone));
+    memcpy(loader->after_name, last->name, sizeof(last->name));
+    loader->after_type = last->record.type;
+    loader->after_set = true;
+}
+
+static bool device_is_gone(const struct loader *loader, const struct record_row *row)
+{
+    struct device_table *devices = core_devices(loader->coordinator->core);
+    uint32_t index = row->device[0] != '\0' ? device_find(devices, view_of(row->device)) : DEVICE_NONE;
+    return index == DEVICE_NONE;
+}
+
+static void next_phase(struct loader *loader)
+{
+    loader->after_set = false;
+    switch (loader->phase) {
+    case PHASE_PENDING:
+        loader->reconcile_next = 0;
+        loader->phase = loader->reconcile_wanted ? PHASE_RECONCILE : PHASE_LIVE;
+        break;
+    case PHASE_RECONCILE:
+        loader->phase = PHASE_ORPHANS;
+        break;
+    default:
+        loader->phase = PHASE_LIVE;
+        break;
+    }
+    if (loader->phase == PHASE_LIVE) {
+        log_event(LOG_LEVEL_NOTICE, "loaded", "devices=%u", device_count(core_devices(loader->coordinator->core)));
+    }
+}
+
+static void load_page_done(void *context)
+{
+    struct loader *loader = context;
+    struct core_time now = coordinator_now();
+    loader->job_running = false;
+    if (loader->job_err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "records-load-failed", "error=%s", err_name(loader->job_err));
+    }
+    for (size_t i = 0; i < loader->records_len; i++) {
+        struct record_row *row = &loader->records[i];
+        if (loader->phase == PHASE_PENDING) {
+            if (core_load_pending(loader->coordinator->core, now, &row->record) != ERR_OK) {
+                log_event(LOG_LEVEL_WARN, "pending-not-resumed", "name=%s", row->name);
+            }
+        } else if (device_is_gone(loader, row)) {
+            core_reconcile_orphan(loader->coordinator->core, now, &row->record);
+        }
+    }
+    core_flush(loader->coordinator->core, now);
+    if (loader->records_len == RECORDS_A_PAGE) {
+        remember_page_end(loader);
+    } else {
+        next_phase(loader);
+    }
+    next_job(loader);
+}
+
+/* ---- reconcile ---- */
+
+static void reconcile_work(void *context)
+{
+    struct loader *loader = context;
+    struct coordinator *coordinator = loader->coordinator;
+    loader->records_len = 0;
+    loader->job_err = ERR_OK;
+    for (size_t i = 0; i < loader->reconcile_len && loader->job_err == ERR_OK; i++) {
+        size_t first = loader->records_len;
+        const struct store_record_query query = {.device = loader->reconcile_ids[i]};
+        loader->job_err = coordinator->store_ops->each_record(coordinator->store, &query, copy_record, loader);
+        if (loader->job_err == ERR_LIMIT && i > 0) {
+            loader->records_len = first; /* the page is full: the rest of the devices comes next */
+            loader->reconcile_len = i;
+            loader->job_err = ERR_OK;
+            return;
+        }
+        for (size_t k = first; k < loader->records_len; k++) {
+            loader->records[k].device_index = loader->reconcile_refs[i];
+        }
+    }
+}
+
+static void reconcile_done(void *context)
+{
+    struct loader *loader = context;
+    struct core_time now = coordinator_now();
+    loader->job_running = false;
+    struct store_record records[PLAN_MAX];
+    size_t at = 0;
+    for (size_t i = 0; i < loader->reconcile_len && loader->job_err == ERR_OK; i++) {
+        size_t len = 0;
+        while (at < loader->records_len && loader->records[at].device_index == loader->reconcile_refs[i]) {
+            if (len < PLAN_MAX) {
+                records[len++] = loader->records[at].record;
+            }
+            at++;
+        }
+        core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len);
+    }
+    if (loader->job_err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "reconcile-failed", "error=%s", err_name(loader->job_err));
+    }
+    if (loader->reconcile_len > 0) {
+        loader->reconcile_next = loader->reconcile_refs[loader->reconcile_len - 1] + 1;
+    }
+    core_flush(loader->coordinator->core, now);
+    next_job(loader);
+}
+
+static bool fill_reconcile(struct loader *loader)
+{
+    struct device_table *devices = core_devices(loader->coordinator->core);
+    loader->reconcile_len = 0;
+    for (uint32_t i = loader->reconcile_next; i < device_count(devices) && loader->reconcile_len < RECONCILE_BATCH; i++) {
+        const struct device *device = device_at(devices, i);
+        if ((device->flags & DEVICE_KNOWN) == 0) {
+            loader->reconcile_next = i + 1;
+            continue;
+        }
+        size_t at = loader->reconcile_len++;
+        struct view id = device_id(devices, device);
+        memcpy(loader->reconcile_ids[at], id.ptr, id.len);
+        loader->reconcile_ids[at][id.len] = '\0';
+        loader->reconcile_refs[at] = i;
+    }
+    return loader->reconcile_len > 0;
+}
+
+/* ---- jobs ---- */
+
+static bool submit(struct loader *loader, loop_fn work, loop_fn done)
+{
+    enum err err = loop_worker_submit(loader->coordinator->worker, work, done, loader);
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "loader-stopped", "error=%s", err_name(err));
+        return false;
+    }
+    return true;
+}
+
+static void next_job(struct loader *loader)
+{
+    if (loader->job_running || loader->coordinator->stopping) {
+        return;
+    }
+    if (loader->phase == PHASE_DEVICES) {
+        loader->job_shard = shard_to_load(loader);
+        if (loader->job_shard >= 0) {
+            loader->shards[loader->job_shard] = SHARD_LOADING;
+            loader->job_running = submit(loader, load_shard_work, load_shard_done);
+            return;
+        }
+        free(loader->rows);
+        loader->rows = NULL;
+        loader->rows_size = 0;
+        loader->phase = PHASE_PENDING;
+    }
+    if (loader->phase == PHASE_RECONCILE) {
+        if (fill_reconcile(loader)) {
+            loader->job_running = submit(loader, reconcile_work, reconcile_done);
+            return;
+        }
+        loader->reconcile_wanted = false;
+        next_phase(loader);
+    }
+    if (loader->phase == PHASE_PENDING || loader->phase == PHASE_ORPHANS) {
+        loader->job_running = submit(loader, load_page_work, load_page_done);
+        return;
+    }
+    if (loader->phase == PHASE_LIVE && loader->reconcile_wanted) {
+        loader->phase = PHASE_RECONCILE;
+        loader->reconcile_next = 0;
+        next_job(loader);
+    }
+}
+
+void loader_start(struct loader *loader)
+{
+    loader->phase = PHASE_DEVICES;
+    next_job(loader);
+}
+
+void loader_reconcile(struct loader *loader)
+{
+    loader->reconcile_wanted = true;
+    if (loader->phase == PHASE_RECONCILE || loader->phase == PHASE_ORPHANS) {
+        loader->phase = PHASE_RECONCILE; /* from the start: the registry changed under the running one */
+        loader->reconcile_next = 0;
+    }
+    next_job(loader);
+}
+
+const char *loader_state(const struct loader *loader)
+{
+    switch (loader->phase) {
+    case PHASE_IDLE:
+    case PHASE_DEVICES:
+    case PHASE_PENDING:
+        return "loading";
+    case PHASE_RECONCILE:
+    case PHASE_ORPHANS:
+        return "reconciling";
+    case PHASE_LIVE:
+        break;
+    }
+    return loader->replay_next < SHARDS || loader->replay_outstanding > 0 ? "replaying" : "live";
+}
+
+/* ---- parking ---- */
+
+static struct parked *copy_message(const struct core_message *message)
+{
+    size_t topic = message->topic.len;
+    size_t observed = message->observed.len;
+    struct parked *parked = malloc(sizeof(*parked) + topic + observed + message->payload.len);
+    if (parked == NULL) {
+        return NULL;
+    }
+    parked->next = NULL;
+    parked->message = *message;
+    memcpy(parked->bytes, message->topic.ptr, topic);
+    memcpy(parked->bytes + topic, message->observed.ptr, observed);
+    memcpy(parked->bytes + topic + observed, message->payload.ptr, message->payload.len);
+    parked->message.topic.ptr = parked->bytes;
+    parked->message.observed.ptr = parked->bytes + topic;
+    parked->message.payload.ptr = parked->bytes + topic + observed;
+    return parked;
+}
+
+bool loader_park(struct loader *loader, const struct core_message *message)
+{
+    struct topic topic;
+    if (loader->shards_loaded == SHARDS || topic_parse_unchecked(message->topic, &topic) != ERR_OK ||
+        loader->shards[topic.shard] == SHARD_LOADED) {
+        return false;
+    }
+    size_t bytes = message->topic.len + message->observed.len + message->payload.len;
+    struct parked *parked = loader->parked_bytes + bytes <= PARKED_MAX ? copy_message(message) : NULL;
+    if (parked == NULL) {
+        loader->replay_again = true; /* its retained state comes with the replay */
+        return true;
+    }
+    loader->parked_bytes += bytes;
+    *loader->parked_tail[topic.shard] = parked;
+    loader->parked_tail[topic.shard] = &parked->next;
+    loader->urgent = topic.shard;
+    return true;
+}
+
+/* ---- subscriptions ---- */
+
+static void subscribe(struct loader *loader, unsigned shard, enum session_retain_handling retain_handling)
+{
+    char filter[TOPIC_SIZE];
+    topic_shard_filter((uint8_t)shard, filter);
+    const struct session_filter request = {.filter = filter, .qos = 0, .retain_handling = retain_handling};
+    enum err err = session_subscribe(loader->coordinator->session, &request);
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "subscribe-failed", "filter=%s error=%s", filter, err_name(err)); /* the reconnect subscribes again */
+    }
+}
+
+static void continue_replay(struct loader *loader)
+{
+    while (loader->replay_outstanding < 1 && loader->replay_next < SHARDS && loader->shards[loader->replay_next] == SHARD_LOADED &&
+           session_is_connected(loader->coordinator->session)) {
+        loader->replay_outstanding++;
+        subscribe(loader, loader->replay_next++, SESSION_RETAIN_SEND);
+    }
+}
+
+void loader_connected(struct loader *loader)
+{
+    for (unsigned i = 0; i < SHARDS; i++) {
+        subscribe(loader, i, SESSION_RETAIN_NONE);
+    }
+    loader->replay_next = 0;
+    loader->replay_outstanding = SHARDS; /* the live subscriptions are confirmed first */
+}
+
+void loader_replay(struct loader *loader)
+{
+    if (loader->replay_next >= SHARDS && loader->replay_outstanding == 0) {
+        loader->replay_next = 0;
+        continue_replay(loader);
+    } else {
+        loader->replay_again = true;
+    }
+}
+
+void loader_subscribed(struct loader *loader, const char *filter, enum err err)
+{
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "subscribe-refused", "filter=%s error=%s hint=\"is the certificate a coordinator's?\"", filter,
+                  err_name(err));
+    }
+    loader->replay_outstanding -= loader->replay_outstanding > 0;
+    continue_replay(loader);
+    if (loader->replay_next >= SHARDS && loader->replay_outstanding == 0 && loader->replay_again) {
+        loader->replay_again = false;
+        loader_replay(loader);
+    }
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sweep: level-triggered comparison of a zone with the desired records. Repairs what is missing or wrong, deletes tombstones, writes
+ * again what expires, never touches what Muster does not own, and stops when it would update or delete more than 30 % of a zone.
+ *
+ *   due ─▶ list the zone (AXFR) ─▶ page through the stored records ─▶ judge ─▶ guard ─▶ rewrite
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/backoff.h"
+#include "base/log.h"
+#include "coordinator/coordinator_private.h"
+#include "coordinator/limits.h"
+
+#define GUARD_PERCENT      30
+#define GUARD_MIN_EXISTING 10
+#define PAGE_RECORDS       2000
+#define SWEEP_ARENA_MAX    ((size_t)1 << 30) /* a zone of millions of names */
+#define FIRST_BUCKETS      1024u
+
+/* One RRset of the zone as listed. */
+struct listed {
+    struct listed *next;
+    struct rrset_value value;
+    uint32_t ttl;
+    uint16_t type;
+    bool seen; /* a stored record names it */
+    const char *name;
+};
+
+struct action {
+    struct store_record record; /* texts in the sweep's arena */
+};
+
+struct sweep {
+    struct sweeper *sweeper;
+    uint16_t zone;
+    bool apply, force, listed_ok, running;
+    sweep_done_fn done;
+    void *context;
+    struct arena arena;
+    struct listed **buckets;
+    size_t buckets_len, listed_count;
+    struct action *actions;
+    size_t actions_len, actions_size;
+    struct sweep_difference *differences;
+    struct sweep_result result;
+    int64_t last_ms; /* wall, end of the last one */
+    uint64_t due_ms; /* mono */
+    /* page under work */
+    struct store_record *page;
+    size_t page_len;
+    char after_name[DNSNAME_SIZE];
+    enum rrtype after_type;
+    bool after_set;
+    enum err job_err;
+};
+
+struct sweeper {
+    struct coordinator *coordinator;
+    struct loop_timer *timer;
+    struct sweep *sweeps; /* one a zone */
+};
+
+static void schedule(struct sweeper *sweeper);
+static void next_page(struct sweep *sweep);
+
+static const struct zone_config *zone_config_of(const struct sweep *sweep)
+{
+    return &((const struct zone_config *)sweep->sweeper->coordinator->settings->config.zones.items)[sweep->zone];
+}
+
+static struct listed **bucket_of(const struct sweep *sweep, struct view name, enum rrtype type)
+{
+    uint64_t hash = (view_hash(name) + (uint64_t)type) * 0x9e3779b97f4a7c15u;
+    return &sweep->buckets[(hash >> 32) & (sweep->buckets_len - 1)];
+}
+
+static struct listed *find_listed(const struct sweep *sweep, const char *name, enum rrtype type)
+{
+    for (struct listed *listed = *bucket_of(sweep, view_of(name), type); listed != NULL; listed = listed->next) {
+        if (listed->type == type && strcmp(listed->name, name) == 0) {
+            return listed;
+        }
+    }
+    return NULL;
+}
+
+static void grow_buckets(struct sweep *sweep)
+{
+    if (sweep->listed_count < sweep->buckets_len) {
+        return;
+    }
+    struct listed **buckets = calloc(sweep->buckets_len * 2, sizeof(struct listed *));
+    if (buckets == NULL) {
+        return; /* longer chains, nothing worse */
+    }
+    struct listed **old = sweep->buckets;
+    size_t old_len = sweep->buckets_len;
+    sweep->buckets = buckets;
+    sweep->buckets_len = old_len * 2;
+    for (size_t i = 0; i < old_len; i++) {
+        while (old[i] != NULL) {
+            struct listed *listed = old[i];
+            old[i] = listed->next;
+            struct listed **bucket = bucket_of(sweep, view_of(listed->name), (enum rrtype)listed->type);
+            listed->next = *bucket;
+            *bucket = listed;
+        }
+    }
+    free(old);
+}
+
+static void take_listed(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct rrset_value *value)
+{
+    struct sweep *sweep = context;
+    struct listed *listed = arena_alloc(&sweep->arena, sizeof(*listed));
+    if (listed == NULL || (listed->name = arena_strdup(&sweep->arena, view_of(name))) == NULL) {
+        sweep->result.err = ERR_NOMEM;
+        return;
+    }
+    grow_buckets(sweep);
+    listed->type = (uint16_t)type;
+    listed->ttl = ttl;
+    listed->value = *value;
+    struct listed **bucket = bucket_of(sweep, view_of(name), type);
+    listed->next = *bucket;
+    *bucket = listed;
+    sweep->listed_count++;
+}
+
+static void note(struct sweep *sweep, const char *kind, const char *name, enum rrtype type, const struct rrset_value *have,
+                 const struct rrset_value *want)
+{
+    if (sweep->result.differences_len == SWEEP_DIFFERENCES_MAX || sweep->differences == NULL) {
+        return;
+    }
+    struct sweep_difference *difference = &sweep->differences[sweep->result.differences_len];
+    *difference = (struct sweep_difference){.kind = kind, .name = arena_strdup(&sweep->arena, view_of(name)), .type = type};
+    if (difference->name == NULL) {
+        return;
+    }
+    difference->have = have != NULL ? *have : (struct rrset_value){0};
+    difference->want = want != NULL ? *want : (struct rrset_value){0};
+    sweep->result.differences_len++;
+}
+
+static void plan_action(struct sweep *sweep, const struct store_record *record)
+{
+    if (sweep->actions_len == sweep->actions_size) {
+        size_t size = sweep->actions_size == 0 ? 64 : sweep->actions_size * 2;
+        struct action *actions = realloc(sweep->actions, size * sizeof(*actions));
+        if (actions == NULL) {
+            sweep->result.err = ERR_NOMEM;
+            return;
+        }
+        sweep->actions = actions;
+        sweep->actions_size = size;
+    }
+    struct action *action = &sweep->actions[sweep->actions_len];
+    action->record = *record;
+    action->record.name = arena_strdup(&sweep->arena, view_of(record->name));
+    action->record.zone = zone_config_of(sweep)->name;
+    action->record.error = "";
+    action->record.device = record->device != NULL ? arena_strdup(&sweep->arena, view_of(record->device)) : NULL;
+    if (action->record.name == NULL) {
+        sweep->result.err = ERR_NOMEM;
+        return;
+    }
+    sweep->actions_len++;
+}
+
+static bool expires(const struct sweep *sweep, const struct store_record *record)
+{
+    uint64_t every = zone_config_of(sweep)->refresh_every_ms;
+    int64_t age = coordinator_now().wall_ms - record->applied_ms;
+    return every != 0 && record->want.len > 0 && record->applied_ms != 0 && age > (int64_t)every;
+}
+
+static bool is_moving(const struct sweep *sweep, const struct store_record *record)
+{
+    const struct outbox_entry *entry = core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type);
+    return entry != NULL && !((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied);
+}
+
+static void judge_deletion(struct sweep *sweep, const struct store_record *record, struct listed *listed)
+{
+    bool gone = listed == NULL && sweep->listed_ok;
+    if (!gone && zone_config_of(sweep)->mode == ZONE_SHARED && listed != NULL && record->have_known &&
+        !rrset_value_equal(&listed->value, &record->have)) {
+        sweep->result.foreign++; /* not the value we wrote: somebody else's now */
+        note(sweep, "foreign", record->name, record->type, &listed->value, NULL);
+        return;
+    }
+    if (listed != NULL) {
+        sweep->result.deletions++;
+        note(sweep, "delete", record->name, record->type, &listed->value, NULL);
+    }
+    if (listed != NULL || record->want_null) {
+        plan_action(sweep, record); /* a tombstone without a record in the zone only leaves the store */
+    }
+}
+
+static void judge_record(struct sweep *sweep, const struct store_record *record)
+{
+    struct listed *listed = sweep->listed_ok ? find_listed(sweep, record->name, record->type) : NULL;
+    if (listed != NULL) {
+        listed->seen = true;
+    }
+    if (is_moving(sweep, record)) {
+        return; /* its writer is at it */
+    }
+    if (record->want_null || record->want.len == 0) {
+        judge_deletion(sweep, record, listed);
+        return;
+    }
+    if (!sweep->listed_ok) {
+        if (expires(sweep, record)) {
+            sweep->result.refreshed++;
+            plan_action(sweep, record);
+        }
+        return;
+    }
+    if (listed == NULL) {
+        sweep->result.missing++;
+        note(sweep, "missing", record->name, record->type, NULL, &record->want);
+        plan_action(sweep, record);
+        return;
+    }
+    bool same = rrset_value_equal(&listed->value, &record->want);
+    if (same && listed->ttl == record->ttl) {
+        if (expires(sweep, record)) {
+            sweep->result.refreshed++;
+            note(sweep, "refresh", record->name, record->type, &listed->value, &record->want);
+            plan_action(sweep, record);
+        }
+        return;
+    }
+    if (!same && zone_config_of(sweep)->mode == ZONE_SHARED && !(record->have_known && rrset_value_equal(&listed->value, &record->have))) {
+        sweep->result.foreign++;
+        note(sweep, "foreign", record->name, record->type, &listed->value, &record->want);
+        return;
+    }
+    sweep->result.wrong++;
+    note(sweep, same ? "ttl" : "wrong", record->name, record->type, &listed->value, &record->want);
+    plan_action(sweep, record);
+}
+
+static void count_unknown(struct sweep *sweep)
+{
+    for (size_t i = 0; i < sweep->buckets_len; i++) {
+        for (struct listed *listed = sweep->buckets[i]; listed != NULL; listed = listed->next) {
+            if (!listed->seen && core_outbox_find(sweep->sweeper->coordinator->core, view_of(listed->name),
+                                                  (enum rrtype)listed->type) == NULL) {
+                sweep->result.unknown++;
+                note(sweep, "unknown", listed->name, (enum rrtype)listed->type, &listed->value, NULL);
+            }
+        }
+    }
+}
+
+static bool guard_stops(struct sweep *sweep)
+{
+    size_t touched = sweep->result.wrong + sweep->result.deletions;
+    if (sweep->force || sweep->result.existing < GUARD_MIN_EXISTING ||
+        touched * 100 <= sweep->result.existing * GUARD_PERCENT) {
+        return false;
+    }
+    log_event(LOG_LEVEL_ERROR, "sweep-guard",
+              "zone=%s existing=%zu updates=%zu deletions=%zu limit_percent=%d hint=\"look at muster zone diff %s, then muster zone sweep "
+              "%s --force\"",
+              zone_config_of(sweep)->name, sweep->result.existing, sweep->result.wrong, sweep->result.deletions, GUARD_PERCENT,
+              zone_config_of(sweep)->name, zone_config_of(sweep)->name);
+    return true;
+}
+
+/* Creations go out even when the guard stops the rest. */
+static void apply_actions(struct sweep *sweep)
+{
+    struct core *core = sweep->sweeper->coordinator->core;
+    struct core_time now = coordinator_now();
+    for (size_t i = 0; i < sweep->actions_len; i++) {
+        const struct store_record *record = &sweep->actions[i].record;
+        bool creation = !record->want_null && record->want.len > 0 &&
+                        (!sweep->listed_ok || find_listed(sweep, record->name, record->type) == NULL);
+        if (sweep->result.stopped && !creation) {
+            continue;
+        }
+        enum err err = core_rewrite(core, now, record, false);
+        if (err != ERR_OK && err != ERR_EXISTS) {
+            log_event(LOG_LEVEL_WARN, "sweep-rewrite-failed", "name=%s error=%s", record->name, err_name(err));
+        }
+    }
+    core_flush(core, now);
+}
+
+static void clean(struct sweep *sweep)
+{
+    free(sweep->buckets);
+    sweep->buckets = NULL;
+    free(sweep->actions);
+    sweep->actions = NULL;
+    sweep->actions_len = 0;
+    sweep->actions_size = 0;
+    free(sweep->page);
+    sweep->page = NULL;
+    free(sweep->differences);
+    sweep->differences = NULL;
+    arena_deinit(&sweep->arena);
+    sweep->result.differences = NULL;
+    sweep->result.differences_len = 0;
+}
+
+static void finish(struct sweep *sweep, enum err err, const char *detail)
+{
+    sweep->result.err = sweep->result.err != ERR_OK ? sweep->result.err : err;
+    sweep->result.detail = detail != NULL ? detail : "";
+    sweep->result.existing = sweep->listed_count;
+    if (sweep->result.err == ERR_OK) {
+        if (sweep->listed_ok) {
+            count_unknown(sweep);
+        }
+        if (sweep->apply) {
+            sweep->result.stopped = guard_stops(sweep);
+            apply_actions(sweep);
+        }
+    }
+    const struct sweep_result *result = &sweep->result;
+    log_event(result->err == ERR_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "sweep",
+              "zone=%s result=%s existing=%zu missing=%zu wrong=%zu deletions=%zu foreign=%zu unknown=%zu refreshed=%zu stopped=%d",
+              zone_config_of(sweep)->name, err_name(result->err), result->existing, result->missing, result->wrong, result->deletions,
+              result->foreign, result->unknown, result->refreshed, result->stopped);
+    sweep->result.differences = sweep->differences;
+    if (sweep->done != NULL) {
+        sweep->done(sweep->context, &sweep->result);
+    }
+    sweep->done = NULL;
+    clean(sweep);
+    sweep->running = false;
+    sweep->last_ms = coordinator_now().wall_ms;
+    sweep->due_ms = coordinator_now().mono_ms + backoff_jitter(zone_config_of(sweep)->sweep_every_ms, 10, crypto_random_u64());
+    schedule(sweep->sweeper);
+}
+
+/* ---- pages of stored records ---- */
+
+static enum err copy_record(void *context, const struct store_record *record)
+{
+    struct sweep *sweep = context;
+    struct store_record *row = &sweep->page[sweep->page_len];
+    *row = *record;
+    row->name = arena_strdup(&sweep->arena, view_of(record->name));
+    row->device = record->device != NULL ? arena_strdup(&sweep->arena, view_of(record->device)) : NULL;
+    row->error = "";
+    row->zone = "";
+    if (row->name == NULL || (record->device != NULL && row->device == NULL)) {
+        return ERR_NOMEM;
+    }
+    sweep->page_len++;
+    return sweep->page_len < PAGE_RECORDS ? ERR_OK : ERR_LIMIT;
+}
+
+static void page_work(void *context)
+{
+    struct sweep *sweep = context;
+    struct coordinator *coordinator = sweep->sweeper->coordinator;
+    const char *zone = zone_config_of(sweep)->name;
+    const struct store_record_query query = {
+        .zone = zone,
+        .after_zone = sweep->after_set ? zone : NULL,
+        .after_name = sweep->after_set ? sweep->after_name : NULL,
+        .after_type = sweep->after_type,
+        .limit = PAGE_RECORDS,
+    };
+    sweep->page_len = 0;
+    sweep->job_err = coordinator->store_ops->each_record(coordinator->store, &query, copy_record, sweep);
+    if (sweep->job_err == ERR_LIMIT) {
+        sweep->job_err = ERR_OK;
+    }
+}
+
+static void page_done(void *context)
+{
+    struct sweep *sweep = context;
+    if (sweep->job_err != ERR_OK) {
+        finish(sweep, sweep->job_err, "reading the stored records failed");
+        return;
+    }
+    for (size_t i = 0; i < sweep->page_len; i++) {
+        judge_record(sweep, &sweep->page[i]);
+    }
+    if (sweep->page_len < PAGE_RECORDS) {
+        finish(sweep, ERR_OK, NULL);
+        return;
+    }
+    const struct store_record *last = &sweep->page[sweep->page_len - 1];
+    if (view_copy(view_of(last->name), sweep->after_name, sizeof(sweep->after_name)) != ERR_OK) {
+        finish(sweep, ERR_CORRUPT, "a stored name is too long");
+        return;
+    }
+    sweep->after_type = last->type;
+    sweep->after_set = true;
+    next_page(sweep);
+}
+
+static void next_page(struct sweep *sweep)
+{
+    enum err err = loop_worker_submit(sweep->sweeper->coordinator->worker, page_work, page_done, sweep);
+    if (err != ERR_OK) {
+        finish(sweep, err, "the store's queue is full");
+    }
+}
+
+static void listing_done(void *context, enum err err, const char *detail)
+{
+    struct sweep *sweep = context;
+    if (err != ERR_OK && err != ERR_UNSUPPORTED) {
+        finish(sweep, err, detail);
+        return;
+    }
+    sweep->listed_ok = err == ERR_OK;
+    next_page(sweep);
+}
+
+enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done, void *context)
+{
+    struct sweep *sweep = &sweeper->sweeps[zone];
+    if (sweep->running) {
+        return ERR_STATE;
+    }
+    sweep->running = true;
+    sweep->apply = apply;
+    sweep->force = force;
+    sweep->done = done;
+    sweep->context = context;
+    sweep->after_set = false;
+    sweep->listed_ok = false;
+    sweep->listed_count = 0;
+    sweep->result = (struct sweep_result){0};
+    arena_init(&sweep->arena, SWEEP_ARENA_MAX);
+    sweep->buckets_len = FIRST_BUCKETS;
+    sweep->buckets = calloc(FIRST_BUCKETS, sizeof(struct listed *));
+    sweep->page = calloc(PAGE_RECORDS, sizeof(*sweep->page));
+    sweep->differences = calloc(SWEEP_DIFFERENCES_MAX, sizeof(*sweep->differences));
+    if (sweep->buckets == NULL || sweep->page == NULL || sweep->differences == NULL) {
+        clean(sweep);
+        sweep->running = false;
+        return ERR_NOMEM;
+    }
+    const struct engine_listing listing = {.each = take_listed, .done = listing_done, .context = sweep};
+    enum err err = engine_zone_list(sweeper->coordinator->zones[zone].engine_zone, &listing);
+    if (err == ERR_UNSUPPORTED) {
+        listing_done(sweep, ERR_UNSUPPORTED, NULL);
+        return ERR_OK;
+    }
+    if (err != ERR_OK) {
+        sweep->done = NULL;
+        clean(sweep);
+        sweep->running = false;
+    }
+    return err;
+}
+
+void sweeper_last(const struct sweeper *sweeper, uint16_t zone, struct sweep_result *ret_result, int64_t *ret_at_ms)
+{
+    *ret_result = sweeper->sweeps[zone].result;
+    *ret_at_ms = sweeper->sweeps[zone].last_ms;
+}
+
+/* ---- schedule ---- */
+
+static void schedule(struct sweeper *sweeper)
+{
+    uint64_t next = UINT64_MAX;
+    for (size_t i = 0; i < sweeper->coordinator->zones_len; i++) {
+        if (!sweeper->sweeps[i].running) {
+            next = MIN(next, sweeper->sweeps[i].due_ms);
+        }
+    }
+    loop_timer_at(sweeper->timer, next);
+}
+
+static void on_timer(void *context)
+{
+    struct sweeper *sweeper = context;
+    uint64_t now = coordinator_now().mono_ms;
+    for (size_t i = 0; i < sweeper->coordinator->zones_len; i++) {
+        struct sweep *sweep = &sweeper->sweeps[i];
+        if (sweep->running || sweep->due_ms > now) {
+            continue;
+        }
+        bool ready = strcmp(loader_state(sweeper->coordinator->loader), "live") == 0;
+        enum err err = ready ? sweeper_run(sweeper, (uint16_t)i, true, false, NULL, NULL) : ERR_AGAIN;
+        if (err != ERR_OK) {
+            sweep->due_ms = now + 10000; /* the zone's writer or the loader is not ready: soon again */
+        }
+    }
+    schedule(sweeper);
+}
+
+enum err sweeper_new(struct coordinator *coordinator, struct sweeper **ret_sweeper)
+{
+    struct sweeper *sweeper = calloc(1, sizeof(*sweeper));
+    if (sweeper == NULL) {
+        return ERR_NOMEM;
+    }
+    sweeper->coordinator = coordinator;
+    sweeper->sweeps = calloc(coordinator->zones_len, sizeof(*sweeper->sweeps));
+    if (sweeper->sweeps == NULL || loop_timer_new(coordinator->loop, on_timer, sweeper, &sweeper->timer) != ERR_OK) {
+        free(sweeper->sweeps);
+        free(sweeper);
+        return ERR_NOMEM;
+    }
+    for (size_t i = 0; i < coordinator->zones_len; i++) {
+        struct sweep *sweep = &sweeper->sweeps[i];
+        sweep->sweeper = sweeper;
+        sweep->zone = (uint16_t)i;
+        sweep->due_ms = coordinator_now().mono_ms + crypto_random_u64() % (zone_config_of(sweep)->sweep_every_ms + 1);
+    }
+    schedule(sweeper);
+    *ret_sweeper = sweeper;
+    return ERR_OK;
+}
+
+void sweeper_free(struct sweeper *sweeper)
+{
+    if (sweeper == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < sweeper->coordinator->zones_len; i++) {
+        clean(&sweeper->sweeps[i]);
+    }
+    loop_timer_free(sweeper->timer);
+    free(sweeper->sweeps);
+    free(sweeper);
+}
