@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /** coordinator_private: what the daemon's own files share (coordinator.c, loader.c, sweep.c, control*.c, metrics.c). */
-#include "base/arena.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/core.h"
 #include "coordinator/intake.h"
+#include "coordinator/limits.h"
 #include "coordinator/outbox.h"
+#include "coordinator/settings.h"
 #include "mqtt/session.h"
 #include "net/loop.h"
 
 struct loader;
 struct sweeper;
 struct control;
-
-/** A config with everything that was made from it; a reload makes a new one. */
-struct settings {
-    struct arena arena;
-    struct coordinator_config config;
-    struct registry *registry;
-};
 
 struct zone {
     struct coordinator *coordinator;
@@ -50,6 +44,7 @@ struct coordinator {
     struct control *control;
     char term[64];
     uint64_t started_ms; /* mono */
+    struct settings *retired; /* of the reload before: a running commit may still read its names */
     uint64_t reloads;
     bool stopping;
     enum err exit_err;

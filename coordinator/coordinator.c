@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/coordinator.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/coordinator_private.h"
+#include "mqtt/topics.h"
+#include "net/notify.h"
+
+#define MESSAGES_A_TURN   1000   /* then the loop looks at its other work */
+#define WORKER_QUEUE_MAX  4096
+#define SESSION_QUEUE_MAX 4096
+#define SESSION_WINDOW    100    /* below the broker's max_inflight_messages 200 */
+#define SESSION_TICK_MS   500    /* Paho's receive thread sleeps 100 ms after an idle second */
+#define BACKOFF_BASE_MS   200
+#define BACKOFF_CAP_MS    30000
+#define STOP_DRAIN_MS     2000
+#define TERM_NAME         "coordinator" /* the store's counter of starts lives beside the zones' epochs */
+
+struct core_time coordinator_now(void)
+{
+    return (struct core_time){.mono_ms = clock_mono_ms(), .wall_ms = clock_wall_ms()};
+}
+
+/* ---- core's ways out ---- */
+
+static enum err on_publish(void *context, const struct core_publish *publish)
+{
+    struct coordinator *coordinator = context;
+    if (session_queued(coordinator->session) >= ACKS_IN_FLIGHT_MAX) {
+        return ERR_LIMIT;
+    }
+    const struct session_publish request = {
+        .topic = publish->topic, .payload = publish->payload, .qos = publish->qos, .retain = publish->retain};
+    return session_publish(coordinator->session, &request);
+}
+
+static enum err on_submit(void *context, uint16_t zone, const struct rrset_change *change)
+{
+    struct coordinator *coordinator = context;
+    return engine_zone_submit(coordinator->zones[zone].engine_zone, change);
+}
+
+struct commit_job {
+    struct coordinator *coordinator;
+    struct store_batch *batch;
+    enum err err;
+    struct errinfo info;
+};
+
+static void commit_work(void *context)
+{
+    struct commit_job *job = context;
+    job->err = job->coordinator->store_ops->commit(job->coordinator->store, job->batch, &job->info);
+}
+
+static void arm_tick(struct coordinator *coordinator, uint64_t at_ms)
+{
+    loop_timer_at(coordinator->tick, at_ms);
+}
+
+static void commit_done(void *context)
+{
+    struct commit_job *job = context;
+    struct coordinator *coordinator = job->coordinator;
+    core_committed(coordinator->core, coordinator_now(), job->err, &job->info);
+    free(job);
+    arm_tick(coordinator, coordinator_now().mono_ms + 5); /* joined acks and retries have new deadlines */
+}
+
+static void on_commit(void *context, struct store_batch *batch)
+{
+    struct coordinator *coordinator = context;
+    struct commit_job *job = calloc(1, sizeof(*job));
+    enum err err = ERR_NOMEM;
+    if (job != NULL) {
+        job->coordinator = coordinator;
+        job->batch = batch;
+        err = loop_worker_submit(coordinator->worker, commit_work, commit_done, job);
+    }
+    if (err != ERR_OK) {
+        struct errinfo info = {0};
+        free(job);
+        (void)errinfo_set(&info, err, "store", 0, "the store's queue is full");
+        core_committed(coordinator->core, coordinator_now(), err, &info);
+    }
+}
+
+static uint64_t on_random(void *context)
+{
+    (void)context;
+    return crypto_random_u64();
+}
+
+/* ---- messages ---- */
+
+/* Paho's receive thread. */
+static void on_message(void *context, const struct session_message *message)
+{
+    struct coordinator *coordinator = context;
+    const struct core_message copy = {
+        .topic = message->topic,
+        .payload = message->payload,
+        .observed = message->observed,
+        .retained = message->retained,
+        .received_ms = clock_mono_ms(),
+    };
+    (void)!intake_push(coordinator->intake, &copy); /* an overflow is counted there, and the loader replays */
+    loop_wake(coordinator->intake_wake);
+}
+
+static void on_intake(void *context)
+{
+    struct coordinator *coordinator = context;
+    struct core_time now = coordinator_now();
+    struct core_message message;
+    unsigned taken = 0;
+    while (taken < MESSAGES_A_TURN && intake_pop(coordinator->intake, &message)) {
+        taken++;
+        if (!loader_park(coordinator->loader, &message)) {
+            core_message(coordinator->core, now, &message);
+        }
+    }
+    core_flush(coordinator->core, now);
+    if (taken == MESSAGES_A_TURN) {
+        loop_wake(coordinator->intake_wake);
+    }
+}
+
+static void on_tick(void *context)
+{
+    struct coordinator *coordinator = context;
+    uint64_t next = core_tick(coordinator->core, coordinator_now());
+    static uint64_t overflows; /* one daemon a process */
+    if (intake_overflows(coordinator->intake) != overflows) {
+        overflows = intake_overflows(coordinator->intake);
+        log_event(LOG_LEVEL_WARN, "intake-overflow", "messages=%llu note=\"replaying what is retained\"", (unsigned long long)overflows);
+        loader_replay(coordinator->loader);
+    }
+    arm_tick(coordinator, next);
+}
+
+/* ---- broker session ---- */
+
+static void publish_birth(struct coordinator *coordinator)
+{
+    struct coord_message birth = {.on = true, .ts = clock_wall_ms()};
+    (void)snprintf(birth.term, sizeof(birth.term), "%s", coordinator->term); /* fits */
+    char topic[TOPIC_SIZE];
+    struct strbuf body;
+    strbuf_init(&body, 512);
+    enum err err = topic_build(TOPIC_COORD_STATE, view_of(coordinator->settings->config.broker.client_id), topic);
+    if (err == ERR_OK && (err = coord_encode(&birth, &body)) == ERR_OK) {
+        const struct session_publish request = {.topic = topic, .payload = strbuf_view(&body), .qos = 1, .retain = true};
+        err = session_publish(coordinator->session, &request);
+    }
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_WARN, "birth-failed", "error=%s", err_name(err));
+    }
+    strbuf_deinit(&body);
+}
+
+static void on_prepare(void *context, struct strbuf *will_payload)
+{
+    struct coordinator *coordinator = context;
+    struct coord_message will = {.on = false, .ts = clock_wall_ms()};
+    (void)snprintf(will.term, sizeof(will.term), "%s", coordinator->term); /* fits */
+    (void)!coord_encode(&will, will_payload); /* without memory there is no will, and the birth is not retracted */
+}
+
+static void on_connected(void *context, const char *endpoint)
+{
+    struct coordinator *coordinator = context;
+    log_event(LOG_LEVEL_NOTICE, "broker-connected", "endpoint=%s", endpoint);
+    publish_birth(coordinator);
+    loader_connected(coordinator->loader);
+    core_connected(coordinator->core, coordinator_now(), true);
+}
+
+static void on_disconnected(void *context, enum err err, const char *reason)
+{
+    struct coordinator *coordinator = context;
+    log_event(LOG_LEVEL_WARN, "broker-disconnected", "error=%s reason=\"%s\"", err_name(err), reason != NULL ? reason : "");
+    core_connected(coordinator->core, coordinator_now(), false);
+}
+
+static void on_subscribed(void *context, const char *filter, enum err err)
+{
+    struct coordinator *coordinator = context;
+    loader_subscribed(coordinator->loader, filter, err);
+}
+
+static enum err open_session(struct coordinator *coordinator)
+{
+    const struct coordinator_config *config = &coordinator->settings->config;
+    char will_topic[TOPIC_SIZE];
+    char tick_topic[TOPIC_SIZE];
+    enum err err = topic_build(TOPIC_COORD_STATE, view_of(config->broker.client_id), will_topic);
+    if (err != ERR_OK) {
+        return err;
+    }
+    (void)snprintf(tick_topic, sizeof(tick_topic), TOPIC_ROOT "/coord/%s/tick", config->broker.client_id); /* fits: id is capped */
+    const struct session_options options = {
+        .loop = coordinator->loop,
+        .client_id = config->broker.client_id,
+        .endpoints = config->broker.endpoints.items,
+        .endpoints_len = config->broker.endpoints.len,
+        .ca_file = config->broker.ca_file,
+        .cert_file = config->broker.cert_file,
+        .key_file = config->broker.key_file,
+        .keepalive_s = (uint32_t)(config->broker.keepalive_ms / 1000),
+        .backoff_base_ms = BACKOFF_BASE_MS,
+        .backoff_cap_ms = BACKOFF_CAP_MS,
+        .window = SESSION_WINDOW,
+        .queue_max = SESSION_QUEUE_MAX,
+        .tick_ms = SESSION_TICK_MS,
+        .tick_topic = tick_topic,
+        .will_topic = will_topic,
+        .will_retain = true,
+        .callbacks = {.prepare = on_prepare,
+                      .connected = on_connected,
+                      .disconnected = on_disconnected,
+                      .message = on_message,
+                      .subscribed = on_subscribed},
+        .context = coordinator,
+    };
+    return session_new(&options, &coordinator->session);
+}
+
+/* ---- zone writers ---- */
+
+static void on_settled(void *context, const struct engine_result *results, size_t results_len)
+{
+    struct zone *zone = context;
+    struct engine_zone_status status;
+    engine_zone_status(zone->engine_zone, &status);
+    core_settled(zone->coordinator->core, coordinator_now(), zone->index, status.epoch, results, results_len);
+}
+
+struct claim_job {
+    struct zone *zone;
+    uint64_t seen, epoch;
+    enum err err;
+    struct errinfo info;
+};
+
+static const char *zone_name(const struct zone *zone)
+{
+    return ((const struct zone_config *)zone->coordinator->settings->config.zones.items)[zone->index].name;
+}
+
+static void claim_work(void *context)
+{
+    struct claim_job *job = context;
+    struct coordinator *coordinator = job->zone->coordinator;
+    job->err = coordinator->store_ops->claim_zone(coordinator->store, zone_name(job->zone), job->seen, &job->epoch, &job->info);
+}
+
+static void claim_done(void *context)
+{
+    struct claim_job *job = context;
+    if (job->err == ERR_OK) {
+        log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", zone_name(job->zone), (unsigned long long)job->epoch);
+    } else {
+        log_event(LOG_LEVEL_ERROR, "zone-claim-failed", "zone=%s error=%s detail=\"%s\"", zone_name(job->zone), err_name(job->err),
+                  job->info.text);
+    }
+    if (job->zone->engine_zone != NULL) {
+        engine_zone_claimed(job->zone->engine_zone, job->epoch, job->err);
+    }
+    free(job);
+}
+
+static void on_claim(void *context, struct engine_zone *engine_zone, uint64_t seen_epoch)
+{
+    struct zone *zone = context;
+    struct claim_job *job = calloc(1, sizeof(*job));
+    enum err err = ERR_NOMEM;
+    if (job != NULL) {
+        job->zone = zone;
+        job->seen = seen_epoch;
+        err = loop_worker_submit(zone->coordinator->worker, claim_work, claim_done, job);
+    }
+    if (err != ERR_OK) {
+        free(job);
+        engine_zone_claimed(engine_zone, 0, err);
+    }
+}
+
+static void on_deposed(void *context, struct engine_zone *engine_zone)
+{
+    struct zone *zone = context;
+    (void)engine_zone;
+    zone->deposed = true;
+    log_event(LOG_LEVEL_ERROR, "zone-deposed", "zone=%s hint=\"another coordinator writes this zone; stop one of them, then muster zone "
+              "resume %s\"", zone_name(zone), zone_name(zone));
+}
+
+static enum err make_accounts(struct coordinator *coordinator, struct strbuf *report)
+{
+    const struct coordinator_config *config = &coordinator->settings->config;
+    const char *items = config->accounts.items;
+    for (size_t i = 0; i < config->accounts.len; i++) {
+        const struct engine_account_config *account = (const void *)(items + i * engine_account_config_size());
+        struct errinfo info = {0};
+        enum err err = engine_account_new(coordinator->engine, account, &coordinator->accounts[i], &info);
+        if (err != ERR_OK) {
+            (void)strbuf_addf(report, "%s: accounts: %s\n", coordinator->config_path, info.text);
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+static size_t account_index(const struct coordinator_config *config, const char *name)
+{
+    const struct engine_account_config *accounts = config->accounts.items;
+    size_t i = 0;
+    while (strcmp(accounts[i].name, name) != 0) {
+        i++; /* the config's check has found it */
+    }
+    return i;
+}
+
+static enum err make_zones(struct coordinator *coordinator)
+{
+    const struct coordinator_config *config = &coordinator->settings->config;
+    const struct zone_config *zones = config->zones.items;
+    for (size_t i = 0; i < config->zones.len; i++) {
+        struct zone *zone = &coordinator->zones[i];
+        zone->coordinator = coordinator;
+        zone->index = (uint16_t)i;
+        const struct engine_zone_options options = {
+            .name = zones[i].name,
+            .mode = (enum zone_mode)zones[i].mode,
+            .account = coordinator->accounts[account_index(config, zones[i].account)],
+            .callbacks = {.settled = on_settled, .claim = on_claim, .deposed = on_deposed},
+            .context = zone,
+        };
+        enum err err = engine_zone_new(coordinator->engine, &options, &zone->engine_zone);
+        if (err != ERR_OK) {
+            return err;
+        }
+        coordinator->zones_len++;
+    }
+    return ERR_OK;
+}
+
+/* ---- reload and stop ---- */
+
+static bool same_plumbing(const struct coordinator_config *old, const struct coordinator_config *fresh)
+{
+    bool same = old->zones.len == fresh->zones.len && old->accounts.len == fresh->accounts.len;
+    const struct zone_config *a = old->zones.items;
+    const struct zone_config *b = fresh->zones.items;
+    for (size_t i = 0; same && i < old->zones.len; i++) {
+        same = strcmp(a[i].name, b[i].name) == 0 && strcmp(a[i].account, b[i].account) == 0 && a[i].mode == b[i].mode;
+    }
+    return same;
+}
+
+static void on_reload(void *context)
+{
+    struct coordinator *coordinator = context;
+    struct strbuf report;
+    strbuf_init(&report, 64 * 1024);
+    struct settings *fresh = NULL;
+    notify_reloading();
+    enum err err = settings_load(coordinator->config_path, &fresh, &report);
+    if (err == ERR_OK && !same_plumbing(&coordinator->settings->config, &fresh->config)) {
+        (void)strbuf_adds(&report, "zones and accounts change only with a restart\n"); /* a cut text still says it */
+        settings_free(fresh);
+        err = ERR_STATE;
+    }
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "reload-refused", "error=%s note=\"the old config stays\" first=\"%.*s\"", err_name(err),
+                  (int)strcspn(strbuf_str(&report), "\n"), strbuf_str(&report));
+        strbuf_deinit(&report);
+        notify_ready();
+        return;
+    }
+    strbuf_deinit(&report);
+    struct settings *old = coordinator->settings;
+    coordinator->settings = fresh;
+    log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
+    core_reconfigure(coordinator->core, &fresh->config, fresh->registry);
+    loader_reconcile(coordinator->loader);
+    /* the worker may still read zone names of the old config in its running batch: it goes when the queue has drained */
+    struct settings **slot = &coordinator->retired;
+    settings_free(*slot);
+    *slot = old;
+    coordinator->reloads++;
+    log_event(LOG_LEVEL_NOTICE, "reloaded", "devices=%zu", registry_count(fresh->registry));
+    notify_ready();
+}
+
+static void on_session_stopped(void *context)
+{
+    struct coordinator *coordinator = context;
+    loop_stop(coordinator->loop);
+}
+
+static void on_stop(void *context)
+{
+    struct coordinator *coordinator = context;
+    if (coordinator->stopping) {
+        return;
+    }
+    coordinator->stopping = true;
+    notify_stopping();
+    log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%llu", (unsigned long long)(clock_mono_ms() - coordinator->started_ms));
+    core_flush(coordinator->core, coordinator_now());
+    session_stop(coordinator->session, STOP_DRAIN_MS, on_session_stopped, coordinator);
+}
+
+/* ---- life ---- */
+
+static enum err open_store(struct coordinator *coordinator, struct strbuf *report)
+{
+    const char *path = coordinator->settings->config.store.path;
+    struct errinfo info = {0};
+    const struct store_options options = {.path = path, .check_only_after_crash = true};
+    coordinator->store_ops = &store_sqlite;
+    enum err err = coordinator->store_ops->open(&options, &coordinator->store, &info);
+    uint64_t term = 0;
+    if (err == ERR_OK) {
+        err = coordinator->store_ops->claim_zone(coordinator->store, TERM_NAME, 0, &term, &info);
+    }
+    if (err != ERR_OK) {
+        (void)strbuf_addf(report, "%s: %s: %s\n", path, err_text(err), info.text);
+        return err;
+    }
+    char uuid[STORE_UUID_SIZE];
+    coordinator->store_ops->uuid(coordinator->store, uuid);
+    (void)snprintf(coordinator->term, sizeof(coordinator->term), "%s:%llu", uuid, (unsigned long long)term); /* fits */
+    return ERR_OK;
+}
+
+static enum err make_core(struct coordinator *coordinator)
+{
+    uint64_t rev = 0;
+    enum err err = coordinator->store_ops->last_rev(coordinator->store, &rev);
+    if (err != ERR_OK) {
+        return err;
+    }
+    const struct core_options options = {
+        .config = &coordinator->settings->config,
+        .registry = coordinator->settings->registry,
+        .stamp_key = coordinator->stamp_key,
+        .term = coordinator->term,
+        .last_rev = rev,
+        .ops = {.publish = on_publish, .submit = on_submit, .commit = on_commit, .random = on_random},
+        .context = coordinator,
+    };
+    return core_new(&options, &coordinator->core);
+}
+
+static enum err make_loop(struct coordinator *coordinator)
+{
+    static const struct {
+        int signum;
+        loop_fn fn;
+    } signals[] = {{SIGHUP, on_reload}, {SIGTERM, on_stop}, {SIGINT, on_stop}};
+    enum err err = loop_new(&coordinator->loop);
+    if (err == ERR_OK) {
+        err = loop_worker_new(coordinator->loop, "store", WORKER_QUEUE_MAX, &coordinator->worker);
+    }
+    if (err == ERR_OK) {
+        err = loop_wake_new(coordinator->loop, on_intake, coordinator, &coordinator->intake_wake);
+    }
+    if (err == ERR_OK) {
+        err = loop_timer_new(coordinator->loop, on_tick, coordinator, &coordinator->tick);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(signals) && err == ERR_OK; i++) {
+        err = loop_signal_new(coordinator->loop, signals[i].signum, signals[i].fn, coordinator, &coordinator->signals[i]);
+    }
+    if (err == ERR_OK) {
+        err = intake_new(INTAKE_RING_BYTES, &coordinator->intake);
+    }
+    return err;
+}
+
+static enum err assemble(struct coordinator *coordinator, struct strbuf *report)
+{
+    enum err err = settings_stamp_key(coordinator->settings, &coordinator->stamp_key, report);
+    if (err == ERR_OK) {
+        err = open_store(coordinator, report);
+    }
+    if (err == ERR_OK) {
+        err = make_loop(coordinator);
+    }
+    if (err == ERR_OK) {
+        err = make_core(coordinator);
+    }
+    if (err == ERR_OK) {
+        err = engine_new(coordinator->loop, &coordinator->engine);
+    }
+    if (err == ERR_OK) {
+        err = make_accounts(coordinator, report);
+    }
+    if (err == ERR_OK) {
+        err = make_zones(coordinator);
+    }
+    if (err == ERR_OK) {
+        err = open_session(coordinator);
+    }
+    if (err == ERR_OK) {
+        err = loader_new(coordinator, &coordinator->loader);
+    }
+    if (err == ERR_OK) {
+        err = sweeper_new(coordinator, &coordinator->sweeper);
+    }
+    struct errinfo info = {0};
+    if (err == ERR_OK) {
+        err = control_new(coordinator, &coordinator->control, &info);
+    }
+    if (err != ERR_OK && strbuf_view(report).len == 0) {
+        (void)strbuf_addf(report, "muster-coordinator: cannot start: %s %s\n", err_text(err), info.text);
+    }
+    return err;
+}
+
+enum err coordinator_new(const char *config_path, struct coordinator **ret_coordinator, struct strbuf *report)
+{
+    struct coordinator *coordinator = calloc(1, sizeof(*coordinator));
+    if (coordinator == NULL) {
+        return ERR_NOMEM;
+    }
+    coordinator->config_path = config_path;
+    coordinator->started_ms = clock_mono_ms();
+    enum err err = settings_load(config_path, &coordinator->settings, report);
+    if (err == ERR_OK) {
+        log_set_level((enum log_level)(LOG_LEVEL_ERROR + coordinator->settings->config.log.level));
+        err = assemble(coordinator, report);
+    }
+    if (err != ERR_OK) {
+        coordinator_free(coordinator);
+        return err;
+    }
+    *ret_coordinator = coordinator;
+    return ERR_OK;
+}
+
+enum err coordinator_run(struct coordinator *coordinator)
+{
+    log_event(LOG_LEVEL_NOTICE, "started", "version=%s term=%s devices=%zu zones=%zu", MUSTER_VERSION, coordinator->term,
+              registry_count(coordinator->settings->registry), coordinator->zones_len);
+    loader_start(coordinator->loader);
+    loader_reconcile(coordinator->loader); /* the registry may have changed while nobody watched */
+    session_start(coordinator->session);
+    arm_tick(coordinator, clock_mono_ms() + 100);
+    notify_ready();
+    loop_run(coordinator->loop);
+    return coordinator->exit_err;
+}
+
+void coordinator_free(struct coordinator *coordinator)
+{
+    if (coordinator == NULL) {
+        return;
+    }
+    control_free(coordinator->control);
+    session_free(coordinator->session);
+    loop_worker_free(coordinator->worker); /* finishes the commits that run */
+    sweeper_free(coordinator->sweeper);
+    for (size_t i = 0; i < coordinator->zones_len; i++) {
+        engine_zone_free(coordinator->zones[i].engine_zone);
+        coordinator->zones[i].engine_zone = NULL;
+    }
+    engine_free(coordinator->engine);
+    loader_free(coordinator->loader);
+    core_free(coordinator->core);
+    loop_free(coordinator->loop);
+    if (coordinator->store != NULL) {
+        coordinator->store_ops->close(coordinator->store);
+    }
+    intake_free(coordinator->intake);
+    crypto_hmac_free(coordinator->stamp_key);
+    settings_free(coordinator->retired);
+    settings_free(coordinator->settings);
+    free(coordinator);
+}

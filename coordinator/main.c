@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* muster-coordinator: takes the reports of the fleet and applies them to the DNS. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "base/args.h"
+#include "base/log.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/settings.h"
+
+#define REPORT_MAX  (256 * 1024)
+#define DEFAULT_CONFIG "/etc/muster/coordinator.yaml"
+
+struct options {
+    const char *config;
+    bool check, dump, reference;
+};
+
+static const struct args_row rows[] = {
+    {.name = "config", .letter = 'c', .argument = "FILE", .type = ARGS_STRING, .offset = offsetof(struct options, config),
+     .help = "Config file (" DEFAULT_CONFIG ")"},
+    {.name = "check-config", .type = ARGS_FLAG, .offset = offsetof(struct options, check),
+     .help = "Check config and registry, then exit: 0 good, 78 bad"},
+    {.name = "dump-config", .type = ARGS_FLAG, .offset = offsetof(struct options, dump),
+     .help = "Print every key with its effective value, secrets redacted"},
+    {.name = "config-reference", .type = ARGS_FLAG, .offset = offsetof(struct options, reference),
+     .help = "Print the reference of all keys as Markdown"},
+    {0},
+};
+
+static int exit_code(enum err err)
+{
+    switch (err) {
+    case ERR_OK:
+        return EX_OK;
+    case ERR_INVALID:
+    case ERR_NOTFOUND:
+    case ERR_LIMIT:
+    case ERR_PARSE:
+        return EX_CONFIG;
+    case ERR_DENIED:
+        return EX_NOPERM;
+    default:
+        return EX_TEMPFAIL;
+    }
+}
+
+static int print(struct strbuf *text, FILE *to, int code)
+{
+    (void)fputs(strbuf_str(text), to); /* nowhere to report a closed terminal */
+    strbuf_deinit(text);
+    return code;
+}
+
+static int check_config(const struct options *options, struct strbuf *report)
+{
+    struct settings *settings = NULL;
+    enum err err = settings_load(options->config, &settings, report);
+    if (err == ERR_OK && options->dump) {
+        err = config_dump(&coordinator_config_schema, &settings->config, report);
+    }
+    size_t devices = settings != NULL ? registry_count(settings->registry) : 0;
+    settings_free(settings);
+    if (err != ERR_OK) {
+        return print(report, stderr, exit_code(err));
+    }
+    if (!options->dump) {
+        (void)strbuf_addf(report, "%s: good, %zu registry entries\n", options->config, devices);
+    }
+    return print(report, stdout, EX_OK);
+}
+
+static int run(const struct options *options, struct strbuf *report)
+{
+    struct coordinator *coordinator = NULL;
+    enum err err = coordinator_new(options->config, &coordinator, report);
+    if (err != ERR_OK) {
+        return print(report, stderr, exit_code(err));
+    }
+    strbuf_deinit(report);
+    err = coordinator_run(coordinator);
+    coordinator_free(coordinator);
+    return exit_code(err);
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options = {.config = DEFAULT_CONFIG};
+    const struct args_schema schema = {.program = "muster-coordinator",
+                                       .summary = "Turns the reports of a fleet of devices into DNS updates.",
+                                       .rows = rows};
+    struct strbuf report;
+    strbuf_init(&report, REPORT_MAX);
+    struct args_result args;
+    enum err err = args_parse(&schema, argc, argv, &options, &args, &report);
+    if (err != ERR_OK) {
+        return print(&report, stderr, EX_USAGE);
+    }
+    if (args.action != ARGS_RUN) {
+        return print(&report, stdout, EX_OK);
+    }
+    log_init("muster-coordinator", LOG_LEVEL_INFO);
+    if (options.reference) {
+        err = config_reference(&coordinator_config_schema, &report);
+        return print(&report, stdout, exit_code(err));
+    }
+    if (options.check || options.dump) {
+        return check_config(&options, &report);
+    }
+    return run(&options, &report);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * settings: a config with everything that was made from it; a reload makes a new one and swaps it in whole.
+ */
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/strbuf.h"
+#include "coordinator/config.h"
+#include "coordinator/registry.h"
+
+struct settings {
+    struct arena arena;
+    struct coordinator_config config;
+    struct registry *registry;
+};
+
+/** @param report errors, one a line with file:line:column. @return ERR_INVALID, ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM. */
+enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
+void settings_free(struct settings *settings); /* NULL allowed */
+
+/** Reads the key that broker plugin and coordinator share: 64 hex digits, not world-readable. */
+enum err settings_stamp_key(const struct settings *settings, struct crypto_hmac **ret_key, struct strbuf *report) MUST_CHECK;
