@@ -10,14 +10,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
+#include "mqtt/messages.h"
 #include "mqtt/topics.h"
 #include "net/notify.h"
+#include "providers/account.h"
 
-#define MESSAGES_A_TURN   1000   /* then the loop looks at its other work */
+#define MESSAGES_A_TURN   1000 /* then the loop looks at its other work */
 #define WORKER_QUEUE_MAX  4096
 #define SESSION_QUEUE_MAX 4096
-#define SESSION_WINDOW    100    /* below the broker's max_inflight_messages 200 */
-#define SESSION_TICK_MS   500    /* Paho's receive thread sleeps 100 ms after an idle second */
+#define SESSION_WINDOW    100 /* below the broker's max_inflight_messages 200 */
+#define SESSION_TICK_MS   500 /* Paho's receive thread sleeps 100 ms after an idle second */
 #define BACKOFF_BASE_MS   200
 #define BACKOFF_CAP_MS    30000
 #define STOP_DRAIN_MS     2000
@@ -140,7 +142,8 @@ static void on_tick(void *context)
     static uint64_t overflows; /* one daemon a process */
     if (intake_overflows(coordinator->intake) != overflows) {
         overflows = intake_overflows(coordinator->intake);
-        log_event(LOG_LEVEL_WARN, "intake-overflow", "messages=%llu note=\"replaying what is retained\"", (unsigned long long)overflows);
+        log_event(LOG_LEVEL_WARN, "intake-overflow", "messages=%llu note=\"replaying what is retained\"",
+                  (unsigned long long)overflows);
         loader_replay(coordinator->loader);
     }
     arm_tick(coordinator, next);
@@ -157,7 +160,8 @@ static void publish_birth(struct coordinator *coordinator)
     strbuf_init(&body, 512);
     enum err err = topic_build(TOPIC_COORD_STATE, view_of(coordinator->settings->config.broker.client_id), topic);
     if (err == ERR_OK && (err = coord_encode(&birth, &body)) == ERR_OK) {
-        const struct session_publish request = {.topic = topic, .payload = strbuf_view(&body), .qos = 1, .retain = true};
+        const struct session_publish request = {
+            .topic = topic, .payload = strbuf_view(&body), .qos = 1, .retain = true};
         err = session_publish(coordinator->session, &request);
     }
     if (err != ERR_OK) {
@@ -186,7 +190,8 @@ static void on_connected(void *context, const char *endpoint)
 static void on_disconnected(void *context, enum err err, const char *reason)
 {
     struct coordinator *coordinator = context;
-    log_event(LOG_LEVEL_WARN, "broker-disconnected", "error=%s reason=\"%s\"", err_name(err), reason != NULL ? reason : "");
+    log_event(LOG_LEVEL_WARN, "broker-disconnected", "error=%s reason=\"%s\"", err_name(err),
+              reason != NULL ? reason : "");
     core_connected(coordinator->core, coordinator_now(), false);
 }
 
@@ -205,7 +210,8 @@ static enum err open_session(struct coordinator *coordinator)
     if (err != ERR_OK) {
         return err;
     }
-    (void)snprintf(tick_topic, sizeof(tick_topic), TOPIC_ROOT "/coord/%s/tick", config->broker.client_id); /* fits: id is capped */
+    (void)snprintf(tick_topic, sizeof(tick_topic), TOPIC_ROOT "/coord/%s/tick",
+                   config->broker.client_id); /* fits: id is capped */
     const struct session_options options = {
         .loop = coordinator->loop,
         .client_id = config->broker.client_id,
@@ -259,17 +265,19 @@ static void claim_work(void *context)
 {
     struct claim_job *job = context;
     struct coordinator *coordinator = job->zone->coordinator;
-    job->err = coordinator->store_ops->claim_zone(coordinator->store, zone_name(job->zone), job->seen, &job->epoch, &job->info);
+    job->err = coordinator->store_ops->claim_zone(coordinator->store, zone_name(job->zone), job->seen, &job->epoch,
+                                                  &job->info);
 }
 
 static void claim_done(void *context)
 {
     struct claim_job *job = context;
     if (job->err == ERR_OK) {
-        log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", zone_name(job->zone), (unsigned long long)job->epoch);
+        log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", zone_name(job->zone),
+                  (unsigned long long)job->epoch);
     } else {
-        log_event(LOG_LEVEL_ERROR, "zone-claim-failed", "zone=%s error=%s detail=\"%s\"", zone_name(job->zone), err_name(job->err),
-                  job->info.text);
+        log_event(LOG_LEVEL_ERROR, "zone-claim-failed", "zone=%s error=%s detail=\"%s\"", zone_name(job->zone),
+                  err_name(job->err), job->info.text);
     }
     if (job->zone->engine_zone != NULL) {
         engine_zone_claimed(job->zone->engine_zone, job->epoch, job->err);
@@ -298,18 +306,19 @@ static void on_deposed(void *context, struct engine_zone *engine_zone)
     struct zone *zone = context;
     (void)engine_zone;
     zone->deposed = true;
-    log_event(LOG_LEVEL_ERROR, "zone-deposed", "zone=%s hint=\"another coordinator writes this zone; stop one of them, then muster zone "
-              "resume %s\"", zone_name(zone), zone_name(zone));
+    log_event(LOG_LEVEL_ERROR, "zone-deposed",
+              "zone=%s hint=\"another coordinator writes this zone; stop one of them, then muster zone "
+              "resume %s\"",
+              zone_name(zone), zone_name(zone));
 }
 
 static enum err make_accounts(struct coordinator *coordinator, struct strbuf *report)
 {
     const struct coordinator_config *config = &coordinator->settings->config;
-    const char *items = config->accounts.items;
+    const struct engine_account_config *accounts = config->accounts.items;
     for (size_t i = 0; i < config->accounts.len; i++) {
-        const struct engine_account_config *account = (const void *)(items + i * engine_account_config_size());
         struct errinfo info = {0};
-        enum err err = engine_account_new(coordinator->engine, account, &coordinator->accounts[i], &info);
+        enum err err = engine_account_new(coordinator->engine, &accounts[i], &coordinator->accounts[i], &info);
         if (err != ERR_OK) {
             (void)strbuf_addf(report, "%s: accounts: %s\n", coordinator->config_path, info.text);
             return err;
@@ -379,8 +388,8 @@ static void on_reload(void *context)
         err = ERR_STATE;
     }
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "reload-refused", "error=%s note=\"the old config stays\" first=\"%.*s\"", err_name(err),
-                  (int)strcspn(strbuf_str(&report), "\n"), strbuf_str(&report));
+        log_event(LOG_LEVEL_ERROR, "reload-refused", "error=%s note=\"the old config stays\" first=\"%.*s\"",
+                  err_name(err), (int)strcspn(strbuf_str(&report), "\n"), strbuf_str(&report));
         strbuf_deinit(&report);
         notify_ready();
         return;
@@ -391,7 +400,8 @@ static void on_reload(void *context)
     log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
     core_reconfigure(coordinator->core, &fresh->config, fresh->registry);
     loader_reconcile(coordinator->loader);
-    /* the worker may still read zone names of the old config in its running batch: it goes when the queue has drained */
+    /* the worker may still read zone names of the old config in its running batch: it goes when the queue has drained
+     */
     struct settings **slot = &coordinator->retired;
     settings_free(*slot);
     *slot = old;
@@ -414,7 +424,8 @@ static void on_stop(void *context)
     }
     coordinator->stopping = true;
     notify_stopping();
-    log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%llu", (unsigned long long)(clock_mono_ms() - coordinator->started_ms));
+    log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%llu",
+              (unsigned long long)(clock_mono_ms() - coordinator->started_ms));
     core_flush(coordinator->core, coordinator_now());
     session_stop(coordinator->session, STOP_DRAIN_MS, on_session_stopped, coordinator);
 }
@@ -478,7 +489,8 @@ static enum err make_loop(struct coordinator *coordinator)
         err = loop_timer_new(coordinator->loop, on_tick, coordinator, &coordinator->tick);
     }
     for (size_t i = 0; i < ARRAY_LEN(signals) && err == ERR_OK; i++) {
-        err = loop_signal_new(coordinator->loop, signals[i].signum, signals[i].fn, coordinator, &coordinator->signals[i]);
+        err =
+            loop_signal_new(coordinator->loop, signals[i].signum, signals[i].fn, coordinator, &coordinator->signals[i]);
     }
     if (err == ERR_OK) {
         err = intake_new(INTAKE_RING_BYTES, &coordinator->intake);
@@ -549,8 +561,8 @@ enum err coordinator_new(const char *config_path, struct coordinator **ret_coord
 
 enum err coordinator_run(struct coordinator *coordinator)
 {
-    log_event(LOG_LEVEL_NOTICE, "started", "version=%s term=%s devices=%zu zones=%zu", MUSTER_VERSION, coordinator->term,
-              registry_count(coordinator->settings->registry), coordinator->zones_len);
+    log_event(LOG_LEVEL_NOTICE, "started", "version=%s term=%s devices=%zu zones=%zu", MUSTER_VERSION,
+              coordinator->term, registry_count(coordinator->settings->registry), coordinator->zones_len);
     loader_start(coordinator->loader);
     loader_reconcile(coordinator->loader); /* the registry may have changed while nobody watched */
     session_start(coordinator->session);

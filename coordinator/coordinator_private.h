@@ -43,7 +43,7 @@ struct coordinator {
     struct sweeper *sweeper;
     struct control *control;
     char term[64];
-    uint64_t started_ms; /* mono */
+    uint64_t started_ms;      /* mono */
     struct settings *retired; /* of the reload before: a running commit may still read its names */
     uint64_t reloads;
     bool stopping;
@@ -80,16 +80,18 @@ struct sweep_difference {
 };
 struct sweep_result {
     enum err err;
-    const char *detail;      /* of err */
+    const char *detail; /* of err */
     size_t existing, missing, wrong, deletions, foreign, unknown, refreshed;
-    bool stopped;            /* by the guard */
+    bool stopped;                               /* by the guard */
     const struct sweep_difference *differences; /* at most SWEEP_DIFFERENCES_MAX */
     size_t differences_len;
 };
 #define SWEEP_DIFFERENCES_MAX 1000
 typedef void (*sweep_done_fn)(void *context, const struct sweep_result *result);
-/** Compares now; @p apply repairs, @p force passes the guard. @p done may be NULL. @return ERR_STATE when one runs for the zone. */
-enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done, void *context) MUST_CHECK;
+/** Compares now; @p apply repairs, @p force passes the guard. @p done may be NULL. @return ERR_STATE when one runs for
+ * the zone. */
+enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done,
+                     void *context) MUST_CHECK;
 /** Last result's counters of a zone, zero before the first. */
 void sweeper_last(const struct sweeper *sweeper, uint16_t zone, struct sweep_result *ret_result, int64_t *ret_at_ms);
 

@@ -116,6 +116,17 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     return ERR_OK;
 }
 
+static struct damping_params damping_params_of(const struct core *core)
+{
+    return (struct damping_params){
+        .change_penalty = core->config->damping.penalty,
+        .suppress = core->config->damping.suppress,
+        .reuse = core->config->damping.reuse,
+        .half_life_s = (uint32_t)(core->config->damping.half_life_ms / 1000),
+        .max_suppress_s = (uint32_t)(core->config->damping.max_suppress_ms / 1000),
+    };
+}
+
 static uint64_t damp(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before)
 {
     const struct device *device = device_at(core->devices, index);
@@ -123,13 +134,7 @@ static uint64_t damp(struct core *core, struct core_time now, uint32_t index, co
     if (first || !registry_entry_at(core->registry, device->registry_ref)->group->damping) {
         return 0;
     }
-    const struct damping_params params = {
-        .penalty = core->config->damping.penalty,
-        .suppress = core->config->damping.suppress,
-        .reuse = core->config->damping.reuse,
-        .half_life_ms = core->config->damping.half_life_ms,
-        .max_suppress_ms = core->config->damping.max_suppress_ms,
-    };
+    struct damping_params params = damping_params_of(core);
     return damper_change(core->damper, index, &params, now.mono_ms);
 }
 
@@ -184,56 +189,57 @@ void core_apply_addresses(struct core *core, struct core_time now, uint32_t inde
     }
 }
 
-/* Sends what a device's damping held back, if its time has come. */
-static bool release_device(struct core *core, struct core_time now, uint32_t index)
+static void release_entry(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    entry->flags &= (uint16_t)~OUTBOX_HELD;
+    core->stats.records_held -= core->stats.records_held > 0;
+    entry->started_ms = 0; /* the delay was meant: not a change-to-answer time */
+    open_entry(core, entry);
+    if (!is_shared(core, entry->zone) && core->names_exclusive) {
+        core_submit(core, now, entry);
+        return;
+    }
+    entry->flags |= OUTBOX_WAIT_WANT;
+    if ((entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0) {
+        entry->flags |= OUTBOX_WANT_DIRTY; /* asks the store again for what we wrote last */
+        outbox_mark_dirty(core->outbox, entry);
+    }
+}
+
+/* Sends the newest value of a device whose hold is over. */
+static void release_device(struct core *core, struct core_time now, uint32_t index)
 {
     struct device *device = device_at(core->devices, index);
     if (device->registry_ref == DEVICE_NONE) {
-        return true;
+        return; /* removed from the registry meanwhile: the reconcile has dealt with its records */
     }
     struct plan_addresses addresses = core_addresses_of(core, index);
     plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
                 device_id(core->devices, device), &addresses, &core->plan_new);
-    bool all = true;
     for (size_t i = 0; i < core->plan_new.len; i++) {
-        struct outbox_entry *entry =
-            outbox_find(core->outbox, view_of(core->plan_new.items[i].name), core->plan_new.items[i].type);
-        if (entry == NULL || (entry->flags & OUTBOX_HELD) == 0) {
-            continue;
-        }
-        if (entry->not_before_ms > now.mono_ms) {
-            all = false; /* held again by a later change, which has its own place in the queue */
-            continue;
-        }
-        entry->flags &= (uint16_t)~OUTBOX_HELD;
-        core->stats.records_held -= core->stats.records_held > 0;
-        entry->started_ms = 0; /* the delay was meant: not a change-to-answer time */
-        open_entry(core, entry);
-        if (is_shared(core, entry->zone) || !core->names_exclusive) {
-            entry->flags |= OUTBOX_WAIT_WANT;
-            if ((entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0) {
-                entry->flags |= OUTBOX_WANT_DIRTY; /* asks the store again for what we wrote last */
-                outbox_mark_dirty(core->outbox, entry);
-            }
-        } else {
-            core_submit(core, now, entry);
+        const struct plan_item *item = &core->plan_new.items[i];
+        struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+        if (entry != NULL && (entry->flags & OUTBOX_HELD) != 0) {
+            release_entry(core, now, entry);
         }
     }
-    return all;
 }
 
 void core_release_held(struct core *core, struct core_time now)
 {
     size_t waiting = core->held.len; /* deadlines are not in order: one round over all, which are few */
+    struct damping_params params = damping_params_of(core);
     for (size_t i = 0; i < waiting; i++) {
         struct queue_item item = *queue_peek(&core->held);
         uint32_t index;
         (void)queue_pop(&core->held, &index); /* not empty */
-        if (item.due_ms > now.mono_ms) {
-            (void)!queue_push(&core->held, index, item.due_ms); /* takes the place just freed */
-            continue;
+        uint64_t due_ms =
+            item.due_ms > now.mono_ms ? item.due_ms : damper_release(core->damper, index, &params, now.mono_ms);
+        if (due_ms == 0) {
+            release_device(core, now, index);
+        } else {
+            (void)!queue_push(&core->held, index, due_ms); /* takes the place just freed */
         }
-        (void)release_device(core, now, index); /* a later hold queued its own release */
     }
 }
 

@@ -77,7 +77,8 @@ static enum err make_room(struct damper *damper, const struct damping_params *pa
     }
     for (size_t i = 0; i < damper->slots_len; i++) {
         const struct slot *slot = &damper->slots[i];
-        if (slot->device != DEVICE_NONE && now_ms - slot->damping.last_ms < params->half_life_ms * CALM_HALVINGS) {
+        uint64_t calm_s = slot->damping.last_s + (uint64_t)params->half_life_s * CALM_HALVINGS;
+        if (slot->device != DEVICE_NONE && (slot->damping.held_since_s != 0 || now_ms / 1000 < calm_s)) {
             *find(&grown, slot->device) = *slot;
             grown.used++;
         }
@@ -97,5 +98,16 @@ uint64_t damper_change(struct damper *damper, uint32_t device, const struct damp
         *slot = (struct slot){.device = device};
         damper->used++;
     }
-    return damping_change(&slot->damping, params, now_ms);
+    struct damping_decision decision = damping_change(&slot->damping, params, now_ms);
+    return decision.publish ? 0 : decision.until_ms;
+}
+
+uint64_t damper_release(struct damper *damper, uint32_t device, const struct damping_params *params, uint64_t now_ms)
+{
+    struct slot *slot = find(damper, device);
+    if (slot->device == DEVICE_NONE) {
+        return 0;
+    }
+    struct damping_decision decision = damping_release(&slot->damping, params, now_ms);
+    return decision.publish ? 0 : decision.until_ms;
 }

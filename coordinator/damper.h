@@ -14,3 +14,5 @@ void damper_free(struct damper *damper);
 /** A change of @p device now. @return mono ms until which its newest value is held back, 0 = publish now (also without
  * memory). */
 uint64_t damper_change(struct damper *damper, uint32_t device, const struct damping_params *params, uint64_t now_ms);
+/** The hold of @p device is due. @return 0 = publish now, the hold is over; else mono ms of the next look. */
+uint64_t damper_release(struct damper *damper, uint32_t device, const struct damping_params *params, uint64_t now_ms);

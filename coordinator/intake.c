@@ -19,8 +19,8 @@ struct header {
 
 struct intake {
     uint8_t *bytes;
-    size_t size;           /* a power of two */
-    size_t consumed;       /* consumer's: bytes of the record last handed out */
+    size_t size;                        /* a power of two */
+    size_t consumed;                    /* consumer's: bytes of the record last handed out */
     _Alignas(64) _Atomic uint64_t head; /* written by the consumer */
     _Alignas(64) _Atomic uint64_t tail; /* written by the producer */
     _Alignas(64) _Atomic uint64_t overflows;
@@ -61,7 +61,8 @@ enum err intake_push(struct intake *intake, const struct core_message *message)
     size_t offset = tail & (intake->size - 1);
     size_t to_end = intake->size - offset;
     size_t skip = to_end < need ? to_end : 0;
-    if (message->topic.len > UINT16_MAX || message->observed.len > UINT16_MAX || need + skip > intake->size - (tail - head)) {
+    if (message->topic.len > UINT16_MAX || message->observed.len > UINT16_MAX ||
+        need + skip > intake->size - (tail - head)) {
         atomic_fetch_add_explicit(&intake->overflows, 1, memory_order_relaxed);
         return ERR_LIMIT;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * intake: the bounded queue between Paho's receive thread and the loop: one ring of bytes, one producer, one consumer, no lock. A message
- * that does not fit is dropped and counted: states are retained at the broker, so the loader has them replayed afterwards.
+ * intake: the bounded queue between Paho's receive thread and the loop: one ring of bytes, one producer, one consumer,
+ * no lock. A message that does not fit is dropped and counted: states are retained at the broker, so the loader has
+ * them replayed afterwards.
  */
 #include <stdbool.h>
 #include <stdint.h>

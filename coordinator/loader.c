@@ -166,7 +166,8 @@ static void load_shard_done(void *context)
     int shard = loader->job_shard;
     loader->job_running = false;
     if (loader->job_err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s", (unsigned)shard, err_name(loader->job_err));
+        log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s", (unsigned)shard,
+                  err_name(loader->job_err));
         loader->shards[shard] = SHARD_UNLOADED; /* tried again below */
     } else {
         for (size_t i = 0; i < loader->rows_len; i++) {
@@ -356,7 +357,8 @@ static bool fill_reconcile(struct loader *loader)
 {
     struct device_table *devices = core_devices(loader->coordinator->core);
     loader->reconcile_len = 0;
-    for (uint32_t i = loader->reconcile_next; i < device_count(devices) && loader->reconcile_len < RECONCILE_BATCH; i++) {
+    for (uint32_t i = loader->reconcile_next; i < device_count(devices) && loader->reconcile_len < RECONCILE_BATCH;
+         i++) {
         const struct device *device = device_at(devices, i);
         if ((device->flags & DEVICE_KNOWN) == 0) {
             loader->reconcile_next = i + 1;
@@ -501,14 +503,15 @@ static void subscribe(struct loader *loader, unsigned shard, enum session_retain
     const struct session_filter request = {.filter = filter, .qos = 0, .retain_handling = retain_handling};
     enum err err = session_subscribe(loader->coordinator->session, &request);
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "subscribe-failed", "filter=%s error=%s", filter, err_name(err)); /* the reconnect subscribes again */
+        log_event(LOG_LEVEL_ERROR, "subscribe-failed", "filter=%s error=%s", filter,
+                  err_name(err)); /* the reconnect subscribes again */
     }
 }
 
 static void continue_replay(struct loader *loader)
 {
-    while (loader->replay_outstanding < 1 && loader->replay_next < SHARDS && loader->shards[loader->replay_next] == SHARD_LOADED &&
-           session_is_connected(loader->coordinator->session)) {
+    while (loader->replay_outstanding < 1 && loader->replay_next < SHARDS &&
+           loader->shards[loader->replay_next] == SHARD_LOADED && session_is_connected(loader->coordinator->session)) {
         loader->replay_outstanding++;
         subscribe(loader, loader->replay_next++, SESSION_RETAIN_SEND);
     }
@@ -536,8 +539,8 @@ void loader_replay(struct loader *loader)
 void loader_subscribed(struct loader *loader, const char *filter, enum err err)
 {
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "subscribe-refused", "filter=%s error=%s hint=\"is the certificate a coordinator's?\"", filter,
-                  err_name(err));
+        log_event(LOG_LEVEL_ERROR, "subscribe-refused",
+                  "filter=%s error=%s hint=\"is the certificate a coordinator's?\"", filter, err_name(err));
     }
     loader->replay_outstanding -= loader->replay_outstanding > 0;
     continue_replay(loader);

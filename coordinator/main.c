@@ -9,7 +9,7 @@
 #include "coordinator/coordinator.h"
 #include "coordinator/settings.h"
 
-#define REPORT_MAX  (256 * 1024)
+#define REPORT_MAX     (256 * 1024)
 #define DEFAULT_CONFIG "/etc/muster/coordinator.yaml"
 
 struct options {
@@ -18,13 +18,23 @@ struct options {
 };
 
 static const struct args_row rows[] = {
-    {.name = "config", .letter = 'c', .argument = "FILE", .type = ARGS_STRING, .offset = offsetof(struct options, config),
+    {.name = "config",
+     .letter = 'c',
+     .argument = "FILE",
+     .type = ARGS_STRING,
+     .offset = offsetof(struct options, config),
      .help = "Config file (" DEFAULT_CONFIG ")"},
-    {.name = "check-config", .type = ARGS_FLAG, .offset = offsetof(struct options, check),
+    {.name = "check-config",
+     .type = ARGS_FLAG,
+     .offset = offsetof(struct options, check),
      .help = "Check config and registry, then exit: 0 good, 78 bad"},
-    {.name = "dump-config", .type = ARGS_FLAG, .offset = offsetof(struct options, dump),
+    {.name = "dump-config",
+     .type = ARGS_FLAG,
+     .offset = offsetof(struct options, dump),
      .help = "Print every key with its effective value, secrets redacted"},
-    {.name = "config-reference", .type = ARGS_FLAG, .offset = offsetof(struct options, reference),
+    {.name = "config-reference",
+     .type = ARGS_FLAG,
+     .offset = offsetof(struct options, reference),
      .help = "Print the reference of all keys as Markdown"},
     {0},
 };

@@ -24,7 +24,8 @@ enum err settings_load(const char *path, struct settings **ret_settings, struct 
     }
     if (err != ERR_OK) {
         if (strbuf_view(report).len == 0) {
-            (void)strbuf_addf(report, "%s: %s\n", settings->config.registry != NULL ? settings->config.registry : path, err_text(err));
+            (void)strbuf_addf(report, "%s: %s\n", settings->config.registry != NULL ? settings->config.registry : path,
+                              err_text(err));
         }
         settings_free(settings);
         return err;
@@ -64,7 +65,8 @@ enum err settings_stamp_key(const struct settings *settings, struct crypto_hmac 
     }
     crypto_zeroise(key, sizeof(key));
     if (err != ERR_OK) {
-        (void)strbuf_addf(report, "%s: broker.stamp_key_file: %s; it must hold 64 hex digits, the plugin's key\n", path, err_text(err));
+        (void)strbuf_addf(report, "%s: broker.stamp_key_file: %s; it must hold 64 hex digits, the plugin's key\n", path,
+                          err_text(err));
     }
     return err;
 }

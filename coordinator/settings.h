@@ -16,9 +16,11 @@ struct settings {
     struct registry *registry;
 };
 
-/** @param report errors, one a line with file:line:column. @return ERR_INVALID, ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM. */
+/** @param report errors, one a line with file:line:column. @return ERR_INVALID, ERR_NOTFOUND, ERR_LIMIT, ERR_IO,
+ * ERR_NOMEM. */
 enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
 void settings_free(struct settings *settings); /* NULL allowed */
 
 /** Reads the key that broker plugin and coordinator share: 64 hex digits, not world-readable. */
-enum err settings_stamp_key(const struct settings *settings, struct crypto_hmac **ret_key, struct strbuf *report) MUST_CHECK;
+enum err settings_stamp_key(const struct settings *settings, struct crypto_hmac **ret_key,
+                            struct strbuf *report) MUST_CHECK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sweep: level-triggered comparison of a zone with the desired records. Repairs what is missing or wrong, deletes tombstones, writes
- * again what expires, never touches what Muster does not own, and stops when it would update or delete more than 30 % of a zone.
+ * The sweep: level-triggered comparison of a zone with the desired records. Repairs what is missing or wrong, deletes
+ * tombstones, writes again what expires, never touches what Muster does not own, and stops when it would update or
+ * delete more than 30 % of a zone.
  *
  *   due ─▶ list the zone (AXFR) ─▶ page through the stored records ─▶ judge ─▶ guard ─▶ rewrite
  */
@@ -113,7 +114,8 @@ static void grow_buckets(struct sweep *sweep)
     free(old);
 }
 
-static void take_listed(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct rrset_value *value)
+static void take_listed(void *context, const char *name, enum rrtype type, uint32_t ttl,
+                        const struct rrset_value *value)
 {
     struct sweep *sweep = context;
     struct listed *listed = arena_alloc(&sweep->arena, sizeof(*listed));
@@ -131,14 +133,15 @@ static void take_listed(void *context, const char *name, enum rrtype type, uint3
     sweep->listed_count++;
 }
 
-static void note(struct sweep *sweep, const char *kind, const char *name, enum rrtype type, const struct rrset_value *have,
-                 const struct rrset_value *want)
+static void note(struct sweep *sweep, const char *kind, const char *name, enum rrtype type,
+                 const struct rrset_value *have, const struct rrset_value *want)
 {
     if (sweep->result.differences_len == SWEEP_DIFFERENCES_MAX || sweep->differences == NULL) {
         return;
     }
     struct sweep_difference *difference = &sweep->differences[sweep->result.differences_len];
-    *difference = (struct sweep_difference){.kind = kind, .name = arena_strdup(&sweep->arena, view_of(name)), .type = type};
+    *difference =
+        (struct sweep_difference){.kind = kind, .name = arena_strdup(&sweep->arena, view_of(name)), .type = type};
     if (difference->name == NULL) {
         return;
     }
@@ -181,7 +184,8 @@ static bool expires(const struct sweep *sweep, const struct store_record *record
 
 static bool is_moving(const struct sweep *sweep, const struct store_record *record)
 {
-    const struct outbox_entry *entry = core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type);
+    const struct outbox_entry *entry =
+        core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type);
     return entry != NULL && !((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied);
 }
 
@@ -238,7 +242,8 @@ static void judge_record(struct sweep *sweep, const struct store_record *record)
         }
         return;
     }
-    if (!same && zone_config_of(sweep)->mode == ZONE_SHARED && !(record->have_known && rrset_value_equal(&listed->value, &record->have))) {
+    if (!same && zone_config_of(sweep)->mode == ZONE_SHARED &&
+        !(record->have_known && rrset_value_equal(&listed->value, &record->have))) {
         sweep->result.foreign++;
         note(sweep, "foreign", record->name, record->type, &listed->value, &record->want);
         return;
@@ -269,10 +274,11 @@ static bool guard_stops(struct sweep *sweep)
         return false;
     }
     log_event(LOG_LEVEL_ERROR, "sweep-guard",
-              "zone=%s existing=%zu updates=%zu deletions=%zu limit_percent=%d hint=\"look at muster zone diff %s, then muster zone sweep "
+              "zone=%s existing=%zu updates=%zu deletions=%zu limit_percent=%d hint=\"look at muster zone diff %s, "
+              "then muster zone sweep "
               "%s --force\"",
-              zone_config_of(sweep)->name, sweep->result.existing, sweep->result.wrong, sweep->result.deletions, GUARD_PERCENT,
-              zone_config_of(sweep)->name, zone_config_of(sweep)->name);
+              zone_config_of(sweep)->name, sweep->result.existing, sweep->result.wrong, sweep->result.deletions,
+              GUARD_PERCENT, zone_config_of(sweep)->name, zone_config_of(sweep)->name);
     return true;
 }
 
@@ -329,9 +335,10 @@ static void finish(struct sweep *sweep, enum err err, const char *detail)
     }
     const struct sweep_result *result = &sweep->result;
     log_event(result->err == ERR_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "sweep",
-              "zone=%s result=%s existing=%zu missing=%zu wrong=%zu deletions=%zu foreign=%zu unknown=%zu refreshed=%zu stopped=%d",
-              zone_config_of(sweep)->name, err_name(result->err), result->existing, result->missing, result->wrong, result->deletions,
-              result->foreign, result->unknown, result->refreshed, result->stopped);
+              "zone=%s result=%s existing=%zu missing=%zu wrong=%zu deletions=%zu foreign=%zu unknown=%zu "
+              "refreshed=%zu stopped=%d",
+              zone_config_of(sweep)->name, err_name(result->err), result->existing, result->missing, result->wrong,
+              result->deletions, result->foreign, result->unknown, result->refreshed, result->stopped);
     sweep->result.differences = sweep->differences;
     if (sweep->done != NULL) {
         sweep->done(sweep->context, &sweep->result);
@@ -340,7 +347,8 @@ static void finish(struct sweep *sweep, enum err err, const char *detail)
     clean(sweep);
     sweep->running = false;
     sweep->last_ms = coordinator_now().wall_ms;
-    sweep->due_ms = coordinator_now().mono_ms + backoff_jitter(zone_config_of(sweep)->sweep_every_ms, 10, crypto_random_u64());
+    sweep->due_ms =
+        coordinator_now().mono_ms + backoff_jitter(zone_config_of(sweep)->sweep_every_ms, 10, crypto_random_u64());
     schedule(sweep->sweeper);
 }
 
