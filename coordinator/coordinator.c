@@ -528,6 +528,9 @@ static enum err assemble(struct coordinator *coordinator, struct strbuf *report)
     if (err == ERR_OK) {
         err = sweeper_new(coordinator, &coordinator->sweeper);
     }
+    if (err == ERR_OK) {
+        err = notify_watchdog_new(coordinator->loop, &coordinator->watchdog);
+    }
     struct errinfo info = {0};
     if (err == ERR_OK) {
         err = control_new(coordinator, &coordinator->control, &info);
@@ -578,6 +581,7 @@ void coordinator_free(struct coordinator *coordinator)
         return;
     }
     control_free(coordinator->control);
+    notify_watchdog_free(coordinator->watchdog);
     session_free(coordinator->session);
     loop_worker_free(coordinator->worker); /* finishes the commits that run */
     sweeper_free(coordinator->sweeper);

@@ -13,6 +13,7 @@
 struct loader;
 struct sweeper;
 struct control;
+struct notify_watchdog;
 
 struct zone {
     struct coordinator *coordinator;
@@ -42,6 +43,7 @@ struct coordinator {
     struct loader *loader;
     struct sweeper *sweeper;
     struct control *control;
+    struct notify_watchdog *watchdog;
     char term[64];
     uint64_t started_ms;      /* mono */
     struct settings *retired; /* of the reload before: a running commit may still read its names */

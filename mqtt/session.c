@@ -7,9 +7,9 @@
 
 #include "base/crypto.h"
 #include "mqtt/limits.h"
+#include "mqtt/lookup.h"
 #include "mqtt/paho.h"
 #include "mqtt/reconnect.h"
-#include "mqtt/resolve.h"
 
 #define WINDOW_DEFAULT     15   /* under the 20 of a mosquitto left as it comes */
 #define WINDOW_MAX         1024 /* QoS 1; Paho looks each PUBACK up in a list */
@@ -51,8 +51,8 @@ struct session {
     struct loop_timer *tick;
     struct loop_timer *drain; /* until then what is queued may still go out */
     struct loop_wake *wake;
-    struct resolve *resolve; /* NULL when none runs */
-    struct ip addresses[RESOLVE_ADDRESSES_MAX];
+    struct lookup *lookup; /* NULL when none runs */
+    struct ip addresses[LOOKUP_ADDRESSES_MAX];
 
     struct entry **tickets; /* what stands in Paho's hands, by ticket */
     unsigned *free_tickets; /* stack */
@@ -255,10 +255,10 @@ static void wake_session(void *context)
 
 static void start_lookup(struct session *session)
 {
-    resolve_free(session->resolve);
-    session->resolve = NULL;
+    lookup_free(session->lookup);
+    session->lookup = NULL;
     const char *host = session->endpoints[session->machine.endpoint].host;
-    if (resolve_start(host, wake_session, session, &session->resolve) != ERR_OK) {
+    if (lookup_start(host, wake_session, session, &session->lookup) != ERR_OK) {
         step(session, RECONNECT_ON_UNRESOLVED, 0);
     }
 }
@@ -280,7 +280,7 @@ static void start_attempt(struct session *session)
     }
     enum err err = strbuf_error(&will);
     if (err == ERR_OK) {
-        err = resolve_pin(session, endpoint->host, &session->addresses[session->machine.address]);
+        err = lookup_pin(session, endpoint->host, &session->addresses[session->machine.address]);
     }
     if (err == ERR_OK) {
         err = paho_connect(session->paho, endpoint->uri, strbuf_view(&will));
@@ -305,7 +305,7 @@ static void subscribe_tick(struct session *session)
 
 static void on_up(struct session *session)
 {
-    resolve_unpin(session);
+    lookup_unpin(session);
     subscribe_tick(session);
     if (session->callbacks.connected != NULL) {
         session->callbacks.connected(session->context, session->endpoints[session->machine.endpoint].name);
@@ -314,9 +314,9 @@ static void on_up(struct session *session)
 
 static void on_finished(struct session *session)
 {
-    resolve_free(session->resolve);
-    session->resolve = NULL;
-    resolve_unpin(session);
+    lookup_free(session->lookup);
+    session->lookup = NULL;
+    lookup_unpin(session);
     loop_timer_stop(session->timer);
     loop_timer_stop(session->tick);
     loop_timer_stop(session->drain);
@@ -390,16 +390,16 @@ static void on_drain(void *context)
 
 static void collect_lookup(struct session *session)
 {
-    if (session->resolve == NULL) {
+    if (session->lookup == NULL) {
         return;
     }
     size_t len = 0;
-    enum err err = resolve_result(session->resolve, session->addresses, &len);
+    enum err err = lookup_result(session->lookup, session->addresses, &len);
     if (err == ERR_AGAIN) {
         return;
     }
-    resolve_free(session->resolve);
-    session->resolve = NULL;
+    lookup_free(session->lookup);
+    session->lookup = NULL;
     if (err != ERR_OK) {
         report_down(session, err, "the broker's name does not resolve");
     }
@@ -481,7 +481,7 @@ static enum err add_endpoint(struct session *session, const char *text)
     if (host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']') {
         host = view_n(host.ptr + 1, host.len - 2);
     }
-    if (host.len == 0 || host.len > RESOLVE_HOST_MAX) {
+    if (host.len == 0 || host.len > LOOKUP_HOST_MAX) {
         return ERR_INVALID;
     }
     struct endpoint *endpoint = &session->endpoints[session->endpoints_len++];
@@ -613,8 +613,8 @@ void session_free(struct session *session)
     if (session == NULL) {
         return;
     }
-    resolve_free(session->resolve);
-    resolve_unpin(session);
+    lookup_free(session->lookup);
+    lookup_unpin(session);
     paho_free(session->paho); /* its thread wakes the loop until then */
     for (size_t i = 0; session->tickets != NULL && i < session->tickets_len; i++) {
         free(session->tickets[i]);

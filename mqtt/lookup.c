@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "mqtt/resolve.h"
+#include "mqtt/lookup.h"
 
 #include <dlfcn.h>
 #include <netdb.h>
@@ -11,21 +11,21 @@
 
 #define PINS_MAX 16
 
-struct resolve {
+struct lookup {
     pthread_mutex_t mutex;
     bool abandoned; /* by the owner: the thread frees */
     bool finished;  /* by the thread: the owner frees */
     void (*wake)(void *context);
     void *context;
     enum err err;
-    struct ip addresses[RESOLVE_ADDRESSES_MAX];
+    struct ip addresses[LOOKUP_ADDRESSES_MAX];
     size_t addresses_len;
-    char host[RESOLVE_HOST_MAX + 1];
+    char host[LOOKUP_HOST_MAX + 1];
 };
 
 struct pin {
     const void *owner; /* NULL = free */
-    char host[RESOLVE_HOST_MAX + 1];
+    char host[LOOKUP_HOST_MAX + 1];
     char address[IP_TEXT_SIZE];
 };
 
@@ -79,7 +79,7 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
     return next_getaddrinfo(address, service, &numeric, ret_list);
 }
 
-enum err resolve_pin(const void *owner, const char *host, const struct ip *ip)
+enum err lookup_pin(const void *owner, const char *host, const struct ip *ip)
 {
     enum err err = ERR_LIMIT;
     struct pin pin = {.owner = owner};
@@ -87,7 +87,7 @@ enum err resolve_pin(const void *owner, const char *host, const struct ip *ip)
         return ERR_LIMIT;
     }
     (void)ip_format(ip, pin.address);
-    resolve_unpin(owner);
+    lookup_unpin(owner);
     (void)pthread_mutex_lock(&pins_mutex);
     for (size_t i = 0; i < PINS_MAX; i++) {
         if (pins[i].owner == NULL) {
@@ -100,7 +100,7 @@ enum err resolve_pin(const void *owner, const char *host, const struct ip *ip)
     return err;
 }
 
-void resolve_unpin(const void *owner)
+void lookup_unpin(const void *owner)
 {
     (void)pthread_mutex_lock(&pins_mutex);
     for (size_t i = 0; i < PINS_MAX; i++) {
@@ -133,96 +133,96 @@ static bool ip_of_sockaddr(const struct sockaddr *address, struct ip *ret_ip)
 
 /* Blocks for as long as the system's resolver likes. No AI_ADDRCONFIG: it drops ::1 on hosts with loopback IPv6 only,
  * and an address without a route fails at once anyway. */
-static void look_up(struct resolve *resolve)
+static void look_up(struct lookup *lookup)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
     (void)pthread_once(&next_once, find_next);
-    if (next_getaddrinfo == NULL || next_getaddrinfo(resolve->host, NULL, &hints, &list) != 0) {
+    if (next_getaddrinfo == NULL || next_getaddrinfo(lookup->host, NULL, &hints, &list) != 0) {
         return;
     }
-    for (const struct addrinfo *at = list; at != NULL && resolve->addresses_len < RESOLVE_ADDRESSES_MAX;
+    for (const struct addrinfo *at = list; at != NULL && lookup->addresses_len < LOOKUP_ADDRESSES_MAX;
          at = at->ai_next) {
-        if (ip_of_sockaddr(at->ai_addr, &resolve->addresses[resolve->addresses_len])) {
-            resolve->addresses_len++;
+        if (ip_of_sockaddr(at->ai_addr, &lookup->addresses[lookup->addresses_len])) {
+            lookup->addresses_len++;
         }
     }
     freeaddrinfo(list);
-    resolve->err = resolve->addresses_len > 0 ? ERR_OK : ERR_NOTFOUND;
+    lookup->err = lookup->addresses_len > 0 ? ERR_OK : ERR_NOTFOUND;
 }
 
-static void destroy(struct resolve *resolve)
+static void destroy(struct lookup *lookup)
 {
-    (void)pthread_mutex_destroy(&resolve->mutex);
-    free(resolve);
+    (void)pthread_mutex_destroy(&lookup->mutex);
+    free(lookup);
 }
 
 static void *run(void *context)
 {
-    struct resolve *resolve = context;
-    look_up(resolve); /* the owner reads none of this before `finished` */
-    (void)pthread_mutex_lock(&resolve->mutex);
-    bool abandoned = resolve->abandoned;
-    resolve->finished = true;
+    struct lookup *lookup = context;
+    look_up(lookup); /* the owner reads none of this before `finished` */
+    (void)pthread_mutex_lock(&lookup->mutex);
+    bool abandoned = lookup->abandoned;
+    lookup->finished = true;
     if (!abandoned) {
-        resolve->wake(resolve->context);
+        lookup->wake(lookup->context);
     }
-    (void)pthread_mutex_unlock(&resolve->mutex);
+    (void)pthread_mutex_unlock(&lookup->mutex);
     if (abandoned) {
-        destroy(resolve);
+        destroy(lookup);
     }
     return NULL;
 }
 
-enum err resolve_start(const char *host, void (*wake)(void *context), void *context, struct resolve **ret_resolve)
+enum err lookup_start(const char *host, void (*wake)(void *context), void *context, struct lookup **ret_lookup)
 {
-    struct resolve *resolve = calloc(1, sizeof(*resolve));
-    if (resolve == NULL) {
+    struct lookup *lookup = calloc(1, sizeof(*lookup));
+    if (lookup == NULL) {
         return ERR_NOMEM;
     }
-    resolve->wake = wake;
-    resolve->context = context;
-    resolve->err = ERR_NOTFOUND;
-    (void)pthread_mutex_init(&resolve->mutex, NULL); /* cannot fail with default attributes on Linux */
+    lookup->wake = wake;
+    lookup->context = context;
+    lookup->err = ERR_NOTFOUND;
+    (void)pthread_mutex_init(&lookup->mutex, NULL); /* cannot fail with default attributes on Linux */
     pthread_t thread;
-    enum err err = view_copy(view_of(host), resolve->host, sizeof(resolve->host));
-    if (err == ERR_OK && pthread_create(&thread, NULL, run, resolve) != 0) {
+    enum err err = view_copy(view_of(host), lookup->host, sizeof(lookup->host));
+    if (err == ERR_OK && pthread_create(&thread, NULL, run, lookup) != 0) {
         err = ERR_AGAIN;
     }
     if (err != ERR_OK) {
-        destroy(resolve);
+        destroy(lookup);
         return err;
     }
     (void)pthread_detach(thread); /* never joined: a hanging resolver must not hold up the owner */
-    *ret_resolve = resolve;
+    *ret_lookup = lookup;
     return ERR_OK;
 }
 
-enum err resolve_result(struct resolve *resolve, struct ip ret_addresses[static RESOLVE_ADDRESSES_MAX], size_t *ret_len)
+enum err lookup_result(struct lookup *lookup, struct ip ret_addresses[static LOOKUP_ADDRESSES_MAX], size_t *ret_len)
 {
     enum err err = ERR_AGAIN;
-    (void)pthread_mutex_lock(&resolve->mutex);
-    if (resolve->finished) {
-        err = resolve->err;
+    (void)pthread_mutex_lock(&lookup->mutex);
+    if (lookup->finished) {
+        err = lookup->err;
         if (err == ERR_OK) {
-            memcpy(ret_addresses, resolve->addresses, sizeof(resolve->addresses));
-            *ret_len = resolve->addresses_len;
+            memcpy(ret_addresses, lookup->addresses, sizeof(lookup->addresses));
+            *ret_len = lookup->addresses_len;
         }
     }
-    (void)pthread_mutex_unlock(&resolve->mutex);
+    (void)pthread_mutex_unlock(&lookup->mutex);
     return err;
 }
 
-void resolve_free(struct resolve *resolve)
+void lookup_free(struct lookup *lookup)
 {
-    if (resolve == NULL) {
+    if (lookup == NULL) {
         return;
     }
-    (void)pthread_mutex_lock(&resolve->mutex);
-    bool finished = resolve->finished;
-    resolve->abandoned = true;
-    (void)pthread_mutex_unlock(&resolve->mutex);
+    (void)pthread_mutex_lock(&lookup->mutex);
+    bool finished = lookup->finished;
+    lookup->abandoned = true;
+    (void)pthread_mutex_unlock(&lookup->mutex);
     if (finished) {
-        destroy(resolve);
+        destroy(lookup);
     }
 }
