@@ -12,7 +12,7 @@
 #include "tests/lib/powerfs.h"
 #include "tests/lib/store_script.h"
 
-#define BATCHES 9
+#define BATCHES 7
 
 /* A short log, so that checkpoints and the log's next round are among the steps. */
 static const struct store_options options = {.path = "/store.db", .vfs = POWERFS_NAME, .checkpoint_pages = 24};
@@ -99,7 +99,7 @@ static void power_cut_at_every_step_of_a_standing_store(void **state)
 {
     (void)state;
     for (int survival = 0; survival < POWERFS_SURVIVALS_; survival++) {
-        cut_at_every_step((enum powerfs_survival)survival, 4);
+        cut_at_every_step((enum powerfs_survival)survival, 3);
     }
 }
 
