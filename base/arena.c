@@ -16,6 +16,7 @@ struct arena_block {
 
 void arena_init(struct arena *arena, size_t cap)
 {
+    assert(cap < SIZE_MAX / 2); /* sums below never overflow */
     *arena = (struct arena){.cap = cap};
 }
 

@@ -123,6 +123,9 @@ enum err file_make_parents(const char *path)
     if (err != ERR_OK) {
         return err;
     }
+    if (folder[0] == '\0') {
+        return ERR_OK;
+    }
     for (char *slash = strchr(folder + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(folder, 0755) != 0 && errno != EEXIST) {

@@ -17,7 +17,8 @@ enum err file_read(const char *path, size_t cap, char **ret_data, size_t *ret_le
 
 /** Replaces @p path atomically and durably. @param mode permission bits of the new file, set before any content is in
  * it.
- *  @return ERR_FULL, ERR_READONLY, ERR_DENIED, ERR_IO, ERR_NOTFOUND (folder); the old file is untouched then. */
+ *  @return ERR_FULL, ERR_READONLY, ERR_DENIED, ERR_IO, ERR_NOTFOUND (folder); the old file is untouched then,
+ *  unless it was the last fsync, of the folder, that failed. A symbolic link is replaced, not followed. */
 enum err file_replace(const char *path, struct view content, mode_t mode) MUST_CHECK;
 
 /** mkdir -p of the folder part of @p path, mode 0755 for what it makes. */

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 #define LOG_LINE_MAX       1024 /* a journal line an operator can read */
+#define LOG_PREFIX_MAX     256  /* time, program, level, event */
+#define LOG_TAIL_MAX       32   /* " suppressed=4294967295", newline, NUL */
 #define LOG_EVENTS_MAX     128  /* distinct event ids with their own budget; later ones share the last slot */
 #define LOG_WINDOW_MS      10000
 #define LOG_LINES_A_WINDOW 20
@@ -33,10 +38,24 @@ static struct {
     size_t budgets_len;
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .threshold = LOG_LEVEL_INFO, .program = "muster"};
 
+/* JOURNAL_STREAM is "device:inode" of the journal's socket; children of a service inherit the variable, but their
+ * stderr may go elsewhere (sd-daemon(3)). */
+static bool stderr_is_journal(void)
+{
+    const char *variable = getenv("JOURNAL_STREAM");
+    struct stat stat;
+    if (variable == NULL || fstat(STDERR_FILENO, &stat) != 0) {
+        return false;
+    }
+    char own[64];
+    (void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)stat.st_dev, (uintmax_t)stat.st_ino); /* fits */
+    return strcmp(variable, own) == 0;
+}
+
 void log_init(const char *program, enum log_level threshold)
 {
     state.program = program;
-    state.journal = getenv("JOURNAL_STREAM") != NULL;
+    state.journal = stderr_is_journal();
     log_set_level(threshold);
 }
 
@@ -106,13 +125,50 @@ static size_t write_prefix(char *line, size_t size, enum log_level level, const 
 {
     int n;
     if (state.journal) {
-        n = snprintf(line, size, "<%d>%s", (int)level, event);
+        n = snprintf(line, size, "<%d>%s ", (int)level, event);
     } else {
         char stamp[CLOCK_RFC3339_SIZE];
         clock_rfc3339(clock_wall_ms(), stamp);
-        n = snprintf(line, size, "%s %s %s %s", stamp, state.program, level_names[level], event);
+        n = snprintf(line, size, "%s %s %s %s ", stamp, state.program, level_names[level], event);
     }
     return n < 0 ? 0 : MIN((size_t)n, size - 1);
+}
+
+/* One event is one line: what would start another one, or act on a terminal, becomes a blank. */
+static void make_harmless(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+            text[i] = ' ';
+        }
+    }
+}
+
+/* Where a text of `len` bytes may be cut without splitting a UTF-8 sequence. */
+static size_t cut_point(const char *text, size_t len)
+{
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return len;
+}
+
+/* Formats the key=value part behind `len` bytes of prefix. @return the new length, at most `limit`; a text that does
+ * not fit ends with "...". */
+static size_t write_text(char *line, size_t len, size_t limit, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+static size_t write_text(char *line, size_t len, size_t limit, const char *format, va_list args)
+{
+    int n = vsnprintf(line + len, limit - len + 1, format, args);
+    size_t wanted = n < 0 ? 0 : (size_t)n;
+    size_t end = len + wanted;
+    if (end > limit) {
+        end = cut_point(line, limit - 3);
+        memcpy(line + end, "...", 3);
+        end += 3;
+    }
+    make_harmless(line + len, end - len);
+    return end;
 }
 
 void log_event(enum log_level level, const char *event, const char *format, ...)
@@ -120,27 +176,27 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     if ((int)level > atomic_load(&state.threshold)) {
         return;
     }
+    int saved_errno = errno;
     char line[LOG_LINE_MAX];
-    pthread_mutex_lock(&state.lock);
+    (void)pthread_mutex_lock(&state.lock); /* fails only on misuse */
     uint32_t held_back = 0;
     bool allowed = take_budget(event, &held_back);
-    pthread_mutex_unlock(&state.lock);
+    (void)pthread_mutex_unlock(&state.lock);
     if (!allowed) {
         return;
     }
-    size_t len = write_prefix(line, sizeof(line) - 1, level, event);
-    line[len++] = ' ';
+    char tail[LOG_TAIL_MAX] = "\n";
+    if (held_back > 0) {
+        (void)snprintf(tail, sizeof(tail), " suppressed=%" PRIu32 "\n", held_back); /* fits */
+    }
+    size_t len = write_prefix(line, LOG_PREFIX_MAX, level, event);
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(line + len, sizeof(line) - len, format, args);
+    len = write_text(line, len, sizeof(line) - sizeof(tail), format, args);
     va_end(args);
-    len = n < 0 ? len : MIN(len + (size_t)n, sizeof(line) - 1);
-    if (held_back > 0 && len < sizeof(line) - 1) {
-        n = snprintf(line + len, sizeof(line) - len, " suppressed=%u", held_back);
-        len = n < 0 ? len : MIN(len + (size_t)n, sizeof(line) - 1);
-    }
-    line[MIN(len, sizeof(line) - 1)] = '\n';
-    (void)!write(STDERR_FILENO, line, MIN(len + 1, sizeof(line))); /* nowhere left to complain to */
+    memcpy(line + len, tail, strlen(tail));
+    (void)!write(STDERR_FILENO, line, len + strlen(tail)); /* nowhere left to complain to */
+    errno = saved_errno;
 }
 
 const char *log_quote(const char *ptr, size_t len, char buffer[static LOG_QUOTED_SIZE])

@@ -30,13 +30,15 @@ bool log_level_parse(const char *text, enum log_level *ret_level);
 
 /**
  * Writes one line. @p event: static storage, `[a-z0-9-]+`, the id that is rate limited (20 lines a 10 s, errors too).
- * @p format: the `key=value` part with the unit in the key ("retry_ms=%d"); values from outside go through LOG_QUOTED.
+ * @p format: the `key=value` part with the unit in the key ("retry_ms=%d"); values from outside go through log_quote.
+ * A line is at most 1 KiB, cut with "..."; controls in it become blanks. Keeps errno. Blocks as stderr does.
  */
 void log_event(enum log_level level, const char *event, const char *format, ...) PRINTF_LIKE(3, 4);
 
 #define LOG_QUOTED_SIZE 200
 
-/** Text from outside made safe for a line: quoted when it holds blanks, control characters as \xNN, cut with "..." . */
+/** Text from outside made safe for a line: always in quotes, everything but printable ASCII as \xNN, cut with "...".
+ * @return @p buffer. */
 const char *log_quote(const char *ptr, size_t len, char buffer[static LOG_QUOTED_SIZE]);
 
 /** Lines held back since start, for metrics. */

@@ -91,10 +91,10 @@ enum err strbuf_addv(struct strbuf *buf, const char *format, va_list args)
     va_copy(again, args);
     int needed = vsnprintf(NULL, 0, format, again);
     va_end(again);
-    if (needed < 0) {
-        return buf->error = ERR_INVALID;
+    if (needed < 0 && buf->error == ERR_OK) {
+        buf->error = ERR_INVALID;
     }
-    enum err err = reserve(buf, (size_t)needed);
+    enum err err = reserve(buf, needed < 0 ? 0 : (size_t)needed);
     if (err != ERR_OK) {
         return err;
     }
@@ -113,7 +113,7 @@ enum err strbuf_add_json(struct strbuf *buf, struct view text)
         if (c >= 0x20 && c != '"' && c != '\\') {
             continue;
         }
-        (void)strbuf_add(buf, view_n(text.ptr + start, i - start));
+        (void)strbuf_add(buf, view_n(&text.ptr[start], i - start));
         char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
         if (c == '"' || c == '\\') {
             escape[1] = (char)c;
@@ -123,7 +123,9 @@ enum err strbuf_add_json(struct strbuf *buf, struct view text)
         }
         start = i + 1;
     }
-    (void)strbuf_add(buf, view_n(text.ptr + start, text.len - start));
+    if (start < text.len) {
+        (void)strbuf_add(buf, view_n(&text.ptr[start], text.len - start));
+    }
     return strbuf_addc(buf, '"');
 }
 

@@ -22,6 +22,7 @@ void strbuf_init(struct strbuf *buf, size_t cap);
 void strbuf_deinit(struct strbuf *buf); /* frees and empties; the cap stays */
 void strbuf_clear(struct strbuf *buf);  /* empties, forgets the error, keeps the memory */
 
+/* @p text must not point into @p buf itself. A text that does not fit is left out whole. */
 enum err strbuf_add(struct strbuf *buf, struct view text);
 enum err strbuf_adds(struct strbuf *buf, const char *text);
 enum err strbuf_addc(struct strbuf *buf, char c);
@@ -32,7 +33,8 @@ enum err strbuf_addv(struct strbuf *buf, const char *format, va_list args) PRINT
  * guarantees UTF-8). */
 enum err strbuf_add_json(struct strbuf *buf, struct view text);
 
-/** ERR_OK, ERR_LIMIT or ERR_NOMEM: the first failure since init or clear. */
+/** ERR_OK, ERR_LIMIT, ERR_NOMEM, or ERR_INVALID for a format that the C library refused: the first failure since init
+ * or clear. */
 enum err strbuf_error(const struct strbuf *buf) MUST_CHECK;
 
 struct view strbuf_view(const struct strbuf *buf);

@@ -2,7 +2,6 @@
 #include "base/view.h"
 
 #include <string.h>
-#include <strings.h>
 
 struct view view_of(const char *text)
 {
@@ -19,9 +18,22 @@ bool view_equal(struct view a, struct view b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 bool view_equal_nocase(struct view a, struct view b)
 {
-    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) { /* strncasecmp ends at a NUL and asks the locale */
+        if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool view_equals(struct view a, const char *text)
@@ -88,11 +100,13 @@ enum err view_to_u64(struct view v, uint64_t max, uint64_t *ret_value)
     if (v.len == 0 || (v.len > 1 && v.ptr[0] == '0')) {
         return ERR_PARSE;
     }
-    uint64_t value = 0;
-    for (size_t i = 0; i < v.len; i++) {
+    for (size_t i = 0; i < v.len; i++) { /* first, so that "99999999999999999999x" is malformed, not too large */
         if (v.ptr[i] < '0' || v.ptr[i] > '9') {
             return ERR_PARSE;
         }
+    }
+    uint64_t value = 0;
+    for (size_t i = 0; i < v.len; i++) {
         uint64_t digit = (uint64_t)(v.ptr[i] - '0');
         if (value > (UINT64_MAX - digit) / 10) {
             return ERR_RANGE;

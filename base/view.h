@@ -45,7 +45,8 @@ enum err view_to_u64(struct view v, uint64_t max, uint64_t *ret_value) MUST_CHEC
  * for an inner NUL. */
 enum err view_copy(struct view v, char *buffer, size_t size) MUST_CHECK;
 
-/** FNV-1a, 64 bit: for in-memory tables only, never for anything an attacker gains by colliding. */
+/** FNV-1a, 64 bit, the same in every version: for tables and against damage, never for anything an attacker gains by
+ * colliding. */
 uint64_t view_hash(struct view v);
 
 /** Bytes of the UTF-8 sequence at the front of @p v: 1 to 4, or 0 when it is not a valid one (RFC 3629, as below). */
