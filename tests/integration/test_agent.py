@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: Apache-2.0
+"""muster-agent against the real mosquitto, in network namespaces of this test's own; the test plays the coordinator.
+
+The test program enters a fresh namespace (broker's side); each device lives in another one behind a veth pair.
+"""
+import ctypes
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import unittest
+
+from muster_testlib import build_dir, procs
+from muster_testlib.broker import Broker, topic
+from muster_testlib.certs import Pki
+from muster_testlib.mqttclient import Client
+
+AGENT = build_dir() / "agent" / "muster-agent"
+_CLONE_NEWNET = 0x40000000
+_SERVER, _DEVICE = "10.77.0.1", "10.77.0.2"
+_SERVICE = "svc-test"
+
+
+def _run(*argv):
+    subprocess.run([str(part) for part in argv], check=True, capture_output=True)
+
+
+def enter_namespace():
+    """A network namespace of this process's own. False where the kernel or the sandbox does not allow it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        return False
+    try:
+        _run("ip", "link", "set", "lo", "up")
+        _run("ip", "link", "add", "probe0", "type", "veth", "peer", "name", "probe1")
+        _run("ip", "link", "del", "probe0")
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+class Device:
+    """A namespace with eth0, connected to the test's own by a veth pair, and one agent in it."""
+
+    def __init__(self, case, device_id="cam-1", **settings):
+        self.case, self.id = case, device_id
+        self.identity = case.pki.device(device_id)
+        self.holder = procs.Process(["unshare", "--net", "sleep", "infinity"], case.work / f"{device_id}.ns").start()
+        own = os.readlink("/proc/self/ns/net")
+        procs.wait_until(lambda: os.readlink(f"/proc/{self.holder.pid}/ns/net") != own, "the namespace is there")
+        self.prefix = ("nsenter", "-t", str(self.holder.pid), "-n")
+        _run("ip", "link", "add", "far0", "type", "veth", "peer", "name", "eth0", "netns", self.holder.pid)
+        _run("ip", "address", "add", f"{_SERVER}/24", "dev", "far0")
+        _run("ip", "link", "set", "far0", "up")
+        self.ip("link", "set", "lo", "up")
+        self.ip("address", "add", f"{_DEVICE}/24", "dev", "eth0")
+        self.ip("link", "set", "eth0", "up")
+        self.folder = case.work.folder(device_id)
+        self.config_file = self.folder / "agent.yaml"
+        self.socket = self.folder / "control.sock"
+        self.configure(**settings)
+        self.agent = procs.Process([AGENT, "-c", self.config_file], self.folder / "log", prefix=self.prefix)
+
+    def ip(self, *arguments):
+        _run(*self.prefix, "ip", *arguments)
+
+    def configure(self, **settings):
+        """Sections as keyword arguments over what every test needs."""
+        config = {
+            "device_id": self.id, "state_dir": str(self.folder / "state"), "control_socket": str(self.socket),
+            "broker": {"endpoints": [f"{_SERVER}:{self.case.broker.port}"], "keepalive": "10s", "backoff_max": "1s"},
+            "tls": {"ca_file": str(self.case.broker.ca_file), "cert_file": str(self.identity.cert),
+                    "key_file": str(self.identity.key)},
+            "addresses": {"hold": "500ms"}, "report": {"window": "50ms"},
+        }
+        (self.folder / "state").mkdir(exist_ok=True)
+        for key, value in settings.items():
+            config[key] = {**config[key], **value} if isinstance(value, dict) and key in config else value
+        self.config_file.write_text(json.dumps(config))  # JSON is YAML
+
+    def start(self):
+        self.agent.start()
+        return self
+
+    def command(self, *arguments):
+        return subprocess.run([*self.prefix, str(AGENT), *map(str, arguments)], capture_output=True, text=True,
+                              timeout=procs.DEADLINE, check=False)
+
+    def status(self):
+        done = self.command("status", "--json", "--socket", self.socket)
+        self.case.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def wait_status(self, predicate, what):
+        return procs.wait_until(lambda: (lambda status: status if predicate(status) else None)(self.status()), what)
+
+    def close(self):
+        self.agent.stop()
+        subprocess.run(["ip", "link", "del", "far0"], capture_output=True, check=False)
+        self.holder.kill()
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.work = procs.Workspace()
+        self.addCleanup(self.work.close)
+        self.pki = Pki(self.work / "pki")
+        self.broker = Broker(self.work, self.pki, address="0.0.0.0")
+        server = self.pki.server("device-side", ips=[_SERVER, "127.0.0.1"])
+        config = self.broker.config_file.read_text()
+        self.broker.config_file.write_text(config.replace(str(self.pki.servers.folder / "servers-broker-server."),
+                                                          str(server.cert)[:-len("pem")]))
+        self.broker.start()
+        self.addCleanup(self.broker.stop)
+        self.service = self.pki.service(_SERVICE)
+        self.coordinator = self.connect()
+
+    def connect(self):
+        """The test's own connection, as a coordinator has it; sees every state and gone from now on."""
+        client = Client("127.0.0.1", self.broker.port, self.broker.ca_file, self.service)
+        self.addCleanup(client.abort)
+        client.subscribe("muster/v1/up/#")
+        return client
+
+    def device(self, *arguments, **settings):
+        device = Device(self, *arguments, **settings)
+        self.addCleanup(device.close)
+        return device
+
+    def wait_state(self, device, predicate=lambda state: True, client=None):
+        """The first state of the device that fits."""
+        def fits(message):
+            return message.topic == topic("up", device.id, "state") and predicate(json.loads(message.payload))
+        return json.loads((client or self.coordinator).wait_messages(1, fits)[0].payload)
+
+    def states(self, device):
+        self.coordinator.ping()
+        return [json.loads(message.payload) for message in self.coordinator.messages
+                if message.topic == topic("up", device.id, "state")]
+
+    def gones(self, device):
+        self.coordinator.ping()
+        return [json.loads(message.payload) for message in self.coordinator.messages
+                if message.topic == topic("up", device.id, "gone") and message.payload]
+
+    def answer(self, device, state=None, **fields):
+        body = {"v": 1, "term": "test:1", "names": [], **fields}
+        if state is not None:
+            body["ack"] = {"boot": state["boot"], "seq": state["seq"]}
+        self.coordinator.publish(topic("dn", device.id, "dns"), json.dumps(body).encode(), qos=0, retain=True)
+
+    def acknowledged(self, device):
+        state = self.wait_state(device)
+        self.answer(device, state)
+        device.wait_status(lambda status: status["report"]["state"] == "acknowledged", "the ack arrived")
+        return state
+
+
+class Reports(Case):
+    def test_follows_the_addresses_of_its_interfaces(self):
+        device = self.device().start()
+        birth = self.wait_state(device)
+        self.assertEqual((birth["v"], birth["s"], birth["boot"], birth["seq"]), (1, "on", 1, 1))
+        self.assertEqual((birth["why"], birth["src"], birth["ip4"]), ("birth", "interface", _DEVICE))
+        self.assertEqual(birth["uplinks"][0]["name"], "eth0")
+        device.ip("address", "add", "10.77.0.1" + "0/24", "dev", "eth0")
+        device.ip("address", "del", f"{_DEVICE}/24", "dev", "eth0")
+        changed = self.wait_state(device, lambda state: state.get("ip4") == "10.77.0.10")
+        self.assertGreater(changed["seq"], birth["seq"])
+        self.assertEqual(changed["boot"], 1)
+
+    def test_does_not_report_an_address_before_its_duplicate_detection_ended(self):
+        device = self.device().start()
+        self.wait_state(device)
+        device.ip("-6", "address", "add", "2001:db8:77::2/64", "dev", "eth0")
+        self.wait_state(device, lambda state: state.get("ip6") == "2001:db8:77::2")
+        flags = subprocess.run([*device.prefix, "ip", "-6", "-j", "address", "show", "dev", "eth0"], capture_output=True,
+                               text=True, check=True).stdout
+        self.assertFalse(json.loads(flags)[0]["addr_info"][0].get("tentative", False), flags)
+        for state in self.states(device):
+            self.assertNotIn(state.get("ip6"), ["fe80::1", "fd00::1"])
+
+    def test_says_gone_only_after_the_hold(self):
+        device = self.device()
+        device.ip("-6", "address", "add", "2001:db8:77::2/64", "dev", "eth0", "nodad")
+        device.start()
+        self.wait_state(device, lambda state: state.get("ip6") == "2001:db8:77::2")
+        device.ip("-6", "address", "del", "2001:db8:77::2/64", "dev", "eth0")
+        gone = self.wait_state(device, lambda state: "ip6" in state and state["ip6"] is None)
+        self.assertEqual(gone["why"], "change")
+        self.assertNotIn(False, ["ip6" in state for state in self.states(device)])  # never unknown in between
+
+    def test_repeats_until_acknowledged(self):
+        device = self.device(report={"repeat_first": "1s", "repeat_max": "1s"}).start()
+        birth = self.wait_state(device)
+        repeat = self.wait_state(device, lambda state: state["why"] == "repeat")
+        self.assertEqual((repeat["boot"], repeat["seq"]), (birth["boot"], birth["seq"]))
+        self.answer(device, birth, observed="198.51.100.9",
+                    names=[{"name": "cam-1.example.net", "type": "A", "value": _DEVICE, "ttl": 60, "state": "applied",
+                            "since": 1700000000000, "error": "", "next": 0}])
+        status = device.wait_status(lambda status: status["report"]["state"] == "acknowledged", "the ack arrived")
+        self.assertEqual(status["dns"]["observed"], "198.51.100.9")
+        self.assertEqual(status["dns"]["names"][0]["value"], _DEVICE)
+        self.assertGreater(status["report"]["next_s"], 3000)  # the next heartbeat, no repeat
+        text = device.command("status", "-c", device.config_file).stdout
+        self.assertIn("cam-1.example.net A 10.77.0.2 (applied)", text)
+        self.assertIn("the broker sees 198.51.100.9", text)
+
+    def test_an_unregistered_device_slows_down(self):
+        device = self.device(report={"repeat_first": "1s", "repeat_max": "1s"}).start()
+        self.wait_state(device)
+        self.answer(device, error="unregistered")
+        status = device.wait_status(lambda status: status["report"]["state"] == "unregistered", "it is told")
+        self.assertGreater(status["report"]["next_s"], 3000)
+        self.assertEqual(status["dns"]["error"], "unregistered")
+
+    def test_answers_a_sync_and_a_request(self):
+        device = self.device().start()
+        birth = self.acknowledged(device)
+        self.coordinator.publish("muster/v1/bc/sync", b'{"v":1,"window_s":1}')
+        sync = self.wait_state(device, lambda state: state["why"] == "sync")
+        self.assertEqual(device.command("report", "--socket", device.socket).returncode, 0)
+        request = self.wait_state(device, lambda state: state["why"] == "request")
+        for state in (sync, request):
+            self.assertEqual((state["boot"], state["seq"]), (birth["boot"], birth["seq"]))
+
+    def test_survives_answers_that_are_none(self):
+        device = self.device().start()
+        birth = self.wait_state(device)
+        for body in (b"", b"{", b"\xff" * 100, b"[]", b'{"v":1,"term":"t","ack":{"boot":-1,"seq":1},"names":[]}',
+                     b'{"v":2}', b"x" * 20000):
+            self.coordinator.publish(topic("dn", device.id, "dns"), body, qos=0)
+            self.coordinator.publish("muster/v1/bc/sync", body, qos=0)
+        self.answer(device, birth)
+        device.wait_status(lambda status: status["report"]["state"] == "acknowledged", "a good answer still counts")
+
+
+class Lives(Case):
+    def test_a_killed_agent_is_gone_and_comes_back_with_a_higher_boot(self):
+        device = self.device().start()
+        first = self.acknowledged(device)
+        device.agent.kill()
+        procs.wait_until(lambda: self.gones(device), "the will is published")
+        self.assertEqual(self.gones(device), [{"v": 1, "boot": first["boot"], "conn": first["conn"]}])
+        device.start()
+        second = self.wait_state(device, lambda state: state["boot"] > first["boot"])
+        self.assertEqual((second["boot"], second["why"]), (2, "birth"))
+
+    def test_reconnects_to_a_restarted_broker(self):
+        device = self.device().start()
+        first = self.acknowledged(device)
+        self.broker.kill()
+        device.wait_status(lambda status: status["connection"]["state"] == "disconnected", "the loss is noticed")
+        self.assertNotEqual(device.status()["connection"]["error"], "")
+        self.assertNotEqual(device.command("report", "--socket", device.socket).returncode, 0)
+        device.ip("address", "add", "10.77.0.20/24", "dev", "eth0")
+        device.ip("address", "del", f"{_DEVICE}/24", "dev", "eth0")
+        self.broker.start()
+        self.coordinator = self.connect()
+        second = self.wait_state(device, lambda state: state["conn"] > first["conn"])
+        self.assertEqual((second["boot"], second["why"], second["ip4"]), (first["boot"], "birth", "10.77.0.20"))
+        self.assertGreater(second["seq"], first["seq"])
+
+    def test_goes_past_a_pair_that_the_coordinator_knows(self):
+        device = self.device().start()
+        self.wait_state(device)
+        self.answer(device, {"boot": 40, "seq": 7})
+        later = self.wait_state(device, lambda state: state["boot"] > 1)
+        self.assertEqual((later["boot"], later["seq"], later["why"]), (41, 1, "birth"))
+        device.agent.kill()
+        procs.wait_until(lambda: {"v": 1, "boot": 41, "conn": later["conn"]} in self.gones(device),
+                         "the will is of the new life")
+        device.start()
+        self.assertEqual(self.wait_state(device, lambda state: state["boot"] > 41)["boot"], 42)
+
+    def test_leaves_with_off_and_without_a_will(self):
+        device = self.device().start()
+        birth = self.acknowledged(device)
+        self.assertEqual(device.agent.stop(), 0)
+        off = self.wait_state(device, lambda state: state["s"] == "off")
+        self.assertGreater(off["seq"], birth["seq"])
+        with self.connect() as late:
+            self.assertEqual(self.wait_state(device, client=late)["s"], "off")  # retained
+        self.assertEqual(self.gones(device), [])
+        self.assertFalse(device.socket.exists())
+
+    def test_starts_over_from_a_damaged_counter_and_says_so(self):
+        device = self.device()
+        (device.folder / "state" / "boot").write_bytes(b"\0" * 33)
+        device.start()
+        self.assertEqual(self.wait_state(device)["boot"], 1)
+        device.agent.wait_log(r"error boot .*counter=damaged")
+
+    def test_reports_without_a_folder_to_write_to(self):
+        device = self.device(state_dir="/proc/nowhere").start()
+        self.assertEqual(self.wait_state(device)["boot"], 1)
+        self.assertFalse(device.status()["report"]["boot_stored"])
+
+    def test_waits_for_a_broker_that_is_not_there_yet(self):
+        self.broker.stop()
+        device = self.device().start()
+        device.wait_status(lambda status: status["connection"]["error"] != "", "a first attempt failed")
+        self.broker.start()
+        self.coordinator = self.connect()
+        self.assertGreater(self.wait_state(device)["conn"], 1)
+
+    def test_a_broker_of_another_authority_is_refused(self):
+        other = self.pki.devices.cert  # not the authority of the servers
+        device = self.device(tls={"ca_file": str(other)}).start()
+        device.wait_status(lambda status: status["connection"]["error"] != "", "the attempt failed")
+        self.assertEqual(self.states(device), [])
+
+
+class Service(Case):
+    def test_reload_applies_what_it_can_and_keeps_the_old_on_error(self):
+        device = self.device().start()
+        self.wait_state(device)
+        device.ip("link", "add", "wan9", "type", "dummy")
+        device.ip("address", "add", "10.99.0.9/24", "dev", "wan9")
+        device.ip("link", "set", "wan9", "up")
+        device.configure(addresses={"include": ["wan*"]}, broker={"keepalive": "11s"})
+        device.agent.signal(signal.SIGHUP)
+        self.wait_state(device, lambda state: state.get("ip4") == "10.99.0.9")
+        self.assertIn("broker.keepalive", device.agent.wait_log(r"reload-needs-restart rows=(.*)")[1])
+        device.config_file.write_text("devise_id: x\n")
+        device.agent.signal(signal.SIGHUP)
+        device.agent.wait_log(r"reload-refused")
+        device.agent.wait_log(r"agent\.yaml:1:1: .*device_id")
+        self.assertEqual(device.status()["addresses"]["ip4"], "10.99.0.9")
+
+    def test_tells_the_service_manager(self):
+        path = str(self.work / "notify.sock")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(path)
+            manager.settimeout(procs.DEADLINE)
+            device = self.device()
+            device.agent.env.update(NOTIFY_SOCKET=path, WATCHDOG_USEC="400000")
+            device.start()
+            self.assertEqual(manager.recv(100), b"READY=1")
+            self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+            device.agent.signal(signal.SIGHUP)
+            rest = [manager.recv(100) for _ in range(2)]
+            while b"READY=1" not in rest:
+                rest.append(manager.recv(100))
+            self.assertTrue(any(text.startswith(b"RELOADING=1\nMONOTONIC_USEC=") for text in rest), rest)
+            device.agent.signal(signal.SIGTERM)
+            while b"STOPPING=1" not in rest:
+                rest.append(manager.recv(100))
+
+    def test_control_socket_is_bounded_and_local(self):
+        device = self.device().start()
+        self.wait_state(device)
+        self.assertEqual(stat.S_IMODE(device.socket.stat().st_mode), 0o660)
+        idle = [socket.socket(socket.AF_UNIX) for _ in range(10)]
+        for one in idle:
+            self.addCleanup(one.close)
+            one.connect(str(device.socket))
+        self.assertEqual(device.status()["device"], "cam-1")
+        for request, expected in ((b"GET /nowhere HTTP/1.1\r\n\r\n", b"HTTP/1.1 404"),
+                                  (b"PUT /status HTTP/1.1\r\n\r\n", b"HTTP/1.1 405"),
+                                  (b"nonsense\r\n\r\n", b"HTTP/1.1 400"),
+                                  (b"\0" * 5000, b"HTTP/1.1 400")):
+            with socket.socket(socket.AF_UNIX) as one:
+                one.settimeout(procs.DEADLINE)
+                one.connect(str(device.socket))
+                one.sendall(request)
+                self.assertTrue(one.recv(4096).startswith(expected), request[:20])
+        second = procs.Process([AGENT, "-c", device.config_file], device.folder / "second", prefix=device.prefix)
+        with second:
+            second.wait_log(r"control-failed .*another agent answers")
+        self.assertEqual(device.status()["device"], "cam-1")  # the first one's socket stayed
+
+    def test_exit_statuses(self):
+        device = self.device()
+        self.assertEqual(device.command("--check-config", "-c", device.config_file).returncode, 0)
+        dump = device.command("--dump-config", "-c", device.config_file)
+        self.assertEqual(dump.returncode, 0, dump.stderr)
+        self.assertIn("heartbeat: 1h", dump.stdout)
+        reference = device.command("--config-reference")
+        self.assertEqual(reference.returncode, 0, reference.stderr)
+        self.assertIn("prefix6_from", reference.stdout)
+        self.assertEqual(device.command("--version").returncode, 0)
+        self.assertEqual(device.command("--nonsense").returncode, 64)
+        self.assertEqual(device.command("status", "--socket", device.socket).returncode, 69)
+        self.assertEqual(device.command("-c", "/nonexistent.yaml").returncode, 78)
+        device.configure(device_id="cam-2")
+        refused = device.command("-c", device.config_file)
+        self.assertEqual(refused.returncode, 78)
+        self.assertIn("is of 'cam-1', but device_id is 'cam-2'", refused.stderr)
+
+
+if __name__ == "__main__":
+    if not enter_namespace():
+        print("network namespaces or veth are not available: skipped")
+        sys.exit(77)
+    unittest.main()
