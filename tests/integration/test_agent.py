@@ -21,7 +21,7 @@ from muster_testlib.mqttclient import Client
 AGENT = build_dir() / "agent" / "muster-agent"
 _CLONE_NEWNET = 0x40000000
 _SERVER, _DEVICE = "10.77.0.1", "10.77.0.2"
-_SERVICE = "svc-test"
+_SERVICE = "svc-coord-test"
 
 
 def _run(*argv):
