@@ -186,13 +186,13 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     /* The check that follows a disconnect event is that client's will, if it has one. */
     bool will = left.role != ROLE_NONE && check->client == plugin->leaving && check->access == MOSQ_ACL_WRITE;
     plugin->leaving_rights.role = ROLE_NONE;
+    if (check->access == MOSQ_ACL_SUBSCRIBE && check->client == plugin->leaving) {
+        plugin->leaving = NULL; /* only a live client subscribes: the pointer was used again */
+    }
     struct client *client = judge(plugin, check->client, will ? &left : NULL, &rights);
     if (!granted(&rights, check)) {
         log_refusal(client, check);
         return MOSQ_ERR_ACL_DENIED;
-    }
-    if (check->access == MOSQ_ACL_SUBSCRIBE && check->client == plugin->leaving) {
-        plugin->leaving = NULL; /* only a live client subscribes: the pointer was used again */
     }
     return plugin->settings.file_agrees ? MOSQ_ERR_PLUGIN_DEFER : MOSQ_ERR_SUCCESS;
 }
@@ -226,7 +226,9 @@ static int on_message(int event, void *event_data, void *userdata)
     struct mosquitto_evt_message *message = event_data;
     static const char up[] = "muster/v1/up/";
     if (message->client == plugin->leaving) {
-        plugin->leaving = NULL; /* wills raise no message event: the pointer was used again */
+        struct rights rights;
+        plugin->leaving = NULL; /* wills raise no message event: the pointer was used again, and may be remembered */
+        (void)judge(plugin, message->client, NULL, &rights); /* for the entry */
     }
     if (strncmp(message->topic, up, sizeof(up) - 1) != 0) {
         return MOSQ_ERR_SUCCESS;

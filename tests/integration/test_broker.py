@@ -28,7 +28,7 @@ class BrokerCase(unittest.TestCase):
     def setUpClass(cls):
         cls.work = procs.Workspace()
         cls.addClassCleanup(cls.work.close)
-        cls.pki = certs.Pki(cls.work / "pki")
+        cls.pki = certs.pki(cls.work / "pki")
         cls.cam1, cls.cam2 = cls.pki.device("cam-1"), cls.pki.device("cam-2")
         cls.coord = cls.pki.service("svc-coord-a")
         cls.broker = brokers.Broker(cls.work, cls.pki, **cls.options)
@@ -232,6 +232,21 @@ class DeviceRights(BrokerCase):
         watcher.wait_messages(1, lambda message: message.payload == b"own will")
         self.assertEqual([message for message in watcher.messages if message.payload == b"foreign will"], [])
 
+    def test_one_message_is_enough_for_the_will(self):
+        """Also where mosquitto gives the new client the pointer of the one before."""
+        watcher = self.coordinator()
+        for number in range(20):
+            self._die_with_will(topic("cam-1", "gone"), f"short life {number}")
+            watcher.wait_messages(1, lambda message, number=number: message.payload == f"short life {number}".encode())
+
+    def test_a_subscription_is_enough_for_the_will(self):
+        watcher = self.coordinator()
+        for number in range(20):
+            camera = self.client(self.cam1, will={"topic": topic("cam-1", "gone"), "payload": f"heard {number}", "qos": 1})
+            self.assertEqual(camera.subscribe("muster/v1/bc/#"), 1)
+            camera.abort()
+            watcher.wait_messages(1, lambda message, number=number: message.payload == f"heard {number}".encode())
+
     def test_a_will_after_traffic_arrives_too(self):
         watcher = self.coordinator()
         for number in range(5):
@@ -323,8 +338,8 @@ class ServiceRights(BrokerCase):
                 for one in ("muster/v1/bc/sync", topic("cam-1", "dns", "dn"), topic(name, "state"), f"muster/v1/coord/{name}/tick"):
                     self.assertRefused(fake, one)
 
-    def test_an_intermediate_of_a_device_with_the_name_of_the_services_ca(self):
-        """Same issuer name, another key: the signature decides."""
+    def test_an_authority_that_only_has_the_name_of_the_services_ca(self):
+        """Same kind of name, another key: the signature decides."""
         twin = certs.Authority(self.work / "twin", "services")
         self.assertNotEqual(twin.cert.read_text(), self.pki.services.cert.read_text())
         with self.assertRaises(Refused):
@@ -536,7 +551,7 @@ class Start(unittest.TestCase):
 
     def test_refuses(self):
         with procs.Workspace() as work:
-            pki = certs.Pki(work / "pki")
+            pki = certs.pki(work / "pki")
             broken = {
                 "key readable by all": (lambda broker: os.chmod(broker.stamp_key_file, 0o644), "not permitted"),
                 "key too short": (lambda broker: broker.stamp_key_file.write_text("abcd"), "malformed"),

@@ -31,8 +31,8 @@ def render(template, values):
 class Broker:
     """mosquitto on a free port of this process's address. `stamp_key` is the broker key as bytes.
 
-    viewers: None (no such listener) or the plugin's option (fleet, all). acl: text of the ACL file (default: the shipped
-    one). plugin: path of the library. plugin_options, extra: more lines behind the plugin's options, and at the end.
+    viewers: None (no such listener) or the plugin's option (fleet, all). acl: text of the ACL file (default: as shipped).
+    plugin: path of the library. plugin_options, extra: more lines behind the plugin's options, and at the end.
     """
 
     def __init__(self, work, pki, name="broker", viewers=None, acl=None, plugin=None, plugin_options="", extra="",
@@ -65,7 +65,7 @@ class Broker:
     @property
     def ca_file(self):
         """What a client verifies the broker by."""
-        return self.pki.servers.cert
+        return self.pki.server_bundle
 
     @property
     def endpoint(self):

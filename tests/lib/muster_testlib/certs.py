@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Throw-away certificate authorities for tests: three roots, as a deployment has them (devices, services, servers).
-
-Made with the openssl program, so the certificates under test are judged by a second implementation, not by our own.
+"""Throw-away certificate authorities for tests. `pki(folder)` is what a deployment has: made by `muster ca` when that is
+built, else by openssl. Certificates that `muster ca` rightly refuses to make, which cheats need, come from openssl with
+the same authority's key: `.devices.issue(...)`.
 """
 import subprocess
+
+from . import build_dir
 
 _LEAF = {
     "device": "extendedKeyUsage=clientAuth\n",
@@ -26,12 +28,14 @@ class Identity:
 
 
 class Authority:
-    """One certificate authority; made in `folder` on construction."""
+    """One certificate authority; made in `folder` on construction, unless its certificate is there."""
 
     def __init__(self, folder, name):
         self.folder, self.name = folder, name
         folder.mkdir(parents=True, exist_ok=True)
         self.cert, self.key = folder / f"{name}.pem", folder / f"{name}.key"
+        if self.cert.exists():
+            return
         _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
                  "-subj", f"/CN=test {name} CA", "-keyout", self.key, "-out", self.cert,
                  "-addext", "keyUsage=critical,keyCertSign,cRLSign")
@@ -57,12 +61,13 @@ class Authority:
 
 
 class Pki:
-    """The three authorities of a deployment and the bundle that the broker accepts clients by."""
+    """Three roots made by openssl, and the two bundles: what the broker accepts clients by, and clients the broker."""
 
     def __init__(self, folder):
         self.devices = Authority(folder, "devices")
         self.services = Authority(folder, "services")
         self.servers = Authority(folder, "servers")
+        self.server_bundle = self.servers.cert
         self.clients_bundle = folder / "clients.pem"
         self.clients_bundle.write_text(self.devices.cert.read_text() + self.services.cert.read_text())
 
@@ -74,3 +79,41 @@ class Pki:
 
     def server(self, name, ips=(), names=("localhost",)):
         return self.servers.issue("server", name, ips, names)
+
+
+class ProductPki:
+    """The same made by `muster ca`: a root, three issuing authorities below it, and their bundles."""
+
+    def __init__(self, folder, program):
+        self.folder, self.program = folder, program
+        self._run("init", "--name", "test")
+        self.devices, self.services, self.servers = (Authority(folder, name) for name in
+                                                     ("devices", "services", "server-ca"))
+        self.clients_bundle, self.server_bundle = folder / "bundle-clients.pem", folder / "bundle-server.pem"
+
+    def _run(self, verb, *arguments):
+        done = subprocess.run([self.program, "ca", verb, "--dir", str(self.folder), *map(str, arguments)],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"muster ca {verb}: {done.stderr}")
+
+    def _issue(self, profile, name, *more):
+        prefix = self.folder / f"issued-{name}"
+        self._run("issue", "--profile", profile, "--cn", name, "--out", prefix, "--force", *more)
+        return Identity(name, prefix.with_name(prefix.name + ".pem"), prefix.with_name(prefix.name + ".key"))
+
+    def device(self, device_id):
+        return self._issue("device", device_id)
+
+    def service(self, name):
+        return self._issue("service", name)
+
+    def server(self, name, ips=(), names=("localhost",)):
+        more = [part for ip in ips for part in ("--ip", ip)] + [part for one in names for part in ("--dns", one)]
+        return self._issue("server", name, *more)
+
+
+def pki(folder):
+    """The authorities of a deployment, by `muster ca` when it is built."""
+    program = build_dir() / "cli" / "muster"
+    return ProductPki(folder, program) if program.exists() else Pki(folder)
