@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Third-party libraries. wolfSSL is linked last everywhere: it exports six names of libssl (see docs/adr/0002-libraries.md).
+# That alone does not help where libssl comes in behind Paho or curl only: the loader looks through a program's own
+# libraries before theirs, so libssl's calls to itself would end in wolfSSL. Users of Paho and curl therefore name libssl
+# themselves, first, and tests/integration/test_linkage.py looks at what the loader really binds.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
@@ -21,3 +24,9 @@ find_path(PAHO_INCLUDE_DIR MQTTAsync.h REQUIRED)
 find_library(PAHO_LIBRARY paho-mqtt3as REQUIRED)
 add_library(Paho::Async UNKNOWN IMPORTED)
 set_target_properties(Paho::Async PROPERTIES IMPORTED_LOCATION "${PAHO_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${PAHO_INCLUDE_DIR}")
+
+pkg_check_modules(SSL REQUIRED libssl)
+foreach(target IN ITEMS Paho::Async PkgConfig::CURL)
+  set_property(TARGET ${target} APPEND PROPERTY INTERFACE_LINK_OPTIONS
+    "LINKER:--push-state,--no-as-needed,-lssl,--pop-state")
+endforeach()
