@@ -29,14 +29,18 @@ struct event_budget {
 };
 
 static struct {
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* of the budgets */
+    pthread_mutex_t write_lock;
     _Atomic int threshold;
     _Atomic uint64_t suppressed;
     bool journal;
     const char *program;
     struct event_budget budgets[LOG_EVENTS_MAX];
     size_t budgets_len;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .threshold = LOG_LEVEL_INFO, .program = "muster"};
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER,
+           .write_lock = PTHREAD_MUTEX_INITIALIZER,
+           .threshold = LOG_LEVEL_INFO,
+           .program = "muster"};
 
 /* JOURNAL_STREAM is "device:inode" of the journal's socket; children of a service inherit the variable, but their
  * stderr may go elsewhere (sd-daemon(3)). */
@@ -195,7 +199,9 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     len = write_text(line, len, sizeof(line) - sizeof(tail), format, args);
     va_end(args);
     memcpy(line + len, tail, strlen(tail));
+    (void)pthread_mutex_lock(&state.write_lock); /* two writes to a plain file at once may land on the same offset */
     (void)!write(STDERR_FILENO, line, len + strlen(tail)); /* nowhere left to complain to */
+    (void)pthread_mutex_unlock(&state.write_lock);
     errno = saved_errno;
 }
 
