@@ -93,7 +93,7 @@ static void close_walked(uv_handle_t *handle, void *context)
 
 static void on_posted(uv_async_t *async)
 {
-    struct loop *loop = (struct loop *)((char *)async - offsetof(struct loop, posted));
+    struct loop *loop = async->loop->data;
     (void)pthread_mutex_lock(&loop->lock); /* a plain mutex that is locked and unlocked in pairs cannot fail */
     struct posts batch = loop->waiting;
     loop->waiting = loop->running;
@@ -116,6 +116,7 @@ enum err loop_new(struct loop **ret_loop)
         free(loop);
         return loop_uv_err(rc);
     }
+    loop->uv.data = loop;
     rc = uv_async_init(&loop->uv, &loop->posted, on_posted);
     if (rc != 0) {
         (void)uv_loop_close(&loop->uv); /* holds no handle yet */
