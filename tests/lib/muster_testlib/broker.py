@@ -59,8 +59,11 @@ class Broker:
         if viewers:
             text += render(_TEMPLATES / "viewers.conf.in", values)
         self.config_file = work.write(f"{name}/mosquitto.conf", text + extra + "\n", 0o600)
+        # A plugin built with a sanitizer needs its runtime in mosquitto first; CTest names it then.
+        preload = os.environ.get("MUSTER_BROKER_PRELOAD")
+        environment = {"LD_PRELOAD": preload, "ASAN_OPTIONS": "detect_leaks=0"} if preload else {}
         self.process = Process([unconfined("mosquitto", self.folder), "-c", self.config_file], self.folder / "log",
-                               prefix=prefix)
+                               env=environment, prefix=prefix)
 
     @property
     def ca_file(self):
