@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,12 +24,13 @@ static char caught[CAUGHT_MAX];
 static int real_stderr;
 static int catcher;
 
-/* From here on stderr is a file in memory. */
+/* From here on stderr is a file in memory; appended to, since not every kernel guards a shared file position. */
 static void catch_stderr(void)
 {
     catcher = memfd_create("stderr", MFD_CLOEXEC);
     real_stderr = dup(STDERR_FILENO);
     assert_true(catcher >= 0 && real_stderr >= 0);
+    assert_int_equal(fcntl(catcher, F_SETFL, O_APPEND), 0);
     assert_int_equal(dup2(catcher, STDERR_FILENO), STDERR_FILENO);
 }
 
