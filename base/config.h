@@ -100,7 +100,7 @@ void config_error(struct config_errors *errors, const struct config_position *po
     PRINTF_LIKE(3, 4);
 size_t config_errors_count(const struct config_errors *errors);
 
-#define CONFIG_FILE_MAX   (256 * 1024) /* daemon config; bounds libyaml's quadratic nesting too */
+#define CONFIG_FILE_MAX   (256u << 10) /* daemon config; bounds libyaml's quadratic nesting too */
 #define CONFIG_DEPTH_MAX  16
 #define CONFIG_ERRORS_MAX 100 /* further ones are only counted */
 

@@ -8,7 +8,7 @@
 #define CONFIG_STRING_MAX  4096         /* bytes of one string, when its row says no less: no setting is longer */
 #define CONFIG_KEY_MAX     256          /* bytes of a free key; libyaml takes 1024 */
 #define CONFIG_KEYS_MAX    1024         /* keys of one mapping: the search for duplicates is quadratic */
-#define CONFIG_ELEMENT_MAX (256 * 1024) /* bytes of one streamed element */
+#define CONFIG_ELEMENT_MAX (256u << 10) /* bytes of one streamed element */
 #define CONFIG_TREE_MAX    (64u << 20)  /* memory of one node tree: 100 bytes a node, a node for two bytes of text */
 #define CONFIG_ROWS_MAX    64           /* rows of one section */
 

@@ -301,7 +301,7 @@ enum err config_load_text(const struct config_schema *schema, const char *name, 
     }
     memset(root, 0, schema->size);
     if (text.len > CONFIG_FILE_MAX) {
-        config_error(errors, NULL, "the file is larger than %d KiB", CONFIG_FILE_MAX / 1024);
+        config_error(errors, NULL, "the file is larger than %u KiB", CONFIG_FILE_MAX >> 10);
         config_errors_fail(errors, ERR_LIMIT);
         return config_errors_report(errors, report);
     }

@@ -134,6 +134,11 @@ static bool advance(struct config_reader *reader)
     return true;
 }
 
+static bool advance_twice(struct config_reader *reader)
+{
+    return advance(reader) && advance(reader);
+}
+
 /* What the subset refuses on a node: anchors, aliases, tags. @return true when it was refused. */
 static bool refuse_extras(struct config_reader *reader, struct config_position at)
 {
@@ -306,7 +311,7 @@ static struct config_node *read_node(struct config_reader *reader, unsigned dept
 /* Up to the first event of the document's root. @return false after a failure or when there is none. */
 static bool open_document(struct config_reader *reader)
 {
-    if (!advance(reader) || !advance(reader) || reader->event.type != YAML_DOCUMENT_START_EVENT) {
+    if (!advance_twice(reader) || reader->event.type != YAML_DOCUMENT_START_EVENT) {
         return false;
     }
     const yaml_event_t *event = &reader->event;
@@ -321,7 +326,7 @@ static bool open_document(struct config_reader *reader)
 /* The last event of the root is current: nothing but the end may follow. */
 static void close_document(struct config_reader *reader)
 {
-    if (advance(reader) && advance(reader) && reader->event.type != YAML_STREAM_END_EVENT) {
+    if (advance_twice(reader) && reader->event.type != YAML_STREAM_END_EVENT) {
         struct config_position at = position_of(reader->event.start_mark);
         fail_at(reader, at, "a second document starts here; one file holds one document");
     }

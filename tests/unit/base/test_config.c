@@ -397,7 +397,7 @@ static void caps_size_keys_and_nesting_cost(void **state)
     struct strbuf text;
     struct loaded got;
     strbuf_init(&text, CONFIG_FILE_MAX * 2);
-    (void)strbuf_addf(&text, BROKER "#%0*d", CONFIG_FILE_MAX, 0);
+    (void)strbuf_addf(&text, BROKER "#%0*d", (int)CONFIG_FILE_MAX, 0);
     load(strbuf_view(&text), &got);
     assert_int_equal(got.err, ERR_LIMIT);
     assert_string_equal(strbuf_str(&got.report), "f: the file is larger than 256 KiB\n");
