@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "providers/account.h"
 
-#include "base/dnsname.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
 #include "providers/provider.h"
 
 static enum err check_provider(struct view value, struct errinfo *info)
@@ -144,5 +148,29 @@ enum err account_split_hostport(const char *text, char *ret_host, size_t size, u
     if (err == ERR_OK) {
         *ret_port = (uint16_t)number;
     }
+    return err;
+}
+
+enum err account_read_secret(const char *path, struct secret *ret_secret, struct errinfo *info)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return errinfo_set(info, err_from_errno(errno), "config", errno, "%s: %s", path,
+                           err_text(err_from_errno(errno)));
+    }
+    if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0) {
+        return errinfo_set(info, ERR_DENIED, "config", 0, "%s is open to all users: chmod 0640 or 0600", path);
+    }
+    char *data = NULL;
+    size_t len = 0;
+    enum err err = file_read(path, ACCOUNT_SECRET_MAX, &data, &len);
+    if (err != ERR_OK) {
+        return errinfo_set(info, err, "config", 0, "%s: %s", path, err_text(err));
+    }
+    struct view text = view_trim(view_n(data, len));
+    err =
+        text.len > 0 ? secret_set(ret_secret, text) : errinfo_set(info, ERR_INVALID, "config", 0, "%s is empty", path);
+    crypto_zeroise(data, len);
+    free(data);
     return err;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/config.h"
+#include "base/crypto.h"
 #include "providers/engine.h"
 
 struct engine_account_config {
@@ -30,3 +31,6 @@ struct engine_account_config {
 
 /** "host:port" or "[v6]:port". @return ERR_PARSE, ERR_LIMIT. */
 enum err account_split_hostport(const char *text, char *ret_host, size_t size, uint16_t *ret_port) MUST_CHECK;
+/** Reads a password or token without its line end from a file that others must not be able to read. @return ERR_DENIED
+ * (mode), ERR_INVALID (empty), ERR_NOTFOUND, ERR_LIMIT, ERR_IO; info says which. */
+enum err account_read_secret(const char *path, struct secret *ret_secret, struct errinfo *info) MUST_CHECK;

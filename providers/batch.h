@@ -51,10 +51,11 @@ struct verdict {
     enum verdict_kind kind;
     const char *error;                /* static storage; NULL when SETTLED or CONTINUE */
     char detail[PROVIDER_DETAIL_MAX]; /* cause and remedy */
-    uint64_t wait_ms;                 /* RETRY, UNKNOWN: the peer's own wait; 0 = none */
+    uint64_t wait_ms;                 /* the peer's own wait, for the whole account; 0 = none */
+    bool stop;                        /* SETTLED, and the account stops all the same */
 };
 
-/** Sets kind, error and a formatted detail. */
+/** Sets kind, error and a formatted detail; wait_ms and stop stay as they are. */
 void verdict_set(struct verdict *verdict, enum verdict_kind kind, const char *error, const char *format, ...)
     PRINTF_LIKE(4, 5);
 

@@ -53,7 +53,8 @@ uint64_t breaker_failure(struct breaker *breaker, uint64_t now_ms, uint64_t rand
     if (breaker->state == BREAKER_OPEN) { /* answers to messages that were under way when it opened */
         return breaker->until_ms > now_ms ? breaker->until_ms - now_ms : 0;
     }
-    uint64_t delay = MAX(backoff_next(&breaker->backoff, random), 1u);
+    uint64_t delay = backoff_next(&breaker->backoff, random);
+    delay = MAX(delay, 1u);
     breaker->state = BREAKER_OPEN;
     breaker->until_ms = now_ms + delay;
     return delay;

@@ -105,14 +105,15 @@ static uint64_t own_backoff(const struct engine_zone *zone, const struct change 
 
 static void finish_item(struct engine_zone *zone, struct change *change, const struct batch_item *item)
 {
-    uint64_t now = zone_now(zone);
+    uint64_t now = zone_now(zone), wait = 0;
     switch (item->outcome) {
     case OUTCOME_APPLIED:
     case OUTCOME_REFUSED:
         change_queue_settle(&zone->queue, change, item->outcome == OUTCOME_APPLIED, now);
         break;
     case OUTCOME_RETRY:
-        change_queue_delay(&zone->queue, change, now + MAX(item->wait_ms, own_backoff(zone, change)));
+        wait = own_backoff(zone, change);
+        change_queue_delay(&zone->queue, change, now + MAX(item->wait_ms, wait));
         break;
     case OUTCOME_UNKNOWN:
         if (verify_start(zone, change) != ERR_OK) { /* asked later, never resent unasked */
@@ -136,13 +137,18 @@ static void settle(struct exchange *exchange, const char *detail)
     zone_kick(zone);
 }
 
-static bool add_group(struct engine_zone *zone, struct change *const *changes, size_t len, bool suspect)
+static bool add_group(struct engine_zone *zone, struct change *const *changes, size_t len,
+                      const struct verdict *suspect)
 {
     struct group *group = malloc(sizeof(*group) + len * sizeof(struct change *));
     if (group == NULL) {
         return false;
     }
-    *group = (struct group){.suspect = suspect, .len = len};
+    *group = (struct group){.suspect = suspect != NULL, .len = len};
+    if (suspect != NULL) {
+        group->error = suspect->error;
+        memcpy(group->detail, suspect->detail, sizeof(group->detail));
+    }
     memcpy(group->changes, changes, len * sizeof(struct change *));
     *zone->groups_tail = group;
     zone->groups_tail = &group->next;
@@ -157,7 +163,8 @@ static void put_back_changes(struct engine_zone *zone, struct change *const *cha
     }
 }
 
-static void add_group_or_put_back(struct engine_zone *zone, struct change *const *changes, size_t len, bool suspect)
+static void add_group_or_put_back(struct engine_zone *zone, struct change *const *changes, size_t len,
+                                  const struct verdict *suspect)
 {
     if (!add_group(zone, changes, len, suspect)) {
         put_back_changes(zone, changes, len);
@@ -169,8 +176,8 @@ static void bisect(struct exchange *exchange)
     struct engine_zone *zone = exchange->zone;
     size_t half = batch_half(exchange->batch.len);
     exchange_unlink(exchange);
-    add_group_or_put_back(zone, exchange->changes, half, false);
-    add_group_or_put_back(zone, exchange->changes + half, exchange->batch.len - half, false);
+    add_group_or_put_back(zone, exchange->changes, half, NULL);
+    add_group_or_put_back(zone, exchange->changes + half, exchange->batch.len - half, NULL);
     exchange_free(exchange);
     zone_kick(zone);
 }
@@ -222,12 +229,11 @@ void groups_release(struct engine_zone *zone)
         suspects = group->next;
         size_t half = !group->suspect || group->len < 2 ? group->len : batch_half(group->len);
         if (group->suspect && group->len == 1) {
-            refuse_change(zone, group->changes[0], "foreign",
-                          "the record is not what we wrote last: `muster record adopt` takes it over");
+            refuse_change(zone, group->changes[0], group->error, group->detail);
         } else {
-            add_group_or_put_back(zone, group->changes, half, false);
+            add_group_or_put_back(zone, group->changes, half, NULL);
             if (half < group->len) {
-                add_group_or_put_back(zone, group->changes + half, group->len - half, false);
+                add_group_or_put_back(zone, group->changes + half, group->len - half, NULL);
             }
         }
         free(group);
@@ -310,7 +316,7 @@ static bool build_failed(struct exchange *exchange, enum err err)
         set_all(exchange, OUTCOME_REFUSED, "too-large");
         settle(exchange, "the change does not fit into one message of this provider");
     } else {
-        struct verdict verdict;
+        struct verdict verdict = {0};
         verdict_set(&verdict, VERDICT_RETRY, "internal", "could not send: %s", err_text(err));
         exchange_put_back(exchange);
         zone_failed(zone, &verdict);
@@ -384,24 +390,22 @@ static void give_back(struct exchange *exchange, const struct verdict *verdict)
     zone_failed(zone, verdict);
 }
 
-static void stop_account(struct exchange *exchange, const struct verdict *verdict)
+static void stop_account(struct engine_account *account, const struct verdict *verdict)
 {
-    struct engine_account *account = exchange->zone->account;
     account->stopped = true;
     account->stop_error = verdict->error;
     (void)snprintf(account->stop_detail, sizeof(account->stop_detail), "%s", verdict->detail); /* same size */
-    give_back(exchange, verdict);
 }
 
-static void suspect(struct exchange *exchange, bool may_be_item)
+static void suspect(struct exchange *exchange, const struct verdict *may_be_item)
 {
     struct engine_zone *zone = exchange->zone;
     if (zone->phase == PHASE_RUNNING) {
         zone->phase = PHASE_ASKING;
     }
-    if (may_be_item) {
+    if (may_be_item != NULL) {
         exchange_unlink(exchange);
-        add_group_or_put_back(zone, exchange->changes, exchange->batch.len, true);
+        add_group_or_put_back(zone, exchange->changes, exchange->batch.len, may_be_item);
         exchange_free(exchange);
     } else {
         exchange_put_back(exchange);
@@ -412,7 +416,7 @@ static void suspect(struct exchange *exchange, bool may_be_item)
 /** A request of the same batch again: after a lookup, with what it found. */
 static void again(struct exchange *exchange)
 {
-    struct verdict verdict;
+    struct verdict verdict = {0};
     for (size_t i = 0; i < exchange->batch.len; i++) {
         change_learn(exchange->changes[i], &exchange->batch.items[i]);
     }
@@ -453,6 +457,11 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
     switch (batch_judge(verdict->kind, exchange->batch.len)) {
     case BATCH_SETTLE:
         served(exchange);
+        if (verdict->stop) {
+            stop_account(exchange->zone->account, verdict);
+        } else if (verdict->wait_ms > 0) {
+            breaker_hold(zone_breaker(exchange->zone), zone_now(exchange->zone), verdict->wait_ms);
+        }
         settle(exchange, verdict->detail);
         break;
     case BATCH_REFUSE:
@@ -467,10 +476,10 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
         again(exchange);
         break;
     case BATCH_FENCE:
-        suspect(exchange, false);
+        suspect(exchange, NULL);
         break;
     case BATCH_FENCE_THEN_BISECT:
-        suspect(exchange, true);
+        suspect(exchange, verdict);
         break;
     case BATCH_RETURN:
         give_back(exchange, verdict);
@@ -479,7 +488,8 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
         unknown_outcome(exchange, verdict);
         break;
     case BATCH_STOP:
-        stop_account(exchange, verdict);
+        stop_account(exchange->zone->account, verdict);
+        give_back(exchange, verdict);
         break;
     }
 }

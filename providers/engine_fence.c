@@ -8,7 +8,7 @@ static bool send_control(struct exchange *exchange, enum err err)
         err = link_send(zone, strbuf_view(&exchange->request.body));
     }
     if (err != ERR_OK) {
-        struct verdict verdict;
+        struct verdict verdict = {0};
         verdict_set(&verdict, VERDICT_RETRY, "internal", "could not ask for the zone's owner: %s", err_text(err));
         exchange_free(exchange);
         zone_failed(zone, &verdict);
@@ -122,7 +122,7 @@ void engine_zone_claimed(struct engine_zone *zone, uint64_t epoch, enum err err)
         return; /* the connection was lost meanwhile: the next answer about the owner asks again */
     }
     if (err != ERR_OK) {
-        struct verdict verdict;
+        struct verdict verdict = {0};
         verdict_set(&verdict, VERDICT_RETRY, "store", "the new epoch could not be stored: %s", err_text(err));
         zone->phase = PHASE_ASKING;
         zone_failed(zone, &verdict);

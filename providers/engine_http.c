@@ -24,7 +24,7 @@ void http_client_close(struct engine_account *account)
 /** What a request means that brought no reply: nothing was done when nothing of it had left. */
 static void failed(struct exchange *exchange, const struct http_result *result)
 {
-    struct verdict verdict;
+    struct verdict verdict = {0};
     const char *error = result->err == ERR_CRYPTO    ? "tls"
                         : result->err == ERR_TIMEOUT ? "timeout"
                         : result->sent               ? "connection-lost"

@@ -86,7 +86,9 @@ struct exchange {
 /** Part of a bisected batch that waits for its turn; its changes stay TAKEN. */
 struct group {
     struct group *next;
-    bool suspect; /* the owner must be asked before it may be bisected */
+    bool suspect;      /* the owner must be asked before it may be bisected */
+    const char *error; /* suspect: what a single change is refused with */
+    char detail[PROVIDER_DETAIL_MAX];
     size_t len;
     struct change *changes[];
 };

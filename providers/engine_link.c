@@ -44,7 +44,7 @@ static size_t link_read(void *context, struct view data)
 static void link_closed(void *context, enum stream_close why, const struct errinfo *info)
 {
     struct engine_zone *zone = context;
-    struct verdict verdict;
+    struct verdict verdict = {0};
     bool connected = zone->phase != PHASE_CONNECTING;
     bool idle = zone->in_flight == NULL;
     verdict_set(&verdict, VERDICT_RETRY, connected ? "connection-lost" : "unreachable", "%s %s:%u: %s",

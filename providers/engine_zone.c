@@ -85,7 +85,7 @@ void zone_tell_waiting(struct engine_zone *zone, const char *error, const char *
 
 void zone_disconnect(struct engine_zone *zone, const char *error, const char *detail)
 {
-    struct verdict verdict;
+    struct verdict verdict = {0};
     verdict_set(&verdict, VERDICT_UNKNOWN, error, "%s", detail);
     link_close(zone);
     if (zone->phase != PHASE_DEPOSED) {
@@ -184,7 +184,7 @@ static void connect_zone(struct engine_zone *zone, uint64_t now, uint64_t *wake)
         return;
     }
     if (breaker_allow(&zone->breaker, now)) {
-        struct verdict verdict;
+        struct verdict verdict = {0};
         zone->phase = PHASE_CONNECTING;
         enum err err = link_open(zone);
         if (err != ERR_OK) {
@@ -203,7 +203,7 @@ static void check_deadlines(struct engine_zone *zone, uint64_t now, uint64_t *wa
             continue; /* the HTTP client has the same deadline and tells it */
         }
         if (exchange->deadline_ms <= now) {
-            struct verdict verdict;
+            struct verdict verdict = {0};
             verdict_set(&verdict, VERDICT_UNKNOWN, "timeout", "no answer within %" PRIu64 " ms",
                         zone->account->timeout_ms);
             adapt_overload(&zone->adapt);

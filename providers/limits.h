@@ -13,4 +13,5 @@
 #define PROVIDER_ROUNDS_MAX       4096            /* lookups that one batch may ask for before it counts as failed */
 #define ENGINE_AXFR_BYTES_MAX     (1024ull << 20) /* a zone of ten million addresses */
 #define ENGINE_RETRY_AFTER_MAX_MS (24ull * 3600 * 1000) /* a server that asks for more is asked again after a day */
-#define ENGINE_SCAN_MAX           512 /* waiting changes looked at to fill one message that groups by address */
+#define ENGINE_SCAN_MAX           512  /* waiting changes looked at to fill one message that groups by address */
+#define ACCOUNT_SECRET_MAX        4096 /* a password or token */

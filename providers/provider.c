@@ -8,6 +8,7 @@
 
 const struct provider_ops *const provider_registry[] = {
     &provider_rfc2136,
+    &provider_dyndns2,
     NULL,
 };
 

@@ -15,7 +15,7 @@
 
 #define OWNER_LABEL "_muster-owner."
 enum { OWNER_TTL_S = 60, OWNER_TEXT_SIZE = 32, MESSAGE_OVERHEAD = 12 + 255 + 4 + 512 /* header, zone, owner, TSIG */ };
-enum { STAGE_CHANGE, STAGE_LOOKUP };
+enum { STAGE_CHANGE, STAGE_LOOKUP, STAGE_OWNER };
 
 struct rfc2136 {
     struct dnsmsg_key *key; /* owned; NULL = unsigned */
@@ -210,7 +210,11 @@ static enum err read_reply(struct rfc2136 *state, const struct provider_request 
         verdict_set(verdict, VERDICT_UNKNOWN, "forged",
                     "the signature of the answer is wrong: another key, or tampering");
     } else if (state->key != NULL && message->trust == DNSMSG_UNSIGNED) {
-        if (message->rcode != DNSMSG_NOERROR) {
+        if (message->tsig_error == DNSMSG_BADKEY && request->stage == STAGE_CHANGE) {
+            /* The claim was taken with this key. Knot answers so to names that its update-owner rules do not allow. */
+            verdict_set(verdict, VERDICT_SUSPECT, "refused",
+                        "BADKEY: the server's policy does not allow it: allow this key to update these names");
+        } else if (message->rcode != DNSMSG_NOERROR) {
             explain(verdict, VERDICT_UNKNOWN, message);
         } else {
             verdict_set(verdict, VERDICT_UNKNOWN, "unsigned",
@@ -313,6 +317,7 @@ static enum err rfc2136_build_owner(void *context, const struct provider_zone *z
     struct rfc2136 *state = context;
     struct dnswire wire;
     struct owner_name owner;
+    request->stage = STAGE_OWNER;
     dnswire_query(&wire, state->scratch, sizeof(state->scratch), request->id, owner_name(zone, &owner),
                   DNSMSG_TYPE_TXT);
     return finish(state, &wire, request);
@@ -386,6 +391,7 @@ static enum err rfc2136_build_claim(void *context, const struct provider_zone *z
     struct owner_name buffer;
     char before[OWNER_TEXT_SIZE], after[OWNER_TEXT_SIZE];
     struct view owner = owner_name(zone, &buffer);
+    request->stage = STAGE_OWNER;
     dnswire_update(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(zone->name));
     if (seen->present) {
         dnswire_require_txt(&wire, owner, owner_text(seen->epoch, before));

@@ -23,7 +23,8 @@ class Probe:
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
                                       env={**os.environ, **(env or {})})
         self.arrived, self.events = queue.Queue(), []
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def _read(self):
         for line in self.child.stdout:
@@ -84,6 +85,8 @@ class Probe:
             self.send("quit")
             assert self.child.wait(DEADLINE) == 0, "probe failed at its end"
         self.child.stdin.close()
+        self.reader.join(DEADLINE)
+        self.child.stdout.close()
 
     def __enter__(self):
         return self

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * dyndns2: the code table of the dyndns2 protocol as data: what each word of a reply obliges a client to do. Source:
+ * help.dyn.com/return-codes and /remote-access-api/policies (read 2026-11-22), with the additions of No-IP (wNN) and
+ * Dynu (servererror, 911 for ten minutes). Pure.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/view.h"
+
+enum dyndns2_action {
+    DYNDNS2_APPLIED,      /* changed, or it was so already */
+    DYNDNS2_STOP_HOST,    /* not again until the config changes */
+    DYNDNS2_STOP_ACCOUNT, /* nothing of this account again until the config changes */
+    DYNDNS2_SPLIT,        /* too many hosts in one request */
+    DYNDNS2_WAIT_HOST,    /* this host not before wait_ms */
+    DYNDNS2_WAIT_ACCOUNT, /* the account not before wait_ms; 0 = exponential backoff */
+    DYNDNS2_UNKNOWN,      /* not a code: ask the authoritative server before any resend */
+};
+
+struct dyndns2_code {
+    const char *code; /* as it stands in the reply; also the error id for people */
+    enum dyndns2_action action;
+    uint64_t wait_ms;
+    const char *detail; /* cause and remedy */
+};
+
+/** The row for the first word of a reply line; the UNKNOWN row when there is none. @param ret_wait_ms of the row, or
+ * what "wNNh", "wNNm", "wNNs" ask for. */
+const struct dyndns2_code *dyndns2_find(struct view word, uint64_t *ret_wait_ms);

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A TCP proxy on loopback that can lose answers, hold requests back and cut connections: faults between engine and
+server, on purpose and at a known moment."""
+import socket
+import threading
+
+from muster_testlib import ports
+
+
+class Proxy:
+    """Forwards to (address, port). swallow: answers are read and lost. hold: requests are kept until release()."""
+
+    def __init__(self, address, port):
+        self.target = (address, port)
+        self.address = ports.loopback()
+        self.listener = socket.create_server((self.address, 0))
+        self.port = self.listener.getsockname()[1]
+        self.lock, self.changed = threading.Lock(), threading.Condition()
+        self.swallow = self.hold = False
+        self.swallowed = self.held_bytes = 0
+        self.held, self.pairs = [], []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(self.target, 5)
+            except OSError:
+                if self.listener.fileno() < 0:
+                    return
+                client.close()
+                continue
+            self.pairs.append((client, server))
+            threading.Thread(target=self._requests, args=(client, server), daemon=True).start()
+            threading.Thread(target=self._answers, args=(client, server), daemon=True).start()
+
+    def _note(self, **changes):
+        with self.changed:
+            for key, value in changes.items():
+                setattr(self, key, value)
+            self.changed.notify_all()
+
+    def _requests(self, client, server):
+        try:
+            while data := client.recv(1 << 16):
+                if self.hold:
+                    self.held.append((server, data))
+                    self._note(held_bytes=self.held_bytes + len(data))
+                else:
+                    server.sendall(data)
+        except OSError:
+            pass
+        if not any(held is server for held, _ in self.held):
+            self._shut(server)
+
+    def _answers(self, client, server):
+        try:
+            while data := server.recv(1 << 16):
+                if self.swallow:
+                    self._note(swallowed=self.swallowed + len(data))
+                else:
+                    client.sendall(data)
+        except OSError:
+            pass
+        self._shut(client)
+
+    @staticmethod
+    def _shut(sock):
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def wait(self, ready, deadline=20):
+        with self.changed:
+            assert self.changed.wait_for(ready, deadline), "nothing came through the proxy"
+
+    def cut_clients(self):
+        """The engine's side is closed; the server's side stays as it is."""
+        for client, _ in self.pairs:
+            self._shut(client)
+
+    def release(self):
+        """Sends what was held, each to the connection it was meant for, and waits for an answer to each."""
+        for server, data in self.held:
+            before = self.swallowed
+            self.swallow = True
+            server.sendall(data)
+            self.wait(lambda before=before: self.swallowed > before)
+        self.held.clear()
+
+    def close(self):
+        self.listener.close()
+        for pair in self.pairs:
+            for sock in pair:
+                self._shut(sock)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

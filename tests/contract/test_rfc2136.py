@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of the providers, held by rfc2136 against the real Knot and the real BIND."""
+import ctypes.util
+import glob
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from muster_testlib import dns, procs  # noqa: E402
+
+from probe import Probe  # noqa: E402
+from proxy import Proxy  # noqa: E402
+
+ZONE = "example.net"
+OWNER = f"_muster-owner.{ZONE}"
+FAST = {"retry_min": "50ms", "retry_max": "500ms"}
+
+
+class Cases:
+    """Each case on its own server, zone and probe."""
+
+    kind = None
+
+    def setUp(self):
+        self.work = procs.Workspace()
+        self.server = self.kind(self.work)
+
+    def tearDown(self):
+        self.server.stop()
+        self.work.close()
+
+    def key(self, name="key", secret=None, key_name=None):
+        text = (f'key "{key_name or self.server.key_name}" {{\n  algorithm {self.server.algorithm}; # as tsig-keygen\n'
+                f'  secret "{secret or self.server.secret}";\n}};\n')
+        return self.work.write(name, text, 0o600)
+
+    def probe(self, mode="dedicated", via=None, name="probe", epoch=0, env=None, key=None, **config):
+        where = via or self.server
+        config = {"provider": "rfc2136", "server": f"{where.address}:{where.port}", "key_file": key or self.key(),
+                  **FAST, **config}
+        return Probe(self.work, {k: v for k, v in config.items() if v}, ZONE, mode, epoch, name, env)
+
+    def owner(self):
+        return dns.kdig(self.server, OWNER, "TXT")
+
+    def test_writes_replaces_deletes_and_lists(self):
+        with self.server, self.probe() as probe:
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            probe.submit(f"a.{ZONE}", "2001:db8::1,2001:db8::2", 2, rtype="AAAA")
+            probe.submit(f"b.{ZONE}", "192.0.2.2", 3)
+            for rev in (1, 2, 3):
+                self.assertEqual(probe.settled(rev)["outcome"], "applied")
+            probe.submit(f"a.{ZONE}", "192.0.2.9", 4, ttl=120)
+            probe.submit(f"b.{ZONE}", "-", 5)
+            self.assertEqual(probe.settled(4)["value"], ["192.0.2.9"])
+            self.assertEqual(probe.settled(5)["outcome"], "applied")
+            zone = dns.axfr(self.server, ttl=True)
+            self.assertEqual(zone[(f"a.{ZONE}", "A")], (120, ["192.0.2.9"]))
+            self.assertEqual(zone[(f"a.{ZONE}", "AAAA")], (60, ["2001:db8::1", "2001:db8::2"]))
+            self.assertNotIn((f"b.{ZONE}", "A"), zone)
+            probe.submit(f"a.{ZONE}", "192.0.2.9", 6, ttl=300)
+            probe.settled(6)
+            self.assertEqual(dns.axfr(self.server, ttl=True)[(f"a.{ZONE}", "A")], (300, ["192.0.2.9"]))
+            probe.send("list")
+            self.assertEqual(probe.event("listed")["err"], "OK")
+            found = {(e["name"], e["type"]): (e["ttl"], sorted(e["value"])) for e in probe.events if e["event"] == "record"}
+            expected = {key: value for key, value in dns.axfr(self.server, ttl=True).items() if key[1] in ("A", "AAAA")}
+            self.assertEqual(found, expected)
+
+    def test_every_tsig_algorithm_and_the_plain_key_file(self):
+        for algorithm in ("hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"):
+            with self.subTest(algorithm), self.kind(self.work, name=algorithm, algorithm=algorithm) as server:
+                key = self.work.write(f"{algorithm}.key", f"{algorithm}:{server.key_name}:{server.secret}\n", 0o600)
+                with self.probe(via=server, key=key, name=f"p-{algorithm}") as probe:
+                    probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+                    self.assertEqual(probe.settled(1)["outcome"], "applied")
+                    self.assertEqual(dns.kdig(server, f"a.{ZONE}"), ["192.0.2.1"])
+
+    def refuse_all_but_ok(self):
+        """The server's policy: names below ok.<zone>, and the owner record."""
+        raise NotImplementedError
+
+    def test_one_poison_record_in_500_blocks_nobody(self):
+        self.refuse_all_but_ok()
+        with self.server, self.probe() as probe:
+            probe.event("claim")
+            probe.wait_state("running")
+            for i in range(500):
+                name = f"poison.{ZONE}" if i == 321 else f"n{i}.ok.{ZONE}"
+                probe.submit(name, f"10.0.{i // 250}.{i % 250 + 1}", i + 1)
+            outcomes = [probe.settled(i + 1) for i in range(500)]
+            refused = [event for event in outcomes if event["outcome"] == "refused"]
+            self.assertEqual([event["name"] for event in refused], [f"poison.{ZONE}"])
+            self.assertEqual(refused[0]["error"], "refused")
+            self.assertIn("policy", refused[0]["detail"])
+            self.assertLess(probe.status()["messages"], 60)
+            zone = dns.axfr(self.server)
+            for i in range(500):
+                if i != 321:
+                    self.assertEqual(zone[(f"n{i}.ok.{ZONE}", "A")], [f"10.0.{i // 250}.{i % 250 + 1}"])
+
+    def lose_after_applied(self, mode):
+        with self.server, Proxy(self.server.address, self.server.port) as proxy, self.probe(mode, via=proxy) as probe:
+            probe.event("claim")
+            probe.wait_state("running")
+            proxy.swallow = True
+            for i in range(20):
+                probe.submit(f"n{i}.{ZONE}", f"192.0.2.{i + 1}", i + 1, have="-" if mode == "shared" else "?")
+            proxy.wait(lambda: proxy.swallowed > 0)
+            dns.wait_answer(self.server, f"n0.{ZONE}", "A", "192.0.2.1")
+            probe.submit(f"n0.{ZONE}", "192.0.2.100", 100, have="-" if mode == "shared" else "?")
+            proxy.swallow = False
+            proxy.cut_clients()
+            self.assertEqual(probe.settled(1, ("unknown",))["error"], "connection-lost")
+            self.assertEqual(probe.settled(100)["outcome"], "applied")
+            for i in range(1, 20):
+                self.assertEqual(probe.settled(i + 1)["outcome"], "applied")
+            zone = dns.axfr(self.server)
+            self.assertEqual(zone[(f"n0.{ZONE}", "A")], ["192.0.2.100"])
+            for i in range(1, 20):
+                self.assertEqual(zone[(f"n{i}.{ZONE}", "A")], [f"192.0.2.{i + 1}"])
+            self.assertEqual(self.owner(), ['"epoch=2"'])
+
+    def test_connection_lost_after_the_server_applied(self):
+        self.lose_after_applied("dedicated")
+
+    def test_connection_lost_after_the_server_applied_in_a_shared_zone(self):
+        self.lose_after_applied("shared")
+
+    def test_late_message_of_the_old_connection_overwrites_nothing(self):
+        with self.server, Proxy(self.server.address, self.server.port) as proxy, self.probe(via=proxy) as probe:
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            probe.settled(1)
+            proxy.hold = True
+            probe.submit(f"a.{ZONE}", "192.0.2.2", 2)
+            proxy.wait(lambda: proxy.held_bytes > 0)
+            proxy.hold = False
+            proxy.cut_clients()
+            probe.submit(f"a.{ZONE}", "192.0.2.3", 3)
+            self.assertEqual(probe.settled(3)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, f"a.{ZONE}"), ["192.0.2.3"])
+            proxy.release()
+            self.assertEqual(dns.kdig(self.server, f"a.{ZONE}"), ["192.0.2.3"])
+
+    def test_server_restart(self):
+        with self.server, self.probe() as probe:
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            probe.settled(1)
+            self.server.kill()
+            probe.submit(f"a.{ZONE}", "192.0.2.2", 2)
+            self.assertIn(probe.settled(2, ("retry", "unknown"))["error"], ("unreachable", "connection-lost"))
+            self.server.start()
+            self.assertEqual(probe.settled(2)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, f"a.{ZONE}"), ["192.0.2.2"])
+
+    def explained(self, words, **options):
+        with self.server, self.probe(**options) as probe:
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            event = probe.settled(1, ("retry",))
+            self.assertIn(event["error"], words)
+            self.assertIn(probe.status()["state"], ("backing-off", "broken", "claiming"))
+            self.assertNotEqual(probe.status()["last_error"], "")
+            self.assertEqual(dns.kdig(self.server, f"a.{ZONE}"), [])
+            return event
+
+    def test_wrong_secret_is_explained(self):
+        event = self.explained(("badsig",), key=self.key(secret="d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldA=="))
+        self.assertIn("key_file", event["detail"])
+
+    def test_unknown_key_is_explained(self):
+        event = self.explained(("badkey",), key=self.key(key_name="nobody-knows"))
+        self.assertIn("key_file", event["detail"])
+
+    def test_unsigned_update_is_explained(self):
+        config = {"provider": "rfc2136", "server": f"{self.server.address}:{self.server.port}", **FAST}
+        with self.server, Probe(self.work, config, ZONE, "dedicated") as probe:
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            self.assertIn(probe.settled(1, ("retry",))["error"], ("refused", "notauth"))
+
+    def test_clock_skew_is_explained(self):
+        library = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), ctypes.util.find_library("faketime"))
+        self.assertIsNotNone(library, "package libfaketime is missing")
+        env = {"LD_PRELOAD": library, "FAKETIME": "-3600", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        event = self.explained(("badtime",), env=env)
+        self.assertIn("clocks", event["detail"])
+        self.assertIn("behind", event["detail"])
+
+    def test_wrong_zone_is_explained(self):
+        with self.server:
+            config = {"provider": "rfc2136", "server": f"{self.server.address}:{self.server.port}",
+                      "key_file": self.key(), **FAST}
+            with Probe(self.work, config, "elsewhere.example", "dedicated") as probe:
+                probe.submit("a.elsewhere.example", "192.0.2.1", 1)
+                self.assertIn(probe.settled(1, ("retry",))["error"], ("refused", "notauth"))
+
+    def test_shared_zone_leaves_foreign_records_until_adopted(self):
+        with self.server, self.probe("shared") as probe:
+            self.assertEqual(dns.update(self.server, f"add foreign.{ZONE}. 60 A 198.51.100.7"), "")
+            probe.submit(f"foreign.{ZONE}", "192.0.2.1", 1, have="-")
+            probe.submit(f"mine.{ZONE}", "192.0.2.2", 2, have="-")
+            self.assertEqual(probe.settled(1)["error"], "foreign")
+            self.assertEqual(probe.settled(2)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, f"foreign.{ZONE}"), ["198.51.100.7"])
+            probe.submit(f"mine.{ZONE}", "192.0.2.3", 3, have="192.0.2.2")
+            self.assertEqual(probe.settled(3)["outcome"], "applied")
+            self.assertEqual(dns.update(self.server, f"del mine.{ZONE}. A", f"add mine.{ZONE}. 60 A 198.51.100.8"), "")
+            probe.submit(f"mine.{ZONE}", "192.0.2.4", 4, have="192.0.2.3")
+            self.assertEqual(probe.settled(4)["error"], "foreign")
+            self.assertEqual(dns.kdig(self.server, f"mine.{ZONE}"), ["198.51.100.8"])
+            probe.submit(f"foreign.{ZONE}", "192.0.2.1", 5, adopt=True)
+            self.assertEqual(probe.settled(5)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, f"foreign.{ZONE}"), ["192.0.2.1"])
+            self.assertEqual(self.owner(), ['"epoch=1"'])
+
+    def test_second_writer_deposes_the_first_and_resume_takes_back(self):
+        with self.server, self.probe() as first:
+            first.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            first.settled(1)
+            with self.probe(name="second") as second:
+                second.submit(f"a.{ZONE}", "192.0.2.2", 2)
+                second.settled(2)
+                first.submit(f"a.{ZONE}", "192.0.2.3", 3)
+                first.event("deposed")
+                self.assertEqual(first.status()["state"], "deposed")
+                self.assertEqual(dns.kdig(self.server, f"a.{ZONE}"), ["192.0.2.2"])
+                first.send("resume")
+                self.assertEqual(first.settled(3)["outcome"], "applied")
+                self.assertEqual(dns.kdig(self.server, f"a.{ZONE}"), ["192.0.2.3"])
+                self.assertEqual(self.owner(), ['"epoch=3"'])
+                second.event("deposed")
+
+    def test_newest_value_wins_when_changes_outrun_the_server(self):
+        with self.server, self.probe() as probe:
+            for rev in range(1, 301):
+                probe.submit(f"flap.{ZONE}", f"192.0.2.{rev % 200 + 1}", rev)
+            self.assertEqual(probe.settled(300)["value"], ["192.0.2.101"])
+            self.assertEqual(dns.kdig(self.server, f"flap.{ZONE}"), ["192.0.2.101"])
+            self.assertLess(probe.status()["messages"], 30)
+
+    def test_key_file_open_to_all_is_refused(self):
+        key = self.key()
+        key.chmod(0o644)
+        probe = self.probe(key=key)
+        self.assertEqual(probe.child.wait(20), 1)
+        probe.close()
+
+
+class Knot(Cases, unittest.TestCase):
+    kind = dns.Knot
+
+    def refuse_all_but_ok(self):
+        text = self.server.config_file.read_text()
+        rule = "    action: [update, transfer]\n"
+        policy = ("    update-owner: name\n    update-owner-match: sub-or-equal\n"
+                  f"    update-owner-name: [ok.{ZONE}., {OWNER}.]\n")
+        self.assertIn(rule, text)
+        other = f"  - id: reader\n    key: {self.server.key_name}\n    action: transfer\n"
+        text = text.replace(rule, "    action: update\n" + policy + other, 1).replace("acl: muster", "acl: [muster, reader]")
+        self.server.config_file.write_text(text)
+
+
+class Bind(Cases, unittest.TestCase):
+    kind = dns.Bind
+
+    def refuse_all_but_ok(self):
+        text = self.server.config_file.read_text()
+        rule = f'allow-update {{ key "{self.server.key_name}"; }};'
+        self.assertIn(rule, text)
+        policy = (f"update-policy {{ grant {self.server.key_name} subdomain ok.{ZONE}. ANY;"
+                  f" grant {self.server.key_name} name {OWNER}. ANY; }};")
+        self.server.config_file.write_text(text.replace(rule, policy))
+
+
+if __name__ == "__main__":
+    unittest.main()
