@@ -452,6 +452,7 @@ static bool set_limits(const struct http_transfer *transfer, const struct http_r
                                               : CURL_IPRESOLVE_WHATEVER;
     return SET(easy, CURLOPT_TIMEOUT_MS, timeout_ms) &&
            SET(easy, CURLOPT_CONNECTTIMEOUT_MS, MIN(timeout_ms, (long)HTTP_CONNECT_MS)) &&
+           SET(easy, CURLOPT_QUICK_EXIT, 1L) && /* else the end of a transfer waits for its resolver's thread */
            SET(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)transfer->body.cap) &&
            SET(easy, CURLOPT_IPRESOLVE, resolve) && SET(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
 }
