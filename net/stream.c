@@ -20,8 +20,8 @@
 #define KEEPALIVE_S_DEFAULT  30
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES     3
-#define READ_MAX_DEFAULT     (128u * 1024)
-#define WRITE_MAX_DEFAULT    (4u * 1024 * 1024)
+#define READ_MAX_DEFAULT     ((size_t)128 * 1024)
+#define WRITE_MAX_DEFAULT    ((size_t)4 * 1024 * 1024)
 #define READ_MIN             4096 /* room of a read, at least */
 #define READS_PER_TURN       16   /* then the rest of the loop has its turn */
 #define FRAME_HEADER         2
