@@ -19,4 +19,3 @@
 #define HTTPD_TIMEOUT_S   30                    /* idle time of a connection */
 #define HTTPD_BODY_MAX    ((size_t)1024 * 1024) /* most that any route may ask for */
 #define HTTPD_MEMORY      ((size_t)32 * 1024)   /* request line and headers of one connection */
-#define HTTPD_PARAM_MAX   256                   /* bytes of one path parameter, decoded */
