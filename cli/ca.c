@@ -76,7 +76,7 @@ static const char *hint_of(enum err err)
     }
 }
 
-static enum exit_code failed(const struct command_call *call, const char *what, const struct errinfo *info)
+enum exit_code ca_failed(const struct command_call *call, const char *what, const struct errinfo *info)
 {
     const struct report report = {.error = what, .cause = info->text, .hint = hint_of(info->err), .docs = call->name};
     report_print(&report, stderr);
@@ -93,8 +93,7 @@ static enum err wall_now(int64_t *ret_now_s, struct errinfo *info)
     return ERR_OK;
 }
 
-/** Clock and generator, which every command that signs needs. */
-static enum err prepare(int64_t *ret_now_s, struct key_rng **ret_rng, struct errinfo *info)
+enum err ca_prepare(int64_t *ret_now_s, struct key_rng **ret_rng, struct errinfo *info)
 {
     enum err err = wall_now(ret_now_s, info);
     if (err != ERR_OK) {
@@ -113,13 +112,13 @@ enum exit_code ca_init_run(const struct command_call *call)
     if (options->dir == NULL) {
         return command_misuse(call, "--dir is missing");
     }
-    enum err err = prepare(&now_s, &rng, &info);
+    enum err err = ca_prepare(&now_s, &rng, &info);
     if (err == ERR_OK) {
         err = ca_init(options->dir, view_of(options->name), now_s, rng, &info);
     }
     key_rng_free(rng);
     if (err != ERR_OK) {
-        return failed(call, "no certificate authority was made", &info);
+        return ca_failed(call, "no certificate authority was made", &info);
     }
     (void)printf("%s/bundle-clients.pem\n%s/bundle-server.pem\n", options->dir, options->dir); /* flushed below */
     (void)fprintf(stderr, "Made a certificate authority in %s. Move root.key to a safe place off this machine.\n",
@@ -137,7 +136,7 @@ enum exit_code ca_bundle_run(const struct command_call *call)
     const char *out = options->out != NULL ? options->out : options->dir;
     enum err err = ca_bundle(options->dir, out, &info);
     if (err != ERR_OK) {
-        return failed(call, "the bundles were not written", &info);
+        return ca_failed(call, "the bundles were not written", &info);
     }
     (void)printf("%s/bundle-clients.pem\n%s/bundle-server.pem\n", out, out); /* flushed below */
     return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
@@ -213,7 +212,7 @@ static enum exit_code issue_single(struct issuing *issuing, struct errinfo *info
         err = ca_sync(options->out, info);
     }
     if (err != ERR_OK) {
-        return failed(issuing->call, "no certificate was issued", info);
+        return ca_failed(issuing->call, "no certificate was issued", info);
     }
     return printf("%s.pem\n", options->out) >= 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 }
@@ -266,7 +265,7 @@ static enum exit_code issue_many(struct issuing *issuing, struct errinfo *info)
     enum err err = n > 0 && (size_t)n < sizeof(marker) ? file_make_parents(marker) : ERR_LIMIT;
     if (err != ERR_OK) {
         (void)errinfo_set(info, err, "ca", 0, "%s: %s", issuing->options->out, err_text(err)); /* reported next */
-        return failed(issuing->call, "no certificate was issued", info);
+        return ca_failed(issuing->call, "no certificate was issued", info);
     }
     while (read_line(line, &id)) {
         if (id.len == 0) {
@@ -282,7 +281,7 @@ static enum exit_code issue_many(struct issuing *issuing, struct errinfo *info)
     err = ca_sync(marker, info);
     (void)fprintf(stderr, "Issued %zu certificates, %zu refused.\n", done, wrong); /* message only */
     if (err != ERR_OK || ferror(stdin) != 0 || fflush(stdout) != 0) {
-        return failed(issuing->call, "the certificates may not be on the disk", info);
+        return ca_failed(issuing->call, "the certificates may not be on the disk", info);
     }
     return wrong == 0 ? EXIT_OK : done > 0 ? EXIT_PARTLY : EXIT_USAGE;
 }
@@ -300,14 +299,14 @@ enum exit_code ca_issue_run(const struct command_call *call)
     ca_pair_init(&issuing.pair);
     enum err err = parse_ips(&issuing, &info);
     if (err == ERR_OK) {
-        err = prepare(&issuing.now_s, &rng, &info);
+        err = ca_prepare(&issuing.now_s, &rng, &info);
     }
     if (err == ERR_OK) {
         err = ca_open(options->dir, issuing.profile, rng, &issuing.ca, &info);
     }
     enum exit_code code;
     if (err != ERR_OK) {
-        code = failed(call, "no certificate was issued", &info);
+        code = ca_failed(call, "no certificate was issued", &info);
     } else if (options->from_stdin) {
         code = issue_many(&issuing, &info);
     } else {

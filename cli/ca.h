@@ -35,6 +35,13 @@ extern const struct args_row ca_issue_rows[];
 extern const struct ca_issue_options ca_issue_defaults;
 extern const struct args_row ca_bundle_rows[];
 
+struct key_rng;
+/** Clock and generator, which every command that signs needs. @return ERR_STATE (clock not set), ERR_CRYPTO, ERR_NOMEM.
+ */
+enum err ca_prepare(int64_t *ret_now_s, struct key_rng **ret_rng, struct errinfo *info) MUST_CHECK;
+/** Reports @p what with the cause in @p info and a hint. @return the exit code for info->err. */
+enum exit_code ca_failed(const struct command_call *call, const char *what, const struct errinfo *info);
+
 enum exit_code ca_init_run(const struct command_call *call);
 enum exit_code ca_issue_run(const struct command_call *call);
 enum exit_code ca_bundle_run(const struct command_call *call);

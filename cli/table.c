@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/ca.h"
+#include "cli/crl.h"
 
 static enum exit_code version_run(const struct command_call *call)
 {
@@ -37,6 +38,19 @@ const struct command cli_commands[] = {
      .rows = ca_bundle_rows,
      .options_size = sizeof(struct ca_bundle_options),
      .run = ca_bundle_run},
+    {.noun = "ca",
+     .verb = "revoke",
+     .help = "Put a certificate on the list of the revoked",
+     .rows = ca_revoke_rows,
+     .options_size = sizeof(struct ca_revoke_options),
+     .run = ca_revoke_run},
+    {.noun = "ca",
+     .verb = "crl",
+     .help = "Write the revocation lists of devices and services for a broker (mosquitto's crlfile)",
+     .rows = ca_crl_rows,
+     .options_size = sizeof(struct ca_crl_options),
+     .defaults = &ca_crl_defaults,
+     .run = ca_crl_run},
     {.noun = "version", .help = "Show the version", .run = version_run},
     {0},
 };

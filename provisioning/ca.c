@@ -9,7 +9,6 @@
 
 #include "base/crypto.h"
 #include "base/file.h"
-#include "provisioning/certread.h"
 #include "provisioning/pem.h"
 
 /** What a CA is called on disk and in its certificate. */
@@ -311,6 +310,26 @@ void ca_free(struct ca *ca)
     }
 }
 
+struct cert_signer ca_signer(const struct ca *ca)
+{
+    return (struct cert_signer){
+        .name = ca->cert.subject,
+        .key_id = ca->cert.key_id,
+        .validity = ca->cert.validity,
+        .key = ca->key,
+    };
+}
+
+const struct certread *ca_certificate(const struct ca *ca)
+{
+    return &ca->cert;
+}
+
+const char *ca_file(enum cert_profile profile)
+{
+    return row_of(cert_profile_issuer(profile))->file;
+}
+
 /** The profile's life, cut to the CA's: a fresh CA is younger than the backdated start of its first leaf. */
 static enum err leaf_validity(const struct ca *ca, enum cert_profile profile, int64_t now_s, uint32_t days,
                               struct cert_validity *ret_validity, struct errinfo *info)
@@ -341,12 +360,7 @@ enum err ca_certify(struct ca *ca, const struct cert_subject *subject, const uin
         return err;
     }
     cert_serial_make(request.serial);
-    const struct cert_signer signer = {
-        .name = ca->cert.subject,
-        .key_id = ca->cert.key_id,
-        .validity = ca->cert.validity,
-        .key = ca->key,
-    };
+    const struct cert_signer signer = ca_signer(ca);
     uint8_t der[CERT_DER_MAX];
     size_t len;
     err = cert_build(&request, &signer, der, &len, info);

@@ -9,6 +9,7 @@
  *     server-ca.pem  server-ca.key   server CA
  *     bundle-clients.pem             root + device CA + service CA: what a broker trusts (mosquitto's cafile)
  *     bundle-server.pem              root + server CA: what agents and the coordinator trust
+ *     devices.revoked, services.revoked, server-ca.revoked   serial numbers (provisioning/revoked.h); absent at first
  *
  * Key files have mode 0600. root.pem is written after all but the bundles: a folder without it holds no
  * authority and may be made again.
@@ -21,6 +22,7 @@
 #include "base/strbuf.h"
 #include "base/view.h"
 #include "provisioning/cert.h"
+#include "provisioning/certread.h"
 #include "provisioning/key.h"
 
 /** Makes the folder, the four CAs and the bundles. @param name start of the CAs' names, at most CA_NAME_MAX.
@@ -64,3 +66,21 @@ enum err ca_pair_save(const struct ca_pair *pair, const char *prefix, bool repla
 
 /** Makes everything written under the folder of @p prefix durable (syncfs): once for any number of pairs. */
 enum err ca_sync(const char *prefix, struct errinfo *info) MUST_CHECK;
+
+/** What signing with @p ca takes; points into it. */
+struct cert_signer ca_signer(const struct ca *ca);
+/** The CA's own certificate; points into it. */
+const struct certread *ca_certificate(const struct ca *ca);
+/** "devices", ...: file name without ending of the CA that signs the leaf @p profile. Static storage. */
+const char *ca_file(enum cert_profile profile);
+
+/** Revokes the first certificate of the file @p certificate, durably: its number goes into the list of the CA that
+ * signed it. Takes effect with the next list that a broker loads. @return ERR_AUTH (not issued here), ERR_EXISTS
+ * (revoked already), ERR_CORRUPT, and what ca_open and files return. */
+enum err ca_revoke(const char *dir, const char *certificate, int64_t now_s, struct key_rng *rng,
+                   struct errinfo *info) MUST_CHECK;
+
+/** Appends the revocation list of the CA that signs @p profile as PEM. @param days until the list expires, after which
+ * brokers refuse every certificate of that CA. @return as ca_open and revoked_load. */
+enum err ca_crl(const char *dir, enum cert_profile profile, int64_t now_s, uint32_t days, struct key_rng *rng,
+                struct strbuf *pem, struct errinfo *info) MUST_CHECK;

@@ -2,15 +2,16 @@
 #pragma once
 /** Limits of the provisioning room: every number on what comes from a file, a peer or an operator, with its reason. */
 
-#define IDENTITY_MAX         40    /* device and service ids: a DNS label with room for a prefix, and the CN's 64 */
-#define CERT_COMMON_MAX      64    /* ub-common-name, RFC 5280 A.1 */
-#define CERT_DER_MAX         4096  /* ours are 500 to 900 bytes; 16 names of 64 bytes still fit */
-#define CERT_SAN_MAX         16    /* names and addresses of one server */
-#define CRL_DER_MAX          65536 /* an empty list has 250 bytes; 1,500 revoked serials fit */
-#define PEM_FILE_MAX         65536 /* a chain or a bundle */
-#define PEM_LABEL_MAX        32    /* "EC PRIVATE KEY" and its like */
-#define DER_DEPTH_MAX        12    /* a certificate nests 7 deep */
-#define DER_INTEGER_MAX      20    /* serial numbers, RFC 5280 4.1.2.2 */
-#define CA_NAME_MAX          40    /* leaves room for " services CA" in a CN of 64 */
-#define CA_PATH_MAX          4096
-#define CA_VALIDITY_MAX_DAYS 10950 /* 30 years, the root's own life */
+#define IDENTITY_MAX         40        /* device and service ids: a DNS label with room for a prefix, and the CN's 64 */
+#define CERT_COMMON_MAX      64        /* ub-common-name, RFC 5280 A.1 */
+#define CERT_DER_MAX         4096      /* ours are 500 to 900 bytes; 16 names of 64 bytes still fit */
+#define CERT_SAN_MAX         16        /* names and addresses of one server */
+#define CRL_DER_MAX          (4 << 20) /* CRL_ENTRIES_MAX of 37 bytes each and the frame */
+#define CRL_ENTRIES_MAX      100000    /* a tenth of a fleet of a million */
+#define REVOKED_FILE_MAX     (8 << 20) /* CRL_ENTRIES_MAX lines of at most 62 bytes */
+#define PEM_FILE_MAX         65536     /* a chain or a bundle */
+#define PEM_LABEL_MAX        32        /* "EC PRIVATE KEY" and its like */
+#define DER_DEPTH_MAX        12        /* a certificate nests 7 deep */
+#define DER_INTEGER_MAX      20        /* serial numbers, RFC 5280 4.1.2.2 */
+#define CA_NAME_MAX          40        /* leaves room for " services CA" in a CN of 64 */
+#define CA_VALIDITY_MAX_DAYS 10950     /* 30 years, the root's own life */

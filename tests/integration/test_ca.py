@@ -7,6 +7,7 @@ import ssl
 import stat
 import subprocess
 import threading
+import time
 import unittest
 
 from muster_testlib import procs
@@ -255,6 +256,61 @@ class Many(Authority):
     def test_servers_are_not_mass_issued(self):
         done = muster("ca", "issue", "--dir", self.dir, "--profile", "server", "--stdin", "--out", self.work / "d", text="a\n")
         self.assertEqual(done.returncode, 2)
+
+
+class Revocation(Authority):
+    def lists(self, *more):
+        done = muster("ca", "crl", "--dir", self.dir, "--out", self.work / "crl.pem", *more)
+        self.assertEqual((done.returncode, done.stdout), (0, f"{self.work.path}/crl.pem\n"), done.stderr)
+        return self.work / "crl.pem"
+
+    def check(self, certificate, lists, *more):
+        return self.verify(certificate, "bundle-clients.pem", "sslclient", "-crl_check", "-CRLfile", lists, *more)
+
+    def test_a_revoked_certificate_is_refused_and_no_other(self):
+        stolen, other, service = (self.issue(*what)[0] for what in (("device", "cam-1"), ("device", "cam-2"), ("service", "svc-a")))
+        lists = self.lists()
+        for certificate in (stolen, other, service):
+            self.assertEqual(self.check(certificate, lists).returncode, 0)
+        self.assertEqual(muster("ca", "revoke", "--dir", self.dir, "--cert", stolen).returncode, 0)
+        self.assertEqual(muster("ca", "revoke", "--dir", self.dir, "--cert", stolen).returncode, 6)
+        lists = self.lists()
+        done = self.check(stolen, lists)
+        self.assertIn("certificate revoked", done.stderr)
+        for certificate in (other, service):
+            self.assertEqual(self.check(certificate, lists).returncode, 0)
+        self.assertEqual(muster("ca", "revoke", "--dir", self.dir, "--cert", service).returncode, 0)
+        self.assertIn("certificate revoked", self.check(service, self.lists()).stderr)
+
+    def test_lists_are_signed_by_their_ca_and_expire(self):
+        lists = self.lists("--days", "3")
+        with open(lists, encoding="ascii") as file:
+            blocks = file.read().split("-----END X509 CRL-----\n")[:-1]
+        self.assertEqual(len(blocks), 2)
+        for block, name in zip(blocks, ("devices", "services")):
+            one = self.work / f"{name}.crl"
+            one.write_text(block + "-----END X509 CRL-----\n")
+            self.assertIn("verify OK", openssl("crl", "-in", one, "-noout", "-CAfile", self.dir / f"{name}.pem").stderr)
+            text = openssl("crl", "-in", one, "-noout", "-text").stdout
+            for part in ("Version 2 (0x1)", "X509v3 CRL Number", "X509v3 Authority Key Identifier", "No Revoked Certificates"):
+                self.assertIn(part, text)
+        device = self.issue("device", "cam-1")[0]
+        self.assertEqual(self.check(device, lists, "-attime", int(time.time()) + 2 * 86400).returncode, 0)
+        self.assertIn("CRL has expired", self.check(device, lists, "-attime", int(time.time()) + 4 * 86400).stderr)
+
+    def test_a_foreign_certificate_and_a_damaged_file(self):
+        other = self.work / "other"
+        self.assertEqual(muster("ca", "init", "--dir", other, "--name", "test").returncode, 0)
+        prefix = self.work / "foreign"
+        self.assertEqual(muster("ca", "issue", "--dir", other, "--profile", "device", "--cn", "cam-1", "--out", prefix).returncode, 0)
+        done = muster("ca", "revoke", "--dir", self.dir, "--cert", f"{prefix}.pem")
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("not issued by a CA", done.stderr)
+        (self.dir / "devices.revoked").write_text("0a0b 1\n0c")
+        done = muster("ca", "crl", "--dir", self.dir, "--out", self.work / "crl.pem")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("devices.revoked:2: damaged line", done.stderr)
+        self.assertFalse((self.work / "crl.pem").exists())
 
 
 class Bundles(Authority):
