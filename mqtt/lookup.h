@@ -4,7 +4,7 @@
  * lookup: look-ups on a thread of their own, and the pin that makes Paho use their result. Paho 1.3.12 takes one
  * address only (the first IPv4 one) and looks it up under the mutex that all its calls share, while its host name check
  * wants the name in the URI. So this file puts a getaddrinfo in front of the C library's: for a pinned host it answers
- * the pinned address at once, for anything else it passes on. See docs/adr/0010-mqtt-session.md.
+ * the pinned address at once, for anything else it passes on. See docs/adr/0011-mqtt-session.md.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -220,6 +220,11 @@ static int on_tls_error(const char *text, size_t len, void *context)
     struct paho *paho = context;
     (void)pthread_mutex_lock(&paho->mutex);
     struct view line = view_trim(view_n(text, len));
+    /* "<thread>:error:<code>:SSL routines:..." by OpenSSL: what a person needs begins behind the code. */
+    const char *routine = memmem(line.ptr, line.len, "SSL routines", sizeof("SSL routines") - 1);
+    if (routine != NULL) {
+        line = view_n(routine, line.len - (size_t)(routine - line.ptr));
+    }
     /* The first error of an attempt is the cause, the rest is its echo. */
     if (paho->tls_error[0] == '\0') {
         (void)snprintf(paho->tls_error, sizeof(paho->tls_error), "%.*s", VIEW_ARG(line));

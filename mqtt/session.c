@@ -469,7 +469,8 @@ static void on_wake(void *context)
 
 /* Life. */
 
-/* "host:port" or "[address]:port". */
+/* "host:port" or "[address]:port". An IPv6 address stands in the URI without its brackets: Paho splits at the last
+ * colon either way, and only so does it compare the bare address with the certificate's. */
 static enum err add_endpoint(struct session *session, const char *text)
 {
     const char *colon = strrchr(text, ':');
@@ -487,10 +488,10 @@ static enum err add_endpoint(struct session *session, const char *text)
     struct endpoint *endpoint = &session->endpoints[session->endpoints_len++];
     endpoint->host = strndup(host.ptr, host.len);
     endpoint->name = strdup(text);
-    if (asprintf(&endpoint->uri, "ssl://%s", text) < 0) {
+    if (endpoint->host == NULL || asprintf(&endpoint->uri, "ssl://%s:%s", endpoint->host, colon + 1) < 0) {
         endpoint->uri = NULL; /* left undefined by the failure */
     }
-    return endpoint->host != NULL && endpoint->name != NULL && endpoint->uri != NULL ? ERR_OK : ERR_NOMEM;
+    return endpoint->name != NULL && endpoint->uri != NULL ? ERR_OK : ERR_NOMEM;
 }
 
 static enum err set_up_endpoints(struct session *session, const struct session_options *options)

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * session: one MQTT 5 connection over Paho with mutual TLS, kept up by our own reconnect machine (full jitter, list of
- * endpoints, monotonic timers). The only file that names Paho is session.c. Threads: everything is called on the loop
- * thread, unless said otherwise. Paho itself is called from one thread that the session owns, so a resolver that hangs
- * for seconds never stops the loop.
+ * session: one MQTT 5 connection over Paho with mutual TLS, kept up by our own reconnect machine (mqtt/reconnect.h:
+ * full jitter, list of endpoints, every address of each, monotonic timers). The only file that names Paho is paho.c.
+ * Threads: everything is called on the loop thread, unless said otherwise, and nothing blocks, session_free excepted.
+ * Paho itself is called from one thread that the session owns, names are looked up on another, so a resolver that hangs
+ * never stops the loop. Clean start, session expiry 0: nothing survives a connection; the owner repeats what still
+ * matters. Process-wide effects: http_proxy and https_proxy leave the environment (Paho would use them), SIGPIPE is
+ * ignored (by Paho), and getaddrinfo is ours (mqtt/lookup.h). Decisions and evidence: docs/adr/0011-mqtt-session.md.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,10 +70,13 @@ struct session_options {
     uint32_t keepalive_s;
     uint32_t connect_timeout_s; /* over the resolver's own timeout; default 30 when 0 */
     uint64_t backoff_base_ms, backoff_cap_ms;
-    uint32_t window;  /* QoS 1 messages in flight; below the broker's Receive Maximum; default 15 when 0 */
+    uint32_t window;  /* QoS 1 messages and subscriptions in flight; at most 1024, default 15 when 0. Must be below the
+                         broker's Receive Maximum (mosquitto: max_inflight_messages, 20): a full one makes Paho send that
+                         many a second */
     size_t queue_max; /* messages waiting to be sent; session_publish says ERR_LIMIT beyond */
-    uint32_t tick_ms; /* QoS 0 tick to our own topic that keeps Paho's receive thread awake; 0 = none */
-    const char *tick_topic;
+    uint32_t tick_ms; /* every so often a QoS 0 message to tick_topic, whose echo keeps Paho's receive thread awake (it
+                         sleeps 100 ms after an idle second): 500 for a coordinator, 0 = none for devices */
+    const char *tick_topic; /* subscribed by the session itself; must be ours alone; never handed to `message` */
     const char *will_topic; /* NULL = no will */
     bool will_retain;
     struct session_callbacks callbacks;
@@ -78,10 +84,11 @@ struct session_options {
 };
 
 enum err session_new(const struct session_options *options, struct session **ret_session) MUST_CHECK;
-/** Starts connecting and keeps the connection up. */
+/** Starts connecting and keeps the connection up. Once. */
 void session_start(struct session *session);
-/** Queues one message. Loop thread. Nothing is queued while disconnected: @return ERR_STATE then; ERR_LIMIT (queue
- * full). */
+/** Queues one message (QoS 0 or 1, content type application/json). Order is kept, also between QoS 0 and 1. Nothing is
+ * queued while disconnected or stopping: @return ERR_STATE then; ERR_LIMIT (queue full), ERR_INVALID (topic, QoS),
+ * ERR_NOMEM. */
 enum err session_publish(struct session *session, const struct session_publish *publish) MUST_CHECK;
 enum err session_subscribe(struct session *session, const struct session_filter *filter) MUST_CHECK;
 bool session_is_connected(const struct session *session);
