@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* status and devices: answered from memory at once. */
+#include <string.h>
+
+#include "coordinator/control_private.h"
+#include "coordinator/plan.h"
+
+static const struct {
+    uint16_t flag;
+    const char *name;
+} device_problems[] = {
+    {DEVICE_MISMATCH, "mismatch"}, {DEVICE_SHARED, "address-shared"}, {DEVICE_NOT_PUBLIC, "not-public"}};
+
+bool control_limit(struct httpd_request *request, size_t *ret_limit)
+{
+    struct view text = httpd_request_query(request, "limit");
+    uint64_t limit = CONTROL_PAGE_ITEMS;
+    if (text.ptr != NULL && (view_to_u64(text, CONTROL_PAGE_MAX, &limit) != ERR_OK || limit == 0)) {
+        httpd_reply_error(request, 400, "bad-limit", "limit is a number from 1 to 1000");
+        return false;
+    }
+    *ret_limit = (size_t)limit;
+    return true;
+}
+
+static void add_zone_status(struct coordinator *coordinator, struct jsonout *json, size_t index)
+{
+    const struct zone_config *zones = coordinator->settings->config.zones.items;
+    struct engine_zone_status status;
+    struct sweep_result swept;
+    int64_t swept_ms;
+    engine_zone_status(coordinator->zones[index].engine_zone, &status);
+    sweeper_last(coordinator->sweeper, (uint16_t)index, &swept, &swept_ms);
+    uint64_t now = coordinator_now().mono_ms;
+    jsonout_open(json, NULL, '{');
+    jsonout_text(json, "zone", view_of(zones[index].name));
+    jsonout_text(json, "account", view_of(zones[index].account));
+    jsonout_text(json, "mode", view_of(zones[index].mode == ZONE_SHARED ? "shared" : "dedicated"));
+    jsonout_text(json, "state", view_of(status.state));
+    jsonout_u64(json, "epoch", status.epoch);
+    jsonout_u64(json, "waiting", status.waiting);
+    jsonout_u64(json, "in_flight", status.in_flight);
+    jsonout_u64(json, "messages", status.messages);
+    jsonout_u64(json, "changes", status.changes);
+    jsonout_u64(json, "failures", status.failures);
+    jsonout_u64(json, "batch_size", status.batch_size);
+    jsonout_u64(json, "depth", status.depth);
+    jsonout_double(json, "service_ms", status.service_ms);
+    jsonout_u64(json, "retry_in_ms",
+                status.resume_ms > now && status.resume_ms != UINT64_MAX ? status.resume_ms - now : 0);
+    jsonout_text(json, "last_error", view_of(status.last_error));
+    jsonout_time(json, "swept", swept_ms);
+    jsonout_bool(json, "sweep_stopped", swept.stopped);
+    jsonout_u64(json, "unknown_records", swept.unknown);
+    jsonout_u64(json, "foreign_records", swept.foreign);
+    jsonout_close(json, '}');
+}
+
+static void add_zones(struct coordinator *coordinator, struct jsonout *json)
+{
+    jsonout_open(json, "zones", '[');
+    for (size_t i = 0; i < coordinator->zones_len; i++) {
+        add_zone_status(coordinator, json, i);
+    }
+    jsonout_close(json, ']');
+}
+
+void control_get_zones(void *context, struct httpd_request *request)
+{
+    struct strbuf out;
+    strbuf_init(&out, CONTROL_REPLY_MAX);
+    struct jsonout json = {.out = &out};
+    jsonout_open(&json, NULL, '{');
+    add_zones(context, &json);
+    jsonout_close(&json, '}');
+    control_reply(request, &out);
+}
+
+static void add_counts(struct jsonout *json, const struct core_stats *stats)
+{
+    jsonout_open(json, "devices", '{');
+    jsonout_u64(json, "known", stats->devices);
+    jsonout_u64(json, "registered", stats->registered);
+    jsonout_u64(json, "online", stats->online);
+    jsonout_u64(json, "late", stats->late);
+    jsonout_u64(json, "lost", stats->lost);
+    jsonout_u64(json, "off", stats->off);
+    jsonout_close(json, '}');
+    jsonout_open(json, "records", '{');
+    jsonout_u64(json, "open", stats->records_open);
+    jsonout_u64(json, "refused", stats->records_refused);
+    jsonout_u64(json, "held", stats->records_held);
+    jsonout_u64(json, "changes", stats->changes);
+    jsonout_u64(json, "applied", stats->applied);
+    jsonout_close(json, '}');
+    jsonout_open(json, "states", '{');
+    jsonout_u64(json, "taken", stats->states);
+    jsonout_u64(json, "same", stats->same);
+    jsonout_u64(json, "changed", stats->changed);
+    jsonout_u64(json, "unregistered", stats->unregistered_states);
+    jsonout_u64(json, "refused",
+                stats->bad_topic + stats->bad_payload + stats->bad_stamp + stats->no_stamp + stats->oversized);
+    jsonout_close(json, '}');
+}
+
+void control_get_status(void *context, struct httpd_request *request)
+{
+    struct coordinator *coordinator = context;
+    struct core_stats stats;
+    core_stats(coordinator->core, &stats);
+    struct strbuf out;
+    strbuf_init(&out, CONTROL_REPLY_MAX);
+    struct jsonout json = {.out = &out};
+    jsonout_open(&json, NULL, '{');
+    jsonout_text(&json, "version", view_of(MUSTER_VERSION));
+    jsonout_text(&json, "term", view_of(coordinator->term));
+    jsonout_u64(&json, "uptime_ms", coordinator_now().mono_ms - coordinator->started_ms);
+    jsonout_text(&json, "state", view_of(loader_state(coordinator->loader)));
+    jsonout_bool(&json, "broker_connected", session_is_connected(coordinator->session));
+    jsonout_text(&json, "store", view_of(stats.store_state));
+    jsonout_u64(&json, "registry_entries", registry_count(coordinator->settings->registry));
+    add_counts(&json, &stats);
+    jsonout_double(&json, "change_p50_ms", histogram_quantile(&stats.change_ms, 0.5));
+    jsonout_double(&json, "change_p99_ms", histogram_quantile(&stats.change_ms, 0.99));
+    add_zones(coordinator, &json);
+    jsonout_close(&json, '}');
+    control_reply(request, &out);
+}
+
+static void add_device(struct coordinator *coordinator, struct jsonout *json, uint32_t index)
+{
+    struct device_table *devices = core_devices(coordinator->core);
+    const struct device *device = device_at(devices, index);
+    struct ip ip4 = device_ip4(device);
+    struct ip ip6 = device_ip6(device);
+    jsonout_open(json, NULL, '{');
+    jsonout_text(json, "id", device_id(devices, device));
+    if (device->registry_ref != DEVICE_NONE) {
+        const struct registry_entry *entry = registry_entry_at(core_registry(coordinator->core), device->registry_ref);
+        jsonout_text(json, "group", view_of(entry->group->name));
+        jsonout_text(json, "site", view_of(entry->site));
+    }
+    jsonout_bool(json, "registered", device->registry_ref != DEVICE_NONE);
+    jsonout_text(json, "presence", view_of(presence_name((enum presence)device->presence)));
+    jsonout_ip(json, "ip4", &ip4);
+    jsonout_ip(json, "ip6", &ip6);
+    jsonout_ip(json, "observed", &device->observed);
+    const char *problem = "";
+    for (size_t i = 0; i < ARRAY_LEN(device_problems); i++) {
+        problem = (device->flags & device_problems[i].flag) != 0 ? device_problems[i].name : problem;
+    }
+    jsonout_text(json, "problem", view_of(problem));
+    jsonout_u64(json, "boot", device->boot);
+    jsonout_u64(json, "seq", device->seq);
+    jsonout_bool(json, "durable", (device->flags & DEVICE_DURABLE) != 0);
+    jsonout_u64(json, "records_open", device->open);
+    jsonout_time(json, "seen", (int64_t)device->seen_s * 1000);
+    jsonout_time(json, "changed", (int64_t)device->changed_s * 1000);
+}
+
+static bool filter_matches(const struct coordinator *coordinator, const struct device *device,
+                           struct httpd_request *request)
+{
+    struct view presence = httpd_request_query(request, "presence");
+    if (presence.ptr != NULL && !view_equals(presence, presence_name((enum presence)device->presence))) {
+        return false;
+    }
+    struct view site = httpd_request_query(request, "site");
+    struct view group = httpd_request_query(request, "group");
+    if (site.ptr == NULL && group.ptr == NULL) {
+        return true;
+    }
+    if (device->registry_ref == DEVICE_NONE) {
+        return false;
+    }
+    const struct registry_entry *entry = registry_entry_at(core_registry(coordinator->core), device->registry_ref);
+    return (site.ptr == NULL || view_equals(site, entry->site)) &&
+           (group.ptr == NULL || view_equals(group, entry->group->name));
+}
+
+void control_get_devices(void *context, struct httpd_request *request)
+{
+    struct coordinator *coordinator = context;
+    size_t limit;
+    uint64_t cursor = 0;
+    struct view after = httpd_request_query(request, "after");
+    if (!control_limit(request, &limit)) {
+        return;
+    }
+    if (after.ptr != NULL && view_to_u64(after, UINT32_MAX, &cursor) != ERR_OK) {
+        httpd_reply_error(request, 400, "bad-cursor", "after is the `next` of the page before");
+        return;
+    }
+    struct strbuf out;
+    strbuf_init(&out, CONTROL_REPLY_MAX);
+    struct jsonout json = {.out = &out};
+    struct device_table *devices = core_devices(coordinator->core);
+    jsonout_open(&json, NULL, '{');
+    jsonout_open(&json, "devices", '[');
+    uint32_t index = (uint32_t)cursor;
+    size_t taken = 0;
+    for (; index < device_count(devices) && taken < limit; index++) {
+        if (filter_matches(coordinator, device_at(devices, index), request)) {
+            add_device(coordinator, &json, index);
+            jsonout_close(&json, '}');
+            taken++;
+        }
+    }
+    jsonout_close(&json, ']');
+    if (index < device_count(devices)) {
+        jsonout_u64(&json, "next", index);
+    }
+    jsonout_close(&json, '}');
+    control_reply(request, &out);
+}
+
+static const char *entry_state(const struct outbox_entry *entry)
+{
+    if (entry == NULL) {
+        return "applied";
+    }
+    if ((entry->flags & OUTBOX_HELD) != 0) {
+        return "held";
+    }
+    if ((entry->flags & OUTBOX_SETTLED) == 0) {
+        return "pending";
+    }
+    return entry->have_applied ? "applied" : "refused";
+}
+
+static void add_names(struct coordinator *coordinator, struct jsonout *json, uint32_t index)
+{
+    static struct plan plan; /* large; loop thread only */
+    struct device_table *devices = core_devices(coordinator->core);
+    const struct device *device = device_at(devices, index);
+    struct plan_addresses addresses = {.ip4 = device_ip4(device), .ip6 = device_ip6(device)};
+    (void)device_prefix6(devices, index, &addresses.prefix6); /* none is a value too */
+    plan_device(core_registry(coordinator->core),
+                registry_entry_at(core_registry(coordinator->core), device->registry_ref), device_id(devices, device),
+                &addresses, &plan);
+    jsonout_open(json, "names", '[');
+    for (size_t i = 0; i < plan.len; i++) {
+        const struct plan_item *item = &plan.items[i];
+        const struct outbox_entry *entry = core_outbox_find(coordinator->core, view_of(item->name), item->type);
+        if (entry == NULL && item->value.len == 0) {
+            continue;
+        }
+        jsonout_open(json, NULL, '{');
+        jsonout_text(json, "name", view_of(item->name));
+        jsonout_text(json, "type", view_of(rrtype_name(item->type)));
+        jsonout_u64(json, "ttl", item->ttl);
+        jsonout_value(json, "value", &item->value);
+        jsonout_text(json, "state", view_of(entry_state(entry)));
+        jsonout_text(json, "error", view_of(entry != NULL ? entry->error : ""));
+        jsonout_close(json, '}');
+    }
+    jsonout_close(json, ']');
+    if (plan.error[0] != '\0') {
+        jsonout_text(json, "name_error", view_of(plan.error));
+    }
+}
+
+void control_get_device(void *context, struct httpd_request *request)
+{
+    struct coordinator *coordinator = context;
+    uint32_t index = device_find(core_devices(coordinator->core), httpd_request_param(request, 0));
+    if (index == DEVICE_NONE) {
+        httpd_reply_error(request, 404, "no-such-device",
+                          "the device never reported; is its id right, and is it in the registry?");
+        return;
+    }
+    struct strbuf out;
+    strbuf_init(&out, CONTROL_REPLY_MAX);
+    struct jsonout json = {.out = &out};
+    add_device(coordinator, &json, index);
+    if (device_at(core_devices(coordinator->core), index)->registry_ref != DEVICE_NONE) {
+        add_names(coordinator, &json, index);
+    }
+    jsonout_close(&json, '}');
+    control_reply(request, &out);
+}

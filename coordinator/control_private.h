@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/** control_private: what the control_*.c files share. */
+#include "coordinator/coordinator_private.h"
+#include "coordinator/jsonout.h"
+#include "mqtt/limits.h"
+#include "net/httpd.h"
+#include "providers/account.h"
+
+#define CONTROL_REPLY_MAX  (8u << 20)
+#define CONTROL_PAGE_MAX   1000 /* items of one answer */
+#define CONTROL_PAGE_ITEMS 200  /* when not asked for */
+
+struct control {
+    struct httpd *local, *metrics;
+};
+
+/** Sends the buffer as JSON and frees it; says so when it did not fit. */
+void control_reply(struct httpd_request *request, struct strbuf *out);
+/** Index of a zone by name, -1. */
+int control_zone_index(const struct coordinator *coordinator, struct view name);
+/** One log line for a call that changes something. */
+void control_audit(struct httpd_request *request, const char *action, struct view subject);
+/** limit= of the query, CONTROL_PAGE_ITEMS when absent; false after an error reply. */
+bool control_limit(struct httpd_request *request, size_t *ret_limit);
+
+void control_get_status(void *context, struct httpd_request *request);
+void control_get_devices(void *context, struct httpd_request *request);
+void control_get_device(void *context, struct httpd_request *request);
+void control_get_records(void *context, struct httpd_request *request);
+void control_adopt_record(void *context, struct httpd_request *request);
+void control_retry_record(void *context, struct httpd_request *request);
+void control_get_zones(void *context, struct httpd_request *request);
+void control_diff_zone(void *context, struct httpd_request *request);
+void control_sweep_zone(void *context, struct httpd_request *request);
+void control_resume_zone(void *context, struct httpd_request *request);

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* records and zone work: answered when the store's worker or the sweep is through. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/control_private.h"
+
+struct record_job {
+    struct coordinator *coordinator;
+    struct httpd_request *request;
+    char zone[DNSNAME_SIZE], device[DEVICE_ID_MAX + 1], after_zone[DNSNAME_SIZE], after_name[DNSNAME_SIZE];
+    enum rrtype after_type;
+    bool pending_only;
+    size_t limit, taken;
+    struct strbuf out;
+    struct jsonout json;
+    char last[2 * DNSNAME_SIZE + 16];
+    enum err err;
+    /* adopt, retry */
+    char name[DNSNAME_SIZE];
+    enum rrtype type;
+    bool adopt, found;
+    struct store_record record;
+};
+
+static void free_job(struct record_job *job)
+{
+    strbuf_deinit(&job->out);
+    free(job);
+}
+
+static enum err write_record(void *context, const struct store_record *record)
+{
+    struct record_job *job = context;
+    struct jsonout *json = &job->json;
+    jsonout_open(json, NULL, '{');
+    jsonout_text(json, "zone", view_of(record->zone));
+    jsonout_text(json, "name", view_of(record->name));
+    jsonout_text(json, "type", view_of(rrtype_name(record->type)));
+    jsonout_text(json, "device", view_of(record->device));
+    jsonout_u64(json, "ttl", record->ttl);
+    jsonout_value(json, "want", &record->want);
+    jsonout_bool(json, "tombstone", record->want_null);
+    jsonout_value(json, "have", &record->have);
+    jsonout_bool(json, "pending", record->want_rev > record->have_rev);
+    jsonout_text(json, "error", view_of(record->error));
+    jsonout_u64(json, "attempts", record->attempts);
+    jsonout_time(json, "changed", record->changed_ms);
+    jsonout_time(json, "applied", record->applied_ms);
+    jsonout_close(json, '}');
+    job->taken++;
+    (void)snprintf(job->last, sizeof(job->last), "%s/%s/%d", record->zone, record->name, (int)record->type); /* fits */
+    return strbuf_error(&job->out);
+}
+
+static void list_work(void *context)
+{
+    struct record_job *job = context;
+    const struct store_record_query query = {
+        .zone = job->zone[0] != '\0' ? job->zone : NULL,
+        .device = job->device[0] != '\0' ? job->device : NULL,
+        .pending_only = job->pending_only,
+        .after_zone = job->after_zone[0] != '\0' ? job->after_zone : NULL,
+        .after_name = job->after_zone[0] != '\0' ? job->after_name : NULL,
+        .after_type = job->after_type,
+        .limit = job->limit,
+    };
+    jsonout_open(&job->json, NULL, '{');
+    jsonout_open(&job->json, "records", '[');
+    job->err = job->coordinator->store_ops->each_record(job->coordinator->store, &query, write_record, job);
+    jsonout_close(&job->json, ']');
+    if (job->taken == job->limit) {
+        jsonout_text(&job->json, "next", view_of(job->last));
+    }
+    jsonout_close(&job->json, '}');
+}
+
+static void list_done(void *context)
+{
+    struct record_job *job = context;
+    if (job->err != ERR_OK && job->err != ERR_LIMIT) {
+        httpd_reply_error(job->request, 500, "store-failed", err_text(job->err));
+    } else {
+        control_reply(job->request, &job->out);
+    }
+    free_job(job);
+}
+
+static bool copy_query(struct httpd_request *request, const char *key, char *buffer, size_t size)
+{
+    struct view value = httpd_request_query(request, key);
+    return view_copy(value, buffer, size) == ERR_OK;
+}
+
+/* "zone/name/type", as `next` gives it. */
+static bool parse_cursor(struct httpd_request *request, struct record_job *job)
+{
+    struct view rest = httpd_request_query(request, "after");
+    struct view zone;
+    struct view name;
+    uint64_t type = 0;
+    if (rest.ptr == NULL) {
+        return true;
+    }
+    if (!view_next(&rest, '/', &zone) || !view_next(&rest, '/', &name) ||
+        view_to_u64(rest, UINT16_MAX, &type) != ERR_OK) {
+        return false;
+    }
+    job->after_type = (enum rrtype)type;
+    return view_copy(zone, job->after_zone, sizeof(job->after_zone)) == ERR_OK &&
+           view_copy(name, job->after_name, sizeof(job->after_name)) == ERR_OK;
+}
+
+static struct record_job *new_job(struct coordinator *coordinator, struct httpd_request *request)
+{
+    struct record_job *job = calloc(1, sizeof(*job));
+    if (job == NULL) {
+        httpd_reply_error(request, 500, "out-of-memory", NULL);
+        return NULL;
+    }
+    job->coordinator = coordinator;
+    job->request = request;
+    strbuf_init(&job->out, CONTROL_REPLY_MAX);
+    job->json.out = &job->out;
+    return job;
+}
+
+static void submit(struct record_job *job, loop_fn work, loop_fn done)
+{
+    if (loop_worker_submit(job->coordinator->worker, work, done, job) != ERR_OK) {
+        httpd_reply_error(job->request, 503, "busy", "the store's queue is full; try again");
+        free_job(job);
+    }
+}
+
+void control_get_records(void *context, struct httpd_request *request)
+{
+    size_t limit;
+    if (!control_limit(request, &limit)) {
+        return;
+    }
+    struct record_job *job = new_job(context, request);
+    if (job == NULL) {
+        return;
+    }
+    job->limit = limit;
+    job->pending_only = httpd_request_query(request, "pending").ptr != NULL;
+    if (!copy_query(request, "zone", job->zone, sizeof(job->zone)) ||
+        !copy_query(request, "device", job->device, sizeof(job->device)) || !parse_cursor(request, job)) {
+        httpd_reply_error(request, 400, "bad-query", "zone, device and after are as the answers give them");
+        free_job(job);
+        return;
+    }
+    submit(job, list_work, list_done);
+}
+
+/* ---- one record ---- */
+
+static enum err keep_record(void *context, const struct store_record *record)
+{
+    struct record_job *job = context;
+    if (record->type != job->type || strcmp(record->name, job->name) != 0) {
+        return ERR_LIMIT; /* behind the place where it would stand */
+    }
+    job->record = *record;
+    job->found = true;
+    bool fits = view_copy(view_of(record->zone), job->zone, sizeof(job->zone)) == ERR_OK &&
+                view_copy(view_of(record->device), job->device, sizeof(job->device)) == ERR_OK;
+    job->record.zone = job->zone;
+    job->record.name = job->name;
+    job->record.device = job->device[0] != '\0' ? job->device : NULL;
+    job->record.error = "";
+    return fits ? ERR_LIMIT : ERR_CORRUPT;
+}
+
+static void find_work(void *context)
+{
+    struct record_job *job = context;
+    /* the page starts right before (zone, name, type): types are ordered numbers, and none is below 1 */
+    const struct store_record_query query = {.zone = job->after_zone,
+                                             .after_zone = job->after_zone,
+                                             .after_name = job->name,
+                                             .after_type = (enum rrtype)((int)job->type - 1),
+                                             .limit = 1};
+    job->err = job->coordinator->store_ops->each_record(job->coordinator->store, &query, keep_record, job);
+}
+
+static void find_done(void *context)
+{
+    struct record_job *job = context;
+    enum err err = job->err == ERR_LIMIT ? ERR_OK : job->err;
+    if (err == ERR_OK && !job->found) {
+        httpd_reply_error(job->request, 404, "no-such-record", "Muster holds no such record; see muster record list");
+        free_job(job);
+        return;
+    }
+    if (err == ERR_OK) {
+        err = core_rewrite(job->coordinator->core, coordinator_now(), &job->record, job->adopt);
+        core_flush(job->coordinator->core, coordinator_now());
+    }
+    if (err != ERR_OK) {
+        httpd_reply_error(job->request, err == ERR_EXISTS ? 409 : 500, err == ERR_EXISTS ? "moving" : "failed",
+                          err == ERR_EXISTS ? "the record is being written now" : err_text(err));
+    } else {
+        httpd_reply_json(job->request, 202, VIEW_LITERAL("{\"state\":\"submitted\"}"));
+    }
+    free_job(job);
+}
+
+static void rewrite_record(struct coordinator *coordinator, struct httpd_request *request, bool adopt)
+{
+    struct errinfo info = {0};
+    struct view type = httpd_request_query(request, "type");
+    struct record_job *job = new_job(coordinator, request);
+    if (job == NULL) {
+        return;
+    }
+    job->adopt = adopt;
+    job->type = view_equals(type, "AAAA") ? RRTYPE_AAAA : RRTYPE_A;
+    enum err err = dnsname_parse(httpd_request_param(request, 0), DNSNAME_HOST, job->name, &info);
+    int zone = err == ERR_OK ? registry_zone_of(core_registry(coordinator->core), view_of(job->name)) : -1;
+    if (zone < 0 || (type.ptr != NULL && !view_equals(type, "A") && !view_equals(type, "AAAA"))) {
+        httpd_reply_error(request, 400, "bad-record", "give a name inside one of the zones, and type=A or type=AAAA");
+        free_job(job);
+        return;
+    }
+    const struct zone_config *zones = coordinator->settings->config.zones.items;
+    (void)!view_copy(view_of(zones[zone].name), job->after_zone, sizeof(job->after_zone)); /* a configured zone fits */
+    control_audit(request, adopt ? "record-adopt" : "record-retry", view_of(job->name));
+    submit(job, find_work, find_done);
+}
+
+void control_adopt_record(void *context, struct httpd_request *request)
+{
+    rewrite_record(context, request, true);
+}
+
+void control_retry_record(void *context, struct httpd_request *request)
+{
+    rewrite_record(context, request, false);
+}
+
+/* ---- zones ---- */
+
+static void add_difference(struct jsonout *json, const struct sweep_difference *difference)
+{
+    jsonout_open(json, NULL, '{');
+    jsonout_text(json, "kind", view_of(difference->kind));
+    jsonout_text(json, "name", view_of(difference->name));
+    jsonout_text(json, "type", view_of(rrtype_name(difference->type)));
+    jsonout_value(json, "zone", &difference->have);
+    jsonout_value(json, "want", &difference->want);
+    jsonout_close(json, '}');
+}
+
+static void sweep_done(void *context, const struct sweep_result *result)
+{
+    struct httpd_request *request = context;
+    if (result->err != ERR_OK) {
+        httpd_reply_error(request, 502, "sweep-failed",
+                          result->detail[0] != '\0' ? result->detail : err_text(result->err));
+        return;
+    }
+    struct strbuf out;
+    strbuf_init(&out, CONTROL_REPLY_MAX);
+    struct jsonout json = {.out = &out};
+    jsonout_open(&json, NULL, '{');
+    jsonout_u64(&json, "existing", result->existing);
+    jsonout_u64(&json, "missing", result->missing);
+    jsonout_u64(&json, "wrong", result->wrong);
+    jsonout_u64(&json, "deletions", result->deletions);
+    jsonout_u64(&json, "foreign", result->foreign);
+    jsonout_u64(&json, "unknown", result->unknown);
+    jsonout_u64(&json, "refreshed", result->refreshed);
+    jsonout_bool(&json, "stopped", result->stopped);
+    jsonout_open(&json, "differences", '[');
+    for (size_t i = 0; i < result->differences_len; i++) {
+        add_difference(&json, &result->differences[i]);
+    }
+    jsonout_close(&json, ']');
+    jsonout_close(&json, '}');
+    control_reply(request, &out);
+}
+
+static void run_sweep(struct coordinator *coordinator, struct httpd_request *request, bool apply)
+{
+    int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
+    if (zone < 0) {
+        httpd_reply_error(request, 404, "no-such-zone", "see muster zone list");
+        return;
+    }
+    bool force = httpd_request_query(request, "force").ptr != NULL;
+    enum err err = sweeper_run(coordinator->sweeper, (uint16_t)zone, apply, force, sweep_done, request);
+    if (err != ERR_OK) {
+        httpd_reply_error(request, err == ERR_STATE ? 409 : 503, "busy",
+                          err == ERR_STATE ? "a sweep of this zone runs, or its writer is not ready; try again"
+                                           : err_text(err));
+    }
+}
+
+void control_diff_zone(void *context, struct httpd_request *request)
+{
+    run_sweep(context, request, false);
+}
+
+void control_sweep_zone(void *context, struct httpd_request *request)
+{
+    control_audit(request, httpd_request_query(request, "force").ptr != NULL ? "zone-sweep-force" : "zone-sweep",
+                  httpd_request_param(request, 0));
+    run_sweep(context, request, true);
+}
+
+void control_resume_zone(void *context, struct httpd_request *request)
+{
+    struct coordinator *coordinator = context;
+    int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
+    if (zone < 0) {
+        httpd_reply_error(request, 404, "no-such-zone", "see muster zone list");
+        return;
+    }
+    control_audit(request, "zone-resume", httpd_request_param(request, 0));
+    coordinator->zones[zone].deposed = false;
+    engine_zone_resume(coordinator->zones[zone].engine_zone);
+    httpd_reply_json(request, 202, VIEW_LITERAL("{\"state\":\"claiming\"}"));
+}
