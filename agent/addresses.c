@@ -271,6 +271,22 @@ void addresses_resync_end(struct addresses *addresses)
     }
 }
 
+bool addresses_carries(const struct addresses *addresses, const struct ip *ip)
+{
+    if (addresses->ignored > 0 || ip_classify(ip) == IP_CLASS_LOOPBACK) {
+        return true;
+    }
+    for (size_t i = 0; i < addresses->entries_len; i++) {
+        const struct entry *entry = &addresses->entries[i];
+        for (size_t j = 0; ip_equal(&entry->addr.ip, ip) && j < addresses->links_len; j++) {
+            if (addresses->links[j].ifindex == entry->ifindex && addresses->links[j].link.running) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool matches(const char *const *patterns, size_t len, const char *name)
 {
     for (size_t i = 0; i < len; i++) {

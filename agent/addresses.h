@@ -66,5 +66,8 @@ void addresses_resync_end(struct addresses *addresses);
 uint64_t addresses_select(struct addresses *addresses, const struct address_policy *policy, uint64_t now,
                           struct address_set *ret_set);
 
+/** @p ip can carry a connection: it stands on a running link, or is a loopback address, or the table cannot know. */
+bool addresses_carries(const struct addresses *addresses, const struct ip *ip);
+
 /** Links, addresses or routes that a full table ignored since start. */
 uint64_t addresses_ignored(const struct addresses *addresses);

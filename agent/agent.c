@@ -8,6 +8,7 @@
 #include "agent/boot.h"
 #include "agent/identity.h"
 #include "agent/inbox.h"
+#include "agent/lifeline.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "mqtt/session.h"
@@ -141,9 +142,38 @@ static void act(struct agent *agent, const struct report_actions *actions)
     }
 }
 
+static void on_disconnected(void *context, enum err err, const char *reason);
+
 static void on_report_timer(void *context)
 {
     step_kind(context, REPORT_EV_TIMER);
+}
+
+static bool stands_on_nothing(const struct agent *agent)
+{
+    struct ip used[LIFELINE_MAX];
+    size_t len = lifeline_addresses(used);
+    bool carried = len == 0;
+    for (size_t i = 0; i < len; i++) {
+        carried = carried || addresses_carries(agent->addresses, &used[i]);
+    }
+    return !carried;
+}
+
+/* Addresses changed: a connection whose own end went away is dead without knowing it, and a wait for the next attempt
+ * was measured for another network. */
+static void mend_connection(struct agent *agent, const struct address_set *set)
+{
+    bool has_address = set->ip4.presence == FIELD_SET || set->ip6.presence == FIELD_SET;
+    if (!agent->started || address_set_equal(set, &agent->report.current)) {
+        return;
+    }
+    if (session_is_connected(agent->session) && stands_on_nothing(agent)) {
+        on_disconnected(agent, ERR_CLOSED, "its own address went away");
+        session_reconnect(agent->session);
+    } else if (!session_is_connected(agent->session) && has_address) {
+        session_reconnect(agent->session);
+    }
 }
 
 /* Computes the set anew; runs once for all events of a turn of the loop, and when a hold ends. */
@@ -157,6 +187,7 @@ static void on_select_timer(void *context)
     struct address_set set;
     uint64_t deadline = addresses_select(agent->addresses, &policy, loop_now_ms(agent->loop), &set);
     loop_timer_at(agent->select_timer, deadline);
+    mend_connection(agent, &set);
     step(agent, &(struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set});
 }
 

@@ -51,7 +51,7 @@ static const struct config_row broker_rows[] = {
     {.name = "keepalive",
      .type = CONFIG_DURATION,
      AT(broker.keepalive_ms),
-     .min = 10 * MS_SECOND,
+     .min = 5 * MS_SECOND,
      .max = 20 * MS_MINUTE,
      .def = "4m",
      .help =

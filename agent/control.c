@@ -148,7 +148,9 @@ static struct client **slot_for(struct control *control)
 static void listener_ready(void *context, int events)
 {
     struct control *control = context;
-    (void)events; /* an error shows in accept */
+    if (events == 0 && loop_poll_events(control->poll, LOOP_READABLE) != ERR_OK) {
+        return; /* paused for good: nobody can ask any more, the reports go on */
+    }
     int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
         return; /* the peer went away, or no descriptor is free: it is asked again while somebody waits */

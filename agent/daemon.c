@@ -12,10 +12,10 @@
 
 #include "agent/agent.h"
 #include "agent/control.h"
-#include "agent/notify.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/loop.h"
+#include "net/notify.h"
 
 #define REPORT_TEXT_MAX (256 * 1024) /* of all errors of one config file */
 
@@ -27,8 +27,7 @@ struct daemon {
     struct agent *agent;
     struct control *control;
     struct loop_signal *signals[3];
-    struct loop_timer *watchdog;
-    uint64_t watchdog_ms; /* 0: the manager asks for none */
+    struct notify_watchdog *watchdog; /* NULL: the manager asks for none; it is a wake-up */
     bool stopping;
 };
 
@@ -106,13 +105,6 @@ static void on_terminate(void *context)
     }
 }
 
-static void on_watchdog(void *context)
-{
-    struct daemon *daemon = context;
-    notify_watchdog();
-    loop_timer_after(daemon->watchdog, daemon->watchdog_ms / 2);
-}
-
 static enum err watch_signals(struct daemon *daemon)
 {
     static const struct {
@@ -122,20 +114,6 @@ static enum err watch_signals(struct daemon *daemon)
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < ARRAY_LEN(rows); i++) {
         err = loop_signal_new(daemon->loop, rows[i].number, rows[i].fn, daemon, &daemon->signals[i]);
-    }
-    return err;
-}
-
-/* Only where the manager asks for it: a watchdog is a wake-up. */
-static enum err start_watchdog(struct daemon *daemon)
-{
-    daemon->watchdog_ms = notify_watchdog_ms();
-    if (daemon->watchdog_ms == 0) {
-        return ERR_OK;
-    }
-    enum err err = loop_timer_new(daemon->loop, on_watchdog, daemon, &daemon->watchdog);
-    if (err == ERR_OK) {
-        loop_timer_after(daemon->watchdog, daemon->watchdog_ms / 2);
     }
     return err;
 }
@@ -156,7 +134,7 @@ static enum err set_up(struct daemon *daemon, struct errinfo *info)
 {
     enum err err = loop_new(&daemon->loop);
     err = err != ERR_OK ? err : watch_signals(daemon);
-    err = err != ERR_OK ? err : start_watchdog(daemon);
+    err = err != ERR_OK ? err : notify_watchdog_new(daemon->loop, &daemon->watchdog);
     if (err != ERR_OK) {
         return errinfo_set(info, err, "loop", 0, "%s", err_text(err));
     }
@@ -167,7 +145,7 @@ static void tear_down(struct daemon *daemon)
 {
     control_free(daemon->control);
     agent_free(daemon->agent);
-    loop_timer_free(daemon->watchdog);
+    notify_watchdog_free(daemon->watchdog);
     for (size_t i = 0; i < ARRAY_LEN(daemon->signals); i++) {
         if (daemon->signals[i] != NULL) {
             loop_signal_free(daemon->signals[i]);

@@ -295,6 +295,22 @@ static void forgets_what_a_resync_does_not_name(void **state)
     assert_string_equal(set.uplinks[0].name, "eth0");
 }
 
+static void knows_what_carries_a_connection(void **state)
+{
+    struct addresses *addresses = *state;
+    const struct ip here = ip_of("192.168.1.9"), gone = ip_of("192.168.1.8"), local = ip_of("127.3.2.1");
+    add(addresses, 2, "192.168.1.9", 0);
+    assert_true(addresses_carries(addresses, &here));
+    assert_false(addresses_carries(addresses, &gone));
+    assert_true(addresses_carries(addresses, &local));
+    link_event(addresses, 2, "eth0", false);
+    assert_false(addresses_carries(addresses, &here));
+    for (uint32_t i = 0; i <= ADDRESSES_INTERFACES_MAX; i++) {
+        link_event(addresses, 100 + i, "many", true);
+    }
+    assert_true(addresses_carries(addresses, &gone)); /* the table is not the whole truth any more */
+}
+
 static void bounds_its_tables(void **state)
 {
     struct addresses *addresses = *state;
@@ -336,6 +352,7 @@ int main(void)
         WITH_TABLE(tells_gone_from_unknown),
         WITH_TABLE(obeys_patterns_and_families),
         WITH_TABLE(forgets_what_a_resync_does_not_name),
+        WITH_TABLE(knows_what_carries_a_connection),
         WITH_TABLE(bounds_its_tables),
         WITH_TABLE(ignores_names_that_json_cannot_carry),
     };

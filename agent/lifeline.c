@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/lifeline.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define DESCRIPTORS 256 /* an agent has about twenty */
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+static bool local_of(int fd, struct ip *ret_ip)
+{
+    union address local = {0}, peer = {0};
+    socklen_t local_len = sizeof(local), peer_len = sizeof(peer);
+    if (getsockname(fd, &local.any, &local_len) != 0 || getpeername(fd, &peer.any, &peer_len) != 0) {
+        return false; /* no descriptor, no socket, or not connected */
+    }
+    struct ip ip = {0};
+    if (local.any.sa_family == AF_INET) {
+        ip.family = IP_V4;
+        memcpy(ip.bytes, &local.v4.sin_addr, 4);
+    } else if (local.any.sa_family == AF_INET6) {
+        ip.family = IP_V6;
+        memcpy(ip.bytes, &local.v6.sin6_addr, 16);
+        ip = ip_unmap(ip);
+    } else {
+        return false;
+    }
+    *ret_ip = ip;
+    return true;
+}
+
+size_t lifeline_addresses(struct ip ret_addresses[static LIFELINE_MAX])
+{
+    size_t len = 0;
+    for (int fd = 0; fd < DESCRIPTORS && len < LIFELINE_MAX; fd++) {
+        if (local_of(fd, &ret_addresses[len])) {
+            len++;
+        }
+    }
+    return len;
+}
