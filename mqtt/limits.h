@@ -2,8 +2,9 @@
 #pragma once
 /** limits: a number on everything that the broker brings in. */
 
-#define MQTT_TOPIC_MAX    128  /* longest topic of the contract is under 90 bytes */
-#define MQTT_PAYLOAD_MAX  8192 /* a state with 8 uplinks is under 2 KiB; dns acks of 64 names under 8 KiB */
+#define MQTT_TOPIC_MAX 128 /* longest topic of the contract is under 90 bytes */
+#define MQTT_PAYLOAD_MAX                                                                                               \
+    8192 /* a state with 8 uplinks is under 2 KiB; a dns ack of 32 names of usual length is under 8 KiB */
 #define MQTT_JSON_DEPTH   4
 #define MQTT_UPLINKS_MAX  8
 #define MQTT_CAPS_MAX     16

@@ -4,6 +4,11 @@
  * messages: the bodies of the contract as open values, their encoders and strict decoders. The JSON Schemas in
  * mqtt/schema/ are the same contract; both are judged by the vectors in tests/vectors/. Decoders borrow nothing: texts
  * are copied into the struct. Unknown fields are ignored, known ones must be right. Pure.
+ * Texts are ASCII: ids (src, why, caps, error, event) are [a-z0-9-], a name is [a-z0-9_*.-], a type [A-Z0-9], a term
+ * "[A-Za-z0-9-]{1,40}:[0-9]{1,20}", the rest is blank to tilde; wall times end with the year 9999, counters at 2^53-1.
+ * Encoders append to @p out and refuse what decoders would: @return ERR_INVALID, ERR_LIMIT (over MQTT_PAYLOAD_MAX or
+ * the buffer's cap), ERR_NOMEM. Decoders write their result on success only: @return ERR_PARSE, ERR_INVALID, ERR_LIMIT,
+ * ERR_NOMEM, with the field in @p info (NULL allowed).
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,7 +59,7 @@ struct state_message {
 };
 
 enum err state_encode(const struct state_message *message, struct strbuf *out) MUST_CHECK;
-/** @return ERR_PARSE, ERR_INVALID, ERR_LIMIT, with the field in @p info. */
+/** Runs state_scan first, so that both refuse the same texts. */
 enum err state_decode(struct view text, struct state_message *ret_message, struct errinfo *info) MUST_CHECK;
 
 /** What dedup needs of a state, found in one pass without allocation. Judges validity of the JSON and of these five
