@@ -10,7 +10,7 @@ import threading
 import time
 import unittest
 
-from muster_testlib import procs
+from muster_testlib import broker, certs, procs
 
 MUSTER = os.path.join(os.environ["MUSTER_BUILD_DIR"], "cli", "muster")
 KEY_FILES = ["root.key", "devices.key", "services.key", "server-ca.key"]
@@ -311,6 +311,44 @@ class Revocation(Authority):
         self.assertEqual(done.returncode, 1)
         self.assertIn("devices.revoked:2: damaged line", done.stderr)
         self.assertFalse((self.work / "crl.pem").exists())
+
+
+class RevocationAtTheBroker(unittest.TestCase):
+    """mosquitto with crlfile: a new list counts from its SIGHUP on."""
+
+    def connack(self, server, identity):
+        """First byte of the answer to a CONNECT (0x20 for CONNACK), or the reason of the TLS alert."""
+        context = ssl.create_default_context(cafile=server.pki.server_bundle)
+        context.load_cert_chain(identity.cert, identity.key)
+        name = identity.cn.encode()
+        body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + len(name).to_bytes(2, "big") + name
+        try:
+            with socket.create_connection((server.address, server.port), timeout=10) as plain, \
+                    context.wrap_socket(plain, server_hostname=server.address) as stream:
+                stream.sendall(b"\x10" + bytes([len(body)]) + body)
+                return stream.recv(1)
+        except ssl.SSLError as error:
+            return error.reason
+
+    def test_a_reload_shuts_the_revoked_device_out(self):
+        work = procs.Workspace()
+        self.addCleanup(work.close)
+        pki = certs.ProductPki(work.folder("ca", 0o755), MUSTER)
+        lists = work / "crl.pem"
+
+        def write_lists():
+            done = muster("ca", "crl", "--dir", pki.folder, "--out", lists)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+        write_lists()
+        stolen, other = pki.device("cam-1"), pki.device("cam-2")
+        with broker.Broker(work, pki, extra=f"crlfile {lists}") as server:
+            self.assertEqual([self.connack(server, one) for one in (stolen, other)], [b"\x20", b"\x20"])
+            self.assertEqual(muster("ca", "revoke", "--dir", pki.folder, "--cert", stolen.cert).returncode, 0)
+            write_lists()
+            server.reload()
+            procs.wait_until(lambda: self.connack(server, stolen) == "SSLV3_ALERT_CERTIFICATE_REVOKED", "the list counts")
+            self.assertEqual(self.connack(server, other), b"\x20")
 
 
 class Bundles(Authority):
