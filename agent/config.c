@@ -46,8 +46,7 @@ static const struct config_row broker_rows[] = {
      .min = 1,
      .max = 16,
      .check = check_endpoint,
-     .help =
-         "Brokers as host:port, tried in turn; name IPv6-only hosts apart, an address family is not fallen back to"},
+     .help = "Brokers as host:port, tried in turn, each with all its IPv4 and IPv6 addresses"},
     {.name = "keepalive",
      .type = CONFIG_DURATION,
      AT(broker.keepalive_ms),

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fnmatch.h>
+#include <string.h>
+
+#include "agent/addresses_table.h"
+#include "base/view.h"
+
+static const uint8_t families[FAMILIES] = {IP_V4, IP_V6};
+
+/* One link as one selection sees it. */
+struct candidate {
+    const struct link *link;
+    uint64_t metric[FAMILIES];
+    struct address_field field[FAMILIES];
+    uint8_t prefix_len[FAMILIES];
+    bool live[FAMILIES]; /* field is an address that the link has now, not one that is held */
+    bool held[FAMILIES]; /* within the hold: nothing may be concluded yet */
+};
+
+static bool matches(const char *const *patterns, size_t len, const char *name)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (fnmatch(patterns[i], name, 0) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool eligible(const struct link *link, const struct address_policy *policy)
+{
+    if (link->link.loopback || !view_is_utf8(view_of(link->name)) ||
+        matches(policy->exclude, policy->exclude_len, link->name)) {
+        return false;
+    }
+    return policy->include_len == 0 || matches(policy->include, policy->include_len, link->name);
+}
+
+static bool usable(const struct rt_addr *entry)
+{
+    const uint32_t unusable = RT_ADDR_TENTATIVE | RT_ADDR_DADFAILED | RT_ADDR_DEPRECATED | RT_ADDR_OPTIMISTIC;
+    if (entry->scope != RT_ADDR_SCOPE_UNIVERSE || (entry->flags & unusable) != 0) {
+        return false;
+    }
+    switch (ip_classify(&entry->ip)) {
+    case IP_CLASS_PUBLIC:
+    case IP_CLASS_DOCUMENTATION:
+    case IP_CLASS_BENCHMARKING:
+        return true;
+    case IP_CLASS_PRIVATE:
+    case IP_CLASS_CGNAT:
+    case IP_CLASS_PROTOCOL: /* 192.0.0.0/24: DS-Lite's inner side, judged by the coordinator */
+        return entry->ip.family == IP_V4;
+    default:
+        return false;
+    }
+}
+
+/* True when a is the better one to report of two usable addresses of one link. */
+static bool better(const struct rt_addr *a, const struct rt_addr *b)
+{
+    bool a_public = ip_is_public(&a->ip), b_public = ip_is_public(&b->ip);
+    if (a_public != b_public) {
+        return a_public;
+    }
+    bool a_temporary = (a->flags & RT_ADDR_TEMPORARY) != 0, b_temporary = (b->flags & RT_ADDR_TEMPORARY) != 0;
+    if (a_temporary != b_temporary) {
+        return b_temporary;
+    }
+    return ip_compare(&a->ip, &b->ip) < 0;
+}
+
+static const struct rt_addr *best_of_link(const struct addresses *addresses, uint32_t ifindex, uint8_t family)
+{
+    const struct rt_addr *best = NULL;
+    for (size_t i = 0; i < addresses->entries_len; i++) {
+        const struct rt_addr *addr = &addresses->entries[i].addr;
+        if (addresses->entries[i].ifindex == ifindex && addr->ip.family == family && usable(addr) &&
+            (best == NULL || better(addr, best))) {
+            best = addr;
+        }
+    }
+    return best;
+}
+
+static uint64_t lowest_metric(const struct addresses *addresses, uint32_t ifindex, uint8_t family)
+{
+    uint64_t lowest = NO_METRIC;
+    for (size_t i = 0; i < addresses->routes_len; i++) {
+        const struct route *route = &addresses->routes[i];
+        if (route->ifindex == ifindex && route->family == family && route->metric < lowest) {
+            lowest = route->metric;
+        }
+    }
+    return lowest;
+}
+
+/* True while a wait that begins now or began at *since is within the hold; then *deadline is not after its end. */
+static bool within_hold(bool *waits, uint64_t *since, uint64_t hold_ms, uint64_t now, uint64_t *deadline)
+{
+    if (!*waits) {
+        *waits = true;
+        *since = now;
+    }
+    if (now - *since >= hold_ms) {
+        return false;
+    }
+    *deadline = MIN(*deadline, *since + hold_ms);
+    return true;
+}
+
+static uint64_t effective_metric(struct memory *memory, uint64_t metric, uint64_t hold_ms, uint64_t now,
+                                 uint64_t *deadline)
+{
+    if (metric != NO_METRIC) {
+        memory->metric = metric;
+        memory->route_waits = false;
+    } else if (memory->metric != NO_METRIC &&
+               !within_hold(&memory->route_waits, &memory->route_since, hold_ms, now, deadline)) {
+        memory->metric = NO_METRIC;
+    }
+    return memory->metric;
+}
+
+static void set_field(struct candidate *candidate, size_t f, const struct rt_addr *entry)
+{
+    candidate->field[f] = (struct address_field){.presence = FIELD_SET, .ip = entry->ip};
+    candidate->prefix_len[f] = entry->prefix_len;
+}
+
+static void fill_family(const struct addresses *addresses, struct link *link, size_t f, uint64_t hold_ms, uint64_t now,
+                        uint64_t *deadline, struct candidate *candidate)
+{
+    struct memory *memory = &link->memory[f];
+    candidate->metric[f] = NO_METRIC;
+    if (!link->link.running) {
+        *memory = (struct memory){.metric = NO_METRIC};
+        return;
+    }
+    uint64_t metric = lowest_metric(addresses, link->ifindex, families[f]);
+    candidate->metric[f] = effective_metric(memory, metric, hold_ms, now, deadline);
+    const struct rt_addr *best = best_of_link(addresses, link->ifindex, families[f]);
+    if (best != NULL) {
+        memory->last = *best;
+        memory->has_last = true;
+        memory->address_waits = false;
+        candidate->live[f] = true;
+        set_field(candidate, f, best);
+    } else if (within_hold(&memory->address_waits, &memory->address_since, hold_ms, now, deadline)) {
+        candidate->held[f] = true;
+        if (memory->has_last) {
+            set_field(candidate, f, &memory->last);
+        }
+    } else {
+        memory->has_last = false;
+        candidate->field[f].presence = FIELD_NULL;
+    }
+}
+
+/* Order of links: metric of the families as listed, then the name. */
+static bool ranks_before(const struct candidate *a, const struct candidate *b, size_t first, size_t second)
+{
+    if (a->metric[first] != b->metric[first]) {
+        return a->metric[first] < b->metric[first];
+    }
+    if (a->metric[second] != b->metric[second]) {
+        return a->metric[second] < b->metric[second];
+    }
+    return strcmp(a->link->name, b->link->name) < 0;
+}
+
+static void sort(struct candidate *candidates, size_t len, size_t first, size_t second)
+{
+    for (size_t i = 1; i < len; i++) {
+        for (size_t j = i; j > 0 && ranks_before(&candidates[j], &candidates[j - 1], first, second); j--) {
+            struct candidate swapped = candidates[j];
+            candidates[j] = candidates[j - 1];
+            candidates[j - 1] = swapped;
+        }
+    }
+}
+
+static const struct candidate *pick(const struct candidate *candidates, size_t len, size_t f, bool live)
+{
+    bool routed = len > 0 && candidates[0].metric[f] != NO_METRIC;
+    for (size_t i = 0; i < len; i++) {
+        const struct candidate *candidate = &candidates[i];
+        if (candidate->field[f].presence != FIELD_SET || candidate->live[f] != live) {
+            continue;
+        }
+        if (!routed || candidate->metric[f] != NO_METRIC || ip_is_public(&candidate->field[f].ip)) {
+            return candidate;
+        }
+    }
+    return NULL;
+}
+
+/* The family of the whole device; candidates are sorted for it. */
+static struct address_field field_of_device(const struct candidate *candidates, size_t len, size_t f)
+{
+    const struct candidate *chosen = pick(candidates, len, f, true);
+    if (chosen == NULL) {
+        chosen = pick(candidates, len, f, false);
+    }
+    if (chosen != NULL) {
+        return chosen->field[f];
+    }
+    bool up = false;
+    for (size_t i = 0; i < len; i++) {
+        if (candidates[i].held[f]) {
+            return (struct address_field){.presence = FIELD_ABSENT};
+        }
+        up = up || candidates[i].link->link.running;
+    }
+    return (struct address_field){.presence = up ? FIELD_NULL : FIELD_ABSENT};
+}
+
+static struct ip_prefix prefix_of(const struct ip *ip, uint8_t len)
+{
+    struct ip_prefix prefix = {.ip = *ip, .len = len};
+    for (unsigned i = 0; i < sizeof(prefix.ip.bytes); i++) {
+        unsigned keep = len > i * 8 ? MIN(len - i * 8, 8U) : 0;
+        prefix.ip.bytes[i] &= (uint8_t)(0xff00U >> keep);
+    }
+    return prefix;
+}
+
+static void fill_prefix(const struct candidate *candidates, size_t len, const struct address_policy *policy,
+                        struct address_set *set)
+{
+    for (size_t i = 0; i < len && policy->prefix6_from != NULL && !set->has_prefix6; i++) {
+        const struct candidate *candidate = &candidates[i];
+        if (candidate->field[1].presence == FIELD_SET && fnmatch(policy->prefix6_from, candidate->link->name, 0) == 0) {
+            set->has_prefix6 = true;
+            set->prefix6 = prefix_of(&candidate->field[1].ip, candidate->prefix_len[1]);
+        }
+    }
+}
+
+static bool has_route(const struct candidate *candidate)
+{
+    return candidate->metric[0] != NO_METRIC || candidate->metric[1] != NO_METRIC;
+}
+
+static void fill_uplinks(struct candidate *candidates, size_t len, struct address_set *set)
+{
+    bool routed = false;
+    for (size_t i = 0; i < len; i++) {
+        routed = routed || has_route(&candidates[i]);
+    }
+    sort(candidates, len, 0, 1);
+    for (size_t i = 0; i < len && set->uplinks_len < MQTT_UPLINKS_MAX; i++) {
+        const struct candidate *candidate = &candidates[i];
+        bool has_address = candidate->field[0].presence == FIELD_SET || candidate->field[1].presence == FIELD_SET;
+        if (routed ? has_route(candidate) : has_address) {
+            struct uplink *uplink = &set->uplinks[set->uplinks_len++];
+            *uplink = (struct uplink){
+                .up = candidate->link->link.running, .ip4 = candidate->field[0], .ip6 = candidate->field[1]};
+            memcpy(uplink->name, candidate->link->name, sizeof(candidate->link->name));
+        }
+    }
+}
+
+uint64_t addresses_select(struct addresses *addresses, const struct address_policy *policy, uint64_t now,
+                          struct address_set *ret_set)
+{
+    struct candidate candidates[ADDRESSES_INTERFACES_MAX];
+    size_t len = 0;
+    uint64_t deadline = UINT64_MAX;
+    const bool wanted[FAMILIES] = {policy->ip4, policy->ip6};
+    for (size_t i = 0; i < addresses->links_len; i++) {
+        struct link *link = &addresses->links[i];
+        if (!eligible(link, policy)) {
+            continue;
+        }
+        struct candidate *candidate = &candidates[len++];
+        *candidate = (struct candidate){.link = link, .metric = {NO_METRIC, NO_METRIC}};
+        for (size_t f = 0; f < FAMILIES; f++) {
+            if (wanted[f]) {
+                fill_family(addresses, link, f, policy->hold_ms, now, &deadline, candidate);
+            }
+        }
+    }
+    struct address_set set = {0};
+    sort(candidates, len, 0, 1);
+    set.ip4 = policy->ip4 ? field_of_device(candidates, len, 0) : set.ip4;
+    sort(candidates, len, 1, 0);
+    set.ip6 = policy->ip6 ? field_of_device(candidates, len, 1) : set.ip6;
+    fill_prefix(candidates, len, policy, &set);
+    fill_uplinks(candidates, len, &set);
+    *ret_set = set;
+    return deadline;
+}
