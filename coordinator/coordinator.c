@@ -139,6 +139,7 @@ static void on_tick(void *context)
 {
     struct coordinator *coordinator = context;
     uint64_t next = core_tick(coordinator->core, coordinator_now());
+    loader_tick(coordinator->loader);
     static uint64_t overflows; /* one daemon a process */
     if (intake_overflows(coordinator->intake) != overflows) {
         overflows = intake_overflows(coordinator->intake);
@@ -566,8 +567,8 @@ enum err coordinator_run(struct coordinator *coordinator)
 {
     log_event(LOG_LEVEL_NOTICE, "started", "version=%s term=%s devices=%zu zones=%zu", MUSTER_VERSION,
               coordinator->term, registry_count(coordinator->settings->registry), coordinator->zones_len);
+    loader_reconcile_if_changed(coordinator->loader); /* the registry may have changed while nobody watched */
     loader_start(coordinator->loader);
-    loader_reconcile(coordinator->loader); /* the registry may have changed while nobody watched */
     session_start(coordinator->session);
     arm_tick(coordinator, clock_mono_ms() + 100);
     notify_ready();

@@ -63,6 +63,10 @@ void loader_connected(struct loader *loader);
 void loader_subscribed(struct loader *loader, const char *filter, enum err err);
 /** Takes a message whose shard is not loaded yet; false when it is loaded and the message can be judged now. */
 bool loader_park(struct loader *loader, const struct core_message *message);
+/** At start: the stored records are compared with the registry only when it is another one than last time. */
+void loader_reconcile_if_changed(struct loader *loader);
+/** From the coordinator's tick: notes a finished reconcile when all of it is durable. */
+void loader_tick(struct loader *loader);
 /** Reads the stored records of every device again and repairs them: after a reload. */
 void loader_reconcile(struct loader *loader);
 /** "loading", "replaying", "reconciling" or "live". */

@@ -105,6 +105,9 @@ void core_reconcile_orphan(struct core *core, struct core_time now, const struct
 enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record,
                       bool adopt) MUST_CHECK;
 
+/** Nothing waits for a commit and none runs: all that was decided is durable. */
+bool core_is_durable(const struct core *core);
+
 struct device_table *core_devices(struct core *core);
 const struct registry *core_registry(const struct core *core);
 /** The moving part of a record, NULL when it rests. */

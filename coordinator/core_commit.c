@@ -192,6 +192,12 @@ void core_flush(struct core *core, struct core_time now)
     start_commit(core);
 }
 
+bool core_is_durable(const struct core *core)
+{
+    return !core->commit.running && core->commit.last_error == ERR_OK && core->dirty_devices.len == 0 &&
+           !outbox_has_dirty(core->outbox);
+}
+
 /* An entry leaves memory when what is wanted is served and both are in the store. */
 static void retire(struct core *core, struct outbox_entry *entry)
 {

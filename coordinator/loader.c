@@ -67,6 +67,10 @@ struct loader {
     uint32_t reconcile_refs[RECONCILE_BATCH];
     size_t reconcile_len;
     bool reconcile_wanted;
+    bool reconcile_failed;    /* a page could not be read: the next start tries again */
+    uint64_t fingerprint;     /* of the registry under comparison */
+    bool fingerprint_due;     /* compared; to be noted when all of it is durable */
+    uint64_t fingerprint_job; /* what the worker writes */
 
     unsigned replay_next; /* shard to replay next, SHARDS = done */
     unsigned replay_outstanding;
@@ -270,6 +274,9 @@ static void next_phase(struct loader *loader)
         loader->phase = PHASE_LIVE;
         break;
     }
+    if (loader->phase == PHASE_LIVE && loader->fingerprint != 0) {
+        loader->fingerprint_due = !loader->reconcile_failed;
+    }
     if (loader->phase == PHASE_LIVE) {
         log_event(LOG_LEVEL_NOTICE, "loaded", "devices=%u", device_count(core_devices(loader->coordinator->core)));
     }
@@ -282,6 +289,7 @@ static void load_page_done(void *context)
     loader->job_running = false;
     if (loader->job_err != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "records-load-failed", "error=%s", err_name(loader->job_err));
+        loader->reconcile_failed = true;
     }
     for (size_t i = 0; i < loader->records_len; i++) {
         struct record_row *row = &loader->records[i];
@@ -345,6 +353,7 @@ static void reconcile_done(void *context)
     }
     if (loader->job_err != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "reconcile-failed", "error=%s", err_name(loader->job_err));
+        loader->reconcile_failed = true;
     }
     if (loader->reconcile_len > 0) {
         loader->reconcile_next = loader->reconcile_refs[loader->reconcile_len - 1] + 1;
@@ -427,14 +436,58 @@ void loader_start(struct loader *loader)
     next_job(loader);
 }
 
+/* ---- the mark of a finished reconcile ---- */
+
+static void mark_work(void *context)
+{
+    struct loader *loader = context;
+    struct coordinator *coordinator = loader->coordinator;
+    struct errinfo info = {0};
+    enum err err = coordinator->store_ops->set_reconciled(coordinator->store, loader->fingerprint_job, &info);
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_WARN, "reconcile-not-noted", "error=%s detail=\"%s\"", err_name(err),
+                  info.text); /* done again at start */
+    }
+}
+
+static void mark(struct loader *loader, uint64_t fingerprint)
+{
+    loader->fingerprint_job = fingerprint;
+    (void)!loop_worker_submit(loader->coordinator->worker, mark_work, NULL,
+                              loader); /* a full queue: reconciled again at start */
+}
+
+void loader_tick(struct loader *loader)
+{
+    if (loader->fingerprint_due && core_is_durable(loader->coordinator->core)) {
+        loader->fingerprint_due = false;
+        mark(loader, loader->fingerprint);
+        loader->fingerprint = 0;
+    }
+}
+
 void loader_reconcile(struct loader *loader)
 {
     loader->reconcile_wanted = true;
+    loader->reconcile_failed = false;
+    loader->fingerprint_due = false;
+    loader->fingerprint = registry_fingerprint(loader->coordinator->settings->registry);
+    mark(loader, 0); /* a crash in the middle must not look like a finished comparison with any registry */
     if (loader->phase == PHASE_RECONCILE || loader->phase == PHASE_ORPHANS) {
         loader->phase = PHASE_RECONCILE; /* from the start: the registry changed under the running one */
         loader->reconcile_next = 0;
     }
     next_job(loader);
+}
+
+void loader_reconcile_if_changed(struct loader *loader)
+{
+    struct coordinator *coordinator = loader->coordinator;
+    uint64_t noted = 0;
+    enum err err = coordinator->store_ops->reconciled(coordinator->store, &noted);
+    if (err != ERR_OK || noted != registry_fingerprint(coordinator->settings->registry)) {
+        loader_reconcile(loader);
+    }
 }
 
 const char *loader_state(const struct loader *loader)

@@ -160,6 +160,39 @@ static enum err store_last_rev(struct store *store, uint64_t *ret_rev)
     return err;
 }
 
+static enum err store_reconciled(struct store *store, uint64_t *ret_fingerprint)
+{
+    sqlite3_stmt *statement;
+    enum err err = sqlite_db_statement(store, STMT_RECONCILED_GET, &statement, NULL);
+    if (err != ERR_OK) {
+        return err;
+    }
+    int rc = sqlite3_step(statement);
+    if (rc == SQLITE_ROW) {
+        *ret_fingerprint = (uint64_t)sqlite3_column_int64(statement, 0);
+    } else {
+        err = sqlite_db_error(store, rc, "read the registry's fingerprint", NULL);
+    }
+    (void)sqlite3_reset(statement); /* repeats the code of the step */
+    return err;
+}
+
+static enum err store_set_reconciled(struct store *store, uint64_t fingerprint, struct errinfo *info)
+{
+    sqlite3_stmt *statement;
+    enum err err = sqlite_db_statement(store, STMT_RECONCILED_SET, &statement, info);
+    if (err != ERR_OK) {
+        return err;
+    }
+    int rc = sqlite3_bind_int64(statement, 1, (sqlite3_int64)fingerprint);
+    rc = rc == SQLITE_OK ? sqlite3_step(statement) : rc;
+    if (rc != SQLITE_DONE) {
+        err = sqlite_db_error(store, rc, "note the registry's fingerprint", info);
+    }
+    (void)sqlite3_reset(statement); /* repeats the code of the step */
+    return err;
+}
+
 const struct store_ops store_sqlite = {
     .name = "sqlite",
     .open = store_open,
@@ -168,6 +201,8 @@ const struct store_ops store_sqlite = {
     .facts = store_facts,
     .uuid = store_uuid,
     .last_rev = store_last_rev,
+    .reconciled = store_reconciled,
+    .set_reconciled = store_set_reconciled,
     .claim_zone = sqlite_zone_claim,
     .zone_epoch = sqlite_zone_epoch,
     .each_device = sqlite_each_device,

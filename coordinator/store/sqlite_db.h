@@ -43,6 +43,8 @@
                    "AND have_rev <= ?5")                                                                               \
     X(REV_SET, "UPDATE meta SET last_rev = max(last_rev, ?1)")                                                         \
     X(REV_GET, "SELECT last_rev FROM meta")                                                                            \
+    X(RECONCILED_GET, "SELECT reconciled FROM meta")                                                                   \
+    X(RECONCILED_SET, "UPDATE meta SET reconciled = ?1")                                                               \
     X(RECORD_ZONE, SQLITE_RECORD_SELECT SQLITE_RECORD_ORDER)                                                           \
     X(RECORD_PENDING, SQLITE_RECORD_SELECT "AND want_rev > have_rev " SQLITE_RECORD_ORDER)                             \
     X(RECORD_DEVICE, SQLITE_RECORD_SELECT "AND device = ?4 " SQLITE_RECORD_ORDER)                                      \

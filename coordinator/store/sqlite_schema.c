@@ -35,6 +35,8 @@ static const char *const migrations[] = {
 
     "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, event TEXT NOT NULL,"
     "  subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;",
+
+    "ALTER TABLE meta ADD COLUMN reconciled INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* RFC 9562 5.4: random, version 4, variant 10. */

@@ -153,6 +153,10 @@ struct store_ops {
     void (*uuid)(struct store *store, char ret_uuid[static STORE_UUID_SIZE]);
     /** Highest want_rev ever given, so that revs keep rising over restarts. */
     enum err (*last_rev)(struct store *store, uint64_t *ret_rev);
+    /** Fingerprint of the registry that the records were last compared with; 0 = none, or the comparison was not
+     * finished. */
+    enum err (*reconciled)(struct store *store, uint64_t *ret_fingerprint);
+    enum err (*set_reconciled)(struct store *store, uint64_t fingerprint, struct errinfo *info); /* durable */
     /** Compare-and-set: zone.epoch = max(stored, seen) + 1, durable. */
     enum err (*claim_zone)(struct store *store, const char *zone, uint64_t seen_epoch, uint64_t *ret_epoch,
                            struct errinfo *info);
