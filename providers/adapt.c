@@ -7,10 +7,11 @@
 #include "base/macros.h"
 
 enum {
-    LEVEL_START = 7,             /* 128 changes: two messages of 64 */
-    ROUNDS_SETTLED = 3,          /* rounds averaged before a trial is judged */
-    CALM_ROUNDS = 24,            /* rounds between two trials */
-    SERVICE_MAX_US = 2000 * 1000 /* a message slower than this is too large whatever its rate */
+    LEVEL_START = 7,            /* 128 changes: two messages of 64 */
+    ROUNDS_SETTLED = 3,         /* rounds averaged before a trial is judged */
+    CALM_ROUNDS = 24,           /* rounds between two trials */
+    IDLE_US = 5000,             /* a pause between two messages that is longer is not part of a round */
+    SERVICE_MAX_US = 400 * 1000 /* a message that takes longer makes the next change wait too long, whatever the rate */
 };
 static const double growth_wanted = 1.10; /* doubling the window must raise the rate by this to be worth it */
 static const double good_enough = 0.93;   /* of the best rate */
@@ -54,7 +55,7 @@ static void begin_round(struct adapt *adapt, uint64_t now_us)
 
 struct adapt_stamp adapt_sent(struct adapt *adapt, uint64_t now_us, bool idle, bool starved)
 {
-    if (idle) {
+    if (idle && now_us > adapt->answered_us + IDLE_US) { /* answers that come in a burst leave no idle time */
         begin_round(adapt, now_us);
     }
     adapt->round_starved |= starved;
@@ -148,6 +149,7 @@ void adapt_answered(struct adapt *adapt, const struct adapt_stamp *stamp, uint32
     double took = (double)(now_us - stamp->sent_us);
     adapt->service_us = adapt->service_us > 0 ? adapt->service_us + (took - adapt->service_us) / 8 : took;
     adapt->delivered += changes;
+    adapt->answered_us = now_us;
     if (took > SERVICE_MAX_US) {
         adapt_overload(adapt);
         begin_round(adapt, now_us);

@@ -32,6 +32,7 @@ struct adapt {
     uint64_t round_delivered;  /* when the round began */
     uint64_t round_us;         /* monotonic, when the round began */
     bool round_starved;        /* the queue ran dry in this round */
+    uint64_t answered_us;      /* monotonic, of the last answer */
 };
 
 /** What must be kept with a message under way. */

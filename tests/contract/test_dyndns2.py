@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of the providers, held by dyndns2 against a strict service over HTTPS that feeds a real Knot zone."""
+import pathlib
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from muster_testlib import certs, dns, procs  # noqa: E402
+
+from dyndns2_server import Service  # noqa: E402
+from probe import Probe  # noqa: E402
+
+ZONE = "example.net"
+
+
+class Dyndns2(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = procs.Workspace()
+        cls.pki = certs.Pki(cls.work.folder("pki"))
+        cls.password = cls.work.write("password", "pass word\n", 0o600)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.work.close()
+
+    def setUp(self):
+        self.folder = procs.Workspace()
+        self.server = dns.Knot(self.folder)
+        self.server.start()
+        self.service = Service(self.pki, self.server)
+
+    def tearDown(self):
+        self.service.close()
+        self.server.stop()
+        self.folder.close()
+        self.assertEqual(self.service.faults, [])
+
+    def probe(self, **config):
+        config = {"provider": "dyndns2", "url": self.service.url, "username": "fleet", "password_file": self.password,
+                  "ca_file": self.pki.servers.cert, "verify_server": f"{self.server.address}:{self.server.port}",
+                  "retry_min": "20ms", "retry_max": "200ms", "timeout": "2s", **config}
+        return Probe(self.folder, config, ZONE)
+
+    def test_hosts_of_one_address_share_a_request(self):
+        with self.probe() as probe:
+            probe.submit(f"first.{ZONE}", "192.0.2.200", 1)
+            probe.settled(1)
+            before = len(self.service.requests)
+            for i in range(50):
+                probe.submit(f"h{i}.{ZONE}", "192.0.2.7" if i % 2 else "192.0.2.8", 100 + i)
+            for i in range(50):
+                self.assertEqual(probe.settled(100 + i)["outcome"], "applied")
+            self.assertLessEqual(len(self.service.requests) - before, 6)
+            for i in range(50):
+                self.assertEqual(dns.kdig(self.server, f"h{i}.{ZONE}"), ["192.0.2.7" if i % 2 else "192.0.2.8"])
+            probe.submit(f"h1.{ZONE}", "2001:db8::1", 200, rtype="AAAA")
+            self.assertEqual(probe.settled(200)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, f"h1.{ZONE}", "AAAA"), ["2001:db8::1"])
+
+    def test_codes_of_a_host_stop_that_host_alone(self):
+        for code in ("nohost", "notfqdn", "abuse", "!donator", "!yours"):
+            with self.subTest(code), self.probe() as probe:
+                self.service.script[:] = [f"{code}\n"]
+                sent = len(self.service.requests)
+                probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+                self.assertEqual(probe.settled(1)["error"], code)
+                probe.submit(f"a.{ZONE}", "192.0.2.2", 2)
+                self.assertEqual(probe.settled(2)["error"], code)
+                self.assertEqual(len(self.service.requests), sent + 1)
+                probe.submit(f"b.{ZONE}", "192.0.2.1", 3)
+                self.assertEqual(probe.settled(3)["outcome"], "applied")
+
+    def test_codes_of_the_account_stop_the_account(self):
+        for reply in ("badauth", "badagent", "badsys", "good 127.0.0.1", (401, "no"), (403, "no")):
+            with self.subTest(reply), self.probe() as probe:
+                self.service.script[:] = [reply]
+                sent = len(self.service.requests)
+                probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+                self.assertEqual(probe.settled(1, ("retry",))["outcome"], "retry")
+                probe.wait_state("broken")
+                probe.submit(f"b.{ZONE}", "192.0.2.2", 2)
+                time.sleep(0.5)  # longer than every backoff of this account: time enough for a request that must not come
+                self.assertEqual(len(self.service.requests), sent + 1)
+                self.assertEqual(probe.status()["waiting"], 2)
+
+    def test_one_bad_host_blocks_nobody(self):
+        with self.probe() as probe:
+            self.service.script[:] = ["stalled-start\n"]
+            probe.submit(f"zero.{ZONE}", "192.0.2.9", 1)
+            probe.settled(1, ("unknown",))
+            self.service.script[:] = ["good 192.0.2.1\nnohost\nnochg 192.0.2.1\n"]
+            for i in range(3):
+                probe.submit(f"h{i}.{ZONE}", "192.0.2.1", 10 + i)
+            self.assertEqual([probe.settled(10 + i)["outcome"] for i in range(3)], ["applied", "refused", "applied"])
+
+    def test_numhost_splits(self):
+        with self.probe() as probe:
+            self.service.script[:] = ["numhost\n"]
+            for i in range(8):
+                probe.submit(f"h{i}.{ZONE}", "192.0.2.1", 10 + i)
+            for i in range(8):
+                self.assertEqual(probe.settled(10 + i)["outcome"], "applied")
+
+    def test_unknown_is_settled_by_the_authoritative_server(self):
+        for reply in ("apply-html", "apply-cut"):
+            with self.subTest(reply), self.probe() as probe:
+                name = f"{reply}.{ZONE}"
+                self.service.script[:] = [reply]
+                sent = len(self.service.requests)
+                probe.submit(name, "192.0.2.1", 1)
+                probe.settled(1, ("unknown",))
+                self.assertEqual(probe.settled(1)["outcome"], "applied")
+                self.assertEqual(len(self.service.requests), sent + 1)
+                self.assertEqual(dns.kdig(self.server, name), ["192.0.2.1"])
+
+    def test_unknown_that_was_not_applied_is_sent_again(self):
+        for reply in ("cut", "", "<html>error</html>", "good 192.0.2.99", "good\ngood\ngood\n"):
+            with self.subTest(reply), self.probe() as probe:
+                name = f"n{abs(hash(reply))}.{ZONE}"
+                self.service.script[:] = [reply]
+                sent = len(self.service.requests)
+                probe.submit(name, "192.0.2.1", 1)
+                probe.settled(1, ("unknown",))
+                self.assertEqual(probe.settled(1)["outcome"], "applied")
+                self.assertEqual(len(self.service.requests), sent + 2)
+                self.assertEqual(dns.kdig(self.server, name), ["192.0.2.1"])
+
+    def test_nothing_is_resent_while_nobody_can_tell(self):
+        with self.probe() as probe:
+            self.service.script[:] = ["cut"]
+            self.server.stop()
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            probe.settled(1, ("unknown",))
+            time.sleep(1)  # several times the longest backoff of this account
+            self.assertEqual(len(self.service.requests), 1)
+            self.server.start()
+            self.assertEqual(probe.settled(1)["outcome"], "applied")
+            self.assertEqual(len(self.service.requests), 2)
+
+    def test_retry_after_is_kept(self):
+        with self.probe() as probe:
+            self.service.script[:] = [(429, "slow down", [("Retry-After", "2")])]
+            start = time.monotonic()
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            self.assertEqual(probe.settled(1, ("retry",))["error"], "rate-limited")
+            self.assertEqual(probe.settled(1)["outcome"], "applied")
+            self.assertGreaterEqual(time.monotonic() - start, 1.9)
+            self.assertEqual(len(self.service.requests), 2)
+
+    def test_911_and_dnserr_wait_for_minutes(self):
+        for reply in ("911", "dnserr"):
+            with self.subTest(reply), self.probe() as probe:
+                self.service.script[:] = [reply]
+                sent = len(self.service.requests)
+                probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+                self.assertEqual(probe.settled(1, ("retry",))["error"], reply)
+                time.sleep(0.5)  # longer than every backoff of this account
+                self.assertEqual(len(self.service.requests), sent + 1)
+
+    def test_outages_back_off_and_recover(self):
+        with self.probe() as probe:
+            self.service.script[:] = [(500, ""), (503, "later"), (502, "")]
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            self.assertEqual(probe.settled(1)["outcome"], "applied")
+            self.assertEqual(len(self.service.requests), 4)
+
+    def test_stalled_reply_is_unknown(self):
+        with self.probe(timeout="300ms") as probe:
+            self.service.script[:] = ["stall"]
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            self.assertEqual(probe.settled(1, ("unknown",))["error"], "timeout")
+            self.assertEqual(probe.settled(1)["outcome"], "applied")
+
+    def test_untrusted_certificate_sends_nothing(self):
+        with self.probe(ca_file=self.pki.devices.cert) as probe:
+            probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
+            self.assertEqual(probe.settled(1, ("retry", "unknown"))["error"], "tls")
+            self.assertEqual(self.service.requests, [])
+
+    def test_deletes_and_several_addresses_are_refused_before_sending(self):
+        with self.probe() as probe:
+            probe.submit(f"a.{ZONE}", "-", 1)
+            probe.submit(f"b.{ZONE}", "192.0.2.1,192.0.2.2", 2)
+            self.assertEqual(probe.settled(1)["error"], "no-delete")
+            self.assertEqual(probe.settled(2)["error"], "one-address")
+            self.assertEqual(self.service.requests, [])
+            probe.send("list")
+            self.assertEqual(probe.event("error")["err"], "UNSUPPORTED")
+
+
+if __name__ == "__main__":
+    unittest.main()
