@@ -326,8 +326,11 @@ static void judge_body(struct dyndns2 *state, struct batch *batch, struct view b
     struct view lines[HOSTS_MAX + 1];
     size_t len = split_lines(body, lines);
     uint64_t wait_ms = 0;
-    if (len == 1 && judge_whole(read_line(lines[0], &batch->items[0], &wait_ms), wait_ms, verdict)) {
-        return;
+    if (len == 1) {
+        const struct dyndns2_code *only = read_line(lines[0], &batch->items[0], &wait_ms);
+        if (judge_whole(only, wait_ms, verdict)) {
+            return;
+        }
     }
     *verdict = (struct verdict){.kind = VERDICT_SETTLED};
     for (size_t i = 0; i < batch->len; i++) {
