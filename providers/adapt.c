@@ -150,7 +150,8 @@ void adapt_answered(struct adapt *adapt, const struct adapt_stamp *stamp, uint32
     adapt->service_us = adapt->service_us > 0 ? adapt->service_us + (took - adapt->service_us) / 8 : took;
     adapt->delivered += changes;
     adapt->answered_us = now_us;
-    if (took > SERVICE_MAX_US) {
+    if (took > SERVICE_MAX_US && stamp->sent_us >= adapt->overload_us) { /* once for all that were under way */
+        adapt->overload_us = now_us;
         adapt_overload(adapt);
         begin_round(adapt, now_us);
         return;

@@ -33,6 +33,7 @@ struct adapt {
     uint64_t round_us;         /* monotonic, when the round began */
     bool round_starved;        /* the queue ran dry in this round */
     uint64_t answered_us;      /* monotonic, of the last answer */
+    uint64_t overload_us;      /* monotonic, when a message last took too long */
 };
 
 /** What must be kept with a message under way. */

@@ -208,7 +208,7 @@ static enum echo compare_echo(struct view rest, const struct ip *want)
 {
     enum echo found = ECHO_NONE;
     size_t start = 0;
-    for (size_t i = 0; i <= rest.len; i++) {
+    for (size_t i = 0; rest.len > 0 && i <= rest.len; i++) {
         if (i < rest.len && rest.ptr[i] != ',' && rest.ptr[i] != ' ') {
             continue;
         }
