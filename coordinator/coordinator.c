@@ -399,8 +399,11 @@ static void on_reload(void *context)
     struct settings *old = coordinator->settings;
     coordinator->settings = fresh;
     log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
-    core_reconfigure(coordinator->core, &fresh->config, fresh->registry);
+    bool replay = core_reconfigure(coordinator->core, &fresh->config, fresh->registry);
     loader_reconcile(coordinator->loader);
+    if (replay) {
+        loader_replay(coordinator->loader);
+    }
     /* the worker may still read zone names of the old config in its running batch: it goes when the queue has drained
      */
     struct settings **slot = &coordinator->retired;

@@ -401,20 +401,49 @@ enum err core_load_device(struct core *core, const struct store_device *stored)
     return ERR_OK;
 }
 
-void core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry)
+/* What decides which address of a device is published. */
+static uint64_t policy_fingerprint(const struct coordinator_config *config)
 {
+    uint64_t fingerprint = config->policy.shared_limit;
+    for (size_t i = 0; i < config->policy.treat_as_public.len; i++) {
+        fingerprint = fingerprint * 31 + view_hash(view_of(config->policy.treat_as_public.items[i]));
+    }
+    const struct group_config *groups = config->groups.items;
+    for (size_t i = 0; i < config->groups.len; i++) {
+        fingerprint =
+            fingerprint * 31 + view_hash(view_of(groups[i].name)) + (uint64_t)groups[i].publish * 2 + groups[i].gateway;
+    }
+    return fingerprint;
+}
+
+bool core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry)
+{
+    bool other_policy = policy_fingerprint(config) != policy_fingerprint(core->config);
+    uint32_t newly_registered = 0;
     core->config = config;
     core->registry = registry;
     core->names_exclusive = registry_names_exclusive(registry);
     take_policy(core, config);
     core->stats.registered = 0;
+    core->summary_dirty = true;
     for (uint32_t i = 0; i < device_count(core->devices); i++) {
         struct device *device = device_at(core->devices, i);
+        bool was_registered = device->registry_ref != DEVICE_NONE;
         device->registry_ref = registry_find(registry, device_id(core->devices, device));
-        set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
-        core->stats.registered += device->registry_ref != DEVICE_NONE;
+        bool is_registered = device->registry_ref != DEVICE_NONE;
+        set_flag(device, DEVICE_REGISTERED, is_registered);
+        core->stats.registered += is_registered;
+        newly_registered += is_registered && !was_registered;
         device->answered_s = 0;
+        device->content_hash = other_policy ? 0 : device->content_hash;
     }
+    return other_policy || newly_registered > 0;
+}
+
+void core_set_records(struct core *core, uint64_t records)
+{
+    core->summary_dirty = core->summary_dirty || core->records != records;
+    core->records = records;
 }
 
 uint64_t core_tick(struct core *core, struct core_time now)

@@ -91,8 +91,15 @@ enum err core_load_device(struct core *core, const struct store_device *device) 
 /** At start: a record whose want is not served yet. */
 enum err core_load_pending(struct core *core, struct core_time now, const struct store_record *record) MUST_CHECK;
 
-/** New config and registry (SIGHUP): every loaded device is looked up anew; core_reconcile then repairs its records. */
-void core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry);
+/**
+ * New config and registry (SIGHUP): every loaded device is looked up anew; core_reconcile then repairs its records.
+ * @return true when retained states should be replayed: devices were registered that had reported before, or another
+ * policy judges addresses otherwise (then every state counts as unseen).
+ */
+bool core_reconfigure(struct core *core, const struct coordinator_config *config,
+                      const struct registry *registry) MUST_CHECK;
+/** How many records the store holds, for the summary. */
+void core_set_records(struct core *core, uint64_t records);
 /**
  * Compares the stored records of one device (all of them, in any order) with its plan: missing and wrong ones are
  * planned, superfluous ones become tombstones.

@@ -63,6 +63,7 @@ enum err core_summary(const struct core *core, struct core_time now, struct strb
     struct core_stats stats;
     core_stats(core, &stats);
     uint32_t told = stats.online + stats.late + stats.lost + stats.off;
+    uint64_t unserved = (uint64_t)stats.records_open + stats.records_refused + stats.records_held;
     struct summary_message summary = {
         .ts = now.wall_ms,
         .devices = stats.registered,
@@ -74,8 +75,8 @@ enum err core_summary(const struct core *core, struct core_time now, struct strb
         .pending = stats.records_open,
         .refused = stats.records_refused,
         .held = stats.records_held,
-        .applied = stats.applied,
-        .records = 0,
+        .applied = core->records > unserved ? core->records - unserved : 0,
+        .records = core->records,
         .changes = stats.changes,
         .change_p50_ms = histogram_quantile(&core->stats.change_ms, 0.5),
         .change_p99_ms = histogram_quantile(&core->stats.change_ms, 0.99),

@@ -59,6 +59,7 @@ struct core {
     uint64_t feed_dropped_since;
     uint64_t summary_due_ms;
     bool summary_dirty;
+    uint64_t records; /* in the store, as last counted */
 
     struct core_stats stats;
     struct plan plan_old, plan_new; /* scratch of core_apply */

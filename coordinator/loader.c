@@ -19,6 +19,7 @@
 
 #define SHARDS          256
 #define RECORDS_A_PAGE  2000
+#define COUNT_EVERY_MS  10000 /* counting a million records takes 44 ms of the store's worker */
 #define RECONCILE_BATCH 256
 #define PARKED_MAX      (16u << 20) /* bytes of messages that wait for their shard */
 
@@ -75,7 +76,9 @@ struct loader {
     unsigned replay_next; /* shard to replay next, SHARDS = done */
     unsigned replay_outstanding;
     bool replay_again;
-    uint64_t overflows_seen;
+    bool counting;
+    enum err count_err;
+    uint64_t count_due_ms, applied_counted, records_counted;
 };
 
 static void next_job(struct loader *loader);
@@ -457,8 +460,45 @@ static void mark(struct loader *loader, uint64_t fingerprint)
                               loader); /* a full queue: reconciled again at start */
 }
 
+/* ---- the number of records, for the summary ---- */
+
+static void count_work(void *context)
+{
+    struct loader *loader = context;
+    struct coordinator *coordinator = loader->coordinator;
+    uint64_t devices;
+    uint64_t pending;
+    loader->count_err = coordinator->store_ops->count(coordinator->store, &devices, &loader->records_counted, &pending);
+}
+
+static void count_done(void *context)
+{
+    struct loader *loader = context;
+    loader->counting = false;
+    if (loader->count_err == ERR_OK) {
+        core_set_records(loader->coordinator->core, loader->records_counted);
+    }
+}
+
+static void count_records(struct loader *loader)
+{
+    uint64_t now = coordinator_now().mono_ms;
+    struct core_stats stats;
+    core_stats(loader->coordinator->core, &stats);
+    if (loader->counting || now < loader->count_due_ms ||
+        (stats.applied == loader->applied_counted && loader->count_due_ms != 0)) {
+        return;
+    }
+    loader->applied_counted = stats.applied;
+    loader->count_due_ms = now + COUNT_EVERY_MS;
+    loader->counting = loop_worker_submit(loader->coordinator->worker, count_work, count_done, loader) == ERR_OK;
+}
+
 void loader_tick(struct loader *loader)
 {
+    if (loader->phase == PHASE_LIVE) {
+        count_records(loader);
+    }
     if (loader->fingerprint_due && core_is_durable(loader->coordinator->core)) {
         loader->fingerprint_due = false;
         mark(loader, loader->fingerprint);
