@@ -58,3 +58,24 @@ void report_print(const struct report *report, FILE *stream)
     (void)fputs(strbuf_str(&text), stream); /* nobody is left to hear that stderr is broken */
     strbuf_deinit(&text);
 }
+
+static void add_member(struct strbuf *out, const char *start, const char *text)
+{
+    (void)strbuf_adds(out, start); /* as above */
+    struct view value = view_of(text != NULL ? text : "unknown");
+    (void)strbuf_add_json(out, view_is_utf8(value) ? value : VIEW_LITERAL("(not UTF-8)"));
+}
+
+void report_print_json(const struct report *report, FILE *stream)
+{
+    struct strbuf text;
+    strbuf_init(&text, REPORT_MAX);
+    add_member(&text, "{\"error\":{\"id\":", report->id != NULL ? report->id : "failed");
+    add_member(&text, ",\"message\":", report->error);
+    add_member(&text, ",\"cause\":", report->cause);
+    add_member(&text, ",\"hint\":", report->hint);
+    add_member(&text, ",\"docs\":", report->docs);
+    (void)strbuf_adds(&text, "}}\n");
+    (void)fputs(strbuf_str(&text), stream); /* nobody is left to hear that stderr is broken */
+    strbuf_deinit(&text);
+}

@@ -18,8 +18,12 @@ struct report {
     const char *cause; /* why, in the words of whoever refused */
     const char *hint;  /* what to do now */
     const char *docs;  /* where to read on: a command, without its "--help" */
+    const char *id;    /* for scripts: [a-z0-9-]+; shown in JSON only; NULL for none */
 };
 
 /** Control characters (a peer's or a file's words may hold any) are shown as "?". */
 void report_format(const struct report *report, struct strbuf *out);
 void report_print(const struct report *report, FILE *stream);
+/** {"error":{"id":..,"message":..,"cause":..,"hint":..,"docs":..}} on one line, for commands that were asked for JSON.
+ */
+void report_print_json(const struct report *report, FILE *stream);

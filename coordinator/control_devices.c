@@ -5,11 +5,22 @@
 #include "coordinator/control_private.h"
 #include "coordinator/plan.h"
 
+#define SCAN_MAX 50000 /* devices looked at for one answer: a few milliseconds */
+
 static const struct {
     uint16_t flag;
     const char *name;
 } device_problems[] = {
     {DEVICE_MISMATCH, "mismatch"}, {DEVICE_SHARED, "address-shared"}, {DEVICE_NOT_PUBLIC, "not-public"}};
+
+static const char *problem_of(const struct device *device)
+{
+    const char *problem = "";
+    for (size_t i = 0; i < ARRAY_LEN(device_problems); i++) {
+        problem = (device->flags & device_problems[i].flag) != 0 ? device_problems[i].name : problem;
+    }
+    return problem;
+}
 
 bool control_limit(struct httpd_request *request, size_t *ret_limit)
 {
@@ -145,11 +156,7 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
     jsonout_ip(json, "ip4", &ip4);
     jsonout_ip(json, "ip6", &ip6);
     jsonout_ip(json, "observed", &device->observed);
-    const char *problem = "";
-    for (size_t i = 0; i < ARRAY_LEN(device_problems); i++) {
-        problem = (device->flags & device_problems[i].flag) != 0 ? device_problems[i].name : problem;
-    }
-    jsonout_text(json, "problem", view_of(problem));
+    jsonout_text(json, "problem", view_of(problem_of(device)));
     jsonout_u64(json, "boot", device->boot);
     jsonout_u64(json, "seq", device->seq);
     jsonout_bool(json, "durable", (device->flags & DEVICE_DURABLE) != 0);
@@ -158,24 +165,64 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
     jsonout_time(json, "changed", (int64_t)device->changed_s * 1000);
 }
 
-static bool filter_matches(const struct coordinator *coordinator, const struct device *device,
-                           struct httpd_request *request)
+/* The filters of a list; an absent one has a NULL pointer. */
+struct device_filter {
+    struct view presence, site, group, match, problem;
+};
+
+static struct device_filter parse_filter(struct httpd_request *request)
 {
-    struct view presence = httpd_request_query(request, "presence");
-    if (presence.ptr != NULL && !view_equals(presence, presence_name((enum presence)device->presence))) {
+    return (struct device_filter){.presence = httpd_request_query(request, "presence"),
+                                  .site = httpd_request_query(request, "site"),
+                                  .group = httpd_request_query(request, "group"),
+                                  .match = httpd_request_query(request, "match"),
+                                  .problem = httpd_request_query(request, "problem")};
+}
+
+static bool problem_matches(const struct device *device, struct view wanted)
+{
+    const char *problem = device->registry_ref == DEVICE_NONE ? "unregistered" : problem_of(device);
+    return view_equals(wanted, "any") ? problem[0] != '\0' : view_equals(wanted, problem);
+}
+
+static bool filter_matches(struct coordinator *coordinator, const struct device *device,
+                           const struct device_filter *filter)
+{
+    if ((filter->presence.ptr != NULL &&
+         !view_equals(filter->presence, presence_name((enum presence)device->presence))) ||
+        (filter->problem.ptr != NULL && !problem_matches(device, filter->problem)) ||
+        (filter->match.ptr != NULL &&
+         !registry_pattern_match(filter->match, device_id(core_devices(coordinator->core), device)))) {
         return false;
     }
-    struct view site = httpd_request_query(request, "site");
-    struct view group = httpd_request_query(request, "group");
-    if (site.ptr == NULL && group.ptr == NULL) {
+    if (filter->site.ptr == NULL && filter->group.ptr == NULL) {
         return true;
     }
     if (device->registry_ref == DEVICE_NONE) {
         return false;
     }
     const struct registry_entry *entry = registry_entry_at(core_registry(coordinator->core), device->registry_ref);
-    return (site.ptr == NULL || view_equals(site, entry->site)) &&
-           (group.ptr == NULL || view_equals(group, entry->group->name));
+    return (filter->site.ptr == NULL || view_equals(filter->site, entry->site)) &&
+           (filter->group.ptr == NULL || view_equals(filter->group, entry->group->name));
+}
+
+/* A page ends after SCAN_MAX devices looked at, too, so that a filter that hardly any of a million fits does not hold
+ * up the loop. */
+static uint32_t add_page(struct coordinator *coordinator, struct jsonout *json, struct httpd_request *request,
+                         uint32_t index, size_t limit)
+{
+    struct device_table *devices = core_devices(coordinator->core);
+    const struct device_filter filter = parse_filter(request);
+    size_t taken = 0;
+    uint32_t end = (uint32_t)MIN((uint64_t)device_count(devices), (uint64_t)index + SCAN_MAX);
+    for (; index < end && taken < limit; index++) {
+        if (filter_matches(coordinator, device_at(devices, index), &filter)) {
+            add_device(coordinator, json, index);
+            jsonout_close(json, '}');
+            taken++;
+        }
+    }
+    return index;
 }
 
 void control_get_devices(void *context, struct httpd_request *request)
@@ -194,20 +241,11 @@ void control_get_devices(void *context, struct httpd_request *request)
     struct strbuf out;
     strbuf_init(&out, CONTROL_REPLY_MAX);
     struct jsonout json = {.out = &out};
-    struct device_table *devices = core_devices(coordinator->core);
     jsonout_open(&json, NULL, '{');
     jsonout_open(&json, "devices", '[');
-    uint32_t index = (uint32_t)cursor;
-    size_t taken = 0;
-    for (; index < device_count(devices) && taken < limit; index++) {
-        if (filter_matches(coordinator, device_at(devices, index), request)) {
-            add_device(coordinator, &json, index);
-            jsonout_close(&json, '}');
-            taken++;
-        }
-    }
+    uint32_t index = add_page(coordinator, &json, request, (uint32_t)cursor, limit);
     jsonout_close(&json, ']');
-    if (index < device_count(devices)) {
+    if (index < device_count(core_devices(coordinator->core))) {
         jsonout_u64(&json, "next", index);
     }
     jsonout_close(&json, '}');

@@ -34,6 +34,9 @@ static enum err write_record(void *context, const struct store_record *record)
 {
     struct record_job *job = context;
     struct jsonout *json = &job->json;
+    if (job->name[0] != '\0' && strcmp(job->name, record->name) != 0) {
+        return ERR_LIMIT; /* behind the last of the name */
+    }
     jsonout_open(json, NULL, '{');
     jsonout_text(json, "zone", view_of(record->zone));
     jsonout_text(json, "name", view_of(record->name));
@@ -70,7 +73,7 @@ static void list_work(void *context)
     jsonout_open(&job->json, "records", '[');
     job->err = job->coordinator->store_ops->each_record(job->coordinator->store, &query, write_record, job);
     jsonout_close(&job->json, ']');
-    if (job->taken == job->limit) {
+    if (job->taken == job->limit && job->name[0] == '\0') {
         jsonout_text(&job->json, "next", view_of(job->last));
     }
     jsonout_close(&job->json, '}');
@@ -112,6 +115,25 @@ static bool parse_cursor(struct httpd_request *request, struct record_job *job)
            view_copy(name, job->after_name, sizeof(job->after_name)) == ERR_OK;
 }
 
+/* name=: the page that starts right before the name's first type, in the zone it lies in. */
+static bool parse_name(struct httpd_request *request, struct record_job *job)
+{
+    struct errinfo info = {0};
+    struct view name = httpd_request_query(request, "name");
+    if (name.ptr == NULL) {
+        return true;
+    }
+    if (dnsname_parse(name, DNSNAME_HOST, job->name, &info) != ERR_OK) {
+        return false;
+    }
+    int zone = registry_zone_of(core_registry(job->coordinator->core), view_of(job->name));
+    const struct zone_config *zones = job->coordinator->settings->config.zones.items;
+    job->after_type = 0; /* below every type */
+    return zone >= 0 && view_copy(view_of(zones[zone].name), job->zone, sizeof(job->zone)) == ERR_OK &&
+           view_copy(view_of(zones[zone].name), job->after_zone, sizeof(job->after_zone)) == ERR_OK &&
+           view_copy(view_of(job->name), job->after_name, sizeof(job->after_name)) == ERR_OK;
+}
+
 static struct record_job *new_job(struct coordinator *coordinator, struct httpd_request *request)
 {
     struct record_job *job = calloc(1, sizeof(*job));
@@ -147,8 +169,11 @@ void control_get_records(void *context, struct httpd_request *request)
     job->limit = limit;
     job->pending_only = httpd_request_query(request, "pending").ptr != NULL;
     if (!copy_query(request, "zone", job->zone, sizeof(job->zone)) ||
-        !copy_query(request, "device", job->device, sizeof(job->device)) || !parse_cursor(request, job)) {
-        httpd_reply_error(request, 400, "bad-query", "zone, device and after are as the answers give them");
+        !copy_query(request, "device", job->device, sizeof(job->device)) || !parse_cursor(request, job) ||
+        !parse_name(request, job)) {
+        httpd_reply_error(
+            request, 400, "bad-query",
+            "zone, device and after are as the answers give them, name is a host name in one of the zones");
         free_job(job);
         return;
     }
@@ -287,7 +312,7 @@ static void run_sweep(struct coordinator *coordinator, struct httpd_request *req
 {
     int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
     if (zone < 0) {
-        httpd_reply_error(request, 404, "no-such-zone", "see muster zone list");
+        httpd_reply_error(request, 404, "no-such-zone", "no zone of this name is configured");
         return;
     }
     bool force = httpd_request_query(request, "force").ptr != NULL;
@@ -316,7 +341,7 @@ void control_resume_zone(void *context, struct httpd_request *request)
     struct coordinator *coordinator = context;
     int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
     if (zone < 0) {
-        httpd_reply_error(request, 404, "no-such-zone", "see muster zone list");
+        httpd_reply_error(request, 404, "no-such-zone", "no zone of this name is configured");
         return;
     }
     control_audit(request, "zone-resume", httpd_request_param(request, 0));

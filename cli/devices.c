@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/devices.h"
+
+#include <stdio.h>
+
+static const char *const presences[] = {"online", "late", "lost", "off", "unknown", NULL};
+static const char *const problems[] = {"any", "mismatch", "address-shared", "not-public", "unregistered", NULL};
+
+const struct args_row device_list_rows[] = {
+    LISTING_ROWS,
+    {"presence", 'p', NULL, ARGS_ENUM, offsetof(struct device_list_options, presence), .choices = presences,
+     .help = "Only devices of this presence"},
+    {"problem", 0, NULL, ARGS_ENUM, offsetof(struct device_list_options, problem), .choices = problems,
+     .help = "Only devices with this problem"},
+    {"site", 0, "NAME", ARGS_STRING, offsetof(struct device_list_options, site), .help = "Only devices of this site"},
+    {"group", 'g', "NAME", ARGS_STRING, offsetof(struct device_list_options, group),
+     .help = "Only devices of this group"},
+    {"match", 'm', "PATTERN", ARGS_STRING, offsetof(struct device_list_options, match),
+     .help = "Only ids that fit, such as 'cam-1*'"},
+    {0},
+};
+const struct device_list_options device_list_defaults = {.presence = -1, .problem = -1};
+
+const struct args_row device_show_rows[] = {API_ROWS, {0}};
+
+static const struct grid_column columns[] = {
+    {.title = "DEVICE"},
+    {.title = "PRESENCE", .state = true},
+    {.title = "IPV4"},
+    {.title = "IPV6"},
+    {.title = "GROUP"},
+    {.title = "SITE"},
+    {.title = "OPEN", .right = true},
+    {.title = "SEEN"},
+    {.title = "PROBLEM"},
+    {0},
+};
+
+static const char *problem_of(const json_t *device)
+{
+    return api_bool(device, "registered") ? api_text(device, "problem") : "unregistered";
+}
+
+static void device_row(struct grid *grid, const json_t *device)
+{
+    grid_text(grid, api_text(device, "id"));
+    grid_text(grid, api_text(device, "presence"));
+    grid_text(grid, api_text(device, "ip4"));
+    grid_text(grid, api_text(device, "ip6"));
+    grid_text(grid, api_text(device, "group"));
+    grid_text(grid, api_text(device, "site"));
+    grid_u64(grid, api_u64(device, "records_open"));
+    grid_time(grid, api_text(device, "seen"));
+    grid_text(grid, problem_of(device));
+}
+
+enum exit_code device_list_run(const struct command_call *call)
+{
+    static const struct listing listing = {.what = "the devices were not listed",
+                                           .member = "devices",
+                                           .none = "No device fits.",
+                                           .columns = columns,
+                                           .row = device_row};
+    const struct device_list_options *options = call->options;
+    struct strbuf path;
+    strbuf_init(&path, API_PATH_MAX);
+    (void)strbuf_adds(&path, "/v1/devices"); /* listing_run looks at the sticky error, of what follows too */
+    api_add_query(&path, "presence", options->presence >= 0 ? presences[options->presence] : NULL);
+    api_add_query(&path, "problem", options->problem >= 0 ? problems[options->problem] : NULL);
+    api_add_query(&path, "site", options->site);
+    api_add_query(&path, "group", options->group);
+    api_add_query(&path, "match", options->match);
+    enum exit_code code = listing_run(call, &options->listing, &listing, &path);
+    strbuf_deinit(&path);
+    return code;
+}
+
+/* ---- one device ---- */
+
+static const struct grid_column facts_columns[] = {{.title = "DEVICE"}, {.title = "", .state = true}, {0}};
+
+static void fact(struct grid *grid, const char *name, const char *text)
+{
+    grid_text(grid, name);
+    grid_text(grid, text);
+}
+
+static void add_facts(struct grid *grid, const json_t *device)
+{
+    char text[64];
+    fact(grid, "id", api_text(device, "id"));
+    fact(grid, "presence", api_text(device, "presence"));
+    fact(grid, "group", api_text(device, "group"));
+    fact(grid, "site", api_text(device, "site"));
+    fact(grid, "problem", problem_of(device));
+    fact(grid, "IPv4", api_text(device, "ip4"));
+    fact(grid, "IPv6", api_text(device, "ip6"));
+    fact(grid, "observed", api_text(device, "observed"));
+    (void)snprintf(text, sizeof(text), "boot %llu, seq %llu, %s", (unsigned long long)api_u64(device, "boot"),
+                   (unsigned long long)api_u64(device, "seq"),
+                   api_bool(device, "durable") ? "durable" : "not yet durable"); /* fits */
+    fact(grid, "last report", text);
+    grid_text(grid, "seen");
+    grid_time(grid, api_text(device, "seen"));
+    grid_text(grid, "changed");
+    grid_time(grid, api_text(device, "changed"));
+    if (api_text(device, "name_error")[0] != '\0') {
+        fact(grid, "name error", api_text(device, "name_error"));
+    }
+}
+
+static const struct grid_column name_columns[] = {
+    {.title = "NAME"},
+    {.title = "TYPE"},
+    {.title = "TTL", .right = true},
+    {.title = "STATE", .state = true},
+    {.title = "WANTED"},
+    {.title = "ERROR"},
+    {0},
+};
+
+static enum err print_names(const json_t *names)
+{
+    struct grid grid;
+    grid_init(&grid, name_columns, stdout, true);
+    grid.edge = 0;
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const json_t *name = json_array_get(names, i);
+        grid_text(&grid, api_text(name, "name"));
+        grid_text(&grid, api_text(name, "type"));
+        grid_u64(&grid, api_u64(name, "ttl"));
+        grid_text(&grid, api_text(name, "state"));
+        grid_texts(&grid, json_object_get(name, "value"));
+        grid_text(&grid, api_text(name, "error"));
+    }
+    bool none = grid.cells == 0;
+    enum err err = none || putchar('\n') != EOF ? grid_flush(&grid) : ERR_IO;
+    grid_deinit(&grid);
+    return err;
+}
+
+static enum exit_code print_device(const json_t *device)
+{
+    struct grid grid;
+    grid_init(&grid, facts_columns, stdout, true);
+    grid.headed = true; /* the first column says it */
+    grid.edge = 0;
+    add_facts(&grid, device);
+    enum err err = grid_flush(&grid);
+    grid_deinit(&grid);
+    if (err == ERR_OK) {
+        err = print_names(json_object_get(device, "names"));
+    }
+    return err == ERR_OK ? EXIT_OK : EXIT_FAILED;
+}
+
+enum exit_code device_show_run(const struct command_call *call)
+{
+    const struct api_options *options = call->options;
+    struct api *api = NULL;
+    json_t *device = NULL;
+    struct strbuf path;
+    enum exit_code code = api_open(call, options, "the device was not shown", &api);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    strbuf_init(&path, API_PATH_MAX);
+    (void)strbuf_adds(&path, "/v1/devices/"); /* api_request looks at the sticky error */
+    api_add_encoded(&path, call->operands[0]);
+    code = api_request(api, "GET", &path, API_TIMEOUT_MS, &device);
+    if (code == EXIT_OK) {
+        code = options->json ? api_print_json(device) : print_device(device);
+    }
+    json_decref(device);
+    strbuf_deinit(&path);
+    api_close(api);
+    return code;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/records.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const types[] = {"A", "AAAA", NULL};
+
+const struct args_row record_list_rows[] = {
+    LISTING_ROWS,
+    {"zone", 'z', "ZONE", ARGS_STRING, offsetof(struct record_list_options, zone), .help = "Only records of this zone"},
+    {"device", 'd', "ID", ARGS_STRING, offsetof(struct record_list_options, device),
+     .help = "Only records of this device"},
+    {"pending", 0, NULL, ARGS_FLAG, offsetof(struct record_list_options, pending),
+     .help = "Only records whose wanted value is not in the DNS yet"},
+    {0},
+};
+
+const struct args_row record_rows[] = {
+    API_ROWS,
+    {"type", 0, NULL, ARGS_ENUM, offsetof(struct record_options, type), .choices = types,
+     .help = "Only this type (default: each that the name has)"},
+    {0},
+};
+const struct record_options record_defaults = {.type = -1};
+
+static const struct grid_column columns[] = {
+    {.title = "NAME"},    {.title = "TYPE"},    {.title = "STATE", .state = true},
+    {.title = "WANTED"},  {.title = "WRITTEN"}, {.title = "DEVICE"},
+    {.title = "CHANGED"}, {.title = "ERROR"},   {0},
+};
+
+/* A record's life in one word: "served", or why not. */
+static const char *state_of(const json_t *record)
+{
+    bool error = api_text(record, "error")[0] != '\0';
+    if (!api_bool(record, "pending")) {
+        return error ? "refused" : "served";
+    }
+    return api_bool(record, "tombstone") ? "delete" : error ? "refused" : "pending";
+}
+
+static void record_row(struct grid *grid, const json_t *record)
+{
+    grid_text(grid, api_text(record, "name"));
+    grid_text(grid, api_text(record, "type"));
+    grid_text(grid, state_of(record));
+    grid_texts(grid, json_object_get(record, "want"));
+    grid_texts(grid, json_object_get(record, "have"));
+    grid_text(grid, api_text(record, "device"));
+    grid_time(grid, api_text(record, "changed"));
+    grid_text(grid, api_text(record, "error"));
+}
+
+enum exit_code record_list_run(const struct command_call *call)
+{
+    static const struct listing listing = {.what = "the records were not listed",
+                                           .member = "records",
+                                           .none = "No record fits.",
+                                           .columns = columns,
+                                           .row = record_row};
+    const struct record_list_options *options = call->options;
+    struct strbuf path;
+    strbuf_init(&path, API_PATH_MAX);
+    (void)strbuf_adds(&path, "/v1/records"); /* listing_run looks at the sticky error, of what follows too */
+    api_add_query(&path, "zone", options->zone);
+    api_add_query(&path, "device", options->device);
+    api_add_query(&path, "pending", options->pending ? "1" : NULL);
+    enum exit_code code = listing_run(call, &options->listing, &listing, &path);
+    strbuf_deinit(&path);
+    return code;
+}
+
+/* ---- one name ---- */
+
+/* Leaves the type that was asked for. */
+static void filter(const struct record_options *options, json_t *records)
+{
+    for (size_t i = json_array_size(records); options->type >= 0 && i > 0; i--) {
+        if (strcmp(types[options->type], api_text(json_array_get(records, i - 1), "type")) != 0) {
+            (void)json_array_remove(records, i - 1); /* the index is inside */
+        }
+    }
+}
+
+/** The records of a name; none is a failure that is reported. @param ret_body owned; "records" holds at least one. */
+static enum exit_code find(struct api *api, const struct command_call *call, json_t **ret_body)
+{
+    struct strbuf path;
+    json_t *body = NULL;
+    strbuf_init(&path, API_PATH_MAX);
+    (void)strbuf_adds(&path, "/v1/records"); /* api_request looks at the sticky error */
+    api_add_query(&path, "name", call->operands[0]);
+    enum exit_code code = api_request(api, "GET", &path, API_TIMEOUT_MS, &body);
+    strbuf_deinit(&path);
+    filter(call->options, json_object_get(body, "records"));
+    if (code == EXIT_OK && json_array_size(json_object_get(body, "records")) == 0) {
+        json_decref(body);
+        return api_report(api, EXIT_ABSENT, "no-such-record", "Muster holds no record of this name and type",
+                          "list the names there are: muster record list");
+    }
+    *ret_body = body;
+    return code;
+}
+
+static const struct grid_column facts_columns[] = {{.title = ""}, {.title = "", .state = true}, {0}};
+
+static void add_facts(struct grid *grid, const json_t *record)
+{
+    static const char *const texts[][2] = {{"zone", "zone"}, {"device", "device"}, {"error", "error"}};
+    static const char *const numbers[][2] = {{"TTL", "ttl"}, {"attempts", "attempts"}};
+    static const char *const times[][2] = {{"changed", "changed"}, {"written", "applied"}};
+    grid_text(grid, api_text(record, "name"));
+    grid_text(grid, api_text(record, "type"));
+    grid_text(grid, "state");
+    grid_text(grid, state_of(record));
+    grid_text(grid, "wanted");
+    grid_texts(grid, json_object_get(record, "want"));
+    grid_text(grid, "written value");
+    grid_texts(grid, json_object_get(record, "have"));
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        grid_text(grid, texts[i][0]);
+        grid_text(grid, api_text(record, texts[i][1]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        grid_text(grid, numbers[i][0]);
+        grid_u64(grid, api_u64(record, numbers[i][1]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+        grid_text(grid, times[i][0]);
+        grid_time(grid, api_text(record, times[i][1]));
+    }
+}
+
+static enum exit_code print_records(const json_t *records)
+{
+    struct grid grid;
+    grid_init(&grid, facts_columns, stdout, true);
+    grid.headed = true; /* the first row says it */
+    grid.edge = 0;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < json_array_size(records) && err == ERR_OK; i++) {
+        add_facts(&grid, json_array_get(records, i));
+        err = i == 0 || putchar('\n') != EOF ? grid_flush(&grid) : ERR_IO;
+    }
+    grid_deinit(&grid);
+    return err == ERR_OK ? EXIT_OK : EXIT_FAILED;
+}
+
+enum exit_code record_show_run(const struct command_call *call)
+{
+    const struct record_options *options = call->options;
+    struct api *api = NULL;
+    json_t *body = NULL;
+    enum exit_code code = api_open(call, &options->api, "the record was not shown", &api);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    code = find(api, call, &body);
+    if (code == EXIT_OK && options->api.json) {
+        code = api_print_json(body);
+    } else if (code == EXIT_OK) {
+        code = print_records(json_object_get(body, "records"));
+    }
+    json_decref(body);
+    api_close(api);
+    return code;
+}
+
+static enum exit_code post(struct api *api, const char *name, const char *type, const char *verb)
+{
+    struct strbuf path;
+    json_t *body = NULL;
+    strbuf_init(&path, API_PATH_MAX);
+    (void)strbuf_adds(&path, "/v1/records/"); /* api_request looks at the sticky error */
+    api_add_encoded(&path, name);
+    (void)strbuf_addf(&path, "/%s", verb);
+    api_add_query(&path, "type", type);
+    enum exit_code code = api_request(api, "POST", &path, API_TIMEOUT_MS, &body);
+    json_decref(body);
+    strbuf_deinit(&path);
+    return code;
+}
+
+/** Every record of the name that is asked for; stops at the first failure. */
+static enum exit_code rewrite(const struct command_call *call, const char *verb, const char *what)
+{
+    const struct record_options *options = call->options;
+    struct api *api = NULL;
+    json_t *body = NULL;
+    size_t done = 0;
+    enum exit_code code = api_open(call, &options->api, what, &api);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    code = find(api, call, &body);
+    const json_t *records = json_object_get(body, "records");
+    for (size_t i = 0; i < json_array_size(records) && code == EXIT_OK; i++, done++) {
+        const json_t *record = json_array_get(records, i);
+        code = post(api, api_text(record, "name"), api_text(record, "type"), verb);
+    }
+    if (code == EXIT_OK) {
+        int n = options->api.json ? printf("{\"state\":\"submitted\",\"records\":%zu}\n", done)
+                                  : printf("%zu submitted; see muster record show %s\n", done, call->operands[0]);
+        code = n > 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+    }
+    json_decref(body);
+    api_close(api);
+    return code;
+}
+
+enum exit_code record_adopt_run(const struct command_call *call)
+{
+    return rewrite(call, "adopt", "the record was not adopted");
+}
+
+enum exit_code record_retry_run(const struct command_call *call)
+{
+    return rewrite(call, "retry", "the record was not written again");
+}
