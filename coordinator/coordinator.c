@@ -259,7 +259,7 @@ struct claim_job {
 
 static const char *zone_name(const struct zone *zone)
 {
-    return ((const struct zone_config *)zone->coordinator->settings->config.zones.items)[zone->index].name;
+    return zone->name;
 }
 
 static void claim_work(void *context)
@@ -274,6 +274,7 @@ static void claim_done(void *context)
 {
     struct claim_job *job = context;
     if (job->err == ERR_OK) {
+        core_zone_claimed(job->zone->coordinator->core, job->zone->index, job->epoch);
         log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", zone_name(job->zone),
                   (unsigned long long)job->epoch);
     } else {
@@ -346,6 +347,10 @@ static enum err make_zones(struct coordinator *coordinator)
         struct zone *zone = &coordinator->zones[i];
         zone->coordinator = coordinator;
         zone->index = (uint16_t)i;
+        enum err err = view_copy(view_of(zones[i].name), zone->name, sizeof(zone->name));
+        if (err != ERR_OK) {
+            return err;
+        }
         const struct engine_zone_options options = {
             .name = zones[i].name,
             .mode = (enum zone_mode)zones[i].mode,
@@ -353,7 +358,7 @@ static enum err make_zones(struct coordinator *coordinator)
             .callbacks = {.settled = on_settled, .claim = on_claim, .deposed = on_deposed},
             .context = zone,
         };
-        enum err err = engine_zone_new(coordinator->engine, &options, &zone->engine_zone);
+        err = engine_zone_new(coordinator->engine, &options, &zone->engine_zone);
         if (err != ERR_OK) {
             return err;
         }

@@ -18,6 +18,7 @@ struct notify_watchdog;
 struct zone {
     struct coordinator *coordinator;
     uint16_t index;
+    char name[DNSNAME_SIZE]; /* a copy: the worker reads it while a reload swaps the settings */
     struct engine_zone *engine_zone;
     bool deposed;
 };

@@ -10,6 +10,23 @@
 
 #define SCRATCH_MAX (64 * 1024)
 
+static enum err copy_zone_names(struct core *core)
+{
+    const struct zone_config *zones = core->config->zones.items;
+    core->zone_names = calloc(core->config->zones.len + 1, sizeof(char *));
+    if (core->zone_names == NULL) {
+        return ERR_NOMEM;
+    }
+    for (; core->zone_names_len < core->config->zones.len; core->zone_names_len++) {
+        char *name = strdup(zones[core->zone_names_len].name);
+        if (name == NULL) {
+            return ERR_NOMEM;
+        }
+        core->zone_names[core->zone_names_len] = name;
+    }
+    return ERR_OK;
+}
+
 static void take_policy(struct core *core, const struct coordinator_config *config)
 {
     core->policy =
@@ -45,6 +62,9 @@ enum err core_new(const struct core_options *options, struct core **ret_core)
     take_policy(core, options->config);
     enum err err = view_copy(view_of(options->term), core->term, sizeof(core->term));
     if (err == ERR_OK) {
+        err = copy_zone_names(core);
+    }
+    if (err == ERR_OK) {
         err = device_table_new(&core->devices);
     }
     if (err == ERR_OK) {
@@ -78,6 +98,11 @@ void core_free(struct core *core)
     queue_deinit(&core->ack_ready);
     queue_deinit(&core->gone);
     queue_deinit(&core->held);
+    queue_deinit(&core->replan);
+    for (size_t i = 0; i < core->zone_names_len; i++) {
+        free(core->zone_names[i]);
+    }
+    free(core->zone_names);
     damper_free(core->damper);
     outbox_free(core->outbox);
     addrcount_free(core->observed);
@@ -203,6 +228,8 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
                  before.prefix6.len != after.prefix6.len || !ip_equal(&before.prefix6.ip, &after.prefix6.ip);
     if (newer_pair || other_observed || moved) {
         core_mark_device(core, index);
+    } else if (scan->repeat && !message->retained) {
+        core_ack_now(core, now, index); /* durable before our start, and its answer was lost with the process */
     }
     if (moved) {
         core_apply_addresses(core, now, index, &before, &after, message->received_ms);
@@ -225,11 +252,21 @@ static void answer_lower(struct core *core, struct core_time now, uint32_t index
     struct device *device = device_at(core->devices, index);
     uint32_t now_s = (uint32_t)(now.wall_ms / 1000);
     core->stats.lower++;
+    if ((device->flags & DEVICE_DURABLE) == 0) {
+        return; /* the stored pair is not in the store yet: an answer now could be taken for its ack */
+    }
     if (now_s - device->answered_s >= LOWER_PAIR_ANSWER_S || device->answered_s > now_s) {
         log_event(LOG_LEVEL_NOTICE, "boot-lower", "device=%.*s stored_boot=%u stored_seq=%u",
                   VIEW_ARG(device_id(core->devices, device)), device->boot, device->seq);
         core_ack_now(core, now, index);
     }
+}
+
+/* The crowd behind the device's address has become small enough: what was withheld can be published. */
+static bool is_relieved(const struct core *core, const struct device *device)
+{
+    return (device->flags & DEVICE_SHARED) != 0 &&
+           addrcount_get(core->observed, &device->observed) <= core->policy.shared_limit;
 }
 
 static void judge_state(struct core *core, struct core_time now, uint32_t index, const struct core_message *message,
@@ -243,7 +280,11 @@ static void judge_state(struct core *core, struct core_time now, uint32_t index,
         .repeat = scan->repeat,
         .known = (device->flags & DEVICE_KNOWN) != 0,
     };
-    switch (dedup_judge(device, &input)) {
+    enum dedup_verdict verdict = dedup_judge(device, &input);
+    if (verdict != DEDUP_STALE && verdict != DEDUP_LOWER && is_relieved(core, device)) {
+        verdict = DEDUP_CHANGED;
+    }
+    switch (verdict) {
     case DEDUP_SAME:
         core->stats.same++;
         break;
@@ -446,9 +487,15 @@ void core_set_records(struct core *core, uint64_t records)
     core->records = records;
 }
 
+void core_zone_claimed(struct core *core, uint16_t zone, uint64_t epoch)
+{
+    core->zone_epochs[zone] = epoch;
+}
+
 uint64_t core_tick(struct core *core, struct core_time now)
 {
     core_release_held(core, now);
+    core_replan_due(core, now);
     core_ack_pump(core, now);
     core_presence_tick(core, now);
     core_summary_tick(core, now);

@@ -81,6 +81,8 @@ void core_flush(struct core *core, struct core_time now);
 void core_committed(struct core *core, struct core_time now, enum err err, const struct errinfo *info);
 void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch,
                   const struct engine_result *results, size_t results_len);
+/** The owner's claim of a zone is durable: outcomes are written under @p epoch from now on. */
+void core_zone_claimed(struct core *core, uint16_t zone, uint64_t epoch);
 /** Timers: held changes, joined acks, presence, retries. @return mono ms of the next call that is needed. */
 uint64_t core_tick(struct core *core, struct core_time now);
 /** The broker connection came or went. */
@@ -108,7 +110,11 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t device, co
                     size_t records_len);
 /** A record that belongs to no known device: tombstone. */
 void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record);
-/** Writes a record's wanted value again (drift, refresh); @p delete_tombstone: the guard let its deletion through. */
+/**
+ * Writes a record's wanted value again (drift, refresh), or deletes a tombstone.
+ * @return ERR_EXISTS: it is moving; ERR_AGAIN: the row is no longer what the device's plan says, so it was read too
+ * long ago; ERR_NOTFOUND: no such zone; ERR_NOMEM.
+ */
 enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record,
                       bool adopt) MUST_CHECK;
 

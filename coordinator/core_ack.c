@@ -138,6 +138,9 @@ static void put_ready(struct core *core, struct core_time now, uint32_t index)
 void core_ack_now(struct core *core, struct core_time now, uint32_t index)
 {
     struct device *device = device_at(core->devices, index);
+    if ((device->flags & DEVICE_DURABLE) == 0) {
+        return; /* it has reported again since: the commit of the newer pair answers both */
+    }
     bool waits_for_room = core->ack_ready.len > 0;
     if (!waits_for_room || (device->flags & DEVICE_ACK_DUE) == 0) {
         enum err err = waits_for_room || !core->connected ? ERR_LIMIT : send_ack(core, now, index);
@@ -182,7 +185,8 @@ void core_ack_pump(struct core *core, struct core_time now)
         index = queue_peek(&core->ack_ready)->value;
         struct device *device = device_at(core->devices, index);
         if ((device->flags & DEVICE_ACK_DUE) != 0) {
-            enum err err = send_ack(core, now, index);
+            bool durable = (device->flags & DEVICE_DURABLE) != 0; /* else the commit of the newer pair answers */
+            enum err err = durable ? send_ack(core, now, index) : ERR_OK;
             if (err == ERR_LIMIT || err == ERR_STATE) {
                 return; /* the session is full: the rest waits for the next turn */
             }

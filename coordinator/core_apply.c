@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "coordinator/core_private.h"
 
+#define REPLAN_MS 200 /* a group commit takes less; a store without room is asked again this often */
+
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index)
 {
     const struct device *device = device_at(core->devices, index);
@@ -16,7 +18,26 @@ struct plan_addresses core_addresses_of(const struct core *core, uint32_t index)
     return addresses;
 }
 
-static void open_entry(struct core *core, struct outbox_entry *entry)
+void core_want_dirty(struct core *core, struct outbox_entry *entry)
+{
+    if ((entry->flags & OUTBOX_WANT_DIRTY) == 0 && entry->device != DEVICE_NONE) {
+        struct device *device = device_at(core->devices, entry->device);
+        device->dirty_wants = (uint16_t)(device->dirty_wants + (device->dirty_wants < UINT16_MAX));
+    }
+    entry->flags |= OUTBOX_WANT_DIRTY;
+    outbox_mark_dirty(core->outbox, entry);
+}
+
+void core_want_clean(struct core *core, struct outbox_entry *entry)
+{
+    if ((entry->flags & OUTBOX_WANT_DIRTY) != 0 && entry->device != DEVICE_NONE) {
+        struct device *device = device_at(core->devices, entry->device);
+        device->dirty_wants = (uint16_t)(device->dirty_wants - (device->dirty_wants > 0));
+    }
+    entry->flags &= (uint16_t)~OUTBOX_WANT_DIRTY;
+}
+
+void core_entry_open(struct core *core, struct outbox_entry *entry)
 {
     if ((entry->flags & OUTBOX_OPEN) != 0) {
         return;
@@ -62,14 +83,53 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
         .adopt = (entry->flags & OUTBOX_ADOPT) != 0,
         .rev = entry->rev,
     };
+    entry->flags &= (uint16_t) ~(OUTBOX_WAIT_WANT | OUTBOX_HELD);
     enum err err = core->ops.submit(core->context, entry->zone, &change);
     if (err != ERR_OK) {
         (void)snprintf(entry->error, sizeof(entry->error), "%s", err_name(err)); /* fits: names are short */
         entry->not_before_ms = now.mono_ms + 1000;
         log_event(LOG_LEVEL_ERROR, "submit-failed", "name=%s error=%s", entry->name, err_name(err));
+        if (entry->device != DEVICE_NONE) {
+            core_replan_later(core, now, entry->device);
+        }
         return;
     }
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SUBMITTED) & ~(OUTBOX_WAIT_WANT | OUTBOX_HELD));
+    entry->flags |= OUTBOX_SUBMITTED;
+    entry->submitted_rev = entry->rev;
+}
+
+/* An entry as if nothing had been wanted of it: out of all counts. What the engine has of it stays there. */
+static void take_back(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    if ((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied) {
+        core->stats.records_refused -= core->stats.records_refused > 0;
+    }
+    if ((entry->flags & OUTBOX_HELD) != 0) {
+        core->stats.records_held -= core->stats.records_held > 0;
+    }
+    core_entry_close(core, now, entry);
+    core_want_clean(core, entry);
+    entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT);
+    entry->attempts = 0;
+    entry->error[0] = '\0';
+}
+
+void core_replan_later(struct core *core, struct core_time now, uint32_t device)
+{
+    if (queue_push(&core->replan, device, now.mono_ms + REPLAN_MS) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=replan");
+    }
+}
+
+/* Where the store must say first what we wrote last, or whose the name is, the commit submits (settle_want). The want
+ * is in the dirty list. */
+static void submit_or_wait(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    if (is_shared(core, entry->zone) || !core->names_exclusive) {
+        entry->flags |= OUTBOX_WAIT_WANT;
+        return;
+    }
+    core_submit(core, now, entry);
 }
 
 enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item,
@@ -80,14 +140,16 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     if (err != ERR_OK) {
         return err;
     }
-    bool moving = entry->device != DEVICE_NONE;
-    if (moving && entry->device != device) {
+    bool theirs = entry->rev != 0 && entry->device != DEVICE_NONE && entry->device != device;
+    if (theirs && (entry->flags & OUTBOX_TOMBSTONE) == 0) {
         log_event(LOG_LEVEL_WARN, "name-taken", "name=%s", item->name);
         return ERR_CONFLICT; /* the first device keeps the name */
     }
-    if ((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied) {
-        core->stats.records_refused -= core->stats.records_refused > 0;
+    if (theirs && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0) {
+        core_replan_later(core, now, device); /* the store must hear first that the former owner has given it up */
+        return ERR_AGAIN;
     }
+    take_back(core, now, entry);
     entry->device = device;
     entry->zone = (uint16_t)item->zone;
     entry->ttl = item->ttl;
@@ -95,24 +157,16 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     entry->rev = ++core->rev;
     entry->started_ms = received_ms;
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
-    entry->attempts = 0;
-    entry->error[0] = '\0';
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_WANT_DIRTY) & ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD));
     core->stats.changes++;
-    outbox_mark_dirty(core->outbox, entry);
+    core_want_dirty(core, entry);
     if (hold_until_ms > now.mono_ms) {
-        core->stats.records_held += (entry->flags & OUTBOX_HELD) == 0;
+        core->stats.records_held++;
         entry->flags |= OUTBOX_HELD;
         entry->not_before_ms = hold_until_ms;
-        core_entry_close(core, now, entry);
         return ERR_OK;
     }
-    open_entry(core, entry);
-    if (is_shared(core, entry->zone) || !core->names_exclusive) {
-        entry->flags |= OUTBOX_WAIT_WANT; /* what we wrote last, and whose the name is, comes with the commit */
-        return ERR_OK;
-    }
-    core_submit(core, now, entry);
+    core_entry_open(core, entry);
+    submit_or_wait(core, now, entry);
     return ERR_OK;
 }
 
@@ -159,10 +213,23 @@ static void want_difference(struct core *core, struct core_time now, uint32_t in
             continue;
         }
         enum err err = core_want(core, now, index, item, received_ms, hold_until_ms);
-        if (err != ERR_OK && err != ERR_CONFLICT) {
+        if (err != ERR_OK && err != ERR_CONFLICT && err != ERR_AGAIN) {
             log_event(LOG_LEVEL_ERROR, "want-failed", "name=%s error=%s", item->name, err_name(err));
         }
     }
+}
+
+/* Each device stands in the queue once; a longer hold is found out when the shorter one is due. */
+static void hold_device(struct core *core, struct device *device, uint32_t index, uint64_t until_ms)
+{
+    if ((device->flags & DEVICE_HELD) != 0) {
+        return;
+    }
+    if (queue_push(&core->held, index, until_ms) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=held");
+        return;
+    }
+    device->flags |= DEVICE_HELD;
 }
 
 void core_apply_addresses(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before,
@@ -183,9 +250,7 @@ void core_apply_addresses(struct core *core, struct core_time now, uint32_t inde
     if (hold_until_ms > now.mono_ms) {
         log_event(LOG_LEVEL_NOTICE, "damped", "device=%.*s release_ms=%llu", VIEW_ARG(id),
                   (unsigned long long)(hold_until_ms - now.mono_ms));
-        if (queue_push(&core->held, index, hold_until_ms) != ERR_OK) {
-            log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=held");
-        }
+        hold_device(core, device, index, hold_until_ms);
     }
 }
 
@@ -194,16 +259,9 @@ static void release_entry(struct core *core, struct core_time now, struct outbox
     entry->flags &= (uint16_t)~OUTBOX_HELD;
     core->stats.records_held -= core->stats.records_held > 0;
     entry->started_ms = 0; /* the delay was meant: not a change-to-answer time */
-    open_entry(core, entry);
-    if (!is_shared(core, entry->zone) && core->names_exclusive) {
-        core_submit(core, now, entry);
-        return;
-    }
-    entry->flags |= OUTBOX_WAIT_WANT;
-    if ((entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0) {
-        entry->flags |= OUTBOX_WANT_DIRTY; /* asks the store again for what we wrote last */
-        outbox_mark_dirty(core->outbox, entry);
-    }
+    core_entry_open(core, entry);
+    core_want_dirty(core, entry); /* asks the store again for what we wrote last */
+    submit_or_wait(core, now, entry);
 }
 
 /* Sends the newest value of a device whose hold is over. */
@@ -236,6 +294,7 @@ void core_release_held(struct core *core, struct core_time now)
         uint64_t due_ms =
             item.due_ms > now.mono_ms ? item.due_ms : damper_release(core->damper, index, &params, now.mono_ms);
         if (due_ms == 0) {
+            device_at(core->devices, index)->flags &= (uint16_t)~DEVICE_HELD;
             release_device(core, now, index);
         } else {
             (void)!queue_push(&core->held, index, due_ms); /* takes the place just freed */
@@ -261,27 +320,33 @@ static const struct store_record *find_record(const struct store_record *records
 
 static void tombstone(struct core *core, struct core_time now, uint32_t device, const struct store_record *record)
 {
+    int zone = registry_zone_of(core->registry, view_of(record->name));
     struct outbox_entry *entry;
-    if (record->want_null || outbox_get(core->outbox, view_of(record->name), record->type, &entry) != ERR_OK) {
+    if (record->want_null) {
         return;
     }
-    int zone = registry_zone_of(core->registry, view_of(record->name));
     if (zone < 0) {
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s zone=%s note=\"its zone is no longer configured\"",
                   record->name, record->zone);
-        if (entry->rev == 0) {
-            outbox_remove(core->outbox, entry);
-        }
         return;
     }
+    if (outbox_get(core->outbox, view_of(record->name), record->type, &entry) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=tombstone"); /* the next reconcile sees it again */
+        return;
+    }
+    bool wanted = entry->rev != 0 && (entry->flags & OUTBOX_TOMBSTONE) == 0;
+    if (wanted && entry->device != device && entry->device != DEVICE_NONE) {
+        core_replan_later(core, now, entry->device); /* the name's new owner, once this is durable */
+    }
+    take_back(core, now, entry);
     entry->device = device;
     entry->zone = (uint16_t)zone;
     entry->ttl = record->ttl;
     entry->want = (struct rrset_value){0};
     entry->rev = ++core->rev;
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
-    entry->flags |= OUTBOX_TOMBSTONE | OUTBOX_WANT_DIRTY;
-    outbox_mark_dirty(core->outbox, entry);
+    entry->flags |= OUTBOX_TOMBSTONE;
+    core_want_dirty(core, entry);
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
 }
 
@@ -316,7 +381,42 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
 
 void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record)
 {
-    tombstone(core, now, DEVICE_NONE, record);
+    uint32_t owner = DEVICE_NONE; /* only its owner can give a row up */
+    if (record->device != NULL && device_add(core->devices, view_of(record->device), &owner) != ERR_OK) {
+        return; /* the next reconcile sees it again */
+    }
+    tombstone(core, now, owner, record);
+}
+
+static bool needs_want(const struct core *core, uint32_t index, const struct plan_item *item)
+{
+    const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+    if (entry == NULL || entry->device != index) {
+        return item->value.len > 0;
+    }
+    return (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED | OUTBOX_HELD | OUTBOX_WAIT_WANT)) == 0;
+}
+
+void core_replan_due(struct core *core, struct core_time now)
+{
+    size_t waiting = core->replan.len; /* what is pushed meanwhile has its turn next time */
+    const struct queue_item *first;
+    while (waiting-- > 0 && (first = queue_peek(&core->replan)) != NULL && first->due_ms <= now.mono_ms) {
+        uint32_t index;
+        (void)queue_pop(&core->replan, &index); /* not empty */
+        const struct device *device = device_at(core->devices, index);
+        if (device->registry_ref == DEVICE_NONE) {
+            continue;
+        }
+        struct plan_addresses addresses = core_addresses_of(core, index);
+        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                    device_id(core->devices, device), &addresses, &core->plan_new);
+        for (size_t i = 0; i < core->plan_new.len; i++) {
+            if (needs_want(core, index, &core->plan_new.items[i])) {
+                (void)!core_want(core, now, index, &core->plan_new.items[i], 0, 0); /* ERR_AGAIN queues it again */
+            }
+        }
+    }
 }
 
 static enum err entry_of_record(struct core *core, const struct store_record *record, struct outbox_entry **ret_entry)
@@ -356,13 +456,31 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
     if (err != ERR_OK) {
         return err == ERR_EXISTS ? ERR_OK : err;
     }
-    open_entry(core, entry);
+    core_entry_open(core, entry);
     core_submit(core, now, entry);
     return ERR_OK;
 }
 
+/* A sweep reads rows long before it writes: since then the device may have reported, and its entry come and gone. */
+static bool is_current(struct core *core, const struct store_record *record)
+{
+    uint32_t index = record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
+    const struct plan_item *item = NULL;
+    if (index != DEVICE_NONE && device_at(core->devices, index)->registry_ref != DEVICE_NONE) {
+        const struct device *device = device_at(core->devices, index);
+        struct plan_addresses addresses = core_addresses_of(core, index);
+        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                    device_id(core->devices, device), &addresses, &core->plan_new);
+        item = plan_find(&core->plan_new, view_of(record->name), record->type);
+    }
+    return item == NULL ? record->want_null : same_record(record, item);
+}
+
 enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record, bool adopt)
 {
+    if (outbox_find(core->outbox, view_of(record->name), record->type) == NULL && !is_current(core, record)) {
+        return ERR_AGAIN;
+    }
     struct outbox_entry *entry;
     enum err err = entry_of_record(core, record, &entry);
     if (err == ERR_EXISTS) {
@@ -376,11 +494,11 @@ enum err core_rewrite(struct core *core, struct core_time now, const struct stor
         return err;
     }
     entry->rev = ++core->rev;
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_WANT_DIRTY) & ~OUTBOX_SETTLED);
+    entry->flags &= (uint16_t)~OUTBOX_SETTLED;
     entry->flags = (uint16_t)(entry->flags | (adopt ? OUTBOX_ADOPT : 0) | (record->want_null ? OUTBOX_TOMBSTONE : 0));
     entry->started_ms = 0;
-    outbox_mark_dirty(core->outbox, entry);
-    open_entry(core, entry);
-    core_submit(core, now, entry);
+    core_want_dirty(core, entry);
+    core_entry_open(core, entry);
+    submit_or_wait(core, now, entry);
     return ERR_OK;
 }

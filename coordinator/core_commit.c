@@ -19,11 +19,12 @@ enum err core_commit_init(struct core *core)
     commit->want_entries = calloc(COMMIT_ROWS_MAX, sizeof(struct outbox_entry *));
     commit->haves = calloc(COMMIT_ROWS_MAX, sizeof(*commit->haves));
     commit->have_entries = calloc(COMMIT_ROWS_MAX, sizeof(struct outbox_entry *));
+    commit->have_zones = calloc(COMMIT_ROWS_MAX, sizeof(*commit->have_zones));
     commit->ids = calloc(COMMIT_ROWS_MAX, sizeof(*commit->ids));
     commit->owners = calloc(COMMIT_ROWS_MAX, sizeof(*commit->owners));
     bool all = commit->devices != NULL && commit->device_refs != NULL && commit->wants != NULL &&
                commit->want_entries != NULL && commit->haves != NULL && commit->have_entries != NULL &&
-               commit->ids != NULL && commit->owners != NULL;
+               commit->have_zones != NULL && commit->ids != NULL && commit->owners != NULL;
     return all ? ERR_OK : ERR_NOMEM;
 }
 
@@ -36,6 +37,7 @@ void core_commit_deinit(struct core *core)
     free(commit->want_entries);
     free(commit->haves);
     free(commit->have_entries);
+    free(commit->have_zones);
     free(commit->ids);
     free(commit->owners);
 }
@@ -66,10 +68,15 @@ static void gather_devices(struct core *core)
 {
     struct commit *commit = &core->commit;
     commit->batch.devices_len = 0;
+    commit->batch.devices = commit->devices;
     uint32_t index;
-    while (commit->batch.devices_len < COMMIT_ROWS_MAX && queue_pop(&core->dirty_devices, &index)) {
+    while (commit->batch.devices_len < COMMIT_ROWS_MAX && core->dirty_devices.len > 0) {
+        struct device *device = device_at(core->devices, queue_peek(&core->dirty_devices)->value);
+        if (device->dirty_wants > 0) {
+            return; /* a full batch: what is wanted goes first, or a crash would leave an accepted state without it */
+        }
+        (void)queue_pop(&core->dirty_devices, &index); /* not empty */
         size_t at = commit->batch.devices_len++;
-        struct device *device = device_at(core->devices, index);
         device->flags &= (uint16_t)~DEVICE_DIRTY;
         copy_id(core, device, commit->ids[at]);
         commit->device_refs[at] = index;
@@ -90,12 +97,11 @@ static void gather_devices(struct core *core)
             .changed_ms = (int64_t)device->changed_s * 1000,
         };
     }
-    commit->batch.devices = commit->devices;
 }
 
 static const char *zone_name(const struct core *core, uint16_t zone)
 {
-    return ((const struct zone_config *)core->config->zones.items)[zone].name;
+    return core->zone_names[zone];
 }
 
 static void gather_want(struct core *core, struct core_time now, struct outbox_entry *entry)
@@ -118,7 +124,7 @@ static void gather_want(struct core *core, struct core_time now, struct outbox_e
         .want_rev = entry->rev,
         .now_ms = now.wall_ms,
     };
-    entry->flags &= (uint16_t)~OUTBOX_WANT_DIRTY;
+    core_want_clean(core, entry);
 }
 
 static void gather_have(struct core *core, struct core_time now, struct outbox_entry *entry)
@@ -126,13 +132,14 @@ static void gather_have(struct core *core, struct core_time now, struct outbox_e
     struct commit *commit = &core->commit;
     size_t at = commit->batch.haves_len++;
     commit->have_entries[at] = entry;
+    commit->have_zones[at] = entry->zone;
     commit->haves[at] = (struct store_have){
         .zone = zone_name(core, entry->zone),
         .name = entry->name,
         .type = (enum rrtype)entry->type,
         .epoch = core->zone_epochs[entry->zone],
         .applied = entry->have_applied,
-        .forget = entry->have_applied && (entry->flags & OUTBOX_TOMBSTONE) != 0,
+        .forget = entry->have_applied && entry->have_rev == entry->rev && (entry->flags & OUTBOX_TOMBSTONE) != 0,
         .have = entry->have,
         .have_rev = entry->have_rev,
         .error = entry->error,
@@ -187,8 +194,8 @@ void core_flush(struct core *core, struct core_time now)
     if (core->dirty_devices.len == 0 && !outbox_has_dirty(core->outbox)) {
         return;
     }
-    gather_devices(core);
     gather_records(core, now);
+    gather_devices(core);
     start_commit(core);
 }
 
@@ -207,7 +214,8 @@ static void retire(struct core *core, struct outbox_entry *entry)
         return;
     }
     bool applied = (entry->flags & OUTBOX_SETTLED) != 0 && entry->have_applied;
-    bool resting_tombstone = (entry->flags & OUTBOX_TOMBSTONE) != 0 && (entry->flags & OUTBOX_SUBMITTED) == 0;
+    bool resting_tombstone =
+        (entry->flags & OUTBOX_TOMBSTONE) != 0 && (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == 0;
     if (applied || resting_tombstone) {
         outbox_remove(core->outbox, entry);
     }
@@ -282,20 +290,52 @@ static void retire_records(struct core *core)
     }
 }
 
-static void drop_haves_of_deposed(struct core *core)
+/* Outcomes that were settled under our former epoch are as good under the one that we have claimed since: nobody else
+ * wrote in between, or our claim would have found a higher one. True when that is why the store refused. */
+static bool raise_epochs(struct core *core)
 {
     struct commit *commit = &core->commit;
+    bool raised = false;
     for (size_t i = 0; i < commit->batch.haves_len; i++) {
-        struct outbox_entry *entry = commit->have_entries[i];
-        entry->flags &= (uint16_t) ~(OUTBOX_COMMITTING | OUTBOX_SETTLED);
+        uint64_t epoch = core->zone_epochs[commit->have_zones[i]];
+        raised = raised || epoch != commit->haves[i].epoch;
+        commit->haves[i].epoch = epoch;
     }
+    return raised;
+}
+
+/* Another writer holds the zone: its outcomes count. Ours go back to the engine, which keeps them until it is resumed.
+ */
+static void drop_haves_of_deposed(struct core *core, struct core_time now)
+{
+    struct commit *commit = &core->commit;
+    size_t haves_len = commit->batch.haves_len;
     commit->batch.haves_len = 0;
+    for (size_t i = 0; i < haves_len; i++) {
+        commit->have_entries[i]->flags &= (uint16_t)~OUTBOX_COMMITTING;
+    }
+    for (size_t i = 0; i < commit->batch.wants_len; i++) {
+        commit->want_entries[i]->flags |= OUTBOX_COMMITTING;
+    }
+    for (size_t i = 0; i < haves_len; i++) {
+        struct outbox_entry *entry = commit->have_entries[i];
+        if ((entry->flags & OUTBOX_SETTLED) != 0) {
+            core->stats.records_refused -= !entry->have_applied && core->stats.records_refused > 0;
+            entry->flags &= (uint16_t)~OUTBOX_SETTLED;
+            core_entry_open(core, entry);
+            core_submit(core, now, entry);
+        }
+    }
 }
 
 void core_committed(struct core *core, struct core_time now, enum err err, const struct errinfo *info)
 {
     struct commit *commit = &core->commit;
     commit->running = false;
+    if (err == ERR_FENCED && raise_epochs(core)) {
+        start_commit(core); /* under the epoch that we hold now */
+        return;
+    }
     if (err != ERR_OK) {
         core->stats.commit_failures++;
         core->stats.store_state = err_name(err);
@@ -303,7 +343,7 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
         log_event(LOG_LEVEL_ERROR, "store-commit-failed", "error=%s detail=\"%s\" retry_ms=%d", err_name(err),
                   info->text, COMMIT_RETRY_MS);
         if (err == ERR_FENCED) {
-            drop_haves_of_deposed(core); /* the other writer's outcome counts; wants are still ours to keep */
+            drop_haves_of_deposed(core, now); /* wants are still ours to keep */
         }
         commit->last_error = err;
         commit->retry_ms = now.mono_ms + COMMIT_RETRY_MS;
@@ -349,7 +389,7 @@ static void settle_applied(struct core *core, struct core_time now, struct outbo
     if (entry->rev != result->rev) {
         return; /* served for a moment: a newer want is on its way */
     }
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_ADOPT | OUTBOX_SUBMITTED));
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~OUTBOX_ADOPT);
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
     core->stats.applied++;
     if (entry->started_ms != 0) {
@@ -365,6 +405,10 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
     if (entry == NULL) {
         return; /* settled before: an engine that tells twice does no harm */
     }
+    bool final = result->outcome == OUTCOME_APPLIED || result->outcome == OUTCOME_REFUSED;
+    if (final && result->rev == entry->submitted_rev) {
+        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;
+    }
     if (result->outcome == OUTCOME_APPLIED) {
         settle_applied(core, now, entry, result);
     } else if (entry->rev == result->rev) {
@@ -375,6 +419,8 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
         if (result->outcome == OUTCOME_REFUSED) {
             settle_refused(core, now, entry, result);
         }
+    } else if (final && (entry->flags & OUTBOX_TOMBSTONE) != 0) {
+        core_want_dirty(core, entry); /* given up while the engine had it: the next commit lets it rest */
     }
     if (entry->device != DEVICE_NONE) {
         struct device *device = device_at(core->devices, entry->device);

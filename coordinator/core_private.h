@@ -21,6 +21,7 @@ struct commit {
     struct outbox_entry **have_entries;
     char (*ids)[DEVICE_ID_MAX + 1];    /* texts of `devices` */
     char (*owners)[DEVICE_ID_MAX + 1]; /* texts of the wants' devices */
+    uint16_t *have_zones;
     bool running;
     uint64_t retry_ms; /* mono: after a failure */
     enum err last_error;
@@ -34,7 +35,9 @@ struct core {
     void *context;
     char term[64];
     uint64_t rev;
-    uint64_t zone_epochs[ZONES_MAX]; /* last epoch a settled batch was written under */
+    uint64_t zone_epochs[ZONES_MAX]; /* the epoch that we hold */
+    char **zone_names;               /* copies: a batch that waits for the disk outlives reloads */
+    size_t zone_names_len;
 
     struct device_table *devices;
     struct addrcount *observed;
@@ -49,6 +52,7 @@ struct core {
     struct queue ack_ready;     /* device indices whose ack goes out as soon as the session takes it */
     struct queue gone;          /* device indices in order of their debounce deadline */
     struct queue held;          /* scanned at each tick: few */
+    struct queue replan;        /* devices one of whose names could not be wanted yet, in order of their next try */
 
     struct commit commit;
     bool connected;
@@ -74,8 +78,15 @@ struct plan_addresses core_addresses_of(const struct core *core, uint32_t index)
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
 enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item,
                    uint64_t received_ms, uint64_t hold_until_ms);
+/** The entry's want must be committed, before its device counts as durable. */
+void core_want_dirty(struct core *core, struct outbox_entry *entry);
+void core_want_clean(struct core *core, struct outbox_entry *entry);
+void core_entry_open(struct core *core, struct outbox_entry *entry);
 void core_entry_close(struct core *core, struct core_time now, struct outbox_entry *entry);
 void core_release_held(struct core *core, struct core_time now);
+/** Tries again what core_want answered with ERR_AGAIN, or the engine did not take. */
+void core_replan_due(struct core *core, struct core_time now);
+void core_replan_later(struct core *core, struct core_time now, uint32_t device);
 
 /* core_commit.c */
 enum err core_commit_init(struct core *core);

@@ -26,6 +26,7 @@ enum device_flag {
     DEVICE_ACK_DUE = 128,   /* stands in the ack queue */
     DEVICE_KNOWN = 256,     /* a state was accepted, now or before the last start */
     DEVICE_HASH_OLD = 512,  /* content_hash is of another process: compare contents, not hashes */
+    DEVICE_HELD = 1024,     /* stands in the queue of held devices */
 };
 
 #define DEVICE_NONE     UINT32_MAX
@@ -45,6 +46,7 @@ struct device {
     struct ip observed;            /* last stamped */
     uint16_t flags;                /* enum device_flag */
     uint16_t open;                 /* records of this device that are neither applied nor refused nor held */
+    uint16_t dirty_wants;          /* records of this device whose want no commit has taken up yet */
     uint8_t id_len;
     uint8_t shard;
     uint8_t presence; /* enum presence */

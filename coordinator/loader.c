@@ -262,13 +262,25 @@ static bool device_is_gone(const struct loader *loader, const struct record_row 
     return index == DEVICE_NONE;
 }
 
+/* A reload during this one asks for another: a job that runs was made for the registry of its time. */
+static void start_reconcile(struct loader *loader)
+{
+    loader->reconcile_wanted = false;
+    loader->reconcile_failed = false;
+    loader->reconcile_next = 0;
+    loader->after_set = false;
+    loader->phase = PHASE_RECONCILE;
+}
+
 static void next_phase(struct loader *loader)
 {
     loader->after_set = false;
     switch (loader->phase) {
     case PHASE_PENDING:
-        loader->reconcile_next = 0;
-        loader->phase = loader->reconcile_wanted ? PHASE_RECONCILE : PHASE_LIVE;
+        loader->phase = PHASE_LIVE;
+        if (loader->reconcile_wanted) {
+            start_reconcile(loader);
+        }
         break;
     case PHASE_RECONCILE:
         loader->phase = PHASE_ORPHANS;
@@ -277,7 +289,7 @@ static void next_phase(struct loader *loader)
         loader->phase = PHASE_LIVE;
         break;
     }
-    if (loader->phase == PHASE_LIVE && loader->fingerprint != 0) {
+    if (loader->phase == PHASE_LIVE && loader->fingerprint != 0 && !loader->reconcile_wanted) {
         loader->fingerprint_due = !loader->reconcile_failed;
     }
     if (loader->phase == PHASE_LIVE) {
@@ -419,7 +431,6 @@ static void next_job(struct loader *loader)
             loader->job_running = submit(loader, reconcile_work, reconcile_done);
             return;
         }
-        loader->reconcile_wanted = false;
         next_phase(loader);
     }
     if (loader->phase == PHASE_PENDING || loader->phase == PHASE_ORPHANS) {
@@ -427,8 +438,7 @@ static void next_job(struct loader *loader)
         return;
     }
     if (loader->phase == PHASE_LIVE && loader->reconcile_wanted) {
-        loader->phase = PHASE_RECONCILE;
-        loader->reconcile_next = 0;
+        start_reconcile(loader);
         next_job(loader);
     }
 }
@@ -509,14 +519,9 @@ void loader_tick(struct loader *loader)
 void loader_reconcile(struct loader *loader)
 {
     loader->reconcile_wanted = true;
-    loader->reconcile_failed = false;
     loader->fingerprint_due = false;
     loader->fingerprint = registry_fingerprint(loader->coordinator->settings->registry);
     mark(loader, 0); /* a crash in the middle must not look like a finished comparison with any registry */
-    if (loader->phase == PHASE_RECONCILE || loader->phase == PHASE_ORPHANS) {
-        loader->phase = PHASE_RECONCILE; /* from the start: the registry changed under the running one */
-        loader->reconcile_next = 0;
-    }
     next_job(loader);
 }
 

@@ -21,7 +21,7 @@ enum outbox_flag {
     OUTBOX_WANT_DIRTY = 1,    /* want must be committed */
     OUTBOX_HAVE_DIRTY = 2,    /* outcome must be committed */
     OUTBOX_COMMITTING = 4,    /* in the batch that the store works on */
-    OUTBOX_SUBMITTED = 8,     /* the engine has it */
+    OUTBOX_SUBMITTED = 8,     /* the engine has submitted_rev and has not settled it */
     OUTBOX_SETTLED = 16,      /* applied or refused at this rev */
     OUTBOX_TOMBSTONE = 32,    /* want is NULL: deleted under the sweep's guard */
     OUTBOX_QUEUED_DIRTY = 64, /* stands in the dirty list */
@@ -38,6 +38,7 @@ struct outbox_entry {
     struct outbox_entry *dirty_next; /* dirty list */
     uint64_t rev;                    /* of want */
     uint64_t committing_rev;
+    uint64_t submitted_rev; /* the newest that the engine was given, valid with OUTBOX_SUBMITTED */
     uint64_t have_rev;      /* settled rev, valid with OUTBOX_HAVE_DIRTY */
     uint64_t started_ms;    /* mono: when the report behind it was taken in; 0 = not an event (reconcile, sweep) */
     uint64_t not_before_ms; /* mono: next try or release */

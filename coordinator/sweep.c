@@ -48,8 +48,9 @@ struct sweep {
     size_t actions_len, actions_size;
     struct sweep_difference *differences;
     struct sweep_result result;
-    int64_t last_ms; /* wall, end of the last one */
-    uint64_t due_ms; /* mono */
+    int64_t started_ms; /* wall */
+    int64_t last_ms;    /* wall, end of the last one */
+    uint64_t due_ms;    /* mono */
     /* page under work */
     struct store_record *page;
     size_t page_len;
@@ -192,8 +193,8 @@ static bool is_moving(const struct sweep *sweep, const struct store_record *reco
 static void judge_deletion(struct sweep *sweep, const struct store_record *record, struct listed *listed)
 {
     bool gone = listed == NULL && sweep->listed_ok;
-    if (!gone && zone_config_of(sweep)->mode == ZONE_SHARED && listed != NULL && record->have_known &&
-        !rrset_value_equal(&listed->value, &record->have)) {
+    if (!gone && zone_config_of(sweep)->mode == ZONE_SHARED && listed != NULL &&
+        !(record->have_known && rrset_value_equal(&listed->value, &record->have))) {
         sweep->result.foreign++; /* not the value we wrote: somebody else's now */
         note(sweep, "foreign", record->name, record->type, &listed->value, NULL);
         return;
@@ -213,8 +214,8 @@ static void judge_record(struct sweep *sweep, const struct store_record *record)
     if (listed != NULL) {
         listed->seen = true;
     }
-    if (is_moving(sweep, record)) {
-        return; /* its writer is at it */
+    if (is_moving(sweep, record) || record->applied_ms >= sweep->started_ms) {
+        return; /* its writer is at it, or was since the listing began: an event, not drift */
     }
     if (record->want_null || record->want.len == 0) {
         judge_deletion(sweep, record, listed);
@@ -295,7 +296,7 @@ static void apply_actions(struct sweep *sweep)
             continue;
         }
         enum err err = core_rewrite(core, now, record, false);
-        if (err != ERR_OK && err != ERR_EXISTS) {
+        if (err != ERR_OK && err != ERR_EXISTS && err != ERR_AGAIN) {
             log_event(LOG_LEVEL_WARN, "sweep-rewrite-failed", "name=%s error=%s", record->name, err_name(err));
         }
     }
@@ -374,7 +375,7 @@ static void page_work(void *context)
 {
     struct sweep *sweep = context;
     struct coordinator *coordinator = sweep->sweeper->coordinator;
-    const char *zone = zone_config_of(sweep)->name;
+    const char *zone = coordinator->zones[sweep->zone].name;
     const struct store_record_query query = {
         .zone = zone,
         .after_zone = sweep->after_set ? zone : NULL,
@@ -443,6 +444,7 @@ enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool fo
     sweep->force = force;
     sweep->done = done;
     sweep->context = context;
+    sweep->started_ms = coordinator_now().wall_ms;
     sweep->after_set = false;
     sweep->listed_ok = false;
     sweep->listed_count = 0;

@@ -316,7 +316,6 @@ static int run(struct probe *probe, const struct engine_account_config *config, 
         err = engine_account_new(probe->engine, config, &account, &info);
     }
     if (err != ERR_OK) {
-        engine_free(probe->engine);
         return fail("account", err, info.text);
     }
     struct engine_zone_options options = {
@@ -333,7 +332,6 @@ static int run(struct probe *probe, const struct engine_account_config *config, 
         err = loop_poll_events(input, LOOP_READABLE);
     }
     if (err != ERR_OK) {
-        engine_free(probe->engine);
         return fail("zone", err, "");
     }
     event("ready", 0);
