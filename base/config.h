@@ -123,6 +123,9 @@ enum err config_load_text(const struct config_schema *schema, const char *name, 
 enum err config_dump(const struct config_schema *schema, const void *root, struct strbuf *out) MUST_CHECK;
 /** Markdown reference of the rows: a table a section. */
 enum err config_reference(const struct config_schema *schema, struct strbuf *out) MUST_CHECK;
+/** The tables alone, from @p heading down: for files that config_stream reads. */
+enum err config_reference_section(const struct config_row *rows, const char *heading, const char *help,
+                                  struct strbuf *out) MUST_CHECK;
 /** Dictionary for libFuzzer and AFL: keys and choices. */
 enum err config_dictionary(const struct config_schema *schema, struct strbuf *out) MUST_CHECK;
 

@@ -128,6 +128,13 @@ enum err config_reference(const struct config_schema *schema, struct strbuf *out
     return strbuf_error(out);
 }
 
+enum err config_reference_section(const struct config_row *rows, const char *heading, const char *help,
+                                  struct strbuf *out)
+{
+    add_section(rows, heading, help, out);
+    return strbuf_error(out);
+}
+
 static void add_words(const struct config_row *rows, struct strbuf *out)
 {
     for (const struct config_row *row = rows; row->name != NULL; row++) {

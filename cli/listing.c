@@ -46,6 +46,11 @@ static enum err keep_cursor(struct run *run, const json_t *next)
     return next == NULL ? ERR_OK : view_copy(view_of(json_string_value(next)), run->cursor, sizeof(run->cursor));
 }
 
+static bool is_full(const struct run *run)
+{
+    return run->options->limit != 0 && run->taken >= run->options->limit;
+}
+
 static enum err print_page(struct run *run, const json_t *body)
 {
     enum err err = ERR_OK;
@@ -54,7 +59,7 @@ static enum err print_page(struct run *run, const json_t *body)
         run->opened = true;
     }
     const json_t *items = json_object_get(body, run->listing->member);
-    for (size_t i = 0; i < json_array_size(items) && err == ERR_OK; i++) {
+    for (size_t i = 0; i < json_array_size(items) && err == ERR_OK && !is_full(run); i++) {
         err = print_item(run, json_array_get(items, i));
         run->taken++;
     }
@@ -95,7 +100,7 @@ static enum exit_code fetch_all(struct run *run, const struct strbuf *base)
     enum exit_code code;
     do {
         code = fetch_page(run, base);
-    } while (code == EXIT_OK && run->more && (run->options->limit == 0 || run->taken < run->options->limit));
+    } while (code == EXIT_OK && run->more && !is_full(run));
     if (code == EXIT_OK && run->options->api.json) {
         code = puts("\n]}") >= 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
     }

@@ -35,7 +35,7 @@ static const struct args_row rows[] = {
     {.name = "config-reference",
      .type = ARGS_FLAG,
      .offset = offsetof(struct options, reference),
-     .help = "Print the reference of all keys as Markdown"},
+     .help = "Print the reference of all keys and of the registry as Markdown"},
     {0},
 };
 
@@ -113,6 +113,10 @@ int main(int argc, char *argv[])
     log_init("muster-coordinator", LOG_LEVEL_INFO);
     if (options.reference) {
         err = config_reference(&coordinator_config_schema, &report);
+        if (err == ERR_OK) {
+            (void)strbuf_addc(&report, '\n'); /* sticky */
+            err = registry_reference(&report);
+        }
         return print(&report, stdout, exit_code(err));
     }
     if (options.check || options.dump) {

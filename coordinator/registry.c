@@ -126,6 +126,18 @@ static const struct config_row device_rows[] = {
     {0},
 };
 
+enum err registry_reference(struct strbuf *out)
+{
+    (void)strbuf_addf(
+        out,
+        "# Registry of devices\n\nGenerated from the program's own table; do not edit.\n\n"
+        "The file that `registry` names: YAML as above, but up to %u MiB and read element by element. Its one "
+        "key `devices` is a list.\nA device takes the entry with its `id`, else the first `match` that "
+        "fits. The file is read again at SIGHUP.\n",
+        REGISTRY_FILE_MAX >> 20); /* sticky */
+    return config_reference_section(device_rows, "devices[]", NULL, out);
+}
+
 bool registry_pattern_match(struct view pattern, struct view id)
 {
     size_t p = 0;

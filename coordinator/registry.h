@@ -62,6 +62,9 @@ enum err registry_load(const struct coordinator_config *config, const char *path
                        struct strbuf *report) MUST_CHECK;
 void registry_free(struct registry *registry);
 
+/** Markdown reference of the file, from the rows that read it. @return the buffer's error. */
+enum err registry_reference(struct strbuf *out) MUST_CHECK;
+
 /** Entry number of a device, DEVICE_NONE (device.h) when no entry fits. */
 uint32_t registry_find(const struct registry *registry, struct view id);
 const struct registry_entry *registry_entry_at(const struct registry *registry, uint32_t ref);
