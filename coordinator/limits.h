@@ -2,8 +2,9 @@
 #pragma once
 /** limits: a number on every queue and table of the coordinator. */
 
-#define INTAKE_RING_BYTES     (32u << 20) /* about 80,000 states: two seconds of the fastest broker seen */
-#define DEVICES_MAX           (1u << 24)  /* device indices are 24 bit in the outbox */
+#define INTAKE_RING_BYTES                                                                                              \
+    (8u << 20) /* about 20,000 states: most of a second of the fastest broker seen; an overflow is replayed */
+#define DEVICES_MAX           (1u << 24) /* device indices are 24 bit in the outbox */
 #define REGISTRY_FILE_MAX     (64u << 20)
 #define GROUPS_MAX            1024
 #define ZONES_MAX             1024

@@ -7,11 +7,12 @@
 #include "base/macros.h"
 
 enum {
-    LEVEL_START = 7,            /* 128 changes: two messages of 64 */
-    ROUNDS_SETTLED = 3,         /* rounds averaged before a trial is judged */
-    CALM_ROUNDS = 24,           /* rounds between two trials */
-    IDLE_US = 5000,             /* a pause between two messages that is longer is not part of a round */
-    SERVICE_MAX_US = 400 * 1000 /* a message that takes longer makes the next change wait too long, whatever the rate */
+    LEVEL_START = 7,    /* 128 changes: two messages of 64 */
+    ROUNDS_SETTLED = 3, /* rounds averaged before a trial is judged */
+    CALM_ROUNDS = 8,    /* rounds between two trials */
+    IDLE_US = 5000,     /* a pause between two messages that is longer is not part of a round */
+    SERVICE_MAX_US =
+        1000 * 1000 /* a message that takes longer makes the next change wait too long, whatever the rate */
 };
 static const double growth_wanted = 1.10; /* doubling the window must raise the rate by this to be worth it */
 static const double good_enough = 0.93;   /* of the best rate */
@@ -171,7 +172,7 @@ void adapt_overload(struct adapt *adapt)
         set_level(adapt, (uint8_t)(adapt->level - 1));
     }
     adapt->rate[adapt->level + 1] = 0;
-    adapt->growing = false;
+    adapt->growing = true; /* a disk that stalled once must not cost the window for long */
     adapt->calm = 0;
     adapt->probe_from = ADAPT_LEVELS;
 }

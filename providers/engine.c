@@ -27,7 +27,7 @@ enum err engine_new(struct loop *loop, struct engine **ret_engine)
     return ERR_OK;
 }
 
-static void account_free(struct engine_account *account)
+static void account_close(struct engine_account *account)
 {
     if (account->http != NULL) {
         http_client_close(account);
@@ -36,6 +36,19 @@ static void account_free(struct engine_account *account)
         account->ops->close(account->state);
     }
     free(account);
+}
+
+void engine_account_free(struct engine_account *account)
+{
+    if (account == NULL) {
+        return;
+    }
+    struct engine_account **at = &account->engine->accounts;
+    while (*at != account) {
+        at = &(*at)->next;
+    }
+    *at = account->next;
+    account_close(account);
 }
 
 void engine_free(struct engine *engine)
@@ -47,9 +60,7 @@ void engine_free(struct engine *engine)
         engine_zone_free(engine->zones);
     }
     while (engine->accounts != NULL) {
-        struct engine_account *account = engine->accounts;
-        engine->accounts = account->next;
-        account_free(account);
+        engine_account_free(engine->accounts);
     }
     free(engine);
 }
@@ -113,7 +124,7 @@ enum err engine_account_new(struct engine *engine, const struct engine_account_c
     account->engine = engine;
     enum err err = account_open(account, config, info);
     if (err != ERR_OK) {
-        account_free(account);
+        account_close(account);
         return err;
     }
     set_limits(account, config, loop_now_ms(engine->loop));

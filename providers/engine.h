@@ -43,6 +43,7 @@ struct engine_result {
     uint32_t attempts;
 };
 
+/** Called on the loop thread. None may free the zone; all other calls are allowed inside. */
 struct engine_zone_callbacks {
     /** A batch was settled; results live for the call. */
     void (*settled)(void *context, const struct engine_result *results, size_t results_len);
@@ -70,6 +71,9 @@ size_t engine_account_config_size(void);
 enum err engine_account_new(struct engine *engine, const struct engine_account_config *config,
                             struct engine_account **ret_account, struct errinfo *info) MUST_CHECK;
 
+/** Ends an account that no zone uses any more (config reload). NULL allowed; engine_free ends those that are left. */
+void engine_account_free(struct engine_account *account);
+
 struct engine_zone_options {
     const char *name; /* zone, canonical; copied */
     enum zone_mode mode;
@@ -82,7 +86,9 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
 void engine_zone_free(
     struct engine_zone *zone); /* unanswered messages are abandoned: their outcome is unknown to the store */
 
-/** Queues or coalesces one change. @return ERR_NOMEM, ERR_INVALID (name outside the zone). */
+/** Queues or coalesces one change; sent on the loop's next turn at the earliest. In a shared zone `have` is what the
+ * last APPLIED result told, also when the store has not committed it yet. @return ERR_NOMEM, ERR_INVALID (name outside
+ * the zone). */
 enum err engine_zone_submit(struct engine_zone *zone, const struct rrset_change *change) MUST_CHECK;
 /** The owner's answer to `claim`: @p epoch is durable. @p err not ERR_OK: the claim failed, the engine asks again with
  * backoff. */

@@ -316,6 +316,7 @@ static int run(struct probe *probe, const struct engine_account_config *config, 
         err = engine_account_new(probe->engine, config, &account, &info);
     }
     if (err != ERR_OK) {
+        engine_free(probe->engine);
         return fail("account", err, info.text);
     }
     struct engine_zone_options options = {
@@ -332,6 +333,7 @@ static int run(struct probe *probe, const struct engine_account_config *config, 
         err = loop_poll_events(input, LOOP_READABLE);
     }
     if (err != ERR_OK) {
+        engine_free(probe->engine);
         return fail("zone", err, "");
     }
     event("ready", 0);

@@ -36,11 +36,12 @@ class Broker:
     """
 
     def __init__(self, work, pki, name="broker", viewers=None, acl=None, plugin=None, plugin_options="", extra="",
-                 address=None, prefix=()):
+                 address=None, prefix=(), viewers_address=None):
         self.work, self.pki, self.name = work, pki, name
         self.address = address or ports.loopback()
         self.port = ports.free_port(self.address)
-        self.viewers_port = ports.free_port(self.address) if viewers else None
+        self.viewers_address = viewers_address or self.address
+        self.viewers_port = ports.free_port(self.viewers_address) if viewers else None
         self.folder = work.folder(name, 0o700)
         self.stamp_key = secrets.token_bytes(32)
         self.stamp_key_file = work.write(f"{name}/stamp.key", self.stamp_key.hex() + "\n", 0o600)
@@ -53,7 +54,7 @@ class Broker:
             "PLUGIN_FILE": plugin or build_dir() / "mqtt" / "broker" / "libmuster_observed.so",
             "STAMP_KEY_FILE": self.stamp_key_file, "DEVICE_CA_FILE": pki.devices.cert,
             "SERVICE_CA_FILE": pki.services.cert, "VIEWERS": viewers or "none", "ACL_FILE": self.acl_file,
-            "VIEWERS_PORT": self.viewers_port, "VIEWERS_ADDRESS": self.address,
+            "VIEWERS_PORT": self.viewers_port, "VIEWERS_ADDRESS": self.viewers_address,
         }
         text = render(_TEMPLATES / "core.conf.in", values).replace("\nacl_file ", f"\n{plugin_options}\nacl_file ")
         if viewers:

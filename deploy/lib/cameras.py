@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the quickstart's cameras live: two worlds with one interface.
+
+World: `address` the broker and the DNS server listen on; `public` prefix of the cameras' addresses; enter() is called once
+before anything starts; camera(i, broker_port) -> Camera; close(). Camera: prefix (put before a command line), endpoint (the
+broker as the camera sees it), public (its address as the broker sees it), move() -> the new one.
+"""
+import ctypes
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import threading
+
+from muster_testlib import ports
+
+_CLONE_NEWNET = 0x40000000
+_NAMESPACES = pathlib.Path("/run/netns")
+
+
+def _ip(*arguments, batch=None):
+    done = subprocess.run(["ip", *arguments], input=batch, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+def _in_namespace(name, *command, text=None):
+    done = subprocess.run(["ip", "netns", "exec", name, *command], input=text, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{name}: {' '.join(command)}: {done.stderr.strip()}")
+
+
+class _Moving:
+    """Cycles through a camera's public addresses: nine of them, so every move is to one the name did not have before."""
+
+    def __init__(self, addresses):
+        self._addresses, self._index = addresses, 0
+
+    @property
+    def public(self):
+        return self._addresses[self._index % len(self._addresses)]
+
+    def _next(self):
+        self._index += 1
+        return self.public
+
+
+class RoutedCamera(_Moving):
+    """A namespace with a private address behind a router namespace that masquerades."""
+
+    prefix = ()
+
+    def __init__(self, stem, index, endpoint):
+        super().__init__([f"203.0.113.{index * 10 + n}" for n in range(1, 10)])
+        self.camera, self.router = f"{stem}-camera{index}", f"{stem}-router{index}"
+        self.endpoint = endpoint
+        self.prefix = ("ip", "netns", "exec", self.camera)
+
+    def build(self, core, index):
+        for name in (self.camera, self.router):
+            _ip("netns", "add", name)
+        _ip("-n", core, "link", "add", f"camera{index}", "type", "veth", "peer", "name", "wan", "netns", self.router)
+        _ip("-n", core, "link", "set", f"camera{index}", "master", "internet", "up")
+        _ip("-n", self.router, "link", "add", "lan", "type", "veth", "peer", "name", "eth0", "netns", self.camera)
+        _ip("-n", self.router, "-batch", "-", batch=f"""link set lo up
+address add {self.public}/24 dev wan
+address add 192.168.1.1/24 dev lan
+link set wan up
+link set lan up
+""")
+        _ip("-n", self.camera, "-batch", "-", batch="""link set lo up
+address add 192.168.1.2/24 dev eth0
+link set eth0 up
+route add default via 192.168.1.1
+""")
+        _in_namespace(self.router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        _in_namespace(self.router, "nft", "-f", "-", text="""table ip nat {
+  chain postrouting { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
+}
+""")
+
+    def move(self):
+        """The provider gives the router another address. The camera is told nothing: its connection just stops working,
+        and its next packet, at the latest the MQTT keep-alive, is answered with a reset."""
+        old = self.public
+        new = self._next()
+        _ip("-n", self.router, "-batch", "-", batch=f"address del {old}/24 dev wan\naddress add {new}/24 dev wan\n")
+        return new
+
+
+class NetnsWorld:
+    """Broker, DNS server and coordinator in a "core" namespace, three cameras behind a NAT router each."""
+
+    address, public = "203.0.113.1", "203.0.113.0/24"
+    tells = "each camera is behind a NAT router of its own; only the router's public address changes"
+
+    def __init__(self):
+        self._stem = f"muster-{os.getpid()}"
+        self.core = f"{self._stem}-core"
+        self.prefix = f"ip netns exec {self.core} "
+
+    def enter(self):
+        self._remove_leftovers()
+        _ip("netns", "add", self.core)
+        _ip("-n", self.core, "-batch", "-", batch=f"""link set lo up
+link add internet type bridge
+address add {self.address}/24 dev internet
+link set internet up
+""")
+        with open(_NAMESPACES / self.core, "rb") as handle:
+            if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), _CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+
+    def camera(self, index, port):
+        camera = RoutedCamera(self._stem, index, f"{self.address}:{port}")
+        camera.build(self.core, index)
+        return camera
+
+    def close(self):
+        self._remove(self._stem)
+
+    @staticmethod
+    def _remove(stem):
+        for path in _NAMESPACES.glob(f"{stem}-*"):
+            _ip("netns", "del", path.name)
+
+    def _remove_leftovers(self):
+        """Namespaces of a quickstart that was killed: its process is gone."""
+        for path in _NAMESPACES.glob("muster-*-core"):
+            match = re.fullmatch(r"(muster-(\d+))-core", path.name)
+            if match and not os.path.exists(f"/proc/{match[2]}"):
+                self._remove(match[1])
+
+
+class _Relay(threading.Thread):
+    """Passes TCP connections on to the broker from a source address of our choice; sees TLS only."""
+
+    def __init__(self, listen, target, source):
+        super().__init__(daemon=True)
+        self._target, self._source = target, source
+        self._lock, self._open = threading.Lock(), set()
+        self._server = socket.create_server(listen)
+
+    def run(self):
+        while True:
+            near, _ = self._server.accept()
+            try:
+                far = socket.create_connection(self._target, timeout=5, source_address=(self._source, 0))
+            except OSError:
+                near.close() # the agent tries again
+                continue
+            far.settimeout(None)
+            with self._lock:
+                self._open |= {near, far}
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass # either end is gone, which the next lines pass on
+        for end in (one, other):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass # not connected any more
+        with self._lock:
+            self._open.discard(one)
+
+    def move(self, source):
+        self._source = source
+        with self._lock:
+            for end in self._open:
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass # not connected any more
+
+
+class RelayedCamera(_Moving):
+    """A camera whose connections leave a relay from one loopback address, later from another."""
+
+    prefix = ()
+
+    def __init__(self, index, address, port):
+        super().__init__([f"127.203.113.{index * 10 + n}" for n in range(1, 10)])
+        listen = (address, ports.free_port(address))
+        self.endpoint = f"{listen[0]}:{listen[1]}"
+        self._relay = _Relay(listen, (address, port), self.public)
+        self._relay.start()
+
+    def move(self):
+        self._relay.move(self._next())
+        return self.public
+
+
+class LoopbackWorld:
+    """For kernels without namespaces."""
+
+    public, prefix = "127.203.113.0/24", ""
+    tells = ("cameras are processes of this machine whose connections pass a TCP relay; a change is the relay leaving from another\n"
+             "loopback address. Not shown: NAT, a connection that dies silently, interface addresses")
+
+    def __init__(self):
+        self.address = ports.loopback()
+
+    def enter(self):
+        pass
+
+    def camera(self, index, port):
+        return RelayedCamera(index, self.address, port)
+
+    def close(self):
+        pass
