@@ -100,7 +100,7 @@ def unconfined(program, folder):
     return str(copy)
 
 
-def _die_with_parent():
+def die_with_parent():
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -124,7 +124,7 @@ class Process:
         self._mark = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                          env=self.env, cwd=self.cwd, preexec_fn=_die_with_parent)
+                                          env=self.env, cwd=self.cwd, preexec_fn=die_with_parent)
         _alive.append(self)
         return self
 

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bench runs against: the real broker, coordinator and authoritative server on free ports.
+
+The broker carries one rule that is never shipped: certificates of a `swarm` authority may write any device's topics
+(libmuster_observed_bench.so, see mqtt/broker/README.md). With own=True it is the shipped plugin, and every device has a
+certificate and a connection of its own.
+"""
+import subprocess
+
+from muster_testlib import build_dir, ports
+from muster_testlib.broker import Broker
+from muster_testlib.certs import ProductPki
+from muster_testlib.dns import Bind, Knot
+from muster_testlib.procs import Process, Workspace
+
+from .tools import Tool
+
+SERVERS = {"knot": Knot, "bind": Bind}
+ZONE = "example.net"
+PREFIX = "cam-"
+
+# Rounds change every device again within seconds, which is what damping is there to hold back: it is off.
+_CONFIG = """\
+broker:
+  endpoints: ["{broker}"]
+  client_id: svc-coord1
+  ca_file: {ca}
+  cert_file: {cert}
+  key_file: {key}
+  stamp_key_file: {stamp}
+store:
+  path: {folder}/coordinator.db
+registry: {folder}/registry.yaml
+control:
+  socket: {folder}/control.sock
+metrics:
+  listen: "127.0.0.1:{metrics}"
+accounts:
+  - name: dns
+    provider: rfc2136
+    server: "{server}"
+    key_file: {tsig}
+zones:
+  - name: {zone}
+    account: dns
+    mode: dedicated
+    sweep_every: 7d
+groups:
+  - name: cameras
+    damping: false
+    names:
+      - name: "{{id}}.{zone}"
+        types: [A]
+log:
+  level: info
+"""
+_REGISTRY = f"""\
+devices:
+  - match: "{PREFIX}*"
+    group: cameras
+"""
+
+
+class Deployment:
+    """Broker, authoritative server, coordinator; and fleets that play against them. Use as a context manager."""
+
+    def __init__(self, devices, server="knot", connections=100, own=False, prefix="muster-bench-"):
+        self.devices, self.kind, self.own = devices, server, own
+        self.connections = devices if own else min(connections, devices)
+        self.work = Workspace(prefix)
+        self._tools, self._closers = [], []
+        muster = build_dir() / "cli" / "muster"
+        self.pki = ProductPki(self.work / "pki", muster)
+        if own:
+            self.certs = self._issue(self.work / "pki", (f"{PREFIX}{i:06d}" for i in range(devices)))
+            self._broker_arguments = {}
+        else:
+            swarm = ProductPki(self.work / "swarm-pki", muster)
+            self.certs = self._issue(self.work / "swarm-pki", (f"swarm-{i:03d}" for i in range(self.connections)))
+            bundle = self.work.write("clients.pem", self.pki.clients_bundle.read_text() + swarm.clients_bundle.read_text())
+            self.pki.clients_bundle = bundle
+            self._broker_arguments = {"plugin": build_dir() / "mqtt" / "broker" / "libmuster_observed_bench.so",
+                                      "plugin_options": f"plugin_opt_swarm_ca {swarm.devices.cert}"}
+        self.broker = self.new_broker("broker")
+        self.dns = self.new_dns("dns")
+        self._configure()
+
+    def _issue(self, folder, names):
+        certs = self.work.folder("certs")
+        subprocess.run([build_dir() / "cli" / "muster", "ca", "issue", "--dir", folder, "--profile", "device", "--stdin",
+                        "--out", certs], input="".join(f"{name}\n" for name in names), text=True, check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return certs
+
+    def _configure(self):
+        self.folder = self.work.folder("coordinator")
+        self.metrics_port = ports.free_port("127.0.0.1")
+        identity = self.pki.service("svc-coord1")
+        algorithm, name, secret = self.dns.tsig.split(":", 2)
+        tsig = self.work.write("coordinator/tsig.key",
+                               f'key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};\n', 0o600)
+        self.work.write("coordinator/registry.yaml", _REGISTRY)
+        config = self.work.write("coordinator/coordinator.yaml", _CONFIG.format(
+            broker=self.broker.endpoint, ca=self.broker.ca_file, cert=identity.cert, key=identity.key,
+            stamp=self.broker.stamp_key_file, folder=self.folder, metrics=self.metrics_port, tsig=tsig, zone=ZONE,
+            server=f"{self.dns.address}:{self.dns.port}"))
+        self.coordinator = Process([build_dir() / "coordinator" / "muster-coordinator", "-c", config],
+                                   self.folder / "log")
+
+    def new_broker(self, name):
+        """One more broker with the same rights, e.g. for a baseline."""
+        broker = Broker(self.work, self.pki, name=name, **self._broker_arguments)
+        self._closers.append(broker.stop)
+        return broker
+
+    def new_dns(self, name):
+        server = SERVERS[self.kind](self.work, zones=ZONE, name=name)
+        self._closers.append(server.stop)
+        return server
+
+    def start(self):
+        self.broker.start()
+        self.dns.start()
+        self.start_coordinator()
+        return self
+
+    def start_coordinator(self):
+        self._closers.append(self.coordinator.stop)
+        self.coordinator.start()
+        self.coordinator.wait_log("broker-connected")
+        self.coordinator.wait_log("zone-claimed")
+
+    def _tool(self, name, arguments, label):
+        tool = Tool(name, arguments, self.work / f"{label}.log")
+        self._tools.append(tool)
+        return tool
+
+    def swarm(self, label="swarm", broker=None, dns=None, seed=1, boot=1, more=()):
+        """A fleet, not yet connected. Its oracle is <label>.oracle; watched serials are in <label>.serials."""
+        broker = broker or self.broker
+        arguments = ["--broker", broker.endpoint, "--ca", broker.ca_file, "--certs", self.certs, "--devices", self.devices,
+                     "--connections", self.connections, "--prefix", PREFIX, "--log", self.work / f"{label}.oracle",
+                     "--serials", self.work / f"{label}.serials", "--seed", seed, "--boot", boot, "--zone", ZONE,
+                     "--timeout", f"{120 + self.devices // 500}s", *more]
+        if dns is not None:
+            arguments += ["--dns", f"{dns.address}:{dns.port}"]
+        if self.own:
+            arguments.append("--own-connections")
+        return self._tool("muster-swarm", arguments, label)
+
+    def raw_feed(self, dns):
+        return self._tool("raw-feed", ["--server", f"{dns.address}:{dns.port}", "--zone", ZONE, "--key",
+                                       f"{dns.key_name}:{dns.secret}", "--prefix", PREFIX], "raw-feed")
+
+    def paho_empty(self, broker, name="svc-coord2", identity=None, more=()):
+        identity = identity or self.pki.service(name)
+        tool = self._tool("paho-empty", ["--broker", broker.endpoint, "--ca", broker.ca_file, "--cert", identity.cert,
+                                         "--key", identity.key, "--id", name, *more], f"paho-{name}")
+        tool.result()
+        return tool
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for tool in self._tools:
+            tool.stop()
+        for close in reversed(self._closers):
+            close()
+        self.work.close()

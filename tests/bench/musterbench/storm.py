@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""storm: every device changes at once; how long until the authoritative server answers all of them."""
+from . import oracle
+from .deployment import ZONE, Deployment
+from .tools import ToolFailed, cpu_seconds, machine_seconds, median, metric, metrics
+
+# Best of three: (changes a message, messages in flight), and what such a feed reaches alone on a quiet machine of two
+# cores. A baseline below half of it is an error of the baseline.
+RAW_SETTINGS = {"knot": [(500, 16), (1000, 16), (1000, 4)], "bind": [(100, 1), (100, 4), (500, 4)]}
+RAW_FIGURE = {"knot": 50100, "bind": 18100}
+PAHO_FIGURE = 22000
+GOAL = 0.60
+ROUNDS = 3
+
+
+class Baselines:
+    """A raw feed into a server of the same kind, and an empty Paho subscriber at a broker of the same kind."""
+
+    def __init__(self, deployment):
+        self.devices = deployment.devices
+        self.dns, self.broker = deployment.new_dns("dns-baseline").start(), deployment.new_broker("broker-baseline").start()
+        self.feed = deployment.raw_feed(self.dns)
+        self.paho = deployment.paho_empty(self.broker)
+        self.swarm = deployment.swarm("swarm-baseline", broker=self.broker)
+        self.swarm.ask("connect")
+        self.generation = 0
+        self.alone = {}
+        self._choose(RAW_SETTINGS[deployment.kind])
+        self.paho_alone = self._paho()
+
+    def _feed(self, setting):
+        self.generation += 1
+        return f"feed {self.devices} {self.generation} {setting[0]} {setting[1]}"
+
+    def _choose(self, settings):
+        self.feed.ask(self._feed(settings[0]))  # the first creates the records
+        self.alone = {setting: self.feed.ask(self._feed(setting))["per_s"] for setting in settings}
+        self.setting = max(self.alone, key=self.alone.get)
+
+    def _paho(self):
+        self.paho.ask("mark")
+        self.paho.tell(f"await {self.devices}")
+        self.swarm.ask("publish")
+        return self.paho.result()["per_s"]
+
+    def run(self):
+        """Both at the same time; changes/s of each."""
+        self.paho.ask("mark")
+        self.paho.tell(f"await {self.devices}")
+        self.swarm.tell("publish")
+        self.feed.tell(self._feed(self.setting))
+        fed, _, received = self.feed.result(), self.swarm.result(), self.paho.result()
+        return fed["per_s"], received["per_s"]
+
+    def errors(self, kind):
+        best = max(self.alone.values())
+        if best < RAW_FIGURE[kind] / 2:
+            yield f"raw feed alone {best:.0f}/s, half of the known figure is {RAW_FIGURE[kind] / 2:.0f}/s"
+        if self.paho_alone < PAHO_FIGURE / 2:
+            yield f"empty Paho subscriber alone {self.paho_alone:.0f}/s, half of the known figure is {PAHO_FIGURE / 2:.0f}/s"
+
+
+def _cpu(processes):
+    return {name: cpu_seconds(pid) for name, pid in processes.items()}
+
+
+def _muster_round(deployment, swarm, processes):
+    before, cpu, machine = metrics(deployment.metrics_port), _cpu(processes), machine_seconds()
+    done = swarm.ask("storm")
+    spent, others = _cpu(processes), machine_seconds() - machine
+    after = metrics(deployment.metrics_port)
+    found, at = oracle.settle(swarm, deployment.dns, ZONE, deployment.work / "swarm.oracle",
+                              deployment.work / "swarm.serials")
+    if at is None:
+        raise ToolFailed("the zone's last serial was never seen")
+    seconds = at - done["first_s"]
+    return {
+        "seconds": seconds, "changes_per_s": deployment.devices / seconds, "ack_seconds": done["ack_s"],
+        "published_seconds": done["published_s"], "repeats": done["repeats"], "lost": found["lost"],
+        "wrong": found["wrong"], "examples": found["examples"],
+        "messages": int(metric(after, "muster_zone_messages_total") - metric(before, "muster_zone_messages_total")),
+        "changes": int(metric(after, "muster_zone_changes_total") - metric(before, "muster_zone_changes_total")),
+        "cpu_seconds": {name: round(spent[name] - cpu[name], 3) for name in processes},
+        "cpu_seconds_of_others": max(0, round(others - sum(spent.values()) + sum(cpu.values()), 2)),
+    }
+
+
+def run(options, out):
+    """Returns the object to print, and whether every goal is met."""
+    with Deployment(options.devices, options.server, options.connections, options.own_connections) as deployment:
+        deployment.start()
+        swarm = deployment.swarm(dns=deployment.dns, seed=options.seed)
+        connected = swarm.ask("connect")
+        out(f"{options.devices} devices over {connected['connections']} connections, {options.server}, seed {options.seed}")
+        processes = {"broker": deployment.broker.process.pid, "coordinator": deployment.coordinator.pid,
+                     options.server: deployment.dns.process.pid, "swarm": swarm.pid}
+        first = _muster_round(deployment, swarm, processes)
+        out(f"first reports: {first['seconds']:.2f} s, {first['changes_per_s']:.0f}/s, lost={first['lost']} wrong={first['wrong']}")
+        baselines = Baselines(deployment) if options.baseline else None
+        rounds, pairs = [], []
+        for number in range(options.rounds):
+            if baselines is not None:
+                pairs.append(baselines.run())
+            rounds.append(_muster_round(deployment, swarm, processes))
+            _say(out, number, rounds[-1], pairs[-1] if pairs else None)
+        log = deployment.coordinator.log_text()
+    result = _summary(options, connected, [first] + rounds, rounds, pairs)
+    result["coordinator_errors"] = sum(1 for line in log.splitlines() if line.startswith("<3>"))
+    errors = list(baselines.errors(options.server)) if baselines else []
+    if errors:
+        result["baseline_errors"] = errors
+    return result, _goals(result, errors, baselines is not None)
+
+
+def _say(out, number, this, pair):
+    text = f"round {number + 1}: {this['seconds']:.2f} s, {this['changes_per_s']:.0f}/s, acks {this['ack_seconds']:.2f} s, " \
+           f"{this['messages']} messages, cpu " + " ".join(f"{k}={v:.2f}" for k, v in this["cpu_seconds"].items())
+    text += f" others={this['cpu_seconds_of_others']:.2f}"
+    if pair:
+        text += f"; raw feed {pair[0]:.0f}/s, Paho {pair[1]:.0f}/s, ratio {this['changes_per_s'] / min(pair):.2f}"
+    out(text)
+
+
+def _summary(options, connected, every, rounds, pairs):
+    ratios = [this["changes_per_s"] / min(pair) for this, pair in zip(rounds, pairs)]
+    if ratios:
+        middle = sorted(range(len(ratios)), key=ratios.__getitem__)[len(ratios) // 2]
+    else:
+        middle = sorted(range(len(rounds)), key=lambda i: rounds[i]["seconds"])[len(rounds) // 2]
+    this = rounds[middle]
+    result = {
+        "bench": "storm", "server": options.server, "devices": options.devices, "connections": connected["connections"],
+        "own_connections": options.own_connections, "seed": options.seed, "rounds": len(rounds),
+        "seconds": round(this["seconds"], 3), "ack_seconds": round(this["ack_seconds"], 3),
+        "changes_per_s": round(this["changes_per_s"], 1), "messages": this["messages"], "repeats": this["repeats"],
+        "lost": max(one["lost"] for one in every), "wrong": max(one["wrong"] for one in every),
+        "cpu_seconds": this["cpu_seconds"],
+        "cpu_seconds_of_others": this["cpu_seconds_of_others"], "first_seconds": round(every[0]["seconds"], 3),
+        "all_changes_per_s": [round(one["changes_per_s"], 1) for one in rounds],
+    }
+    if ratios:
+        result.update(ratio=round(ratios[middle], 3), baseline_per_s=round(min(pairs[middle]), 1),
+                      baseline_raw_per_s=round(pairs[middle][0], 1), baseline_paho_per_s=round(pairs[middle][1], 1),
+                      ratio_median=round(median(ratios), 3), all_ratios=[round(ratio, 3) for ratio in ratios])
+    return result
+
+
+def _goals(result, errors, with_baseline):
+    rows = [("lost", 0, result["lost"], result["lost"] == 0), ("wrong", 0, result["wrong"], result["wrong"] == 0)]
+    if with_baseline:
+        rows.insert(0, ("ratio", f">= {GOAL:.2f}", result["ratio"], result["ratio"] >= GOAL))
+        rows.append(("baseline", "valid", "; ".join(errors) or "valid", not errors))
+    return rows

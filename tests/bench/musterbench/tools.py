@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that take one command a line and answer each with one JSON object, and what /proc says about a process."""
+import json
+import os
+import pathlib
+import subprocess
+import urllib.request
+
+from muster_testlib import build_dir
+from muster_testlib.procs import die_with_parent
+
+
+class ToolFailed(AssertionError):
+    """A load generator or a baseline did not do its work."""
+
+
+class Tool:
+    """muster-swarm, raw-feed or paho-empty, spoken to over pipes; stderr goes to `log`."""
+
+    def __init__(self, name, arguments, log):
+        self.name, self.log = name, pathlib.Path(log)
+        with open(self.log, "ab") as errors:
+            self.popen = subprocess.Popen([build_dir() / "tests" / "bench" / name, *map(str, arguments)], text=True,
+                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=1,
+                                          preexec_fn=die_with_parent)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def tell(self, command):
+        """Starts a command; `result` waits for its answer."""
+        self.popen.stdin.write(command + "\n")
+        self.popen.stdin.flush()
+
+    def result(self):
+        line = self.popen.stdout.readline()
+        if not line:
+            raise ToolFailed(f"{self.name} ended: {self.log.read_text()[-2000:]}")
+        answer = json.loads(line)
+        if answer.get("ok", answer.get("complete")) is False:
+            raise ToolFailed(f"{self.name}: {line.strip()} {self.log.read_text()[-2000:]}")
+        return answer
+
+    def ask(self, command):
+        self.tell(command)
+        return self.result()
+
+    def stop(self):
+        self.popen.stdin.close()
+        try:
+            self.popen.wait(10)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+        self.popen.stdout.close()
+
+
+def cpu_seconds(pid):
+    """CPU of all threads, by the scheduler's own nanoseconds (the ticks of /proc/PID/stat are too coarse)."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0])
+        except FileNotFoundError:
+            continue  # a thread that has just ended
+    return total / 1e9
+
+
+def machine_seconds():
+    """CPU that the whole machine has spent; what is more than our own processes' was taken from us by others."""
+    fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_kib(pid):
+    """RSS, RssAnon and PSS in KiB."""
+    found = {}
+    for name in ("status", "smaps_rollup"):
+        for line in pathlib.Path(f"/proc/{pid}/{name}").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key in ("VmRSS", "RssAnon", "Pss"):
+                found[key] = int(value.split()[0])
+    return found["VmRSS"], found["RssAnon"], found["Pss"]
+
+
+def wakeups(pid):
+    """How often the process's threads have begun to run after a wait."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        for line in (task / "status").read_text().splitlines():
+            if line.startswith("voluntary_ctxt_switches"):
+                total += int(line.split()[1])
+    return total
+
+
+def metrics(port, address="127.0.0.1"):
+    """The samples of /metrics: {'name{labels}': value}."""
+    with urllib.request.urlopen(f"http://{address}:{port}/metrics", timeout=10) as reply:
+        text = reply.read().decode()
+    samples = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            samples[name] = float(value)
+    return samples
+
+
+def metric(samples, name):
+    """The sum of a metric over its labels."""
+    values = [value for key, value in samples.items() if key == name or key.startswith(name + "{")]
+    if not values:
+        raise ToolFailed(f"the coordinator has no metric {name}")
+    return sum(values)
+
+
+def median(values):
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def percentile(values, share):
+    """Nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -(-len(ordered) * share // 100) - 1))]

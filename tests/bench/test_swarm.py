@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every way in which muster-swarm plays a fleet, small, against the real broker, coordinator and Knot: whatever the
+fleet did, the zone says what its log says."""
+import pathlib
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from musterbench import oracle  # noqa: E402 (its folder is not a package of the system)
+from musterbench.deployment import ZONE, Deployment  # noqa: E402
+from musterbench.tools import metric, metrics  # noqa: E402
+
+DEVICES = 100
+
+
+class Swarm(unittest.TestCase):
+    own = False
+
+    @classmethod
+    def setUpClass(cls):
+        cls.deployment = Deployment(DEVICES, connections=10, own=cls.own).start()
+        cls.addClassCleanup(cls.deployment.__exit__)
+        cls.swarm = cls.deployment.swarm(dns=cls.deployment.dns)
+        cls.swarm.ask("connect")
+        cls.swarm.ask("storm")
+
+    def counted(self, name):
+        return metric(metrics(self.deployment.metrics_port), name)
+
+    def check_zone(self):
+        found, _ = oracle.settle(self.swarm, self.deployment.dns, ZONE, self.deployment.work / "swarm.oracle",
+                                 self.deployment.work / "swarm.serials")
+        self.assertEqual((found["devices"], found["lost"], found["wrong"]), (DEVICES, 0, 0), found["examples"])
+
+    def test_heartbeats_change_nothing(self):
+        changes, states = self.counted("muster_changes_total"), self.counted("muster_states_total")
+        done = self.swarm.ask("heartbeat 5")
+        self.assertEqual((done["published"], done["refused"]), (5 * DEVICES, 0))
+        self.deployment.coordinator.wait_until(
+            lambda: self.counted("muster_states_total") - states == 5 * DEVICES, "every heartbeat is counted")
+        self.assertEqual(self.counted("muster_changes_total"), changes)
+
+    def test_steady_heartbeats(self):
+        self.assertGreaterEqual(self.swarm.ask("steady 2 1")["published"], DEVICES)
+
+    def test_flaps_end_with_the_last_address(self):
+        self.assertEqual(self.swarm.ask("flap 30 20")["refused"], 0)
+        self.check_zone()
+
+    def test_a_reconnect_storm(self):
+        done = self.swarm.ask("reconnect")
+        self.assertGreaterEqual(done["published"], DEVICES)
+        self.swarm.ask("storm")
+        self.check_zone()
+
+
+class SwarmOfOwnConnections(Swarm):
+    """The shipped plugin's rights: a certificate and a connection a device."""
+
+    own = True
+
+
+class Misbehaviour(Swarm):
+    """Again, behind a fleet that has sent rubbish."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        done = cls.swarm.ask("misbehave 5")
+        assert done["published"] == 5 * DEVICES
+        cls.deployment.coordinator.wait_until(
+            lambda: metric(metrics(cls.deployment.metrics_port), "muster_messages_refused_total") > DEVICES,
+            "the rubbish is counted")
+
+
+if __name__ == "__main__":
+    unittest.main()
