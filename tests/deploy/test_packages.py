@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian packages, installed on a clean server and a clean device, and docs/small-deployment.md followed to the letter."""
+import json
+import pathlib
+import re
+import subprocess
+import unittest
+
+import clean_root
+from clean_root import Folder, Root, run
+from muster_testlib import build_dir, source_dir
+from muster_testlib.procs import Process, wait_until
+
+SERVER, DEVICE = "198.51.100.1", "198.51.100.2"
+UNITS = ("muster-agent", "muster-coordinator", "muster-broker")
+
+
+def build_packages(work):
+    folder = work.folder("packages")
+    run("cpack", "-B", folder, cwd=build_dir())
+    found = {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
+    assert set(found) == {"muster-agent", "muster-broker", "muster-cli", "muster-coordinator"}, found
+    return found
+
+
+def blocks(kind):
+    """The lines of the page that are for `kind`."""
+    text = (source_dir() / "docs" / "small-deployment.md").read_text()
+    found = re.findall(rf"^```sh {kind}\n(.*?)^```$", text, re.M | re.S)
+    assert found, f"the page has no lines for the {kind}"
+    return found
+
+
+class Packages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = Folder()
+        cls.packages = build_packages(cls.work)
+        run("ip", "link", "set", "lo", "up")
+
+    def install(self, name, packages, network=None):
+        root = Root(self.work, name, network)
+        root.install([self.packages[package] for package in packages])
+        return root
+
+    def control(self, package, field):
+        return run("dpkg-deb", "-f", self.packages[package], field).strip()
+
+    def test_dependencies_and_files(self):
+        for package in ("muster-agent", "muster-coordinator"):
+            self.assertIn("libpaho-mqtt1.3 (>= 1.3.12)", self.control(package, "Depends"))
+            self.assertRegex(self.control(package, "Depends"), "libwolfssl[0-9]+")
+        self.assertIn("mosquitto (>= 2.0.11)", self.control("muster-broker", "Depends"))
+        for package, path in self.packages.items():
+            listing = run("dpkg-deb", "-c", path)
+            self.assertNotIn("/usr/local", listing)
+            self.assertNotRegex(listing, "bench|swarm", f"{package} holds what is for tests only")
+
+    def test_units_are_right_and_hardened(self):
+        root = self.install("units", self.packages)
+        for unit in UNITS:
+            with self.subTest(unit):
+                path = f"/usr/lib/systemd/system/{unit}.service"
+                root.run("systemd-analyze", "verify", "--man=no", path)
+                verdict = root.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", path)
+                print(unit, re.search("Overall exposure.*", verdict)[0])
+                self.assertIn("https_proxy", root.unit(unit)["UnsetEnvironment"])
+        self.assertEqual(root.unit("muster-agent")["RestartPreventExitStatus"], "78")
+
+    def test_a_root_holds_nothing_of_the_machine_that_can_be_written(self):
+        root = Root(self.work, "empty")
+        kinds = {}
+        for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+            fields = line.split()
+            if fields[4].startswith(f"{root.path}"):
+                kinds[fields[4]] = fields[fields.index("-") + 1]
+        self.assertIn(str(root.path), kinds)
+        self.assertLessEqual(set(kinds.values()), {"overlay", "tmpfs", "proc"}, kinds)
+
+    def test_the_operators_changes_survive_and_a_purge_removes_all(self):
+        root = self.install("upgrade", self.packages)
+        config = root / "etc/muster/coordinator.yaml"
+        config.write_text(config.read_text() + "# mine\n")
+        root.install(self.packages.values())
+        self.assertTrue(config.read_text().endswith("# mine\n"))
+        root.run("dpkg", "--remove", *self.packages)
+        self.assertTrue(config.exists())
+        self.assertFalse((root / "usr/sbin/muster-coordinator").exists())
+        root.run("dpkg", "--purge", *self.packages)
+        self.assertFalse(config.exists())
+        self.assertEqual(list((root / "usr/lib/systemd/system").glob("muster-*")), [])
+
+    def connect(self):
+        """Server and device on one wire; the test itself is on the server's network."""
+        run("ip", "netns", "add", "device")
+        self.addCleanup(run, "ip", "netns", "del", "device")
+        run("ip", "link", "add", "wire", "type", "veth", "peer", "name", "eth0", "netns", "device")
+        run("ip", "address", "add", f"{SERVER}/24", "dev", "wire")
+        run("ip", "link", "set", "wire", "up")
+        run("ip", "-n", "device", "-batch", "-",
+            input=f"link set lo up\naddress add {DEVICE}/24 dev eth0\nlink set eth0 up\n")
+
+    def start(self, process, *patterns):
+        process.start()
+        self.addCleanup(process.stop)
+        for pattern in patterns:
+            process.wait_log(pattern)
+        return process
+
+    def test_the_small_deployment(self):
+        self.connect()
+        server = self.install("server", ["muster-broker", "muster-coordinator", "muster-cli"])
+        device = self.install("device", ["muster-agent"], "device")
+        for root in (server, device):
+            with open(root / "etc/hosts", "a", encoding="ascii") as hosts:
+                hosts.write(f"{SERVER} broker.example.net\n")
+        for text in blocks("server") + blocks("laboratory"):
+            server.shell(text)
+        self.start_server(server)
+        self.start_device(server, device)
+        wait_until(lambda: self.answer() == [DEVICE], f"cam-1.cams.example.net answers {DEVICE}")
+        status = json.loads(device.run("muster-agent", "status", "--json"))
+        print(json.dumps(status)[:400])
+
+    def start_server(self, server):
+        logs = self.work.folder("logs")
+        server.run("install", "-d", "-o", "knot", "-g", "knot", "/run/knot")
+        self.start(Process(["knotd", "-c", "/etc/knot/knot.conf"], logs / "knot", prefix=server.prefix()),
+                   "server started|listening|started in the foreground")
+        self.start(server.service("muster-broker", logs / "broker"), r"mosquitto version \S+ running")
+        self.start(server.service("muster-coordinator", logs / "coordinator"), "broker-connected", "zone-claimed")
+
+    def start_device(self, server, device):
+        for source, target in (("cam-1.pem", "device.pem"), ("cam-1.key", "device.key"),
+                               ("bundle-server.pem", "server-ca.pem")):
+            content = (server / "root/muster-ca" / source).read_bytes()
+            pathlib.Path(device / "etc/muster" / target).write_bytes(content)
+        for text in blocks("device"):
+            device.shell(text)
+        self.start(device.service("muster-agent", self.work.folder("logs") / "agent"), "connected")
+
+    @staticmethod
+    def answer():
+        done = subprocess.run(["kdig", "@127.0.0.1", "+short", "+timeout=1", "+retry=0", "cam-1.cams.example.net.", "A"],
+                              capture_output=True, text=True, check=False)
+        return done.stdout.split()
+
+
+if __name__ == "__main__":
+    clean_root.enter()
+    unittest.main()
