@@ -23,6 +23,7 @@
 #define BACKOFF_BASE_MS   200
 #define BACKOFF_CAP_MS    30000
 #define STOP_DRAIN_MS     2000
+#define RELOAD_LATER_MS   500           /* a sweep runs: look again */
 #define TERM_NAME         "coordinator" /* the store's counter of starts lives beside the zones' epochs */
 
 struct core_time coordinator_now(void)
@@ -252,6 +253,8 @@ static void on_settled(void *context, const struct engine_result *results, size_
 
 struct claim_job {
     struct zone *zone;
+    uint64_t generation;
+    char name[DNSNAME_SIZE];
     uint64_t seen, epoch;
     enum err err;
     struct errinfo info;
@@ -266,22 +269,22 @@ static void claim_work(void *context)
 {
     struct claim_job *job = context;
     struct coordinator *coordinator = job->zone->coordinator;
-    job->err = coordinator->store_ops->claim_zone(coordinator->store, zone_name(job->zone), job->seen, &job->epoch,
-                                                  &job->info);
+    job->err = coordinator->store_ops->claim_zone(coordinator->store, job->name, job->seen, &job->epoch, &job->info);
 }
 
 static void claim_done(void *context)
 {
     struct claim_job *job = context;
     if (job->err == ERR_OK) {
-        core_zone_claimed(job->zone->coordinator->core, job->zone->index, job->epoch);
-        log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", zone_name(job->zone),
-                  (unsigned long long)job->epoch);
+        if (job->generation == job->zone->coordinator->zones_generation) {
+            core_zone_claimed(job->zone->coordinator->core, job->zone->index, job->epoch);
+        }
+        log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", job->name, (unsigned long long)job->epoch);
     } else {
-        log_event(LOG_LEVEL_ERROR, "zone-claim-failed", "zone=%s error=%s detail=\"%s\"", zone_name(job->zone),
-                  err_name(job->err), job->info.text);
+        log_event(LOG_LEVEL_ERROR, "zone-claim-failed", "zone=%s error=%s detail=\"%s\"", job->name, err_name(job->err),
+                  job->info.text);
     }
-    if (job->zone->engine_zone != NULL) {
+    if (job->generation == job->zone->coordinator->zones_generation && job->zone->engine_zone != NULL) {
         engine_zone_claimed(job->zone->engine_zone, job->epoch, job->err);
     }
     free(job);
@@ -294,7 +297,9 @@ static void on_claim(void *context, struct engine_zone *engine_zone, uint64_t se
     enum err err = ERR_NOMEM;
     if (job != NULL) {
         job->zone = zone;
+        job->generation = zone->coordinator->zones_generation;
         job->seen = seen_epoch;
+        (void)!view_copy(view_of(zone_name(zone)), job->name, sizeof(job->name)); /* a configured zone fits */
         err = loop_worker_submit(zone->coordinator->worker, claim_work, claim_done, job);
     }
     if (err != ERR_OK) {
@@ -314,15 +319,24 @@ static void on_deposed(void *context, struct engine_zone *engine_zone)
               zone_name(zone), zone_name(zone));
 }
 
-static enum err make_accounts(struct coordinator *coordinator, struct strbuf *report)
+static void free_accounts(struct engine_account **accounts, size_t len)
 {
-    const struct coordinator_config *config = &coordinator->settings->config;
+    for (size_t i = 0; i < len; i++) {
+        engine_account_free(accounts[i]);
+        accounts[i] = NULL;
+    }
+}
+
+static enum err make_accounts(struct coordinator *coordinator, const struct coordinator_config *config,
+                              struct engine_account **ret_accounts, struct strbuf *report)
+{
     const struct engine_account_config *accounts = config->accounts.items;
     for (size_t i = 0; i < config->accounts.len; i++) {
         struct errinfo info = {0};
-        enum err err = engine_account_new(coordinator->engine, &accounts[i], &coordinator->accounts[i], &info);
+        enum err err = engine_account_new(coordinator->engine, &accounts[i], &ret_accounts[i], &info);
         if (err != ERR_OK) {
-            (void)strbuf_addf(report, "%s: accounts: %s\n", coordinator->config_path, info.text);
+            (void)strbuf_addf(report, "%s: accounts: %s: %s\n", coordinator->config_path, accounts[i].name, info.text);
+            free_accounts(ret_accounts, i);
             return err;
         }
     }
@@ -369,53 +383,90 @@ static enum err make_zones(struct coordinator *coordinator)
 
 /* ---- reload and stop ---- */
 
-static bool same_plumbing(const struct coordinator_config *old, const struct coordinator_config *fresh)
+static void on_stop(void *context);
+
+static void free_zones(struct coordinator *coordinator)
 {
-    bool same = old->zones.len == fresh->zones.len && old->accounts.len == fresh->accounts.len;
-    const struct zone_config *a = old->zones.items;
-    const struct zone_config *b = fresh->zones.items;
-    for (size_t i = 0; same && i < old->zones.len; i++) {
-        same = strcmp(a[i].name, b[i].name) == 0 && strcmp(a[i].account, b[i].account) == 0 && a[i].mode == b[i].mode;
+    for (size_t i = 0; i < coordinator->zones_len; i++) {
+        engine_zone_free(coordinator->zones[i].engine_zone);
+        coordinator->zones[i] = (struct zone){0};
     }
-    return same;
+    coordinator->zones_len = 0;
+}
+
+/* Everything that could fail has been made: from here on the new config counts. Zone writers start anew, so what an
+ * account refused before (a wrong password, say) is tried again. */
+static enum err swap_settings(struct coordinator *coordinator, struct settings *fresh, struct engine_account **accounts)
+{
+    size_t old_accounts = coordinator->settings->config.accounts.len;
+    free_zones(coordinator);
+    sweeper_free(TAKE(coordinator->sweeper));
+    free_accounts(coordinator->accounts, old_accounts);
+    memcpy(coordinator->accounts, accounts, fresh->config.accounts.len * sizeof(struct engine_account *));
+    struct settings *old = coordinator->settings;
+    coordinator->settings = fresh;
+    coordinator->zones_generation++;
+    log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
+    bool replay = false;
+    enum err err = core_reconfigure(coordinator->core, &fresh->config, fresh->registry, &replay);
+    settings_free(old);
+    if (err == ERR_OK) {
+        err = make_zones(coordinator);
+    }
+    if (err == ERR_OK) {
+        err = sweeper_new(coordinator, &coordinator->sweeper);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    core_resubmit(coordinator->core, coordinator_now());
+    loader_reconcile(coordinator->loader);
+    if (replay) {
+        loader_replay(coordinator->loader);
+    }
+    return ERR_OK;
+}
+
+static enum err reload(struct coordinator *coordinator, struct strbuf *report)
+{
+    struct settings *fresh = NULL;
+    struct engine_account *accounts[ACCOUNTS_MAX] = {0};
+    enum err err = settings_load(coordinator->config_path, &fresh, report);
+    if (err == ERR_OK) {
+        err = make_accounts(coordinator, &fresh->config, accounts, report);
+    }
+    if (err != ERR_OK) {
+        settings_free(fresh);
+        return err;
+    }
+    return swap_settings(coordinator, fresh, accounts);
 }
 
 static void on_reload(void *context)
 {
     struct coordinator *coordinator = context;
-    struct strbuf report;
-    strbuf_init(&report, 64 * 1024);
-    struct settings *fresh = NULL;
-    notify_reloading();
-    enum err err = settings_load(coordinator->config_path, &fresh, &report);
-    if (err == ERR_OK && !same_plumbing(&coordinator->settings->config, &fresh->config)) {
-        (void)strbuf_adds(&report, "zones and accounts change only with a restart\n"); /* a cut text still says it */
-        settings_free(fresh);
-        err = ERR_STATE;
-    }
-    if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "reload-refused", "error=%s note=\"the old config stays\" first=\"%.*s\"",
-                  err_name(err), (int)strcspn(strbuf_str(&report), "\n"), strbuf_str(&report));
-        strbuf_deinit(&report);
-        notify_ready();
+    if (sweeper_is_busy(coordinator->sweeper)) {
+        loop_timer_after(coordinator->reload_later, RELOAD_LATER_MS);
         return;
     }
-    strbuf_deinit(&report);
-    struct settings *old = coordinator->settings;
-    coordinator->settings = fresh;
-    log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
-    bool replay = core_reconfigure(coordinator->core, &fresh->config, fresh->registry);
-    loader_reconcile(coordinator->loader);
-    if (replay) {
-        loader_replay(coordinator->loader);
+    struct strbuf report;
+    strbuf_init(&report, 64 * 1024);
+    notify_reloading();
+    enum err err = reload(coordinator, &report);
+    if (err == ERR_OK) {
+        coordinator->reloads++;
+        log_event(LOG_LEVEL_NOTICE, "reloaded", "registry_entries=%zu",
+                  registry_count(coordinator->settings->registry));
+    } else if (coordinator->sweeper == NULL || coordinator->zones_len == 0) {
+        log_event(LOG_LEVEL_ERROR, "reload-failed", "error=%s note=\"half applied: stopping, to be started again\"",
+                  err_name(err));
+        coordinator->exit_err = err;
+        on_stop(coordinator);
+    } else {
+        log_event(LOG_LEVEL_ERROR, "reload-refused", "error=%s note=\"the old config stays\" first=\"%.*s\"",
+                  err_name(err), (int)strcspn(strbuf_str(&report), "\n"), strbuf_str(&report));
     }
-    /* the worker may still read zone names of the old config in its running batch: it goes when the queue has drained
-     */
-    struct settings **slot = &coordinator->retired;
-    settings_free(*slot);
-    *slot = old;
-    coordinator->reloads++;
-    log_event(LOG_LEVEL_NOTICE, "reloaded", "devices=%zu", registry_count(fresh->registry));
+    strbuf_deinit(&report);
     notify_ready();
 }
 
@@ -497,6 +548,9 @@ static enum err make_loop(struct coordinator *coordinator)
     if (err == ERR_OK) {
         err = loop_timer_new(coordinator->loop, on_tick, coordinator, &coordinator->tick);
     }
+    if (err == ERR_OK) {
+        err = loop_timer_new(coordinator->loop, on_reload, coordinator, &coordinator->reload_later);
+    }
     for (size_t i = 0; i < ARRAY_LEN(signals) && err == ERR_OK; i++) {
         err =
             loop_signal_new(coordinator->loop, signals[i].signum, signals[i].fn, coordinator, &coordinator->signals[i]);
@@ -523,7 +577,7 @@ static enum err assemble(struct coordinator *coordinator, struct strbuf *report)
         err = engine_new(coordinator->loop, &coordinator->engine);
     }
     if (err == ERR_OK) {
-        err = make_accounts(coordinator, report);
+        err = make_accounts(coordinator, &coordinator->settings->config, coordinator->accounts, report);
     }
     if (err == ERR_OK) {
         err = make_zones(coordinator);
@@ -594,10 +648,7 @@ void coordinator_free(struct coordinator *coordinator)
     session_free(coordinator->session);
     loop_worker_free(coordinator->worker); /* finishes the commits that run */
     sweeper_free(coordinator->sweeper);
-    for (size_t i = 0; i < coordinator->zones_len; i++) {
-        engine_zone_free(coordinator->zones[i].engine_zone);
-        coordinator->zones[i].engine_zone = NULL;
-    }
+    free_zones(coordinator);
     engine_free(coordinator->engine);
     loader_free(coordinator->loader);
     core_free(coordinator->core);
@@ -607,7 +658,6 @@ void coordinator_free(struct coordinator *coordinator)
     }
     intake_free(coordinator->intake);
     crypto_hmac_free(coordinator->stamp_key);
-    settings_free(coordinator->retired);
     settings_free(coordinator->settings);
     free(coordinator);
 }

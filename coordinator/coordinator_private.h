@@ -37,17 +37,18 @@ struct coordinator {
     struct core *core;
     struct intake *intake;
     struct engine *engine;
-    struct engine_account *accounts[ACCOUNTS_MAX];
+    struct engine_account *accounts[ACCOUNTS_MAX]; /* in the config's order */
     struct zone zones[ZONES_MAX];
     size_t zones_len;
+    uint64_t zones_generation; /* raised by each reload: a claim of an earlier one is dropped */
+    struct loop_timer *reload_later;
     struct session *session;
     struct loader *loader;
     struct sweeper *sweeper;
     struct control *control;
     struct notify_watchdog *watchdog;
     char term[64];
-    uint64_t started_ms;      /* mono */
-    struct settings *retired; /* of the reload before: a running commit may still read its names */
+    uint64_t started_ms; /* mono */
     uint64_t reloads;
     bool stopping;
     enum err exit_err;
@@ -99,6 +100,8 @@ typedef void (*sweep_done_fn)(void *context, const struct sweep_result *result);
  * the zone. */
 enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done,
                      void *context) MUST_CHECK;
+/** A sweep or diff runs: its listing and its pages refer to the present zones. */
+bool sweeper_is_busy(const struct sweeper *sweeper);
 /** Last result's counters of a zone, zero before the first. */
 void sweeper_last(const struct sweeper *sweeper, uint16_t zone, struct sweep_result *ret_result, int64_t *ret_at_ms);
 

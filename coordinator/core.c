@@ -8,24 +8,8 @@
 #include "coordinator/core_private.h"
 #include "coordinator/dedup.h"
 
-#define SCRATCH_MAX (64 * 1024)
-
-static enum err copy_zone_names(struct core *core)
-{
-    const struct zone_config *zones = core->config->zones.items;
-    core->zone_names = calloc(core->config->zones.len + 1, sizeof(char *));
-    if (core->zone_names == NULL) {
-        return ERR_NOMEM;
-    }
-    for (; core->zone_names_len < core->config->zones.len; core->zone_names_len++) {
-        char *name = strdup(zones[core->zone_names_len].name);
-        if (name == NULL) {
-            return ERR_NOMEM;
-        }
-        core->zone_names[core->zone_names_len] = name;
-    }
-    return ERR_OK;
-}
+#define SCRATCH_MAX    (64 * 1024)
+#define ZONE_TEXTS_MAX ((size_t)16 << 20)
 
 static void take_policy(struct core *core, const struct coordinator_config *config)
 {
@@ -42,6 +26,46 @@ static void take_policy(struct core *core, const struct coordinator_config *conf
                   "prefixes=%zu note=\"addresses that are not public will be published\"",
                   core->policy.treat_as_public_len);
     }
+}
+
+static enum err know_zone(struct core *core, const char *name, uint32_t *ret_ref)
+{
+    for (size_t i = 0; i < core->zones_known_len; i++) {
+        if (strcmp(core->zones_known[i].name, name) == 0) {
+            *ret_ref = (uint32_t)i;
+            return ERR_OK;
+        }
+    }
+    struct known_zone *known = realloc(core->zones_known, (core->zones_known_len + 1) * sizeof(*known));
+    if (known == NULL) {
+        return ERR_NOMEM;
+    }
+    core->zones_known = known;
+    const char *kept = arena_strdup(&core->zone_texts, view_of(name));
+    if (kept == NULL) {
+        return ERR_NOMEM;
+    }
+    *ret_ref = (uint32_t)core->zones_known_len++;
+    core->zones_known[*ret_ref] = (struct known_zone){.name = kept};
+    return ERR_OK;
+}
+
+static enum err take_zones(struct core *core, const struct coordinator_config *config)
+{
+    const struct zone_config *zones = config->zones.items;
+    for (size_t i = 0; i < config->zones.len; i++) {
+        enum err err = know_zone(core, zones[i].name, &core->zone_refs[i]);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    for (size_t i = 0; i < core->zones_known_len; i++) {
+        core->zones_known[i].config_index = -1;
+    }
+    for (size_t i = 0; i < config->zones.len; i++) {
+        core->zones_known[core->zone_refs[i]].config_index = (int)i;
+    }
+    return ERR_OK;
 }
 
 enum err core_new(const struct core_options *options, struct core **ret_core)
@@ -61,8 +85,9 @@ enum err core_new(const struct core_options *options, struct core **ret_core)
     strbuf_init(&core->scratch, SCRATCH_MAX);
     take_policy(core, options->config);
     enum err err = view_copy(view_of(options->term), core->term, sizeof(core->term));
+    arena_init(&core->zone_texts, ZONE_TEXTS_MAX);
     if (err == ERR_OK) {
-        err = copy_zone_names(core);
+        err = take_zones(core, options->config);
     }
     if (err == ERR_OK) {
         err = device_table_new(&core->devices);
@@ -93,16 +118,14 @@ void core_free(struct core *core)
         return;
     }
     core_commit_deinit(core);
+    arena_deinit(&core->zone_texts);
+    free(core->zones_known);
     queue_deinit(&core->dirty_devices);
     queue_deinit(&core->ack_join);
     queue_deinit(&core->ack_ready);
     queue_deinit(&core->gone);
     queue_deinit(&core->held);
     queue_deinit(&core->replan);
-    for (size_t i = 0; i < core->zone_names_len; i++) {
-        free(core->zone_names[i]);
-    }
-    free(core->zone_names);
     damper_free(core->damper);
     outbox_free(core->outbox);
     addrcount_free(core->observed);
@@ -457,8 +480,13 @@ static uint64_t policy_fingerprint(const struct coordinator_config *config)
     return fingerprint;
 }
 
-bool core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry)
+enum err core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry,
+                          bool *ret_replay)
 {
+    enum err err = take_zones(core, config);
+    if (err != ERR_OK) {
+        return err;
+    }
     bool other_policy = policy_fingerprint(config) != policy_fingerprint(core->config);
     uint32_t newly_registered = 0;
     core->config = config;
@@ -478,7 +506,8 @@ bool core_reconfigure(struct core *core, const struct coordinator_config *config
         device->answered_s = 0;
         device->content_hash = other_policy ? 0 : device->content_hash;
     }
-    return other_policy || newly_registered > 0;
+    *ret_replay = other_policy || newly_registered > 0;
+    return ERR_OK;
 }
 
 void core_set_records(struct core *core, uint64_t records)
@@ -489,7 +518,7 @@ void core_set_records(struct core *core, uint64_t records)
 
 void core_zone_claimed(struct core *core, uint16_t zone, uint64_t epoch)
 {
-    core->zone_epochs[zone] = epoch;
+    core->zones_known[core->zone_refs[zone]].epoch = epoch;
 }
 
 uint64_t core_tick(struct core *core, struct core_time now)

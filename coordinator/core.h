@@ -95,11 +95,14 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
 
 /**
  * New config and registry (SIGHUP): every loaded device is looked up anew; core_reconcile then repairs its records.
- * @return true when retained states should be replayed: devices were registered that had reported before, or another
- * policy judges addresses otherwise (then every state counts as unseen).
+ * Zones may be others in another order: core_resubmit must follow when the zone writers stand.
+ * @param ret_replay retained states should be replayed: devices were registered that had reported before, or another
+ * policy judges addresses otherwise (then every state counts as unseen). @return ERR_NOMEM.
  */
-bool core_reconfigure(struct core *core, const struct coordinator_config *config,
-                      const struct registry *registry) MUST_CHECK;
+enum err core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry,
+                          bool *ret_replay) MUST_CHECK;
+/** The zone writers were made anew: hands every change that is not served yet to them. */
+void core_resubmit(struct core *core, struct core_time now);
 /** How many records the store holds, for the summary. */
 void core_set_records(struct core *core, uint64_t records);
 /**

@@ -68,7 +68,8 @@ void core_entry_close(struct core *core, struct core_time now, struct outbox_ent
 static bool is_shared(const struct core *core, uint16_t zone)
 {
     const struct zone_config *zones = core->config->zones.items;
-    return zones[zone].mode == ZONE_SHARED;
+    int index = core->zones_known[zone].config_index;
+    return index >= 0 && zones[index].mode == ZONE_SHARED;
 }
 
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry)
@@ -84,7 +85,8 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
         .rev = entry->rev,
     };
     entry->flags &= (uint16_t) ~(OUTBOX_WAIT_WANT | OUTBOX_HELD);
-    enum err err = core->ops.submit(core->context, entry->zone, &change);
+    int zone = core->zones_known[entry->zone].config_index;
+    enum err err = zone < 0 ? ERR_NOTFOUND : core->ops.submit(core->context, (uint16_t)zone, &change);
     if (err != ERR_OK) {
         (void)snprintf(entry->error, sizeof(entry->error), "%s", err_name(err)); /* fits: names are short */
         entry->not_before_ms = now.mono_ms + 1000;
@@ -151,7 +153,7 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     }
     take_back(core, now, entry);
     entry->device = device;
-    entry->zone = (uint16_t)item->zone;
+    entry->zone = (uint16_t)core->zone_refs[item->zone];
     entry->ttl = item->ttl;
     entry->want = item->value;
     entry->rev = ++core->rev;
@@ -340,7 +342,7 @@ static void tombstone(struct core *core, struct core_time now, uint32_t device, 
     }
     take_back(core, now, entry);
     entry->device = device;
-    entry->zone = (uint16_t)zone;
+    entry->zone = (uint16_t)core->zone_refs[zone];
     entry->ttl = record->ttl;
     entry->want = (struct rrset_value){0};
     entry->rev = ++core->rev;
@@ -435,7 +437,7 @@ static enum err entry_of_record(struct core *core, const struct store_record *re
     }
     uint32_t device = record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
     entry->device = device;
-    entry->zone = (uint16_t)zone;
+    entry->zone = (uint16_t)core->zone_refs[zone];
     entry->ttl = record->ttl;
     entry->want = record->want_null ? (struct rrset_value){0} : record->want;
     entry->have_known = record->have_known;
@@ -501,4 +503,36 @@ enum err core_rewrite(struct core *core, struct core_time now, const struct stor
     core_entry_open(core, entry);
     submit_or_wait(core, now, entry);
     return ERR_OK;
+}
+
+struct resubmit {
+    struct core *core;
+    struct core_time now;
+};
+
+static void resubmit_entry(void *context, struct outbox_entry *entry)
+{
+    struct resubmit *resubmit = context;
+    struct core *core = resubmit->core;
+    int zone = registry_zone_of(core->registry, view_of(entry->name));
+    if (zone < 0) {
+        log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s note=\"its zone is no longer configured\"", entry->name);
+        return; /* stays pending in the store until its zone comes back */
+    }
+    entry->zone = (uint16_t)core->zone_refs[zone];
+    bool refused = (entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied;
+    if (refused) { /* a corrected account may take what the old one refused */
+        entry->flags &= (uint16_t)~OUTBOX_SETTLED;
+        core->stats.records_refused -= core->stats.records_refused > 0;
+        core_entry_open(core, entry);
+    }
+    if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {
+        core_submit(core, resubmit->now, entry);
+    }
+}
+
+void core_resubmit(struct core *core, struct core_time now)
+{
+    struct resubmit resubmit = {.core = core, .now = now};
+    outbox_each(core->outbox, resubmit_entry, &resubmit);
 }

@@ -99,9 +99,9 @@ static void gather_devices(struct core *core)
     }
 }
 
-static const char *zone_name(const struct core *core, uint16_t zone)
+static const struct known_zone *known_zone(const struct core *core, const struct outbox_entry *entry)
 {
-    return core->zone_names[zone];
+    return &core->zones_known[entry->zone];
 }
 
 static void gather_want(struct core *core, struct core_time now, struct outbox_entry *entry)
@@ -114,7 +114,7 @@ static void gather_want(struct core *core, struct core_time now, struct outbox_e
         copy_id(core, device_at(core->devices, entry->device), commit->owners[at]);
     }
     commit->wants[at] = (struct store_want){
-        .zone = zone_name(core, entry->zone),
+        .zone = known_zone(core, entry)->name,
         .name = entry->name,
         .type = (enum rrtype)entry->type,
         .device = entry->device != DEVICE_NONE ? commit->owners[at] : NULL,
@@ -134,10 +134,10 @@ static void gather_have(struct core *core, struct core_time now, struct outbox_e
     commit->have_entries[at] = entry;
     commit->have_zones[at] = entry->zone;
     commit->haves[at] = (struct store_have){
-        .zone = zone_name(core, entry->zone),
+        .zone = known_zone(core, entry)->name,
         .name = entry->name,
         .type = (enum rrtype)entry->type,
-        .epoch = core->zone_epochs[entry->zone],
+        .epoch = known_zone(core, entry)->epoch,
         .applied = entry->have_applied,
         .forget = entry->have_applied && entry->have_rev == entry->rev && (entry->flags & OUTBOX_TOMBSTONE) != 0,
         .have = entry->have,
@@ -297,7 +297,7 @@ static bool raise_epochs(struct core *core)
     struct commit *commit = &core->commit;
     bool raised = false;
     for (size_t i = 0; i < commit->batch.haves_len; i++) {
-        uint64_t epoch = core->zone_epochs[commit->have_zones[i]];
+        uint64_t epoch = core->zones_known[commit->have_zones[i]].epoch;
         raised = raised || epoch != commit->haves[i].epoch;
         commit->haves[i].epoch = epoch;
     }
@@ -433,7 +433,7 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
 void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch,
                   const struct engine_result *results, size_t results_len)
 {
-    core->zone_epochs[zone] = epoch;
+    core->zones_known[core->zone_refs[zone]].epoch = epoch;
     for (size_t i = 0; i < results_len; i++) {
         settle_one(core, now, &results[i]);
     }

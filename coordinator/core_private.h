@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /** core_private: what the core_*.c files share. Included by them only. */
+#include "base/arena.h"
 #include "coordinator/addrcount.h"
 #include "coordinator/core.h"
 #include "coordinator/damper.h"
@@ -27,6 +28,12 @@ struct commit {
     enum err last_error;
 };
 
+struct known_zone {
+    const char *name; /* in zone_texts */
+    uint64_t epoch;   /* last one a settled batch was written under */
+    int config_index; /* in the present config's zones; -1 = no longer configured */
+};
+
 struct core {
     const struct coordinator_config *config;
     const struct registry *registry;
@@ -35,9 +42,11 @@ struct core {
     void *context;
     char term[64];
     uint64_t rev;
-    uint64_t zone_epochs[ZONES_MAX]; /* the epoch that we hold */
-    char **zone_names;               /* copies: a batch that waits for the disk outlives reloads */
-    size_t zone_names_len;
+    struct known_zone
+        *zones_known; /* every zone ever configured: a batch that waits for room on the disk outlives its config */
+    size_t zones_known_len;
+    struct arena zone_texts;
+    uint32_t zone_refs[ZONES_MAX]; /* the present config's zones in zones_known */
 
     struct device_table *devices;
     struct addrcount *observed;

@@ -47,7 +47,7 @@ struct outbox_entry {
     uint32_t since_s; /* wall: last change of state */
     uint32_t attempts;
     uint16_t flags; /* enum outbox_flag */
-    uint16_t zone;  /* index */
+    uint16_t zone;  /* index into the core's known zones */
     uint16_t type;  /* enum rrtype */
     uint16_t name_len;
     bool have_applied; /* outcome at have_rev was APPLIED, not REFUSED */

@@ -473,6 +473,16 @@ enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool fo
     return err;
 }
 
+bool sweeper_is_busy(const struct sweeper *sweeper)
+{
+    for (size_t i = 0; i < sweeper->coordinator->zones_len; i++) {
+        if (sweeper->sweeps[i].running) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sweeper_last(const struct sweeper *sweeper, uint16_t zone, struct sweep_result *ret_result, int64_t *ret_at_ms)
 {
     *ret_result = sweeper->sweeps[zone].result;

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The coordinator between a real broker and a real authoritative server."""
+import signal
 import unittest
 
-from muster_testlib.dns import Bind, Knot, wait_answer
+from muster_testlib.dns import Bind, Knot, kdig, wait_answer
 from muster_testlib.procs import Workspace
 from muster_testlib.stack import Stack
 
@@ -38,6 +39,43 @@ class Spine(unittest.TestCase):
         device.report(ip4="93.184.216.2")
         self.stack.start_coordinator()
         wait_answer(self.stack.dns, "cam-2.example.net", "A", ["93.184.216.2"])
+
+
+    def reload(self):
+        mark = self.stack.coordinator.mark()
+        self.stack.coordinator.signal(signal.SIGHUP)
+        return mark
+
+    def test_a_reload_registers_what_reported_before(self):
+        device = self.stack.device("door-1").connect()
+        self.addCleanup(device.close)
+        device.report(ip4="93.184.216.9")
+        self.assertEqual(device.wait_ack()["error"], "unregistered")
+        self.work.write("coordinator/registry.yaml", 'devices:\n  - {match: "cam-*", group: cameras}\n  - {id: door-1, group: cameras}\n')
+        self.stack.coordinator.wait_log("reloaded", since=self.reload())
+        wait_answer(self.stack.dns, "door-1.example.net", "A", ["93.184.216.9"])
+
+    def test_a_broken_config_changes_nothing(self):
+        self.stack.write_config(groups="  - name: cameras\n    names: [{name: \"{idd}.example.net\"}]\n")
+        self.stack.coordinator.wait_log("reload-refused.*unknown variable", since=self.reload())
+        device = self.stack.device("cam-3").connect()
+        self.addCleanup(device.close)
+        device.report(ip4="93.184.216.10")
+        wait_answer(self.stack.dns, "cam-3.example.net", "A", ["93.184.216.10"])
+
+    def test_a_reload_with_a_corrected_account_sends_what_was_refused(self):
+        good = self.stack.values["account"]
+        self.stack.write_config(account=good.replace("tsig.key", "wrong.key"))
+        self.work.write("coordinator/wrong.key", 'key "nobody" { algorithm hmac-sha256; secret "bm9ib2R5IG5vYm9keSBub2JvZHk="; };\n', 0o600)
+        self.stack.coordinator.wait_log("reloaded", since=self.reload())
+        device = self.stack.device("cam-4").connect()
+        self.addCleanup(device.close)
+        device.report(ip4="93.184.216.11")
+        device.wait_ack()
+        self.assertEqual(kdig(self.stack.dns, "cam-4.example.net"), [])
+        self.stack.write_config(account=good)
+        self.stack.coordinator.wait_log("reloaded", since=self.reload())
+        wait_answer(self.stack.dns, "cam-4.example.net", "A", ["93.184.216.11"])
 
 
 class SpineOnBind(Spine):

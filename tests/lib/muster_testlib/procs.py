@@ -74,8 +74,14 @@ class Workspace:
             return
         if os.environ.get("MUSTER_KEEP"):
             print(f"kept: {self.path}")
+        elif self._mounts():
+            print(f"kept, for something is still mounted in it: {self.path}")  # removing would reach into what is mounted
         else:
             shutil.rmtree(self.path, ignore_errors=True)
+
+    def _mounts(self):
+        lines = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+        return [line for line in lines if line.split()[1].startswith(f"{self.path}/")]
 
     def __enter__(self):
         return self
