@@ -162,7 +162,8 @@ void rig_stop(struct rig *rig)
 bool rig_reload(struct rig *rig, const struct rig_config *config)
 {
     struct settings *fresh = must_load(rig, config);
-    bool replay = core_reconfigure(rig->core, &fresh->config, fresh->registry);
+    bool replay = false;
+    assert_int_equal(core_reconfigure(rig->core, &fresh->config, fresh->registry, &replay), ERR_OK);
     settings_free(rig->retired);
     rig->retired = NULL;
     settings_free(rig->settings); /* at once: nothing may look into the old one any more */
