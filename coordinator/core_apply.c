@@ -373,7 +373,8 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
         if (record != NULL ? same_record(record, item) : item->value.len == 0) {
             continue;
         }
-        if (outbox_find(core->outbox, view_of(item->name), item->type) != NULL && record == NULL) {
+        const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+        if (entry != NULL && entry->device == index && record == NULL) {
             continue; /* moving already, the store will hear of it */
         }
         (void)!core_want(core, now, index, item, 0,

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a record: held, refused, given up, taken over, written again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/core_rig.h"
+
+#define CAM  "cam-1"
+#define NAME "cam-1.example.net"
+#define NAT  "93.184.216.34"
+#define NAT2 "93.184.216.35"
+
+#define DAMPED "  - name: cameras\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n"
+#define ROLES                                                                                                          \
+    "  - name: cameras\n    damping: false\n    names:\n      - name: \"{labels.role}.example.net\"\n        types: "  \
+    "[A]\n"
+#define SHARED         "  - name: example.net\n    account: dns\n    mode: shared\n"
+#define NOBODY         "devices:\n  - id: other\n    group: cameras\n"
+#define ROLE(id, role) "  - id: " id "\n    group: cameras\n    labels: {role: " role "}\n"
+
+static struct rig rig;
+
+static int stop(void **state)
+{
+    (void)state;
+    rig_stop(&rig);
+    return 0;
+}
+
+static void begin(const char *zones, const char *groups, const char *devices)
+{
+    rig_start(&rig, &(struct rig_config){.zones = zones, .groups = groups, .devices = devices});
+}
+
+static void report_of(const char *id, uint32_t seq, const char *observed)
+{
+    rig_state(&rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = seq, .observed = observed});
+}
+
+static void report(uint32_t seq, const char *observed)
+{
+    report_of(CAM, seq, observed);
+}
+
+static bool wants(const char *name, const char *address)
+{
+    struct rig_change *change = rig_change(&rig, name, RRTYPE_A);
+    struct rrset_value value = rig_value(address);
+    return change != NULL && rrset_value_equal(&change->change.want, &value);
+}
+
+static struct store_record record_of(const char *device, const char *name, const char *address)
+{
+    return (struct store_record){.zone = "example.net",
+                                 .name = name,
+                                 .type = RRTYPE_A,
+                                 .device = device,
+                                 .ttl = 60,
+                                 .want = rig_value(address),
+                                 .want_rev = 50,
+                                 .have_known = true,
+                                 .have = rig_value(address),
+                                 .have_rev = 50,
+                                 .error = ""};
+}
+
+static void reconcile(const char *id, const struct store_record *records, size_t len)
+{
+    core_reconcile(rig.core, rig.now, device_find(core_devices(rig.core), view_of(id)), records, len);
+    core_flush(rig.core, rig.now);
+}
+
+static void flap_until_held(void)
+{
+    uint32_t seq = 0;
+    while (rig_stats(&rig).records_held == 0) {
+        seq++;
+        report(seq, seq % 2 == 0 ? NAT2 : NAT);
+        if (rig_stats(&rig).records_held == 0) {
+            rig_settle_all(&rig);
+        }
+        assert_true(seq < 10);
+    }
+    for (int i = 0; i < 21; i++) { /* goes on flapping */
+        seq++;
+        report(seq, seq % 2 == 0 ? NAT2 : NAT);
+        rig_commit_all(&rig);
+    }
+    report(++seq, "93.184.216.99");
+    rig_commit_all(&rig);
+}
+
+static void a_flapping_device_is_held_with_its_newest_value(void **state)
+{
+    (void)state;
+    begin(NULL, DAMPED, NULL);
+    flap_until_held();
+    assert_int_equal(rig_stats(&rig).records_held, 1);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_HELD);
+    rig_pass(&rig, UINT64_C(2) * 3600 * 1000);
+    assert_true(wants(NAME, "93.184.216.99"));
+    assert_int_equal(rig_stats(&rig).records_held, 0);
+    size_t submitted = rig.changes_len;
+    rig_settle_all(&rig);
+    rig_pass(&rig, UINT64_C(2) * 3600 * 1000);
+    assert_int_equal(rig.changes_len, submitted); /* once */
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
+static void a_held_value_in_a_shared_zone_asks_the_store_first(void **state)
+{
+    (void)state;
+    begin(SHARED, DAMPED, NULL);
+    flap_until_held();
+    rig_pass(&rig, UINT64_C(2) * 3600 * 1000);
+    struct store_want *want = rig_batch_want(&rig, NAME);
+    assert_non_null(want);
+    want->have_known = true;
+    want->have = rig_value(NAT);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    rig_commit(&rig, ERR_OK);
+    assert_true(wants(NAME, "93.184.216.99"));
+    struct rrset_value have = rig_value(NAT);
+    assert_true(rrset_value_equal(&rig_change(&rig, NAME, RRTYPE_A)->change.have, &have));
+}
+
+static void a_held_record_can_be_given_up(void **state)
+{
+    (void)state;
+    begin(NULL, DAMPED, NULL);
+    flap_until_held();
+    (void)rig_reload(&rig, &(struct rig_config){.groups = DAMPED, .devices = NOBODY}); /* nothing to replay */
+    struct store_record record = record_of(CAM, NAME, NAT);
+    reconcile(CAM, &record, 1);
+    assert_true(rig_batch_want(&rig, NAME)->want_null);
+    rig_commit_all(&rig);
+    assert_int_equal(rig_stats(&rig).records_held, 0);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A)); /* the sweep may have it */
+    rig_pass(&rig, UINT64_C(2) * 3600 * 1000);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+}
+
+static void a_shared_zone_waits_for_what_was_written_last(void **state)
+{
+    (void)state;
+    begin(SHARED, NULL, NULL);
+    report(1, NAT);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    rig_commit(&rig, ERR_OK);
+    struct rig_change *change = rig_change(&rig, NAME, RRTYPE_A);
+    assert_true(change != NULL && !change->change.have_known); /* its first write requires an empty place */
+    rig_settle_all(&rig);
+    report(2, NAT2);
+    struct store_want *want = rig_batch_want(&rig, NAME);
+    want->have_known = true;
+    want->have = rig_value(NAT);
+    rig_commit(&rig, ERR_OK);
+    struct rrset_value have = rig_value(NAT);
+    change = rig_change(&rig, NAME, RRTYPE_A);
+    assert_true(change->change.have_known && rrset_value_equal(&change->change.have, &have));
+}
+
+/* Two changes while the first commit runs: only the newest is submitted, once. */
+static void a_shared_zone_gets_the_newest_value_only(void **state)
+{
+    (void)state;
+    begin(SHARED, NULL, NULL);
+    report(1, NAT);
+    report(2, NAT2);
+    rig_commit(&rig, ERR_OK);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    rig_commit(&rig, ERR_OK);
+    assert_true(wants(NAME, NAT2));
+    assert_int_equal(rig.changes_len, 1);
+}
+
+static void a_taken_name_is_refused(void **state)
+{
+    (void)state;
+    begin(NULL, ROLES, "devices:\n" ROLE("cam-1", "gate"));
+    report(1, NAT);
+    rig_batch_want(&rig, "gate.example.net")->taken = true;
+    rig_commit_all(&rig);
+    assert_null(rig_change(&rig, "gate.example.net", RRTYPE_A));
+    assert_int_equal(rig_ack_name(&rig, "gate.example.net", "A")->state, NAME_REFUSED);
+    assert_string_equal(rig_ack_name(&rig, "gate.example.net", "A")->error, "taken");
+    assert_int_equal(rig_stats(&rig).records_refused, 1);
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
+static void give_gate_to_the_new_camera(bool old_first)
+{
+    begin(NULL, ROLES, "devices:\n" ROLE("cam-1", "gate") ROLE("cam-2", "door"));
+    report_of("cam-1", 1, NAT);
+    report_of("cam-2", 1, NAT2);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.groups = ROLES,
+                                                .devices = "devices:\n" ROLE("cam-1", "spare") ROLE("cam-2", "gate")});
+    struct store_record gate = record_of("cam-1", "gate.example.net", NAT);
+    struct store_record door = record_of("cam-2", "door.example.net", NAT2);
+    if (old_first) {
+        reconcile("cam-1", &gate, 1);
+        reconcile("cam-2", &door, 1);
+    } else {
+        reconcile("cam-2", &door, 1);
+        struct store_want *want = rig_batch_want(&rig, "gate.example.net");
+        if (want != NULL && !want->want_null) {
+            want->taken = true; /* the store still holds it for cam-1 */
+        }
+        reconcile("cam-1", &gate, 1);
+    }
+    for (int i = 0; i < 10; i++) {
+        rig_settle_all(&rig);
+        rig_pass(&rig, 300);
+    }
+    const struct rig_change *last = NULL;
+    for (size_t i = 0; i < rig.changes_len; i++) {
+        last = strcmp(rig.changes[i].name, "gate.example.net") == 0 ? &rig.changes[i] : last;
+    }
+    struct rrset_value value = rig_value(NAT2);
+    assert_true(last != NULL && rrset_value_equal(&last->change.want, &value));
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
+static void a_name_moves_to_another_device(void **state)
+{
+    (void)state;
+    give_gate_to_the_new_camera(true);
+}
+
+static void a_name_moves_whoever_is_looked_at_first(void **state)
+{
+    (void)state;
+    give_gate_to_the_new_camera(false);
+}
+
+static void a_device_removed_leaves_a_tombstone(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    struct store_record record = record_of(CAM, NAME, NAT);
+    reconcile(CAM, &record, 1);
+    assert_true(rig_batch_want(&rig, NAME)->want_null);
+    rig_commit_all(&rig);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A)); /* the sweep deletes, under its guard */
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    record.want_null = true;
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
+    assert_true(wants(NAME, NULL));
+    rig_commit_all(&rig);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    assert_true(rig_batch_have(&rig, NAME)->forget);
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
+/* Given up while its value is on its way to the server: the value arrives, and the tombstone must outlive that. */
+static void a_tombstone_outlives_a_value_under_way(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_commit_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    struct store_record record = record_of(CAM, NAME, NAT);
+    reconcile(CAM, &record, 1);
+    rig_commit_all(&rig);
+    assert_non_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A)); /* the engine still has it */
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    assert_false(rig_batch_have(&rig, NAME)->forget);
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
+static void a_tombstone_outlives_a_refusal_under_way(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_commit_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    struct store_record record = record_of(CAM, NAME, NAT);
+    reconcile(CAM, &record, 1);
+    rig_commit_all(&rig);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "refused");
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+}
+
+static void a_device_that_returns_is_wanted_again(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    struct store_record record = record_of(CAM, NAME, NAT);
+    reconcile(CAM, &record, 1);
+    rig_commit_all(&rig);
+    assert_true(rig_reload(&rig, &(struct rig_config){0}));
+    record.want_null = true;
+    reconcile(CAM, &record, 1);
+    assert_true(wants(NAME, NAT));
+    assert_false(rig_batch_want(&rig, NAME)->want_null);
+}
+
+static void an_orphan_is_given_up_by_its_owner(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    struct store_record record = record_of("cam-77", "cam-77.example.net", NAT);
+    core_reconcile_orphan(rig.core, rig.now, &record);
+    core_flush(rig.core, rig.now);
+    const struct store_want *want = rig_batch_want(&rig, "cam-77.example.net");
+    assert_true(want->want_null);
+    assert_string_equal(want->device, "cam-77"); /* the store lets nobody else */
+}
+
+static void a_row_read_too_long_ago_is_not_written(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    report(2, NAT2); /* comes and goes while the sweep pages on */
+    rig_settle_all(&rig);
+    struct store_record record = record_of(CAM, NAME, NAT);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_AGAIN);
+    record.want_null = true;
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_AGAIN);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    record = record_of(CAM, NAME, NAT2);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
+    assert_true(wants(NAME, NAT2));
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_EXISTS);
+}
+
+static void a_refused_record_is_tried_again_by_the_sweep(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_commit_all(&rig);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "refused");
+    rig_commit_all(&rig);
+    struct store_record record = record_of(CAM, NAME, NAT);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+    rig_settle_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
+static void a_change_the_engine_did_not_take_is_offered_again(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    rig.submit_err = ERR_NOMEM;
+    report(1, NAT);
+    rig_commit_all(&rig);
+    rig.submit_err = ERR_OK;
+    rig_pass(&rig, 2000);
+    assert_true(wants(NAME, NAT));
+    rig_settle_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
+static void what_was_pending_at_the_end_is_resumed(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    const struct store_device stored = {.id = CAM, .boot = 1, .seq = 1, .observed = rig_ip(NAT2), .ip4 = rig_ip(NAT2)};
+    assert_int_equal(core_load_device(rig.core, &stored), ERR_OK);
+    struct store_record record = record_of(CAM, NAME, NAT2);
+    record.have = rig_value(NAT);
+    record.want_rev = 60;
+    assert_int_equal(core_load_pending(rig.core, rig.now, &record), ERR_OK);
+    assert_int_equal(rig_change(&rig, NAME, RRTYPE_A)->change.rev, 60);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    assert_int_equal(rig_batch_have(&rig, NAME)->have_rev, 60);
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
+static void an_absent_family_stays_and_a_null_one_goes(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    rig_state(&rig,
+              &(struct rig_state){.id = CAM, .boot = 1, .seq = 1, .observed = NAT, .ip6 = "2a00:1450:4001:81b::200e"});
+    rig_settle_all(&rig);
+    report(2, NAT);
+    rig_settle_all(&rig);
+    assert_string_equal(rig_ack_name(&rig, NAME, "AAAA")->value, "2a00:1450:4001:81b::200e");
+    rig_state(&rig, &(struct rig_state){.id = CAM, .boot = 1, .seq = 3, .observed = NAT, .ip6 = "null"});
+    struct rig_change *change = rig_change(&rig, NAME, RRTYPE_AAAA);
+    assert_true(change != NULL && change->change.want.len == 0);
+    assert_false(rig_batch_want(&rig, NAME)->want_null); /* withdrawn, not given up */
+    rig_commit_all(&rig);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_AAAA), OUTCOME_APPLIED, NULL);
+    assert_int_equal(rig_ack_name(&rig, NAME, "AAAA")->state, NAME_GONE);
+}
+
+static void a_gateways_prefix_renumbers_its_hosts(void **state)
+{
+    (void)state;
+    begin(NULL,
+          "  - name: cameras\n    gateway: true\n    names:\n      - name: \"{host}.{id}.example.net\"\n        hosts: "
+          "true\n",
+          "devices:\n  - id: cam-1\n    group: cameras\n    hosts:\n      - {name: nvr, suffix: \"::10\"}\n"
+          "      - {name: door, suffix: \"::11\"}\n");
+    rig_state(&rig,
+              &(struct rig_state){.id = CAM, .boot = 1, .seq = 1, .observed = NAT, .prefix6 = "2a00:1450:1:2::/64"});
+    struct ip nvr = rig_ip("2a00:1450:1:2::10");
+    assert_true(ip_equal(&rig_change(&rig, "nvr.cam-1.example.net", RRTYPE_AAAA)->change.want.ips[0], &nvr));
+    rig_settle_all(&rig);
+    rig_state(&rig,
+              &(struct rig_state){.id = CAM, .boot = 1, .seq = 2, .observed = NAT, .prefix6 = "2a00:1450:9:9::/64"});
+    struct ip door = rig_ip("2a00:1450:9:9::11");
+    assert_true(ip_equal(&rig_change(&rig, "door.cam-1.example.net", RRTYPE_AAAA)->change.want.ips[0], &door));
+    assert_non_null(rig_change(&rig, "nvr.cam-1.example.net", RRTYPE_AAAA));
+}
+
+static void a_crowd_behind_one_address_is_not_published(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    char id[DEVICE_ID_MAX + 1];
+    for (int i = 1; i <= 51; i++) {
+        (void)snprintf(id, sizeof(id), "cam-%d", i); /* fits */
+        report_of(id, 1, NAT);
+        rig_settle_all(&rig);
+    }
+    assert_null(rig_change(&rig, "cam-51.example.net", RRTYPE_A));
+    assert_string_equal(rig.ack.error, "address-shared");
+    report_of("cam-1", 2, NAT2); /* one leaves */
+    rig_settle_all(&rig);
+    rig_state(&rig,
+              &(struct rig_state){.id = "cam-51", .boot = 1, .conn = 1, .seq = 1, .observed = NAT, .why = "heartbeat"});
+    assert_true(wants("cam-51.example.net", NAT));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(a_flapping_device_is_held_with_its_newest_value),
+        TEST(a_held_value_in_a_shared_zone_asks_the_store_first),
+        TEST(a_held_record_can_be_given_up),
+        TEST(a_shared_zone_waits_for_what_was_written_last),
+        TEST(a_shared_zone_gets_the_newest_value_only),
+        TEST(a_taken_name_is_refused),
+        TEST(a_name_moves_to_another_device),
+        TEST(a_name_moves_whoever_is_looked_at_first),
+        TEST(a_device_removed_leaves_a_tombstone),
+        TEST(a_tombstone_outlives_a_value_under_way),
+        TEST(a_tombstone_outlives_a_refusal_under_way),
+        TEST(a_device_that_returns_is_wanted_again),
+        TEST(an_orphan_is_given_up_by_its_owner),
+        TEST(a_row_read_too_long_ago_is_not_written),
+        TEST(a_refused_record_is_tried_again_by_the_sweep),
+        TEST(a_change_the_engine_did_not_take_is_offered_again),
+        TEST(what_was_pending_at_the_end_is_resumed),
+        TEST(an_absent_family_stays_and_a_null_one_goes),
+        TEST(a_gateways_prefix_renumbers_its_hosts),
+        TEST(a_crowd_behind_one_address_is_not_published),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
