@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/histogram.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/macros.h"
@@ -32,6 +33,10 @@ static double middle_of(unsigned bucket)
 void histogram_add(struct histogram *histogram, uint64_t value_ms, uint64_t now_ms)
 {
     if (now_ms - histogram->window_start_ms >= HISTOGRAM_WINDOW_MS) {
+        bool silent = now_ms - histogram->window_start_ms >= 2 * HISTOGRAM_WINDOW_MS;
+        if (silent) { /* the window that ends now is older than what the other one may tell of */
+            memset(histogram->windows, 0, sizeof(histogram->windows));
+        }
         histogram->current ^= 1u;
         memset(histogram->windows[histogram->current], 0, sizeof(histogram->windows[0]));
         histogram->window_start_ms = now_ms;

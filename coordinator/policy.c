@@ -62,6 +62,7 @@ static struct policy_family judge_seen(const struct policy *policy, const struct
 {
     bool reported_ok = reported->presence == FIELD_SET && policy_is_publishable(policy, &reported->ip);
     bool observed_ok = policy_is_publishable(policy, &input->observed);
+    bool observed_public = observed_ok;
     bool agree =
         reported_ok && (ip_equal(&reported->ip, &input->observed) || same_link(&reported->ip, &input->observed));
     verdict->mismatch = verdict->mismatch || (reported_ok && observed_ok && !agree);
@@ -72,8 +73,7 @@ static struct policy_family judge_seen(const struct policy *policy, const struct
     }
     switch (input->mode) {
     case PUBLISH_REPORTED:
-        observed_ok = false;
-        break;
+        return judge_unseen(policy, input, reported, verdict);
     case PUBLISH_OBSERVED:
         reported_ok = reported_ok && agree;
         break;
@@ -90,8 +90,9 @@ static struct policy_family judge_seen(const struct policy *policy, const struct
     if (observed_ok) {
         return set(input->observed);
     }
-    verdict->not_public = verdict->not_public || !verdict->mismatch;
-    return (struct policy_family){.action = POLICY_KEEP};
+    bool gone = reported->presence == FIELD_NULL;
+    verdict->not_public = verdict->not_public || !(verdict->mismatch || observed_public || gone);
+    return keep_or_clear(reported);
 }
 
 void policy_judge(const struct policy *policy, const struct policy_input *input, struct policy_verdict *ret_verdict)

@@ -191,7 +191,8 @@ static void make_group(struct registry *registry, const struct group_config *con
         }
         group->templates_len++;
         mix(registry, templates[i].name);
-        registry->fingerprint += templates[i].ttl * 31u + (made->a ? 7u : 0u) + (made->aaaa ? 11u : 0u);
+        registry->fingerprint +=
+            templates[i].ttl * 31u + (made->a ? 7u : 0u) + (made->aaaa ? 11u : 0u) + (made->hosts ? 13u : 0u);
     }
 }
 
@@ -388,6 +389,31 @@ static enum err check_names(struct registry *registry, const struct registry_ent
     return err;
 }
 
+static bool stands_before(const struct host_row *hosts, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(hosts[i].name, hosts[index].name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_hosts(const struct device_row *row, struct config_errors *errors)
+{
+    const struct host_row *hosts = row->hosts.items;
+    for (size_t i = 0; i < row->hosts.len; i++) {
+        if (hosts[i].suffix.family != IP_V6) {
+            config_error(errors, &hosts[i].position,
+                         "devices: host %s: its suffix is the low half of an IPv6 address, such as ::10",
+                         hosts[i].name);
+        }
+        if (stands_before(hosts, i)) {
+            config_error(errors, &hosts[i].position, "devices: host %s stands twice; rename one", hosts[i].name);
+        }
+    }
+}
+
 /* Reports what is wrong with a row by itself; true when it can be taken in. */
 static bool check_row(const struct registry *registry, const struct device_row *row, struct config_errors *errors)
 {
@@ -402,6 +428,7 @@ static bool check_row(const struct registry *registry, const struct device_row *
                      row->group);
         return false;
     }
+    check_hosts(row, errors);
     if (row->hosts.len > 0 && !group->gateway) {
         config_error(errors, &row->position, "devices: hosts need a group with gateway: true");
     }

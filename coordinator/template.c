@@ -174,6 +174,11 @@ enum err template_render(const struct name_template *name_template, const struct
                                                              : "label ",
                                VIEW_ARG(part->text));
         }
+        if (part->kind != TEMPLATE_LITERAL && memchr(value.ptr, '.', value.len) != NULL) {
+            return errinfo_set(
+                info, ERR_INVALID, "registry", 0, "label %.*s holds a dot: one label of a name only",
+                VIEW_ARG(part->text)); /* else template_id_label would be wrong about the place of {id} */
+        }
         if (value.len > DNSNAME_MAX - len) {
             return errinfo_set(info, ERR_LIMIT, "registry", 0, "the name is longer than %d bytes", DNSNAME_MAX);
         }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/outbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ENTRIES 20000
+
+static struct outbox *outbox;
+
+static int start(void **state)
+{
+    (void)state;
+    return outbox_new(&outbox) == ERR_OK ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    outbox_free(outbox);
+    return 0;
+}
+
+static struct outbox_entry *get(const char *name, enum rrtype type)
+{
+    struct outbox_entry *entry;
+    assert_int_equal(outbox_get(outbox, view_of(name), type, &entry), ERR_OK);
+    return entry;
+}
+
+static void one_entry_a_name_and_type(void **state)
+{
+    (void)state;
+    struct outbox_entry *a = get("x.example.net", RRTYPE_A);
+    assert_string_equal(a->name, "x.example.net");
+    assert_ptr_equal(get("x.example.net", RRTYPE_A), a);
+    assert_ptr_not_equal(get("x.example.net", RRTYPE_AAAA), a);
+    assert_null(outbox_find(outbox, VIEW_LITERAL("x.example.ne"), RRTYPE_A));
+    assert_int_equal(outbox_count(outbox), 2);
+    assert_int_equal(a->device, UINT32_MAX);
+    outbox_remove(outbox, a);
+    assert_null(outbox_find(outbox, VIEW_LITERAL("x.example.net"), RRTYPE_A));
+    assert_non_null(outbox_find(outbox, VIEW_LITERAL("x.example.net"), RRTYPE_AAAA));
+}
+
+static void count_one(void *context, struct outbox_entry *entry)
+{
+    (void)entry;
+    (*(size_t *)context)++;
+}
+
+static void grows_and_shrinks(void **state)
+{
+    (void)state;
+    char name[64];
+    for (int i = 0; i < ENTRIES; i++) {
+        (void)snprintf(name, sizeof(name), "cam-%d.example.net", i); /* fits */
+        get(name, RRTYPE_A)->rev = (uint64_t)i;
+    }
+    size_t seen = 0;
+    outbox_each(outbox, count_one, &seen);
+    assert_int_equal(seen, ENTRIES);
+    for (int i = 0; i < ENTRIES; i++) {
+        (void)snprintf(name, sizeof(name), "cam-%d.example.net", i); /* fits */
+        struct outbox_entry *entry = outbox_find(outbox, view_of(name), RRTYPE_A);
+        assert_true(entry != NULL && entry->rev == (uint64_t)i);
+        outbox_remove(outbox, entry);
+    }
+    assert_int_equal(outbox_count(outbox), 0);
+}
+
+static void dirty_ones_come_once_and_in_order(void **state)
+{
+    (void)state;
+    struct outbox_entry *a = get("a", RRTYPE_A);
+    struct outbox_entry *b = get("b", RRTYPE_A);
+    assert_false(outbox_has_dirty(outbox));
+    outbox_mark_dirty(outbox, a);
+    outbox_mark_dirty(outbox, b);
+    outbox_mark_dirty(outbox, a);
+    assert_ptr_equal(outbox_next_dirty(outbox), a);
+    outbox_mark_dirty(outbox, a); /* again, behind the other one */
+    assert_ptr_equal(outbox_next_dirty(outbox), b);
+    assert_ptr_equal(outbox_next_dirty(outbox), a);
+    assert_null(outbox_next_dirty(outbox));
+    outbox_mark_dirty(outbox, b);
+    assert_true(outbox_has_dirty(outbox));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(one_entry_a_name_and_type),
+        TEST(grows_and_shrinks),
+        TEST(dirty_ones_come_once_and_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PUB    "93.184.216.34"
+#define PUB2   "93.184.216.35"
+#define CGNAT  "100.64.1.1"
+#define HOME   "192.168.1.5"
+#define TEST   "198.51.100.7"
+#define STABLE "2a00:1450:4001:81b::200e"
+#define TEMP   "2a00:1450:4001:81b:dead:beef:1:2"
+#define OTHER6 "2a00:1450:4001:81c::1"
+#define ULA    "fd00::1"
+#define KEEP   "keep"
+#define CLEAR  "clear"
+
+struct row {
+    enum publish_mode mode;
+    const char *observed, *ip4, *ip6; /* NULL = absent or unstamped, "null" = null */
+    const char *want4, *want6;        /* an address, KEEP or CLEAR */
+    bool mismatch, not_public, shared, gateway;
+    uint32_t devices;
+    const char *treat;
+};
+
+static const struct row rows[] = {
+    /* auto: the observed one where it is public, else the reported one */
+    {PUBLISH_AUTO, PUB, NULL, NULL, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_AUTO, PUB, PUB, NULL, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_AUTO, PUB, PUB2, NULL, .want4 = PUB, .want6 = KEEP, .mismatch = true},
+    {PUBLISH_AUTO, PUB, "null", NULL, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_AUTO, CGNAT, PUB, NULL, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_AUTO, CGNAT, "null", NULL, .want4 = CLEAR, .want6 = KEEP},
+    {PUBLISH_AGREE, PUB, "null", NULL, .want4 = CLEAR, .want6 = KEEP},
+    {PUBLISH_AUTO, CGNAT, HOME, NULL, .want4 = KEEP, .want6 = KEEP, .not_public = true},
+    {PUBLISH_AUTO, HOME, NULL, NULL, .want4 = KEEP, .want6 = KEEP, .not_public = true},
+    {PUBLISH_AUTO, NULL, PUB, STABLE, .want4 = PUB, .want6 = STABLE},
+    {PUBLISH_AUTO, NULL, "null", "null", .want4 = CLEAR, .want6 = CLEAR},
+    {PUBLISH_AUTO, NULL, NULL, NULL, .want4 = KEEP, .want6 = KEEP},
+    {PUBLISH_AUTO, NULL, HOME, ULA, .want4 = KEEP, .want6 = KEEP, .not_public = true},
+    /* the other family is not seen: the report decides */
+    {PUBLISH_AUTO, PUB, NULL, STABLE, .want4 = PUB, .want6 = STABLE},
+    {PUBLISH_AUTO, PUB, NULL, "null", .want4 = PUB, .want6 = CLEAR},
+    {PUBLISH_AUTO, PUB, NULL, ULA, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_AUTO, STABLE, PUB, NULL, .want4 = PUB, .want6 = STABLE},
+    /* a temporary address on the link of the reported one: the stable one is published */
+    {PUBLISH_AUTO, TEMP, NULL, STABLE, .want4 = KEEP, .want6 = STABLE},
+    {PUBLISH_OBSERVED, TEMP, NULL, STABLE, .want4 = KEEP, .want6 = STABLE},
+    {PUBLISH_AGREE, TEMP, NULL, STABLE, .want4 = KEEP, .want6 = STABLE},
+    {PUBLISH_AUTO, OTHER6, NULL, STABLE, .want4 = KEEP, .want6 = OTHER6, .mismatch = true},
+    {PUBLISH_AGREE, OTHER6, NULL, STABLE, .want4 = KEEP, .want6 = KEEP, .mismatch = true},
+    /* observed only */
+    {PUBLISH_OBSERVED, PUB, PUB2, NULL, .want4 = PUB, .want6 = KEEP, .mismatch = true},
+    {PUBLISH_OBSERVED, CGNAT, PUB, NULL, .want4 = KEEP, .want6 = KEEP, .not_public = true},
+    {PUBLISH_OBSERVED, PUB, NULL, STABLE, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_OBSERVED, PUB, NULL, "null", .want4 = PUB, .want6 = CLEAR},
+    /* reported only */
+    {PUBLISH_REPORTED, PUB, PUB2, NULL, .want4 = PUB2, .want6 = KEEP, .mismatch = true},
+    {PUBLISH_REPORTED, PUB, HOME, NULL, .want4 = KEEP, .want6 = KEEP, .not_public = true},
+    {PUBLISH_REPORTED, PUB, NULL, NULL, .want4 = KEEP, .want6 = KEEP},
+    {PUBLISH_REPORTED, PUB, "null", NULL, .want4 = CLEAR, .want6 = KEEP},
+    {PUBLISH_REPORTED, PUB, PUB2, NULL, .want4 = PUB2, .want6 = KEEP, .mismatch = true, .devices = 1000},
+    /* both must say the same */
+    {PUBLISH_AGREE, PUB, PUB, NULL, .want4 = PUB, .want6 = KEEP},
+    {PUBLISH_AGREE, PUB, PUB2, NULL, .want4 = KEEP, .want6 = KEEP, .mismatch = true},
+    {PUBLISH_AGREE, PUB, NULL, NULL, .want4 = KEEP, .want6 = KEEP},
+    {PUBLISH_AGREE, PUB, NULL, STABLE, .want4 = KEEP, .want6 = KEEP},
+    /* an address of too many */
+    {PUBLISH_AUTO, PUB, NULL, NULL, .want4 = PUB, .want6 = KEEP, .devices = 50},
+    {PUBLISH_AUTO, PUB, NULL, NULL, .want4 = KEEP, .want6 = KEEP, .devices = 51, .shared = true},
+    {PUBLISH_OBSERVED, PUB, NULL, NULL, .want4 = KEEP, .want6 = KEEP, .devices = 51, .shared = true},
+    {PUBLISH_AUTO, PUB, NULL, NULL, .want4 = PUB, .want6 = KEEP, .devices = 51, .gateway = true},
+    {PUBLISH_AUTO, CGNAT, PUB, NULL, .want4 = PUB, .want6 = KEEP, .devices = 51},
+    /* test networks, by exception only */
+    {PUBLISH_AUTO, TEST, NULL, NULL, .want4 = KEEP, .want6 = KEEP, .not_public = true},
+    {PUBLISH_AUTO, TEST, NULL, NULL, .want4 = TEST, .want6 = KEEP, .treat = "198.51.100.0/24"},
+    {PUBLISH_AUTO, HOME, NULL, NULL, .want4 = KEEP, .want6 = KEEP, .not_public = true, .treat = "198.51.100.0/24"},
+    {PUBLISH_AUTO, NULL, NULL, ULA, .want4 = KEEP, .want6 = ULA, .treat = "fd00::/8"},
+};
+
+static struct address_field field(const char *text)
+{
+    struct address_field field = {.presence = text == NULL ? FIELD_ABSENT : FIELD_NULL};
+    if (text != NULL && strcmp(text, "null") != 0) {
+        field.presence = FIELD_SET;
+        assert_int_equal(ip_parse(view_of(text), &field.ip), ERR_OK);
+    }
+    return field;
+}
+
+static void describe(const struct policy_family *family, char text[static IP_TEXT_SIZE])
+{
+    if (family->action == POLICY_SET) {
+        (void)ip_format(&family->ip, text); /* length not needed */
+    } else {
+        (void)snprintf(text, IP_TEXT_SIZE, "%s", family->action == POLICY_CLEAR ? CLEAR : KEEP); /* fits */
+    }
+}
+
+static void judge(size_t number, const struct row *row)
+{
+    struct ip_prefix treat = {0};
+    struct policy policy = {.shared_limit = 50, .treat_as_public = &treat};
+    if (row->treat != NULL) {
+        assert_int_equal(ip_prefix_parse(view_of(row->treat), &treat), ERR_OK);
+        policy.treat_as_public_len = 1;
+    }
+    struct address_field ip4 = field(row->ip4);
+    struct address_field ip6 = field(row->ip6);
+    const struct policy_input input = {.mode = row->mode,
+                                       .gateway = row->gateway,
+                                       .observed = field(row->observed).ip,
+                                       .observed_devices = row->devices,
+                                       .ip4 = &ip4,
+                                       .ip6 = &ip6};
+    struct policy_verdict verdict;
+    policy_judge(&policy, &input, &verdict);
+    char got4[IP_TEXT_SIZE], got6[IP_TEXT_SIZE];
+    describe(&verdict.ip4, got4);
+    describe(&verdict.ip6, got6);
+    bool right = strcmp(got4, row->want4) == 0 && strcmp(got6, row->want6) == 0 && verdict.mismatch == row->mismatch &&
+                 verdict.shared == row->shared && verdict.not_public == row->not_public;
+    if (!right) {
+        fail_msg("row %zu: %s %s mismatch=%d shared=%d not_public=%d", number, got4, got6, verdict.mismatch,
+                 verdict.shared, verdict.not_public);
+    }
+}
+
+static void table(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        judge(i, &rows[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/registry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "coordinator/device.h"
+#include "tests/lib/core_rig.h"
+
+#define ENTRIES 100000
+
+static struct rig rig;
+
+static int start(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){0}); /* for its folder */
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    rig_stop(&rig);
+    return 0;
+}
+
+#define GROUP(name, templates) "  - name: " name "\n    names:\n" templates
+#define ID                     "      - name: \"{id}.example.net\"\n"
+#define ROLE                   "      - name: \"{labels.role}.example.net\"\n"
+#define HOSTS                  "      - name: \"{host}.{id}.example.net\"\n        hosts: true\n"
+#define SITE                   "      - name: \"{id}.{site}.example.net\"\n"
+
+static struct settings *load(const char *groups, const char *devices, struct strbuf *report)
+{
+    struct settings *settings = NULL;
+    strbuf_init(report, 64 * 1024);
+    enum err err = rig_load(&rig, &(struct rig_config){.groups = groups, .devices = devices}, &settings, report);
+    assert_int_equal(err == ERR_OK, settings != NULL);
+    return settings;
+}
+
+struct bad {
+    const char *groups, *devices;
+    const char *wants[3]; /* what the report must say, each with its place */
+};
+
+static const struct bad bad_files[] = {
+    {GROUP("g", ID), "devices:\n  - id: Cam\n    group: g\n", {"registry.yaml:2:", "device id"}},
+    {GROUP("g", ID), "devices:\n  - id: svc-x\n    group: g\n", {"registry.yaml:2:", "svc-"}},
+    {GROUP("g", ID), "devices:\n  - id: a\n    group: h\n", {"registry.yaml:2:", "group \"h\""}},
+    {GROUP("g", ID), "devices:\n  - group: g\n", {"registry.yaml:2:", "either id or match"}},
+    {GROUP("g", ID),
+     "devices:\n  - id: a\n    match: \"b*\"\n    group: g\n",
+     {"registry.yaml:2:", "either id or match"}},
+    {GROUP("g", ID),
+     "devices:\n  - id: a\n    group: g\n  - id: a\n    group: g\n",
+     {"registry.yaml:4:", "stands twice"}},
+    {GROUP("g", ID), "devices:\n  - id: a\n    gruop: g\n", {"registry.yaml:3:", "group"}},
+    {GROUP("g", ROLE),
+     "devices:\n  - {id: a, group: g, labels: {role: x}}\n  - {id: b, group: g, labels: {role: x}}\n",
+     {"registry.yaml:3:", "x.example.net belongs to a already"}},
+    {GROUP("g", ROLE),
+     "devices:\n  - {id: a, group: g, labels: {role: X}}\n  - {id: b, group: g, labels: {role: x}}\n",
+     {"registry.yaml:3:", "belongs to a already"}},
+    {GROUP("g", ROLE), "devices:\n  - {id: a, group: g}\n", {"registry.yaml:2:", "role"}},
+    {GROUP("g", ROLE), "devices:\n  - {id: a, group: g, labels: {role: \"a_b\"}}\n", {"registry.yaml:2:"}},
+    {GROUP("g", ROLE), "devices:\n  - {id: a, group: g, labels: {role: \"a.b\"}}\n", {"registry.yaml:2:", "dot"}},
+    {GROUP("g", ROLE),
+     "devices:\n  - {match: \"a*\", group: g, labels: {role: x}}\n",
+     {"registry.yaml:2:", "put {id}"}},
+    {GROUP("g", SITE), "devices:\n  - {id: a, group: g}\n", {"registry.yaml:2:", "{site}"}},
+    {GROUP("g", SITE), "devices:\n  - {id: a, group: g, site: a.b}\n", {"registry.yaml:2:", "no dots"}},
+    {GROUP("g", ID),
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\"}]}\n",
+     {"registry.yaml:2:", "gateway: true"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: 10.0.0.1}]}\n",
+     {"registry.yaml:2:", "IPv6"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\"}, {name: n, suffix: \"::2\"}]}\n",
+     {"registry.yaml:2:", "host n stands twice"}},
+    {GROUP("g", "      - name: \"{id}.example.org\"\n"), "devices:\n  - {id: a, group: g}\n", {"example.org"}},
+    /* all errors of a file at once */
+    {GROUP("g", ID),
+     "devices:\n  - id: A\n    group: g\n  - id: b\n    group: h\n  - id: -c\n    group: g\n",
+     {"registry.yaml:2:", "registry.yaml:4:", "registry.yaml:6:"}},
+};
+
+static void mistakes_are_told_with_their_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad_files); i++) {
+        struct strbuf report;
+        struct settings *settings = load(bad_files[i].groups, bad_files[i].devices, &report);
+        bool said = settings == NULL;
+        for (size_t k = 0; k < ARRAY_LEN(bad_files[i].wants) && bad_files[i].wants[k] != NULL; k++) {
+            said = said && strstr(strbuf_str(&report), bad_files[i].wants[k]) != NULL;
+        }
+        if (!said) {
+            fail_msg("file %zu: %s\n%s", i, settings != NULL ? "loaded" : "refused", strbuf_str(&report));
+        }
+        settings_free(settings);
+        strbuf_deinit(&report);
+    }
+}
+
+static void an_id_wins_over_patterns_in_order(void **state)
+{
+    (void)state;
+    struct strbuf report;
+    struct settings *settings =
+        load(GROUP("g", ID),
+             "devices:\n  - {match: \"cam-1*\", group: g, site: one}\n"
+             "  - {match: \"cam-*\", group: g, site: all}\n  - {id: cam-11, group: g, site: own}\n",
+             &report);
+    assert_non_null(settings);
+    static const struct {
+        const char *id, *site;
+    } rows[] = {{"cam-11", "own"}, {"cam-12", "one"}, {"cam-2", "all"},
+                {"door-1", NULL},  {"cam-", "all"},   {"cam", NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint32_t ref = registry_find(settings->registry, view_of(rows[i].id));
+        assert_int_equal(ref == DEVICE_NONE, rows[i].site == NULL);
+        if (ref != DEVICE_NONE) {
+            assert_string_equal(registry_entry_at(settings->registry, ref)->site, rows[i].site);
+        }
+    }
+    settings_free(settings);
+    strbuf_deinit(&report);
+}
+
+static void patterns_match_as_shells_do(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *id;
+        bool match;
+    } rows[] = {
+        {"*", "a", true},
+        {"*", "", true},
+        {"a*", "a", true},
+        {"a*", "ba", false},
+        {"*a", "ba", true},
+        {"a*b*c", "abc", true},
+        {"a*b*c", "axxbxxc", true},
+        {"a*b*c", "axxc", false},
+        {"**a**", "xax", true},
+        {"a", "ab", false},
+        {"*ab", "aab", true},
+        {"*aab", "aaaab", true},
+        {"a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(registry_pattern_match(view_of(rows[i].pattern), view_of(rows[i].id)), rows[i].match);
+    }
+}
+
+static void the_longest_zone_counts(void **state)
+{
+    (void)state;
+    static const char zones[] = "  - {name: example.net, account: dns}\n  - {name: cams.example.net, account: dns}\n";
+    struct strbuf report;
+    struct settings *settings = NULL;
+    strbuf_init(&report, 4096);
+    assert_int_equal(rig_load(&rig, &(struct rig_config){.zones = zones}, &settings, &report), ERR_OK);
+    assert_int_equal(registry_zone_of(settings->registry, VIEW_LITERAL("a.example.net")), 0);
+    assert_int_equal(registry_zone_of(settings->registry, VIEW_LITERAL("a.cams.example.net")), 1);
+    assert_int_equal(registry_zone_of(settings->registry, VIEW_LITERAL("acams.example.net")), 0);
+    assert_int_equal(registry_zone_of(settings->registry, VIEW_LITERAL("badexample.net")), -1);
+    settings_free(settings);
+    strbuf_deinit(&report);
+}
+
+static void names_are_exclusive_when_the_id_is_a_label(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *groups;
+        bool exclusive;
+    } rows[] = {
+        {GROUP("cameras", ID), true},
+        {GROUP("cameras", ID SITE), true},
+        {GROUP("cameras", ID) GROUP("h", SITE), true},
+        {GROUP("cameras", ROLE), false},
+        {GROUP("cameras", ID ROLE), false},
+        {GROUP("cameras", "      - name: \"{site}-{id}.example.net\"\n"), false},
+        {GROUP("cameras", ID "      - name: \"x.{id}.example.net\"\n"), false}, /* another place: "a.b" and "x.a" */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct strbuf report;
+        struct settings *settings =
+            load(rows[i].groups, "devices:\n  - {id: a, group: cameras, site: s, labels: {role: r}}\n", &report);
+        assert_non_null(settings);
+        if (registry_names_exclusive(settings->registry) != rows[i].exclusive) {
+            fail_msg("groups %zu", i);
+        }
+        settings_free(settings);
+        strbuf_deinit(&report);
+    }
+}
+
+static uint64_t fingerprint(const char *groups, const char *devices)
+{
+    struct strbuf report;
+    struct settings *settings = load(groups, devices, &report);
+    assert_non_null(settings);
+    uint64_t print = registry_fingerprint(settings->registry);
+    settings_free(settings);
+    strbuf_deinit(&report);
+    return print;
+}
+
+static void the_fingerprint_sees_what_changes_names(void **state)
+{
+    (void)state;
+    static const char one[] = "devices:\n  - {id: a, group: g, site: s}\n";
+    uint64_t print = fingerprint(GROUP("g", ID), one);
+    assert_true(print == fingerprint(GROUP("g", ID), "devices:\n  - site: s\n    id: a   # as before\n    group: g\n"));
+    assert_true(print != fingerprint(GROUP("g", ID), "devices:\n  - {id: b, group: g, site: s}\n"));
+    assert_true(print != fingerprint(GROUP("g", ID), "devices:\n  - {id: a, group: g, site: t}\n"));
+    assert_true(print != fingerprint(GROUP("g", ID "        ttl: 90\n"), one));
+    assert_true(print != fingerprint(GROUP("g", ID "        types: [A]\n"), one));
+    assert_true(print != fingerprint(GROUP("g", SITE), one));
+}
+
+static void a_hundred_thousand_entries(void **state)
+{
+    (void)state;
+    size_t size = (size_t)ENTRIES * 64;
+    char *text = malloc(size);
+    assert_non_null(text);
+    size_t len = (size_t)snprintf(text, size, "devices:\n");
+    for (int i = 0; i < ENTRIES; i++) {
+        len += (size_t)snprintf(text + len, size - len, "  - {id: cam-%06d, group: g, site: s%d}\n", i, i / 100);
+    }
+    struct strbuf report;
+    uint64_t before = clock_mono_ms();
+    struct settings *settings = load(GROUP("g", SITE), text, &report);
+    print_message("%d entries loaded in %llu ms\n", ENTRIES, (unsigned long long)(clock_mono_ms() - before));
+    assert_non_null(settings);
+    assert_int_equal(registry_count(settings->registry), ENTRIES);
+    uint32_t ref = registry_find(settings->registry, VIEW_LITERAL("cam-099999"));
+    assert_string_equal(registry_entry_at(settings->registry, ref)->site, "s999");
+    settings_free(settings);
+    strbuf_deinit(&report);
+    free(text);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(mistakes_are_told_with_their_place),
+        TEST(an_id_wins_over_patterns_in_order),
+        TEST(patterns_match_as_shells_do),
+        TEST(the_longest_zone_counts),
+        TEST(names_are_exclusive_when_the_id_is_a_label),
+        TEST(the_fingerprint_sees_what_changes_names),
+        TEST(a_hundred_thousand_entries),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
