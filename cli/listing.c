@@ -78,8 +78,8 @@ static enum exit_code fetch_page(struct run *run, const struct strbuf *base)
     char number[24];
     (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)limit); /* fits */
     struct strbuf path;
-    strbuf_init(&path, strbuf_error(base) == ERR_OK ? API_PATH_MAX : 0); /* a base that was cut must not be asked for */
-    (void)strbuf_add(&path, strbuf_view(base));                          /* api_request looks at the sticky error */
+    strbuf_init(&path, API_PATH_MAX);
+    (void)strbuf_add(&path, strbuf_view(base)); /* sticky: api_request looks at it */
     api_add_query(&path, "limit", number);
     api_add_query(&path, "after", run->cursor[0] != '\0' ? run->cursor : NULL);
     json_t *body = NULL;
@@ -119,7 +119,9 @@ enum exit_code listing_run(const struct command_call *call, const struct listing
         return code;
     }
     grid_init(&run.grid, listing->columns, stdout, false);
-    code = fetch_all(&run, path);
+    code = strbuf_error(path) == ERR_OK ? fetch_all(&run, path)
+                                        : api_report(run.api, EXIT_USAGE, "bad-request", "the filters are too long",
+                                                     "shorten the names and filters");
     if (code == EXIT_OK && run.taken == 0 && run.grid.aligned && !options->api.json && !options->ndjson) {
         (void)fprintf(stderr, "%s\n", listing->none); /* message only */
     }

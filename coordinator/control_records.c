@@ -115,7 +115,8 @@ static bool parse_cursor(struct httpd_request *request, struct record_job *job)
            view_copy(name, job->after_name, sizeof(job->after_name)) == ERR_OK;
 }
 
-/* name=: the page that starts right before the name's first type, in the zone it lies in. */
+/* name=: the page that starts right before the name's first type, in the zone it lies in. False after an error reply.
+ */
 static bool parse_name(struct httpd_request *request, struct record_job *job)
 {
     struct errinfo info = {0};
@@ -124,14 +125,21 @@ static bool parse_name(struct httpd_request *request, struct record_job *job)
         return true;
     }
     if (dnsname_parse(name, DNSNAME_HOST, job->name, &info) != ERR_OK) {
+        httpd_reply_error(request, 400, "bad-name", info.text);
         return false;
     }
     int zone = registry_zone_of(core_registry(job->coordinator->core), view_of(job->name));
+    if (zone < 0) {
+        httpd_reply_error(request, 404, "no-such-record", "the name lies in none of the zones");
+        return false;
+    }
     const struct zone_config *zones = job->coordinator->settings->config.zones.items;
+    (void)!view_copy(view_of(zones[zone].name), job->zone,
+                     sizeof(job->zone)); /* a configured zone fits, and a parsed */
+    (void)!view_copy(view_of(zones[zone].name), job->after_zone, sizeof(job->after_zone)); /* name does */
+    (void)!view_copy(view_of(job->name), job->after_name, sizeof(job->after_name));
     job->after_type = 0; /* below every type */
-    return zone >= 0 && view_copy(view_of(zones[zone].name), job->zone, sizeof(job->zone)) == ERR_OK &&
-           view_copy(view_of(zones[zone].name), job->after_zone, sizeof(job->after_zone)) == ERR_OK &&
-           view_copy(view_of(job->name), job->after_name, sizeof(job->after_name)) == ERR_OK;
+    return true;
 }
 
 static struct record_job *new_job(struct coordinator *coordinator, struct httpd_request *request)
@@ -169,11 +177,12 @@ void control_get_records(void *context, struct httpd_request *request)
     job->limit = limit;
     job->pending_only = httpd_request_query(request, "pending").ptr != NULL;
     if (!copy_query(request, "zone", job->zone, sizeof(job->zone)) ||
-        !copy_query(request, "device", job->device, sizeof(job->device)) || !parse_cursor(request, job) ||
-        !parse_name(request, job)) {
-        httpd_reply_error(
-            request, 400, "bad-query",
-            "zone, device and after are as the answers give them, name is a host name in one of the zones");
+        !copy_query(request, "device", job->device, sizeof(job->device)) || !parse_cursor(request, job)) {
+        httpd_reply_error(request, 400, "bad-query", "zone, device and after are as the answers give them");
+        free_job(job);
+        return;
+    }
+    if (!parse_name(request, job)) {
         free_job(job);
         return;
     }
