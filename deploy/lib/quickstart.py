@@ -193,6 +193,7 @@ Look around from another terminal:
   {prefix}mosquitto_sub -h 127.0.0.1 -p {self.broker.viewers_port} -i Me.1 -v -t 'muster/v1/fleet/#' -t 'muster/v1/up/#'
   {prefix}kdig @{self.dns.address} -p {self.dns.port} {camera.name} A +short
   {prefix}curl -s http://127.0.0.1:{self.metrics}/metrics
+  {build_dir()}/cli/muster device list -s {self.work.path}/coordinator/control.sock
   {build_dir()}/agent/muster-agent status -c {camera.config}
   logs and configuration: {self.work.path}"""
 
@@ -246,8 +247,14 @@ def watch(demo):
         demo.verify()
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def stop(number, _frame):
-    raise SystemExit(128 + number)
+    """The first signal ends the demonstration; cleaning up is not to be cut short by a second one."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(0 if number == signal.SIGINT else 128 + number)
 
 
 def main():
@@ -255,7 +262,7 @@ def main():
     parser.add_argument("--mode", choices=("netns", "loopback"), required=True)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, stop)
     world = cameras.NetnsWorld() if arguments.mode == "netns" else cameras.LoopbackWorld()
     print(f"mode={arguments.mode}: {world.tells}", flush=True)
@@ -263,15 +270,12 @@ def main():
     try:
         demo.start()
         return check(demo) if arguments.check else watch(demo)
-    except KeyboardInterrupt:
-        print("\nstopping")
-        return 0
     except (AssertionError, RuntimeError, OSError) as error:
         print(f"quickstart: {error}", file=sys.stderr)
         return 1
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # cleaning up is not to be cut short
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         demo.close()
 
 
