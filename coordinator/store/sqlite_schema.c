@@ -33,8 +33,8 @@ static const char *const migrations[] = {
     "CREATE INDEX record_device ON record(device, zone, name, type);"
     "CREATE INDEX record_pending ON record(zone, name, type) WHERE want_rev > have_rev;",
 
-    "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, event TEXT NOT NULL,"
-    "  subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;",
+    ("CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, event TEXT NOT NULL,"
+     "  subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"),
 
     "ALTER TABLE meta ADD COLUMN reconciled INTEGER NOT NULL DEFAULT 0;",
 };
