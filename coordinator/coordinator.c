@@ -153,21 +153,21 @@ static void on_tick(void *context)
 
 /* ---- broker session ---- */
 
-static void publish_birth(struct coordinator *coordinator)
+static void publish_presence(struct coordinator *coordinator, bool on)
 {
-    struct coord_message birth = {.on = true, .ts = clock_wall_ms()};
-    (void)snprintf(birth.term, sizeof(birth.term), "%s", coordinator->term); /* fits */
+    struct coord_message presence = {.on = on, .ts = clock_wall_ms()};
+    (void)snprintf(presence.term, sizeof(presence.term), "%s", coordinator->term); /* fits */
     char topic[TOPIC_SIZE];
     struct strbuf body;
     strbuf_init(&body, 512);
     enum err err = topic_build(TOPIC_COORD_STATE, view_of(coordinator->settings->config.broker.client_id), topic);
-    if (err == ERR_OK && (err = coord_encode(&birth, &body)) == ERR_OK) {
+    if (err == ERR_OK && (err = coord_encode(&presence, &body)) == ERR_OK) {
         const struct session_publish request = {
             .topic = topic, .payload = strbuf_view(&body), .qos = 1, .retain = true};
         err = session_publish(coordinator->session, &request);
     }
-    if (err != ERR_OK) {
-        log_event(LOG_LEVEL_WARN, "birth-failed", "error=%s", err_name(err));
+    if (err != ERR_OK && (on || err != ERR_STATE)) { /* without a connection the will has said "off" */
+        log_event(LOG_LEVEL_WARN, "presence-failed", "s=%s error=%s", on ? "on" : "off", err_name(err));
     }
     strbuf_deinit(&body);
 }
@@ -184,7 +184,7 @@ static void on_connected(void *context, const char *endpoint)
 {
     struct coordinator *coordinator = context;
     log_event(LOG_LEVEL_NOTICE, "broker-connected", "endpoint=%s", endpoint);
-    publish_birth(coordinator);
+    publish_presence(coordinator, true);
     loader_connected(coordinator->loader);
     core_connected(coordinator->core, coordinator_now(), true);
 }
@@ -487,6 +487,7 @@ static void on_stop(void *context)
     log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%llu",
               (unsigned long long)(clock_mono_ms() - coordinator->started_ms));
     core_flush(coordinator->core, coordinator_now());
+    publish_presence(coordinator, false);
     session_stop(coordinator->session, STOP_DRAIN_MS, on_session_stopped, coordinator);
 }
 

@@ -102,9 +102,11 @@ class Device:
         return self.agent.wait_until(fits, what)
 
     def close(self):
-        self.agent.stop()
-        subprocess.run(["ip", "link", "del", "far0"], capture_output=True, check=False)
-        self.holder.kill()
+        try:
+            self.agent.stop()
+        finally:
+            subprocess.run(["ip", "link", "del", "far0"], capture_output=True, check=False)
+            self.holder.kill()
 
 
 class Case(unittest.TestCase):

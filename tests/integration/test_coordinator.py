@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The coordinator between a real broker and a real authoritative server."""
 import signal
+import json
 import unittest
 
 from muster_testlib.dns import Bind, Knot, kdig, wait_answer
+from muster_testlib.mqttclient import Client
 from muster_testlib.procs import Workspace
 from muster_testlib.stack import Stack
 
@@ -76,6 +78,19 @@ class Spine(unittest.TestCase):
         self.stack.write_config(account=good)
         self.stack.coordinator.wait_log("reloaded", since=self.reload())
         wait_answer(self.stack.dns, "cam-4.example.net", "A", ["93.184.216.11"])
+
+    def test_a_clean_stop_says_off_and_ends_well(self):
+        broker = self.stack.broker
+        watcher = Client(broker.address, broker.viewers_port, client_id="Watcher.1")
+        self.addCleanup(watcher.abort)
+        watcher.subscribe("muster/v1/coord/svc-coord1/state")
+        device = self.stack.device("cam-3").connect()
+        self.addCleanup(device.close)
+        device.report(ip4="93.184.216.3")
+        device.wait_ack(lambda ack: all(name["state"] == "applied" for name in ack["names"]))
+        self.assertEqual(self.stack.coordinator.stop(), 0)
+        said = [json.loads(message.payload)["s"] for message in watcher.wait_messages(2)]
+        self.assertEqual(said, ["on", "off"])  # a clean end publishes no will
 
 
 class SpineOnBind(Spine):

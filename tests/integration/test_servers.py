@@ -80,5 +80,21 @@ def _is_zombie(pid):
         return stat.read().rsplit(")", 1)[1].split()[0] == "Z"
 
 
+class Reports(unittest.TestCase):
+    def test_a_report_of_a_sanitizer_fails_the_test_whatever_the_status(self):
+        work = procs.Workspace()
+        self.addCleanup(work.close)
+        for line in ("==7==ERROR: LeakSanitizer: detected memory leaks", "WARNING: ThreadSanitizer: data race (pid=7)",
+                     "a.c:1:2: runtime error: signed integer overflow"):
+            with self.subTest(line):
+                process = procs.Process(["sh", "-c", f"echo '{line}'"], work / "log").start()
+                procs.wait_until(lambda process=process: not process.running(), "it has ended")
+                with self.assertRaisesRegex(AssertionError, "Sanitizer|runtime error"):
+                    process.stop()
+        quiet = procs.Process(["echo", "error: Sanitizer"], work / "quiet").start()
+        procs.wait_until(lambda: not quiet.running(), "it has ended")
+        self.assertEqual(quiet.stop(), 0)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -12,11 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 DEADLINE = 20.0  # seconds; generous, since a loaded machine must not fail a right program
 _PR_SET_PDEATHSIG = 1
+_SANITIZER_REPORT = re.compile(r"^.*(?:(?:ERROR|WARNING): \w+Sanitizer\b|: runtime error: ).*$", re.MULTILINE)
 _libc = ctypes.CDLL(None, use_errno=True)
 _alive = []
 
@@ -184,8 +186,13 @@ class Process:
         os.kill(self.pid, number)
 
     def _reaped(self):
+        """The exit status. A report of a sanitizer in the log fails the test, whatever the status was."""
         if self in _alive:
             _alive.remove(self)
+            text = self.log_text()
+            report = _SANITIZER_REPORT.search(text)
+            if report is not None:
+                raise AssertionError(f"{self.argv}:\n{text[report.start():][:8000]}")
         return self.popen.returncode
 
     def stop(self, deadline=DEADLINE):
@@ -223,7 +230,10 @@ class Process:
 
 def _stop_all():
     for process in list(_alive):
-        process.kill()
+        try:
+            process.kill()
+        except AssertionError as report:  # too late to fail the test, not to be seen
+            print(report, file=sys.stderr)
 
 
 atexit.register(_stop_all)
