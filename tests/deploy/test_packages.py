@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import subprocess
+import textwrap
 import unittest
 
 import clean_root
@@ -22,6 +23,13 @@ def build_packages(work):
     found = {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
     assert set(found) == {"muster-agent", "muster-broker", "muster-cli", "muster-coordinator"}, found
     return found
+
+
+def readme_blocks():
+    """The README's small deployment, block by block; the first is the installation of the packages."""
+    text = (source_dir() / "README.md").read_text()
+    part = re.search(r"^## [^\n]*real deployment[^\n]*\n(.*?)^## ", text, re.M | re.S)[1]
+    return [textwrap.dedent(block) for block in re.findall(r"^ *```sh\n(.*?)^ *```$", part, re.M | re.S)]
 
 
 def blocks(kind):
@@ -108,37 +116,73 @@ class Packages(unittest.TestCase):
             process.wait_log(pattern)
         return process
 
-    def test_the_small_deployment(self):
+    def machines(self, name):
         self.connect()
-        server = self.install("server", ["muster-broker", "muster-coordinator", "muster-cli"])
-        device = self.install("device", ["muster-agent"], "device")
+        server = self.install(f"{name}-server", ["muster-broker", "muster-coordinator", "muster-cli"])
+        device = self.install(f"{name}-device", ["muster-agent"], "device")
         for root in (server, device):
             with open(root / "etc/hosts", "a", encoding="ascii") as hosts:
                 hosts.write(f"{SERVER} broker.example.net\n")
+        return server, device
+
+    def test_the_small_deployment(self):
+        server, device = self.machines("small")
         for text in blocks("server") + blocks("laboratory"):
             server.shell(text)
-        self.start_server(server)
-        self.start_device(server, device)
-        wait_until(lambda: self.answer() == [DEVICE], f"cam-1.cams.example.net answers {DEVICE}")
-        status = json.loads(device.run("muster-agent", "status", "--json"))
-        print(json.dumps(status)[:400])
+        self.start_units(server, ["knot", "muster-broker", "muster-coordinator"])
+        self.copy_identity(server, device)
+        for text in blocks("device"):
+            device.shell(text)
+        self.start_units(device, ["muster-agent"])
+        self.follow_the_answer(device)
 
-    def start_server(self, server):
+    def test_the_readme(self):
+        """Line by line; where it says systemctl, the units are started as systemd would."""
+        server, device = self.machines("readme")
+        install, *setup, at_device, look = readme_blocks()
+        self.assertRegex(install, r"apt install knot ./muster-broker")
+        for text in setup:
+            if "systemctl" in text:
+                server.shell(blocks("laboratory")[0])
+            self.follow(server, text)
+        self.copy_identity(server, device)
+        self.follow(device, at_device)
+        self.follow_the_answer(device)
+        seen = server.shell(look)
+        print(seen)
+        self.assertIn(DEVICE, seen.split("\n"))
+
+    def follow(self, root, text):
+        before, command, after = text.partition("systemctl enable --now ")
+        root.shell(before)
+        if command:
+            units, _, after = after.partition("\n")
+            self.start_units(root, units.split())
+            root.shell(after)
+
+    def start_units(self, root, units):
+        started = {"muster-broker": r"mosquitto version \S+ running", "muster-coordinator": "broker-connected",
+                   "muster-agent": "connected"}
         logs = self.work.folder("logs")
-        server.run("install", "-d", "-o", "knot", "-g", "knot", "/run/knot")
-        self.start(Process(["knotd", "-c", "/etc/knot/knot.conf"], logs / "knot", prefix=server.prefix()),
-                   "server started|listening|started in the foreground")
-        self.start(server.service("muster-broker", logs / "broker"), r"mosquitto version \S+ running")
-        self.start(server.service("muster-coordinator", logs / "coordinator"), "broker-connected", "zone-claimed")
+        for unit in units:
+            log = logs / f"{root.name}-{unit}"
+            if unit == "knot":
+                root.run("install", "-d", "-o", "knot", "-g", "knot", "/run/knot")
+                self.start(Process(["knotd", "-c", "/etc/knot/knot.conf"], log, prefix=root.prefix()), "server started|foreground")
+            else:
+                self.start(root.service(unit, log), started[unit])
 
-    def start_device(self, server, device):
+    @staticmethod
+    def copy_identity(server, device):
         for source, target in (("cam-1.pem", "device.pem"), ("cam-1.key", "device.key"),
                                ("bundle-server.pem", "server-ca.pem")):
             content = (server / "root/muster-ca" / source).read_bytes()
             pathlib.Path(device / "etc/muster" / target).write_bytes(content)
-        for text in blocks("device"):
-            device.shell(text)
-        self.start(device.service("muster-agent", self.work.folder("logs") / "agent"), "connected")
+
+    def follow_the_answer(self, device):
+        wait_until(lambda: self.answer() == [DEVICE], f"cam-1.cams.example.net answers {DEVICE}")
+        status = json.loads(device.run("muster-agent", "status", "--json"))
+        self.assertEqual((status["device"], status["connection"]["state"]), ("cam-1", "connected"))
 
     @staticmethod
     def answer():
