@@ -18,8 +18,14 @@ def programs():
             for name in files:
                 path = os.path.join(folder, name)
                 if name.startswith("muster") and "." not in name and "CMakeFiles" not in folder \
-                        and stat.S_IMODE(os.lstat(path).st_mode) & stat.S_IXUSR:
+                        and stat.S_IMODE(os.lstat(path).st_mode) & stat.S_IXUSR and is_elf(path):
                     yield path
+
+
+def is_elf(path):
+    """Scripts have programs' names too."""
+    with open(path, "rb") as handle:
+        return handle.read(4) == b"\x7fELF"
 
 
 def needed(path):

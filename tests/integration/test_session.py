@@ -58,7 +58,7 @@ class Probe(procs.Process):
     def start(self):
         with open(self.log_path, "ab") as log:
             self.popen = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
-                                          env=self.env, preexec_fn=procs._die_with_parent)
+                                          env=self.env, preexec_fn=procs.die_with_parent)
         procs._alive.append(self)
         return self
 
