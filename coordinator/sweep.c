@@ -33,6 +33,7 @@ struct listed {
 
 struct action {
     struct store_record record; /* texts in the sweep's arena */
+    bool is_event;              /* a change that was refused: tried again whatever the guard says of drift */
 };
 
 struct sweep {
@@ -151,6 +152,20 @@ static void note(struct sweep *sweep, const char *kind, const char *name, enum r
     sweep->result.differences_len++;
 }
 
+static bool is_moving(const struct sweep *sweep, const struct store_record *record)
+{
+    const struct outbox_entry *entry =
+        core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type);
+    return entry != NULL && !((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied);
+}
+
+/* Its writer has given up on it: the change is an event still, not drift. Only the server can let it through. */
+static bool was_refused(const struct sweep *sweep, const struct store_record *record)
+{
+    return core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type) != NULL &&
+           !is_moving(sweep, record);
+}
+
 static void plan_action(struct sweep *sweep, const struct store_record *record)
 {
     if (sweep->actions_len == sweep->actions_size) {
@@ -165,6 +180,7 @@ static void plan_action(struct sweep *sweep, const struct store_record *record)
     }
     struct action *action = &sweep->actions[sweep->actions_len];
     action->record = *record;
+    action->is_event = !record->want_null && was_refused(sweep, record);
     action->record.name = arena_strdup(&sweep->arena, view_of(record->name));
     action->record.zone = zone_config_of(sweep)->name;
     action->record.error = "";
@@ -183,13 +199,6 @@ static bool expires(const struct sweep *sweep, const struct store_record *record
     return every != 0 && record->want.len > 0 && record->applied_ms != 0 && age > (int64_t)every;
 }
 
-static bool is_moving(const struct sweep *sweep, const struct store_record *record)
-{
-    const struct outbox_entry *entry =
-        core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type);
-    return entry != NULL && !((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied);
-}
-
 static void judge_deletion(struct sweep *sweep, const struct store_record *record, struct listed *listed)
 {
     bool gone = listed == NULL && sweep->listed_ok;
@@ -200,7 +209,7 @@ static void judge_deletion(struct sweep *sweep, const struct store_record *recor
         return;
     }
     if (listed != NULL) {
-        sweep->result.deletions++;
+        sweep->result.deletions += record->want_null || !was_refused(sweep, record);
         note(sweep, "delete", record->name, record->type, &listed->value, NULL);
     }
     if (listed != NULL || record->want_null) {
@@ -249,7 +258,7 @@ static void judge_record(struct sweep *sweep, const struct store_record *record)
         note(sweep, "foreign", record->name, record->type, &listed->value, &record->want);
         return;
     }
-    sweep->result.wrong++;
+    sweep->result.wrong += !was_refused(sweep, record);
     note(sweep, same ? "ttl" : "wrong", record->name, record->type, &listed->value, &record->want);
     plan_action(sweep, record);
 }
@@ -283,7 +292,7 @@ static bool guard_stops(struct sweep *sweep)
     return true;
 }
 
-/* Creations go out even when the guard stops the rest. */
+/* Creations and changes that were refused go out even when the guard stops the rest. */
 static void apply_actions(struct sweep *sweep)
 {
     struct core *core = sweep->sweeper->coordinator->core;
@@ -292,7 +301,7 @@ static void apply_actions(struct sweep *sweep)
         const struct store_record *record = &sweep->actions[i].record;
         bool creation = !record->want_null && record->want.len > 0 &&
                         (!sweep->listed_ok || find_listed(sweep, record->name, record->type) == NULL);
-        if (sweep->result.stopped && !creation) {
+        if (sweep->result.stopped && !creation && !sweep->actions[i].is_event) {
             continue;
         }
         enum err err = core_rewrite(core, now, record, false);

@@ -66,6 +66,7 @@ class Deployment:
 
     def __init__(self, devices, server="knot", connections=100, own=False, prefix="muster-bench-"):
         self.devices, self.kind, self.own = devices, server, own
+        self.timeout_s = 120 + devices // 500  # of one command
         self.connections = devices if own else min(connections, devices)
         self.work = Workspace(prefix)
         self._tools, self._closers = [], []
@@ -141,7 +142,7 @@ class Deployment:
         arguments = ["--broker", broker.endpoint, "--ca", broker.ca_file, "--certs", self.certs, "--devices", self.devices,
                      "--connections", self.connections, "--prefix", PREFIX, "--log", self.work / f"{label}.oracle",
                      "--serials", self.work / f"{label}.serials", "--seed", seed, "--boot", boot, "--zone", ZONE,
-                     "--timeout", f"{120 + self.devices // 500}s", *more]
+                     "--timeout", f"{self.timeout_s}s", *more]
         if dns is not None:
             arguments += ["--dns", f"{dns.address}:{dns.port}"]
         if self.own:

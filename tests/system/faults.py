@@ -1,0 +1,387 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Storms of address changes with faults at random moments: after each seed the zone holds what the devices reported last, and nothing
+else changed.
+
+Real mosquitto, Knot or BIND (by seed) behind a fault proxy, the real coordinator with its store on a small file system of
+its own, a fleet played by muster-swarm, and two real agents. The devices repeat their newest state until it is acknowledged, as
+the protocol demands. The oracle is the fleet's own log against AXFR, compared by tests/bench/compare-zone; at the end of
+each seed one wrong record is planted, and the comparison has to find exactly that one.
+
+Prints a line a fault and a line a seed; the last line holds lost=N wrong=N of all. Exits with 0 only when both are 0.
+"""
+import argparse
+import ctypes
+import errno
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+from muster_testlib import build_dir
+from muster_testlib.dns import Bind, Knot, axfr, update
+from muster_testlib.faultproxy import FaultProxy
+from muster_testlib.procs import Process, Timeout, wait_until
+
+BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench"
+sys.path.insert(0, str(BENCH))
+from musterbench import deployment  # noqa: E402 (its folder is not a package of the system)
+from musterbench.tools import metric, metrics  # noqa: E402
+
+ZONE, FLEET, POISON = "example.net", "fleet.example.net", "cam-000007"
+STRANGER, STRANGER_ADDRESS = "stranger.fleet.example.net", "203.0.113.9"
+AGENTS = 2
+STORE_MIB = 160
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+SETTLE_S = 180
+_CLONE_NEWNS = 0x20000
+
+_CONFIG = """\
+broker: {{endpoints: ["{broker}"], client_id: svc-coord1, ca_file: {ca}, cert_file: {cert}, key_file: {key}, stamp_key_file: {stamp}}}
+store: {{path: {store}/coordinator.db}}
+registry: {folder}/registry.yaml
+control: {{socket: {folder}/control.sock}}
+metrics: {{listen: "127.0.0.1:{metrics}"}}
+policy: {{treat_as_public: [127.0.0.0/8]}}
+accounts:
+  - {{name: dns, provider: rfc2136, server: "{server}", key_file: {tsig}}}
+zones:
+  - {{name: {zone}, account: dns, sweep_every: 10s}}
+groups:
+  - name: cameras
+    publish: reported
+    damping: false
+    names: [{{name: "{{id}}.{fleet}", types: [A]}}]
+  - name: poison
+    publish: reported
+    damping: false
+    names: [{{name: "{{id}}.forbidden.{zone}", types: [A]}}]
+  - name: agents
+    publish: observed
+    gateway: true  # exempt from the limit: the whole fleet comes from one address
+    damping: false
+    names: [{{name: "{{id}}.{fleet}", types: [A]}}]
+log: {{level: info}}
+"""
+_REGISTRY = f"""\
+devices:
+  - {{id: {POISON}, group: poison}}
+  - {{match: "cam-*", group: cameras}}
+  - {{match: "agent-*", group: agents}}
+"""
+_AGENT = """\
+device_id: {id}
+state_dir: {folder}/state
+control_socket: {folder}/control.sock
+broker: {{endpoints: ["{broker}"], backoff_max: 1s}}
+tls: {{ca_file: {ca}, cert_file: {cert}, key_file: {key}}}
+addresses: {{exclude: ["*"]}}
+"""
+
+
+class _Picky:
+    """A server whose policy lets the key update names below FLEET and the owner's record only: a message with one other
+    name is refused whole. `refusing` takes even that right away; both take effect at a reload."""
+
+    refusing = False
+
+    def reload(self, refusing):
+        self.refusing = refusing
+        self.work.write(f"{self.name}/server.conf", self._config(), 0o600)
+        if self.process.running():
+            self.process.signal(signal.SIGHUP)
+
+
+class PickyKnot(_Picky, Knot):
+    def _config(self):
+        names = f"none.{ZONE}." if self.refusing else f"{FLEET}., _muster-owner.{ZONE}."
+        rights = (f"  - id: muster\n    key: {self.key_name}\n    action: transfer\n"
+                  f"  - id: writer\n    key: {self.key_name}\n    action: update\n    update-owner: name\n"
+                  f"    update-owner-match: sub-or-equal\n    update-owner-name: [{names}]\n"
+                  f"  - id: hand\n    key: hand-key\n    action: [update, transfer]\n")
+        hand = f"  - id: hand-key\n    algorithm: {self.algorithm}\n    secret: {self.secret}\n"
+        text = super()._config()
+        own = f"  - id: muster\n    key: {self.key_name}\n    action: [update, transfer]\n"
+        assert own in text
+        return text.replace(own, rights).replace("acl:\n", f"{hand}acl:\n", 1).replace(
+            "    acl: muster\n", "    acl: [muster, writer, hand]\n")
+
+
+class PickyBind(_Picky, Bind):
+    def _config(self):
+        rights = (f'grant "{self.key_name}" subdomain {FLEET} ANY; grant "{self.key_name}" name _muster-owner.{ZONE} ANY; '
+                  if not self.refusing else "")
+        text = super()._config()
+        own = f'allow-update {{ key "{self.key_name}"; }};'
+        assert own in text
+        hand = f'key "hand-key" {{ algorithm {self.algorithm}; secret "{self.secret}"; }};\n'
+        return hand + text.replace(own, f'update-policy {{ {rights}grant "hand-key" zonesub ANY; }};')
+
+
+class _Hand:
+    """Another hand that may write everything: plants what Muster must not touch, and the wrong record."""
+
+    def __init__(self, server):
+        self.address, self.port, self.zones, self.name = server.address, server.port, server.zones, server.name
+        self.tsig = f"{server.algorithm}:hand-key:{server.secret}"
+
+
+class World(deployment.Deployment):
+    """The deployment with its weak points in reach."""
+
+    def __init__(self, devices, kind, seed, faked):
+        self.faked = faked
+        super().__init__(devices, kind, connections=20, prefix="muster-faults-")
+        self.timeout_s = 600  # a storm waits out the fault, and its devices repeat every ten seconds
+        self.seed = seed
+        self.agents = [self._new_agent(f"agent-{i}") for i in range(AGENTS)]
+
+    def new_dns(self, name):
+        server = {"knot": PickyKnot, "bind": PickyBind}[self.kind](self.work, zones=ZONE, name=name)
+        self._closers.append(server.stop)
+        self.proxy = FaultProxy(server.address, server.port)
+        self._closers.append(self.proxy.close)
+        return server
+
+    def _configure(self):
+        self.folder = self.work.folder("coordinator")
+        self.store = self.work.folder("coordinator/store")
+        self.small_disk = mount_small(self.store)
+        if self.small_disk:
+            self._closers.append(lambda: subprocess.run(["umount", "-l", self.store], check=False))
+        self.metrics_port = deployment.ports.free_port("127.0.0.1")
+        identity = self.pki.service("svc-coord1")
+        algorithm, name, secret = self.dns.tsig.split(":", 2)
+        tsig = self.work.write("coordinator/tsig.key", f'key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};\n', 0o600)
+        self.work.write("coordinator/registry.yaml", _REGISTRY)
+        config = self.work.write("coordinator/coordinator.yaml", _CONFIG.format(
+            broker=self.broker.endpoint, ca=self.broker.ca_file, cert=identity.cert, key=identity.key, zone=ZONE, fleet=FLEET,
+            stamp=self.broker.stamp_key_file, folder=self.folder, store=self.store, metrics=self.metrics_port, tsig=tsig,
+            server=f"{self.proxy.address}:{self.proxy.port}"))
+        self.clock = self.work.write("clock", "+0\n")
+        env = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",
+               "DONT_FAKE_MONOTONIC": "1"} if self.faked else {}
+        self.coordinator = Process([build_dir() / "coordinator" / "muster-coordinator", "-c", config],
+                                   self.folder / "log", env=env)
+
+    def _new_agent(self, name):
+        folder = self.work.folder(name)
+        self.work.folder(f"{name}/state")
+        identity = self.pki.device(name)
+        config = self.work.write(f"{name}/agent.yaml", _AGENT.format(
+            id=name, folder=folder, broker=self.broker.endpoint, ca=self.broker.ca_file, cert=identity.cert, key=identity.key))
+        agent = Process([build_dir() / "agent" / "muster-agent", "-c", config], folder / "log")
+        self._closers.append(agent.stop)
+        return agent
+
+    def start(self):
+        super().start()
+        failure = update(_Hand(self.dns), f"add {STRANGER}. 60 A {STRANGER_ADDRESS}")
+        assert failure == "", failure
+        for agent in self.agents:
+            agent.start()
+        return self
+
+    def metric(self, name):
+        try:
+            return metric(metrics(self.metrics_port), name)
+        except OSError:
+            return None  # down, or busy
+
+    # ---- the faults: each leaves everything running and in order ----
+
+    def pause(self, shortest=0.2, longest=2.0):
+        time.sleep(random.uniform(shortest, longest))  # the fault's length, not a synchronisation
+
+    def kill_coordinator(self):
+        self.coordinator.kill()
+        self.pause()
+        self.coordinator.start()
+
+    def restart_coordinator(self):
+        self.coordinator.stop()
+        self.coordinator.start()
+
+    def kill_broker(self):
+        self.broker.kill()
+        self.pause()
+        self.broker.start()
+
+    def restart_broker(self):
+        self.broker.restart()
+
+    def kill_dns(self):
+        self.dns.kill()
+        self.pause()
+        self.dns.start()
+
+    def restart_dns(self):
+        self.dns.restart()
+
+    def kill_agent(self):
+        agent = random.choice(self.agents)
+        agent.kill()
+        self.pause()
+        agent.start()
+
+    def refuse(self):
+        self.dns.reload(refusing=True)
+        self.pause(1, 4)
+        self.dns.reload(refusing=False)
+
+    def slow(self):
+        self.proxy.delay = random.uniform(0.05, 0.5)
+        self.proxy.mode = "delay"
+        self.pause(1, 4)
+        self.proxy.mode = "pass"
+
+    def stall(self):
+        self.proxy.mode = "stall"
+        self.pause(1, 6)
+        self.proxy.mode = random.choice(("pass", "reset"))
+        self.pause(0, 0.5)
+        self.proxy.mode = "pass"
+
+    def reset(self):
+        for _ in range(5):
+            self.proxy.reset()
+            self.pause(0, 0.4)
+
+    def disk_full(self):
+        filler = self.store / "filler"
+        with open(filler, "wb", buffering=0) as out:
+            try:
+                while True:
+                    out.write(bytes(1 << 20))
+            except OSError as error:
+                assert error.errno == errno.ENOSPC, error
+        self.pause(2, 5)
+        filler.unlink()
+
+    def clock_back(self):
+        self.clock.write_text("-3600\n")
+        self.pause(3, 6)
+        self.clock.write_text("+0\n")
+
+    def power_of_all(self):
+        """Everything at once."""
+        for process in (self.coordinator, self.broker, self.dns):
+            process.kill()
+        self.dns.start()
+        self.broker.start()
+        self.coordinator.start()
+
+
+FAULTS = ("kill_coordinator", "restart_coordinator", "kill_broker", "restart_broker", "kill_dns", "restart_dns", "kill_agent",
+          "refuse", "slow", "stall", "reset", "disk_full", "clock_back", "power_of_all")
+
+
+def enter_mounts():
+    """Mounts of this process's own. False where that is not allowed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNS) != 0:
+        return False
+    return subprocess.run(["mount", "--make-rprivate", "/"], capture_output=True, check=False).returncode == 0
+
+
+def mount_small(folder):
+    return MOUNTS and subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={STORE_MIB}m,mode=0700", "tmpfs", folder],
+                                     capture_output=True, check=False).returncode == 0
+
+
+MOUNTS = enter_mounts()
+
+
+def compare(world):
+    """What compare-zone finds. The poisoned name must be absent, strangers and agents must be there."""
+    arguments = ["/usr/bin/python3", BENCH / "compare-zone", "--server", world.dns.address, "--port", world.dns.port, "--zone",
+                 ZONE, "--key", world.dns.tsig, "--log", world.work / "swarm.oracle", "--name", f"{{id}}.{FLEET}", "--absent",
+                 POISON, "--expect", f"{STRANGER}={STRANGER_ADDRESS}"]
+    for i in range(AGENTS):
+        arguments += ["--expect", f"agent-{i}.{FLEET}=127.0.0.1"]
+    done = subprocess.run([str(part) for part in arguments], capture_output=True, text=True, check=False)
+    return json.loads(done.stdout) if done.stdout.startswith("{") else {"lost": -1, "wrong": -1, "examples": [done.stderr[-300:]]}
+
+
+def settle(world, deadline=SETTLE_S):
+    """Compares until nothing differs: what is acknowledged is durable, and the DNS follows."""
+    end = time.monotonic() + deadline
+    while True:
+        found = compare(world)
+        if found["lost"] == found["wrong"] == 0 or time.monotonic() > end:
+            return found
+        time.sleep(1)
+
+
+def oracle_sees(world):
+    """Plants one wrong record. True when the comparison finds that one."""
+    victim = f"cam-000003.{FLEET}."
+    before = axfr(world.dns, ZONE)[(victim[:-1], "A")]
+    world.coordinator.stop()  # it would repair the record
+    failure = update(_Hand(world.dns), f"del {victim} A", f"add {victim} 60 A 203.0.113.66")
+    found = compare(world)
+    again = update(_Hand(world.dns), f"del {victim} A", f"add {victim} 60 A {before[0]}")
+    return failure == again == "" and (found["lost"], found["wrong"]) == (0, 1)
+
+
+def one_seed(options, seed):
+    random.seed(seed)
+    kind = options.server or random.choice(("knot", "bind"))
+    names = options.faults or random.sample(FAULTS, min(options.rounds, len(FAULTS)))
+    faked = "clock_back" in names and os.path.exists(FAKETIME)
+    print(f"seed={seed} server={kind} devices={options.devices} faults={','.join(names)}", flush=True)
+    began = time.monotonic()
+    with World(options.devices, kind, seed, faked) as world:
+        world.start()
+        swarm = world.swarm(seed=seed)
+        swarm.ask("connect")
+        swarm.ask("storm")
+        for name in names:
+            if (name == "disk_full" and not world.small_disk) or (name == "clock_back" and not faked):
+                print(f"  {name}: left out: no rights for mounts, or no libfaketime", flush=True)
+                continue
+            at = time.monotonic()
+            swarm.tell("storm")
+            world.pause(0, 0.05 + options.devices / 7000)  # while the storm is on
+            getattr(world, name)()
+            done = swarm.result()
+            print(f"  {name}: all acknowledged after {time.monotonic() - at:.1f} s, repeats={done['repeats']}", flush=True)
+        found = settle(world)
+        failures = world.metric("muster_store_failures_total")
+        planted = found["lost"] == found["wrong"] == 0 and oracle_sees(world)
+        if not planted:
+            found["examples"].append("the planted record was not found")
+        errors = sum(1 for line in world.coordinator.log_text(whole=True).splitlines() if " error " in line or line[:3] == "<3>")
+    print(f"seed={seed} lost={found['lost']} wrong={found['wrong']} oracle={'ok' if planted else 'BLIND'} "
+          f"coordinator_errors={errors} commit_failures={failures} seconds={time.monotonic() - began:.0f} "
+          f"{'; '.join(found['examples'])}", flush=True)
+    return found["lost"], found["wrong"], planted
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Storms with faults; the zone must end up right.")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds")
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--devices", type=int, default=10000)
+    parser.add_argument("--rounds", type=int, default=6, help="storms, and faults, a seed")
+    parser.add_argument("--server", choices=("knot", "bind"), help="default: by seed")
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, help="these, in this order, instead of by seed")
+    options = parser.parse_args()
+    lost = wrong = blind = 0
+    for seed in range(options.first, options.first + options.seeds):
+        try:
+            result = one_seed(options, seed)
+        except (AssertionError, Timeout) as error:
+            print(f"seed={seed} FAILED: {error}", flush=True)
+            result = (1, 0, False)
+        lost, wrong, blind = lost + result[0], wrong + result[1], blind + (not result[2])
+    print(f"faults: seeds={options.seeds} devices={options.devices} lost={lost} wrong={wrong}")
+    return 0 if lost == wrong == blind == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
