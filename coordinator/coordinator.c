@@ -23,6 +23,7 @@
 #define BACKOFF_BASE_MS   200
 #define BACKOFF_CAP_MS    30000
 #define STOP_DRAIN_MS     2000
+#define SOON_MS           20            /* what a burst left to the tick: paced commits, yielding acks */
 #define RELOAD_LATER_MS   500           /* a sweep runs: look again */
 #define TERM_NAME         "coordinator" /* the store's counter of starts lives beside the zones' epochs */
 
@@ -63,9 +64,13 @@ static void commit_work(void *context)
     job->err = job->coordinator->store_ops->commit(job->coordinator->store, job->batch, &job->info);
 }
 
+/* Brings the next tick forward, never back. */
 static void arm_tick(struct coordinator *coordinator, uint64_t at_ms)
 {
-    loop_timer_at(coordinator->tick, at_ms);
+    if (at_ms < coordinator->tick_ms) {
+        coordinator->tick_ms = at_ms;
+        loop_timer_at(coordinator->tick, at_ms);
+    }
 }
 
 static void commit_done(void *context)
@@ -131,6 +136,7 @@ static void on_intake(void *context)
         }
     }
     core_flush(coordinator->core, now);
+    arm_tick(coordinator, now.mono_ms + SOON_MS);
     if (taken == MESSAGES_A_TURN) {
         loop_wake(coordinator->intake_wake);
     }
@@ -139,6 +145,7 @@ static void on_intake(void *context)
 static void on_tick(void *context)
 {
     struct coordinator *coordinator = context;
+    coordinator->tick_ms = UINT64_MAX;
     uint64_t next = core_tick(coordinator->core, coordinator_now());
     loader_tick(coordinator->loader);
     static uint64_t overflows; /* one daemon a process */
@@ -249,6 +256,7 @@ static void on_settled(void *context, const struct engine_result *results, size_
     struct engine_zone_status status;
     engine_zone_status(zone->engine_zone, &status);
     core_settled(zone->coordinator->core, coordinator_now(), zone->index, status.epoch, results, results_len);
+    arm_tick(zone->coordinator, coordinator_now().mono_ms + SOON_MS);
 }
 
 struct claim_job {
@@ -612,6 +620,7 @@ enum err coordinator_new(const char *config_path, struct coordinator **ret_coord
         return ERR_NOMEM;
     }
     coordinator->config_path = config_path;
+    coordinator->tick_ms = UINT64_MAX;
     coordinator->started_ms = clock_mono_ms();
     enum err err = settings_load(config_path, &coordinator->settings, report);
     if (err == ERR_OK) {

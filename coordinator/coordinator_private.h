@@ -30,6 +30,7 @@ struct coordinator {
     struct loop_worker *worker; /* every store call after the start */
     struct loop_wake *intake_wake;
     struct loop_timer *tick;
+    uint64_t tick_ms; /* when it is armed for; UINT64_MAX = not armed */
     struct loop_signal *signals[3];
     struct store *store;
     const struct store_ops *store_ops;

@@ -9,6 +9,7 @@
 #include "coordinator/dedup.h"
 
 #define SCRATCH_MAX    (64 * 1024)
+#define BUSY_TICK_MS   20
 #define ZONE_TEXTS_MAX ((size_t)16 << 20)
 
 static void take_policy(struct core *core, const struct coordinator_config *config)
@@ -534,8 +535,9 @@ uint64_t core_tick(struct core *core, struct core_time now)
     if (item != NULL) {
         next = MIN(next, item->due_ms);
     }
-    if (core->ack_ready.len > 0 && core->connected) {
-        next = MIN(next, now.mono_ms + 20);
+    bool unsaved = core->dirty_devices.len > 0 || outbox_has_dirty(core->outbox);
+    if ((core->ack_ready.len > 0 && core->connected) || unsaved) {
+        next = MIN(next, now.mono_ms + BUSY_TICK_MS);
     }
     return MAX(next, now.mono_ms + 1);
 }

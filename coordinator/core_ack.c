@@ -141,7 +141,7 @@ void core_ack_now(struct core *core, struct core_time now, uint32_t index)
     if ((device->flags & DEVICE_DURABLE) == 0) {
         return; /* it has reported again since: the commit of the newer pair answers both */
     }
-    bool waits_for_room = core->ack_ready.len > 0;
+    bool waits_for_room = core->ack_ready.len > 0 || core_is_storm(core);
     if (!waits_for_room || (device->flags & DEVICE_ACK_DUE) == 0) {
         enum err err = waits_for_room || !core->connected ? ERR_LIMIT : send_ack(core, now, index);
         if (err == ERR_LIMIT || err == ERR_STATE) {
@@ -181,8 +181,12 @@ void core_ack_pump(struct core *core, struct core_time now)
             device_at(core->devices, index)->flags &= (uint16_t)~DEVICE_ACK_DUE; /* the device repeats itself */
         }
     }
-    for (unsigned sent = 0; core->connected && sent < ACKS_A_PUMP && queue_peek(&core->ack_ready) != NULL; sent++) {
-        index = queue_peek(&core->ack_ready)->value;
+    for (unsigned sent = 0; core->connected && sent < ACKS_A_PUMP && (item = queue_peek(&core->ack_ready)) != NULL;
+         sent++) {
+        if (core_is_storm(core) && now.mono_ms - item->due_ms < STORM_ACK_YIELD_MS) {
+            return; /* the DNS first */
+        }
+        index = item->value;
         struct device *device = device_at(core->devices, index);
         if ((device->flags & DEVICE_ACK_DUE) != 0) {
             bool durable = (device->flags & DEVICE_DURABLE) != 0; /* else the commit of the newer pair answers */

@@ -149,6 +149,21 @@ static void gather_have(struct core *core, struct core_time now, struct outbox_e
     entry->flags &= (uint16_t)~OUTBOX_HAVE_DIRTY;
 }
 
+/* The DNS was faster than the commit: want and outcome of one entry, the last of their lists, become one row. */
+static void join_want_and_have(struct commit *commit, size_t wants_before)
+{
+    if (commit->batch.wants_len == wants_before) {
+        return; /* only the outcome is new */
+    }
+    struct store_want *want = &commit->wants[commit->batch.wants_len - 1];
+    struct store_have *have = &commit->haves[commit->batch.haves_len - 1];
+    if (have->applied && !want->want_null && have->have_rev == want->want_rev &&
+        rrset_value_equal(&have->have, &want->want)) {
+        have->with_want = true;
+        want->outcome = have;
+    }
+}
+
 static void gather_records(struct core *core, struct core_time now)
 {
     struct commit *commit = &core->commit;
@@ -161,11 +176,13 @@ static void gather_records(struct core *core, struct core_time now)
         }
         entry->committing_rev = entry->rev;
         entry->flags |= OUTBOX_COMMITTING;
+        size_t wants_before = commit->batch.wants_len;
         if ((entry->flags & OUTBOX_WANT_DIRTY) != 0) {
             gather_want(core, now, entry);
         }
         if ((entry->flags & OUTBOX_HAVE_DIRTY) != 0) {
             gather_have(core, now, entry);
+            join_want_and_have(commit, wants_before);
         }
     }
     commit->batch.wants = commit->wants;
@@ -181,6 +198,11 @@ static void start_commit(struct core *core)
     core->ops.commit(core->context, &commit->batch);
 }
 
+bool core_is_storm(const struct core *core)
+{
+    return core->stats.records_open > STORM_OPEN_RECORDS;
+}
+
 void core_flush(struct core *core, struct core_time now)
 {
     struct commit *commit = &core->commit;
@@ -194,6 +216,11 @@ void core_flush(struct core *core, struct core_time now)
     if (core->dirty_devices.len == 0 && !outbox_has_dirty(core->outbox)) {
         return;
     }
+    size_t dirty = MAX(core->dirty_devices.len, outbox_dirty_count(core->outbox));
+    if (core_is_storm(core) && dirty < STORM_COMMIT_ROWS && now.mono_ms - commit->started_ms < STORM_COMMIT_MS) {
+        return; /* most outcomes come within this time and then travel in the same row; core_tick looks again */
+    }
+    commit->started_ms = now.mono_ms;
     gather_records(core, now);
     gather_devices(core);
     start_commit(core);
@@ -316,6 +343,7 @@ static void drop_haves_of_deposed(struct core *core, struct core_time now)
     }
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
         commit->want_entries[i]->flags |= OUTBOX_COMMITTING;
+        commit->wants[i].outcome = NULL;
     }
     for (size_t i = 0; i < haves_len; i++) {
         struct outbox_entry *entry = commit->have_entries[i];

@@ -24,7 +24,8 @@ struct commit {
     char (*owners)[DEVICE_ID_MAX + 1]; /* texts of the wants' devices */
     uint16_t *have_zones;
     bool running;
-    uint64_t retry_ms; /* mono: after a failure */
+    uint64_t started_ms; /* mono: of the last batch */
+    uint64_t retry_ms;   /* mono: after a failure */
     enum err last_error;
 };
 
@@ -98,6 +99,8 @@ void core_replan_due(struct core *core, struct core_time now);
 void core_replan_later(struct core *core, struct core_time now, uint32_t device);
 
 /* core_commit.c */
+/** Many records wait for the DNS: commits gather longer and acks yield, so that the answers come first. */
+bool core_is_storm(const struct core *core);
 enum err core_commit_init(struct core *core);
 void core_commit_deinit(struct core *core);
 void core_mark_device(struct core *core, uint32_t index);

@@ -8,7 +8,7 @@
 
 struct outbox {
     struct outbox_entry **buckets; /* a power of two */
-    size_t buckets_len, count;
+    size_t buckets_len, count, dirty_count;
     struct outbox_entry *dirty_head, *dirty_tail;
 };
 
@@ -134,6 +134,7 @@ void outbox_mark_dirty(struct outbox *outbox, struct outbox_entry *entry)
         outbox->dirty_head = entry;
     }
     outbox->dirty_tail = entry;
+    outbox->dirty_count++;
 }
 
 struct outbox_entry *outbox_next_dirty(struct outbox *outbox)
@@ -145,6 +146,7 @@ struct outbox_entry *outbox_next_dirty(struct outbox *outbox)
             outbox->dirty_tail = NULL;
         }
         entry->dirty_next = NULL;
+        outbox->dirty_count--;
         entry->flags &= (uint16_t)~OUTBOX_QUEUED_DIRTY;
     }
     return entry;
@@ -153,6 +155,11 @@ struct outbox_entry *outbox_next_dirty(struct outbox *outbox)
 bool outbox_has_dirty(const struct outbox *outbox)
 {
     return outbox->dirty_head != NULL;
+}
+
+size_t outbox_dirty_count(const struct outbox *outbox)
+{
+    return outbox->dirty_count;
 }
 
 size_t outbox_count(const struct outbox *outbox)

@@ -74,6 +74,7 @@ void outbox_mark_dirty(struct outbox *outbox, struct outbox_entry *entry);
 /** Takes the oldest off the dirty list; NULL when empty. */
 struct outbox_entry *outbox_next_dirty(struct outbox *outbox);
 bool outbox_has_dirty(const struct outbox *outbox);
+size_t outbox_dirty_count(const struct outbox *outbox);
 
 size_t outbox_count(const struct outbox *outbox);
 /** Every entry, in no order; @p each must not remove. */

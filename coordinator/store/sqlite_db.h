@@ -35,6 +35,11 @@
                 "error='' WHERE zone=?1 AND name=?2 AND type=?3 AND device IS ?4")                                     \
     X(WANT_TAKE, "UPDATE record SET device=?4, ttl=?5, want=?6, want_rev=?7, changed_ms=?8, not_before_ms=0, "         \
                  "attempts=0, error='' WHERE zone=?1 AND name=?2 AND type=?3")                                         \
+    X(BOTH_ADD, "INSERT INTO record(zone, name, type, device, ttl, want, want_rev, changed_ms, have, have_rev, "       \
+                "applied_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?6,?7,?9)")                                                \
+    X(BOTH_SET,                                                                                                        \
+      "UPDATE record SET ttl=?5, want=?6, want_rev=?7, changed_ms=?8, not_before_ms=0, attempts=0, "                   \
+      "error='', have=?6, have_rev=?7, applied_ms=?9 WHERE zone=?1 AND name=?2 AND type=?3 AND device IS ?4")          \
     X(HAVE_SET, "UPDATE record SET have=?4, have_rev=?5, attempts=?6, error=?7, not_before_ms=?8, applied_ms=?9 "      \
                 "WHERE zone=?1 AND name=?2 AND type=?3 AND have_rev <= ?5")                                            \
     X(HAVE_FAILED, "UPDATE record SET attempts=?6, error=?7, not_before_ms=?8 "                                        \

@@ -103,8 +103,29 @@ static enum err write_want(struct store *store, const struct sqlite_zone *zone, 
     rc |= want->want_null ? sqlite3_bind_null(statement, 6) : sqlite_bind_value(statement, 6, value, &want->want);
     rc |= sqlite3_bind_int64(statement, 7, (int64_t)want->want_rev);
     rc |= sqlite3_bind_int64(statement, 8, want->now_ms);
+    if (which == STMT_BOTH_ADD || which == STMT_BOTH_SET) {
+        rc |= sqlite3_bind_int64(statement, 9, want->outcome->now_ms);
+    }
     return rc != SQLITE_OK ? sqlite_db_error(store, rc, "bind a record", info)
                            : sqlite_db_run(store, statement, "write a record", info);
+}
+
+static enum err write_have(struct store *store, const struct sqlite_zone *zone, const struct store_have *have,
+                           enum sqlite_statement which, struct errinfo *info);
+
+/* A want whose outcome is known already: one row, one write. */
+static enum err write_both(struct store *store, struct sqlite_zone *zone, const struct store_want *want,
+                           const struct standing *standing, struct errinfo *info)
+{
+    enum err err = sqlite_zone_fence(store, zone, want->outcome->epoch, info);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (standing->exists && !standing->same_owner) { /* a tombstone taken over: rare */
+        err = write_want(store, zone, want, STMT_WANT_TAKE, info);
+        return err == ERR_OK ? write_have(store, zone, want->outcome, STMT_HAVE_SET, info) : err;
+    }
+    return write_want(store, zone, want, standing->exists ? STMT_BOTH_SET : STMT_BOTH_ADD, info);
 }
 
 static enum err put_want(struct store *store, struct store_want *want, struct errinfo *info)
@@ -123,12 +144,15 @@ static enum err put_want(struct store *store, struct store_want *want, struct er
     if (err != ERR_OK) {
         return err;
     }
+    want->taken = standing.exists && !standing.same_owner && !standing.tombstone;
+    if (want->taken || (standing.exists && want->want_rev < standing.want_rev)) {
+        return ERR_OK;
+    }
+    if (want->outcome != NULL) {
+        return write_both(store, zone, want, &standing, info);
+    }
     if (!standing.exists) {
         return write_want(store, zone, want, STMT_WANT_ADD, info);
-    }
-    want->taken = !standing.same_owner && !standing.tombstone;
-    if (want->taken || want->want_rev < standing.want_rev) {
-        return ERR_OK;
     }
     return write_want(store, zone, want, standing.same_owner ? STMT_WANT_SET : STMT_WANT_TAKE, info);
 }
@@ -208,7 +232,9 @@ static enum err put_haves(struct store *store, const struct store_batch *batch, 
 {
     enum err err = ERR_OK;
     for (size_t i = 0; err == ERR_OK && i < batch->haves_len; i++) {
-        err = put_have(store, &batch->haves[i], info);
+        if (!batch->haves[i].with_want) {
+            err = put_have(store, &batch->haves[i], info);
+        }
     }
     return err;
 }

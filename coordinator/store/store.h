@@ -85,6 +85,9 @@ struct store_want {
     struct rrset_value want;
     uint64_t want_rev;
     int64_t now_ms; /* wall */
+    /** Its outcome, when the DNS was faster than the commit: an applied one of the same batch, with_want, whose have
+     * and have_rev equal want and want_rev. Both are then written as one row. NULL otherwise. */
+    const struct store_have *outcome;
     /* filled in, valid when commit returned ERR_OK: */
     bool have_known;
     struct rrset_value have;
@@ -100,6 +103,7 @@ struct store_have {
     uint64_t epoch; /* of the zone's writer; the whole batch fails with ERR_FENCED when the store holds a newer one */
     bool applied;   /* false: only error, attempts and not_before are written */
     bool forget;    /* applied and want is still NULL: the tombstone's row goes */
+    bool with_want; /* a want of this batch carries it as `outcome`: not written a second time */
     struct rrset_value have;
     uint64_t have_rev; /* rev of the change that was settled */
     const char *error; /* "" when none */

@@ -291,6 +291,56 @@ static void a_want_is_pending_until_its_outcome(void **state)
     assert_int_equal(query((struct store_record_query){.pending_only = true}).len, 1);
 }
 
+/* Want and outcome in one row, as they come when the DNS is faster than the commit. */
+static struct store_want both(const char *device, uint32_t number, uint64_t rev, uint64_t epoch, enum err expected)
+{
+    struct store_have have = outcome("a." ZONE, epoch, number, rev);
+    have.with_want = true;
+    struct store_want want = {.zone = ZONE,
+                              .name = "a." ZONE,
+                              .type = RRTYPE_A,
+                              .device = device,
+                              .ttl = 60,
+                              .want = value_of(number),
+                              .want_rev = rev,
+                              .now_ms = (int64_t)rev * 1000,
+                              .outcome = &have};
+    const struct store_batch batch = {.wants = &want, .wants_len = 1, .haves = &have, .haves_len = 1};
+    assert_int_equal(commit(&batch), expected);
+    want.outcome = NULL;
+    return want;
+}
+
+static void a_want_with_its_outcome_is_one_row(void **state)
+{
+    (void)state;
+    uint64_t epoch = claim();
+    for (uint64_t rev = 10; rev < 13; rev++) { /* made, then changed twice */
+        assert_false(both("dev-a", (uint32_t)rev, rev, epoch, ERR_OK).taken);
+        assert_int_equal(query((struct store_record_query){.pending_only = true}).len, 0);
+        struct seen seen = query((struct store_record_query){0});
+        assert_int_equal(seen.len, 1);
+        assert_true(
+            rrset_value_equal(&seen.records[0].want, &(struct rrset_value){.ips = {ip4_of((uint32_t)rev)}, .len = 1}));
+        assert_true(rrset_value_equal(&seen.records[0].have, &seen.records[0].want));
+        assert_true(seen.records[0].have_rev == rev && seen.records[0].want_rev == rev);
+        assert_int_equal(seen.records[0].applied_ms, (int64_t)rev * 1000 + 500);
+    }
+    assert_true(both("dev-b", 99, 20, epoch, ERR_OK).taken); /* another device's: neither want nor outcome */
+    assert_int_equal(query((struct store_record_query){0}).records[0].have_rev, 12);
+    (void)both("dev-a", 50, 11, epoch, ERR_OK); /* older than what stands: dropped */
+    assert_int_equal(query((struct store_record_query){0}).records[0].want_rev, 12);
+    (void)put("a." ZONE, "dev-a", 0, 21); /* a tombstone may be taken over */
+    assert_false(both("dev-b", 77, 22, epoch, ERR_OK).taken);
+    struct seen seen = query((struct store_record_query){0});
+    assert_string_equal(seen.devices[0], "dev-b");
+    assert_true(seen.records[0].have_rev == 22 && !seen.records[0].want_null);
+    uint64_t newer = claim();
+    assert_true(newer > epoch);
+    (void)both("dev-b", 78, 23, epoch, ERR_FENCED); /* a deposed writer */
+    assert_int_equal(query((struct store_record_query){0}).records[0].want_rev, 22);
+}
+
 static void a_late_outcome_leaves_the_newer_want_pending(void **state)
 {
     (void)state;
@@ -555,6 +605,7 @@ int store_suite_run(const struct store_backend *tested)
         TEST(a_device_comes_back_as_it_was),
         TEST(devices_are_walked_by_shard_and_removed),
         TEST(a_want_is_pending_until_its_outcome),
+        TEST(a_want_with_its_outcome_is_one_row),
         TEST(a_late_outcome_leaves_the_newer_want_pending),
         TEST(an_older_want_is_dropped),
         TEST(a_failure_counts_for_its_own_want_only),

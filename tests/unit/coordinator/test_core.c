@@ -337,6 +337,10 @@ static void a_full_batch_takes_wants_before_devices(void **state)
         devices += rig.batch->devices_len;
         assert_true(devices * 2 <= wants);
         rig_commit(&rig, ERR_OK);
+        if (rig.batch == NULL) {
+            rig_pass(&rig,
+                     200); /* so many open records are a storm: a batch that is not full gathers a little longer */
+        }
     }
     assert_int_equal(wants, 10000);
     assert_int_equal(devices, 5000);
