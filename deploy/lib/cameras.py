@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the quickstart's cameras live: two worlds with one interface.
 
-World: `address` the broker and the DNS server listen on; `public` prefix of the cameras' addresses; enter() is called once
-before anything starts; camera(i, broker_port) -> Camera; close(). Camera: prefix (put before a command line), endpoint (the
-broker as the camera sees it), public (its address as the broker sees it), move() -> the new one.
+World: `address` the broker and the DNS server listen on; `public` prefix of the cameras' addresses; enter() is called
+once before anything starts; camera(i, broker_port) -> Camera; close(). Camera: prefix (put before a command line),
+endpoint (the broker as the camera sees it), interface whose addresses it reports, public (its address as the broker sees
+it), move() -> the new one.
 """
 import ctypes
 import os
@@ -26,13 +27,14 @@ def _ip(*arguments, batch=None):
 
 
 def _in_namespace(name, *command, text=None):
-    done = subprocess.run(["ip", "netns", "exec", name, *command], input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(["ip", "netns", "exec", name, *command], input=text, capture_output=True, text=True,
+                          check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{name}: {' '.join(command)}: {done.stderr.strip()}")
 
 
 class _Moving:
-    """Cycles through a camera's public addresses: nine of them, so every move is to one the name did not have before."""
+    """Cycles through a camera's nine public addresses: every move is to one that the name did not just have."""
 
     def __init__(self, addresses):
         self._addresses, self._index = addresses, 0
@@ -49,7 +51,7 @@ class _Moving:
 class RoutedCamera(_Moving):
     """A namespace with a private address behind a router namespace that masquerades."""
 
-    prefix = ()
+    interface = "eth0"
 
     def __init__(self, stem, index, endpoint):
         super().__init__([f"203.0.113.{index * 10 + n}" for n in range(1, 10)])
@@ -184,6 +186,7 @@ class RelayedCamera(_Moving):
     """A camera whose connections leave a relay from one loopback address, later from another."""
 
     prefix = ()
+    interface = "no-such-interface"  # this machine's own addresses are not the camera's
 
     def __init__(self, index, address, port):
         super().__init__([f"127.203.113.{index * 10 + n}" for n in range(1, 10)])
@@ -201,8 +204,8 @@ class LoopbackWorld:
     """For kernels without namespaces."""
 
     public, prefix = "127.203.113.0/24", ""
-    tells = ("cameras are processes of this machine whose connections pass a TCP relay; a change is the relay leaving from another\n"
-             "loopback address. Not shown: NAT, a connection that dies silently, interface addresses")
+    tells = ("cameras are processes of this machine whose connections pass a TCP relay; a change is the relay leaving\n"
+             "from another loopback address. Not shown: NAT, a connection that dies silently, interface addresses")
 
     def __init__(self):
         self.address = ports.loopback()

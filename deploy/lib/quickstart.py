@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The part of deploy/quickstart behind the build: starts everything on real programs, changes addresses, shows what DNS says.
+"""The part of deploy/quickstart behind the build: starts real programs, changes addresses, shows what the DNS says.
 
 usage: quickstart.py --mode netns|loopback [--check]
 """
@@ -61,8 +61,8 @@ devices:
     group: cameras
 """
 
-# keepalive: how long a connection that died silently goes unnoticed. 10 s is the smallest the agent takes; the default of 4
-# minutes suits a fleet.
+# keepalive: how long a connection that died silently goes unnoticed. 10 s is the smallest the agent takes; the default
+# of 4 minutes suits a fleet.
 _AGENT = """\
 state_dir: {folder}
 control_socket: {folder}/agent.sock
@@ -75,9 +75,7 @@ tls:
   cert_file: {identity.cert}
   key_file: {identity.key}
 addresses:
-  include: ["eth0"]
-  ip4: {ip4}
-  ip6: true
+  include: ["{interface}"]
 """
 
 
@@ -139,7 +137,8 @@ class Quickstart:
         camera = Camera(number, self.world.camera(number, self.broker.port))
         folder = self.work.folder(camera.id)
         camera.config = self.work.write(f"{camera.id}/agent.yaml", _AGENT.format(
-            folder=folder, endpoint=camera.place.endpoint, ca=self.broker.ca_file, identity=pki.device(camera.id), ip4="true"))
+            folder=folder, endpoint=camera.place.endpoint, interface=camera.place.interface, ca=self.broker.ca_file,
+            identity=pki.device(camera.id)))
         camera.agent = Process([build_dir() / "agent" / "muster-agent", "-c", camera.config], folder / "log",
                                prefix=camera.place.prefix)
         self.run(camera.agent)
@@ -177,7 +176,8 @@ class Quickstart:
     def table(self):
         rows = [("DEVICE", "PUBLIC ADDRESS", "NAME", "DNS ANSWERS", "CHANGE TO REPORT", "REPORT TO ANSWER")]
         for camera in self.cameras:
-            times = [f"{value:.1f} ms" if value is not None else "-" for value in (camera.noticed_ms, camera.answered_ms)]
+            measured = (camera.noticed_ms, camera.answered_ms)
+            times = ["-" if value is None else f"{value:.1f} ms" for value in measured]
             rows.append((camera.id, camera.place.public, camera.name, ",".join(camera.answer) or "-", *times))
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
@@ -186,8 +186,8 @@ class Quickstart:
         prefix = self.world.prefix
         camera = self.cameras[0]
         return f"""\
-CHANGE TO REPORT: from the change of the address until the device's new report reaches the broker; a camera is told nothing,
-  so this is the time until it finds its connection dead (here a keep-alive of 10 s) and has a new one.
+CHANGE TO REPORT: from the change of the address until the device's new report reaches the broker; a camera is told
+  nothing, so this is the time until it finds its connection dead (here a keep-alive of 10 s) and has a new one.
 REPORT TO ANSWER: from that report until the authoritative server gives the new address: Muster's own part.
 Look around from another terminal:
   {prefix}mosquitto_sub -h 127.0.0.1 -p {self.broker.viewers_port} -i Me.1 -v -t 'muster/v1/fleet/#' -t 'muster/v1/up/#'

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clean roots: this machine's Debian with nothing of Muster in it, each an overlay in which packages are installed for real.
+"""Clean roots: this machine's Debian with nothing of Muster in it, each an overlay in which packages are really installed.
 
-The test goes on in mount, PID and network namespaces of its own, so nothing here reaches the machine. Two rules keep it so:
-nothing of the machine that can be written is mounted into a root (a root has a /dev of its own), and nothing is deleted
-recursively inside the namespaces: mounts end with them, and the folder is removed from outside, where no mount is seen.
+The test goes on in mount, PID and network namespaces of its own, so nothing here reaches the machine. Two rules keep it
+so: nothing of the machine that can be written is mounted into a root (a root has a /dev of its own), and nothing is
+deleted recursively inside the namespaces: mounts end with them, and the folder is removed from outside, where no mount is
+seen.
 The source tree is hidden in a root: whatever runs there was installed there.
 """
 import configparser
@@ -16,7 +17,8 @@ import sys
 from muster_testlib import build_dir, source_dir
 from muster_testlib.procs import Process, Workspace
 
-_UNSHARE = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--net"]
+_UNSHARE = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc",
+            "--net"]
 _OUTSIDE = "MUSTER_OUTSIDE"  # the mount namespace that the test came from
 _FOLDER = "MUSTER_CLEAN_ROOTS"
 
@@ -86,11 +88,12 @@ class Root:
                 _mount("tmpfs", hidden)
         _mount("proc", self.path / "proc")
         self._make_dev()
-        (self / "var/lib/man-db/auto-update").unlink(missing_ok=True)  # the index of man pages takes longer than the rest
+        # The index of manual pages would take longer than the rest.
+        (self / "var/lib/man-db/auto-update").unlink(missing_ok=True)
         self._remove_muster()
 
     def _make_dev(self):
-        """A /dev of its own. Never a bind of the machine's: what tidies up a test's folder would delete the machine's devices."""
+        """A /dev of its own. Never a bind of the machine's: tidying up a test's folder would delete its devices."""
         _mount("tmpfs", self.path / "dev")
         for name, minor in (("null", 3), ("zero", 5), ("full", 7), ("random", 8), ("urandom", 9)):
             run("mknod", "-m", "666", self.path / "dev" / name, "c", "1", minor)

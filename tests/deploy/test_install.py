@@ -50,13 +50,15 @@ class Install(unittest.TestCase):
     def ensure(self, *names):
         """Exit status of packages_ensure."""
         (self.root / "srv/list").write_text("".join(f"{name}  # why\n" for name in names) + "# nothing\n")
-        return self.root.run("bash", "-c", "source /srv/packages.sh; (packages_ensure /srv/list) >/tmp/log 2>&1; echo $?").strip()
+        script = "source /srv/packages.sh; (packages_ensure /srv/list) >/tmp/log 2>&1; echo $?"
+        return self.root.run("bash", "-c", script).strip()
 
     def log(self):
         return (self.root / "tmp/log").read_text()
 
     def installed(self, name):
-        return self.root.run("sh", "-c", f"dpkg-query -W -f='${{db:Status-Status}}' {name} 2>/dev/null || true") == "installed"
+        script = f"dpkg-query -W -f='${{db:Status-Status}}' {name} 2>/dev/null || true"
+        return self.root.run("sh", "-c", script) == "installed"
 
     def test_a_service_is_installed_but_neither_started_nor_enabled(self):
         self.root.run("ln", "-s", "/lib/systemd/system/muster-test-service.service",

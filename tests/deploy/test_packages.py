@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian packages, installed on a clean server and a clean device, and docs/small-deployment.md followed to the letter."""
+"""The Debian packages on a clean server and a clean device: README and docs/small-deployment.md followed to the letter."""
 import json
 import pathlib
 import re
@@ -71,7 +71,8 @@ class Packages(unittest.TestCase):
             with self.subTest(unit):
                 path = f"/usr/lib/systemd/system/{unit}.service"
                 root.run("systemd-analyze", "verify", "--man=no", path)
-                verdict = root.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", path)
+                verdict = root.run("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager",
+                                   path)
                 print(unit, re.search("Overall exposure.*", verdict)[0])
                 self.assertIn("https_proxy", root.unit(unit)["UnsetEnvironment"])
         self.assertEqual(root.unit("muster-agent")["RestartPreventExitStatus"], "78")
@@ -168,7 +169,8 @@ class Packages(unittest.TestCase):
             log = logs / f"{root.name}-{unit}"
             if unit == "knot":
                 root.run("install", "-d", "-o", "knot", "-g", "knot", "/run/knot")
-                self.start(Process(["knotd", "-c", "/etc/knot/knot.conf"], log, prefix=root.prefix()), "server started|foreground")
+                knot = Process(["knotd", "-c", "/etc/knot/knot.conf"], log, prefix=root.prefix())
+                self.start(knot, "server started|foreground")
             else:
                 self.start(root.service(unit, log), started[unit])
 
@@ -186,8 +188,8 @@ class Packages(unittest.TestCase):
 
     @staticmethod
     def answer():
-        done = subprocess.run(["kdig", "@127.0.0.1", "+short", "+timeout=1", "+retry=0", "cam-1.cams.example.net.", "A"],
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(["kdig", "@127.0.0.1", "+short", "+timeout=1", "+retry=0", "cam-1.cams.example.net.",
+                               "A"], capture_output=True, text=True, check=False)
         return done.stdout.split()
 
 
