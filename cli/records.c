@@ -7,6 +7,12 @@
 
 static const char *const types[] = {"A", "AAAA", NULL};
 
+#define TYPE_ROW(type_struct)                                                                                          \
+    {                                                                                                                  \
+        "type", 0, NULL, ARGS_ENUM, offsetof(struct type_struct, type),                                                \
+            .choices = types, .help = "Only this type (default: each that the name has)"                               \
+    }
+
 const struct args_row record_list_rows[] = {
     LISTING_ROWS,
     {"zone", 'z', "ZONE", ARGS_STRING, offsetof(struct record_list_options, zone), .help = "Only records of this zone"},
@@ -17,13 +23,17 @@ const struct args_row record_list_rows[] = {
     {0},
 };
 
-const struct args_row record_rows[] = {
+const struct args_row record_show_rows[] = {API_ROWS, TYPE_ROW(record_show_options), {0}};
+const struct record_show_options record_show_defaults = {.type = -1};
+
+const struct args_row record_write_rows[] = {
     API_ROWS,
-    {"type", 0, NULL, ARGS_ENUM, offsetof(struct record_options, type), .choices = types,
-     .help = "Only this type (default: each that the name has)"},
+    TYPE_ROW(record_write_options),
+    {"wait", 'w', "DURATION", ARGS_DURATION, offsetof(struct record_write_options, wait_ms),
+     .help = "How long to wait for the outcome (default 10s; 0s: not at all)"},
     {0},
 };
-const struct record_options record_defaults = {.type = -1};
+const struct record_write_options record_write_defaults = {.type = -1, .wait_ms = 10000};
 
 static const struct grid_column columns[] = {
     {.title = "NAME"},    {.title = "TYPE"},    {.title = "STATE", .state = true},
@@ -75,17 +85,16 @@ enum exit_code record_list_run(const struct command_call *call)
 /* ---- one name ---- */
 
 /* Leaves the type that was asked for. */
-static void filter(const struct record_options *options, json_t *records)
+static void filter(int type, json_t *records)
 {
-    for (size_t i = json_array_size(records); options->type >= 0 && i > 0; i--) {
-        if (strcmp(types[options->type], api_text(json_array_get(records, i - 1), "type")) != 0) {
+    for (size_t i = json_array_size(records); type >= 0 && i > 0; i--) {
+        if (strcmp(types[type], api_text(json_array_get(records, i - 1), "type")) != 0) {
             (void)json_array_remove(records, i - 1); /* the index is inside */
         }
     }
 }
 
-/** The records of a name; none is a failure that is reported. @param ret_body owned; "records" holds at least one. */
-static enum exit_code find(struct api *api, const struct command_call *call, json_t **ret_body)
+enum exit_code record_fetch(struct api *api, const struct command_call *call, int type, json_t **ret_body)
 {
     struct strbuf path;
     json_t *body = NULL;
@@ -94,13 +103,18 @@ static enum exit_code find(struct api *api, const struct command_call *call, jso
     api_add_query(&path, "name", call->operands[0]);
     enum exit_code code = api_request(api, "GET", &path, API_TIMEOUT_MS, &body);
     strbuf_deinit(&path);
-    filter(call->options, json_object_get(body, "records"));
-    if (code == EXIT_OK && json_array_size(json_object_get(body, "records")) == 0) {
-        json_decref(body);
-        return api_report(api, EXIT_ABSENT, "no-such-record", "Muster holds no record of this name and type",
+    filter(type, json_object_get(body, "records"));
+    *ret_body = body;
+    return code;
+}
+
+enum exit_code record_find(struct api *api, const struct command_call *call, int type, json_t **ret_body)
+{
+    enum exit_code code = record_fetch(api, call, type, ret_body);
+    if (code == EXIT_OK && json_array_size(json_object_get(*ret_body, "records")) == 0) {
+        code = api_report(api, EXIT_ABSENT, "no-such-record", "Muster holds no record of this name and type",
                           "list the names there are: muster record list");
     }
-    *ret_body = body;
     return code;
 }
 
@@ -150,14 +164,14 @@ static enum exit_code print_records(const json_t *records)
 
 enum exit_code record_show_run(const struct command_call *call)
 {
-    const struct record_options *options = call->options;
+    const struct record_show_options *options = call->options;
     struct api *api = NULL;
     json_t *body = NULL;
     enum exit_code code = api_open(call, &options->api, "the record was not shown", &api);
     if (code != EXIT_OK) {
         return code;
     }
-    code = find(api, call, &body);
+    code = record_find(api, call, options->type, &body);
     if (code == EXIT_OK && options->api.json) {
         code = api_print_json(body);
     } else if (code == EXIT_OK) {
@@ -166,56 +180,4 @@ enum exit_code record_show_run(const struct command_call *call)
     json_decref(body);
     api_close(api);
     return code;
-}
-
-static enum exit_code post(struct api *api, const char *name, const char *type, const char *verb)
-{
-    struct strbuf path;
-    json_t *body = NULL;
-    strbuf_init(&path, API_PATH_MAX);
-    (void)strbuf_adds(&path, "/v1/records/"); /* api_request looks at the sticky error */
-    api_add_encoded(&path, name);
-    (void)strbuf_addf(&path, "/%s", verb);
-    api_add_query(&path, "type", type);
-    enum exit_code code = api_request(api, "POST", &path, API_TIMEOUT_MS, &body);
-    json_decref(body);
-    strbuf_deinit(&path);
-    return code;
-}
-
-/** Every record of the name that is asked for; stops at the first failure. */
-static enum exit_code rewrite(const struct command_call *call, const char *verb, const char *what)
-{
-    const struct record_options *options = call->options;
-    struct api *api = NULL;
-    json_t *body = NULL;
-    size_t done = 0;
-    enum exit_code code = api_open(call, &options->api, what, &api);
-    if (code != EXIT_OK) {
-        return code;
-    }
-    code = find(api, call, &body);
-    const json_t *records = json_object_get(body, "records");
-    for (size_t i = 0; i < json_array_size(records) && code == EXIT_OK; i++, done++) {
-        const json_t *record = json_array_get(records, i);
-        code = post(api, api_text(record, "name"), api_text(record, "type"), verb);
-    }
-    if (code == EXIT_OK) {
-        int n = options->api.json ? printf("{\"state\":\"submitted\",\"records\":%zu}\n", done)
-                                  : printf("%zu submitted; see muster record show %s\n", done, call->operands[0]);
-        code = n > 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
-    }
-    json_decref(body);
-    api_close(api);
-    return code;
-}
-
-enum exit_code record_adopt_run(const struct command_call *call)
-{
-    return rewrite(call, "adopt", "the record was not adopted");
-}
-
-enum exit_code record_retry_run(const struct command_call *call)
-{
-    return rewrite(call, "retry", "the record was not written again");
 }

@@ -149,6 +149,22 @@ static enum err print_zones(const json_t *zones)
     return err;
 }
 
+/** What to look at next, for what is out of order but no trouble. */
+static enum err print_hints(const json_t *status)
+{
+    const json_t *devices = json_object_get(status, "devices");
+    bool refused = api_u64(json_object_get(status, "records"), "refused") > 0;
+    bool strangers = api_u64(devices, "known") > api_u64(devices, "registered");
+    int n = 0;
+    if (refused) {
+        n = printf("\nrefused records:      muster record list --pending\n");
+    }
+    if (strangers && n >= 0) {
+        n = printf("%sunregistered devices: muster device list --problem unregistered\n", refused ? "" : "\n");
+    }
+    return n >= 0 && fflush(stdout) == 0 ? ERR_OK : ERR_IO;
+}
+
 static enum exit_code print_status(const json_t *status)
 {
     struct grid grid;
@@ -160,6 +176,9 @@ static enum exit_code print_status(const json_t *status)
     grid_deinit(&grid);
     if (err == ERR_OK) {
         err = print_zones(json_object_get(status, "zones"));
+    }
+    if (err == ERR_OK) {
+        err = print_hints(status);
     }
     return err == ERR_OK ? EXIT_OK : EXIT_FAILED;
 }

@@ -303,8 +303,11 @@ void control_get_device(void *context, struct httpd_request *request)
     struct coordinator *coordinator = context;
     uint32_t index = device_find(core_devices(coordinator->core), httpd_request_param(request, 0));
     if (index == DEVICE_NONE) {
+        bool registered =
+            registry_find(core_registry(coordinator->core), httpd_request_param(request, 0)) != DEVICE_NONE;
         httpd_reply_error(request, 404, "no-such-device",
-                          "the device never reported; is its id right, and is it in the registry?");
+                          registered ? "the device is in the registry, but it never reported"
+                                     : "the device never reported, and it is not in the registry");
         return;
     }
     struct strbuf out;

@@ -46,6 +46,7 @@ static enum err write_record(void *context, const struct store_record *record)
     jsonout_value(json, "want", &record->want);
     jsonout_bool(json, "tombstone", record->want_null);
     jsonout_value(json, "have", &record->have);
+    jsonout_u64(json, "rev", record->want_rev);
     jsonout_bool(json, "pending", record->want_rev > record->have_rev);
     jsonout_text(json, "error", view_of(record->error));
     jsonout_u64(json, "attempts", record->attempts);
@@ -234,8 +235,9 @@ static void find_done(void *context)
         core_flush(job->coordinator->core, coordinator_now());
     }
     if (err != ERR_OK) {
-        httpd_reply_error(job->request, err == ERR_EXISTS ? 409 : 500, err == ERR_EXISTS ? "moving" : "failed",
-                          err == ERR_EXISTS ? "the record is being written now" : err_text(err));
+        bool moving = err == ERR_EXISTS || err == ERR_AGAIN;
+        httpd_reply_error(job->request, moving ? 409 : 500, moving ? "moving" : "failed",
+                          moving ? "the record is being written now" : err_text(err));
     } else {
         httpd_reply_json(job->request, 202, VIEW_LITERAL("{\"state\":\"submitted\"}"));
     }

@@ -16,7 +16,7 @@ import unittest
 from muster_testlib import build_dir
 from muster_testlib.broker import Broker, topic
 from muster_testlib.certs import Authority
-from muster_testlib.dns import axfr, update, wait_answer
+from muster_testlib.dns import axfr, kdig, update, wait_answer
 from muster_testlib.mqttclient import Client
 from muster_testlib.procs import DEADLINE, Process, Workspace, wait_until
 from muster_testlib.stack import Stack
@@ -44,8 +44,8 @@ ZONE_KEYS = {"zone", "account", "mode", "state", "epoch", "waiting", "in_flight"
              "depth", "service_ms", "retry_in_ms", "last_error", "swept", "sweep_stopped", "unknown_records", "foreign_records"}
 DEVICE_KEYS = {"id", "group", "site", "registered", "presence", "ip4", "ip6", "observed", "problem", "boot", "seq", "durable",
                "records_open", "seen", "changed"}
-RECORD_KEYS = {"zone", "name", "type", "device", "ttl", "want", "tombstone", "have", "pending", "error", "attempts", "changed",
-               "applied"}
+RECORD_KEYS = {"zone", "name", "type", "device", "ttl", "want", "tombstone", "have", "rev", "pending", "error", "attempts",
+               "changed", "applied"}
 REPORT = re.compile(r"\Amuster: error: (.+)\n  cause: (.+)\n  hint:  (.+)\n  docs:  muster [a-z ]+ --help\n\Z")
 
 
@@ -127,7 +127,8 @@ class Commands(Cli):
         text = self.muster("status").stdout
         for pattern in (r"^coordinator +live +version [\d.]+, up \d+s, term \S+:1$", r"^broker +connected ", r"^store +ok ",
                         r"^devices +4 known +online 3, registered 3$", r"^records +0 open +changes 4, applied \d+$",
-                        r"^change +p50 [\d.]+ ms +p99 [\d.]+ ms", r"^example\.net +running +dedicated +1 "):
+                        r"^change +p50 [\d.]+ ms +p99 [\d.]+ ms", r"^example\.net +running +dedicated +\d+ ",
+                        r"^unregistered devices: muster device list --problem unregistered$"):
             self.assertRegex(text, re.compile(pattern, re.MULTILINE))
         self.assertLessEqual(len(text.splitlines()), 24)
 
@@ -173,7 +174,8 @@ class Commands(Cli):
         for pattern in (r"^presence +online$", rf"^IPv4 +{V4}$", r"^last report +boot 1, seq 1, durable$",
                         rf"^cam-1\.example\.net +AAAA +60 +applied +{V6} +-$"):
             self.assertRegex(text, re.compile(pattern, re.MULTILINE))
-        self.refused("device", "show", "cam-9", code=5, error="cam-9: ", cause="never reported")
+        self.refused("device", "show", "cam-9", code=5, error="cam-9: ", cause="is in the registry, but it never reported")
+        self.refused("device", "show", "x-9", code=5, error="x-9: ", cause="is not in the registry")
 
     def test_records(self):
         records = self.json("record", "list", "--zone", "example.net")["records"]
@@ -198,9 +200,11 @@ class Commands(Cli):
     def test_a_record_is_written_again(self):
         self.assertEqual(update(self.stack.dns, "del cam-2.example.net A"), "")
         wait_answer(self.stack.dns, "cam-2.example.net", "A", [])
-        self.assertIn("1 submitted", self.muster("record", "retry", "cam-2.example.net").stdout)
-        wait_answer(self.stack.dns, "cam-2.example.net", "A", "93.184.216.35")
-        self.assertEqual(self.json("record", "retry", "cam-1.example.net")["records"], 2)
+        self.assertEqual(self.muster("record", "retry", "cam-2.example.net").stdout, "cam-2.example.net: 1 served\n")
+        self.assertEqual(kdig(self.stack.dns, "cam-2.example.net"), ["93.184.216.35"])
+        self.assertEqual(self.json("record", "retry", "cam-1.example.net"), {"state": "served", "records": 2})
+        self.assertEqual(self.json("record", "retry", "cam-1.example.net", "--type", "A", "--wait", "0s"),
+                         {"state": "submitted", "records": 1})
         self.refused("record", "retry", "cam-9.example.net", code=5)
         self.assertIn(f"uid={os.geteuid()}",
                       self.stack.coordinator.wait_log(r"audit.* action=record-retry subject=\"?cam-2\.example\.net.*")[0])
@@ -307,11 +311,8 @@ class Paging(Cli):
             client.publish(topic("up", f"cam-{number}", "state"), json.dumps(body).encode())
 
     def test_every_page_is_fetched(self):
-        def done():
-            status = json.loads(self.muster("status", "--json").stdout)
-            return status["records"]["applied"] == self.count and status["records"]["open"] == 0
-
-        wait_until(done, "all records are applied", 60)
+        wait_until(lambda: len([row for row in self.lines("record", "list") if row[2] == "served"]) == self.count,
+                   "all records are served", 120)
         names = {f"cam-{number}" for number in range(self.count)}
         self.assertEqual({device["id"] for device in self.json("device", "list")["devices"]}, names)
         rows = self.lines("device", "list")
@@ -358,8 +359,10 @@ class Shared(Cli):
         self.assertEqual([(row[0], row[2], row[3], row[4], row[7]) for row in rows],
                          [("cam-7.example.net", "refused", V4, "-", "foreign")])
         self.assertEqual(axfr(self.stack.dns)[("cam-7.example.net", "A")], ["192.0.2.7"])
+        self.assertIn("refused records:      muster record list --pending", self.muster("status").stdout)
+        self.refused("record", "retry", "cam-7.example.net", code=1, error="not written again", cause="foreign")
         self.muster("record", "adopt", "cam-7.example.net", "--type", "A")
-        wait_answer(self.stack.dns, "cam-7.example.net", "A", V4)
+        self.assertEqual(kdig(self.stack.dns, "cam-7.example.net"), [V4])
         wait_until(lambda: self.lines("record", "list", "--pending") == [], "nothing is pending")
         self.assertEqual(self.lines("record", "list", "--device", "cam-7")[0][2], "served")
 
@@ -390,6 +393,18 @@ class Trouble(Cli):
         self.stack.coordinator.signal(signal.SIGSTOP)
         self.addCleanup(self.stack.coordinator.signal, signal.SIGCONT)
         self.refused("status", "--timeout", "200ms", code=7)
+
+    def test_no_dns_server(self):
+        device = self.report("cam-3", ip4=V4)
+        device.wait_ack(lambda ack: ack["names"] and ack["names"][0]["state"] == "applied")
+        self.stack.dns.stop()
+        self.addCleanup(lambda: self.stack.dns.process.running() or self.stack.dns.start())
+        match = self.refused("record", "retry", "cam-3.example.net", "--wait", "300ms", code=8)
+        self.assertIn("muster zone list", match[3])
+        self.assertIn("zone example.net is ", wait_until(lambda: self.checked(1), "the check fails").stdout)
+        self.assertEqual([row[2] for row in self.lines("record", "list", "--pending")], ["pending"])
+        self.stack.dns.start()
+        wait_until(lambda: self.lines("record", "list", "--pending") == [], "the record is written after all")
 
     def test_no_broker(self):
         self.stack.broker.stop()
