@@ -1,0 +1,49 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The closing line of tests/run and its exit status, from JUnit files that a real CTest wrote."""
+import subprocess
+import unittest
+
+from muster_testlib import source_dir
+from muster_testlib.procs import Workspace
+
+TOTAL = source_dir() / "tests" / "lib" / "junit_total"
+
+
+class ClosingLine(unittest.TestCase):
+    def setUp(self):
+        self.work = Workspace()
+        self.addCleanup(self.work.close)
+
+    def ctest(self, name, commands):
+        """CTest's JUnit file for tests with these commands; status 77 is a skip."""
+        lines = [f'add_test(t{number} {command})\nset_tests_properties(t{number} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1)'
+                 for number, command in enumerate(commands)]
+        self.work.write(f"{name}/CTestTestfile.cmake", "\n".join(lines) + "\n")
+        found = self.work / f"{name}.xml"
+        subprocess.run(["ctest", "--test-dir", self.work / name, "--output-junit", found], capture_output=True, check=False)
+        return found
+
+    def total(self, *files):
+        done = subprocess.run([TOTAL, *map(str, files)], capture_output=True, text=True, check=False)
+        return done.stdout.splitlines()[-1], done.returncode
+
+    def test_passed_failed_skipped(self):
+        one = self.ctest("one", ["/bin/true", "/bin/true", 'sh "-c" "exit 77"'])
+        self.assertEqual(self.total(one), ("2 passed, 0 failed, 1 skipped", 0))
+        two = self.ctest("two", ["/bin/true", "/bin/false", "/no/such/program", 'sleep 9', 'sh "-c" "kill -9 \\$\\$"'])
+        self.assertEqual(self.total(one, two), ("3 passed, 4 failed, 1 skipped", 1))
+
+    def test_a_run_that_left_no_file_is_a_failure(self):
+        one = self.ctest("one", ["/bin/true"])
+        self.assertEqual(self.total(one, self.work / "missing.xml"), ("1 passed, 1 failed, 0 skipped", 1))
+        cut = self.work.write("cut.xml", one.read_text()[:150])
+        self.assertEqual(self.total(cut), ("0 passed, 1 failed, 0 skipped", 1))
+
+    def test_nothing_run_is_no_success(self):
+        self.assertEqual(self.total(self.ctest("skips", ['sh "-c" "exit 77"'])), ("0 passed, 0 failed, 1 skipped", 1))
+        self.assertEqual(self.total(), ("0 passed, 0 failed, 0 skipped", 1))
+
+
+if __name__ == "__main__":
+    unittest.main()
