@@ -136,13 +136,13 @@ class Deployment:
         self._tools.append(tool)
         return tool
 
-    def swarm(self, label="swarm", broker=None, dns=None, seed=1, boot=1, more=()):
+    def swarm(self, label="swarm", broker=None, dns=None, seed=1, prefix=PREFIX, devices=None):
         """A fleet, not yet connected. Its oracle is <label>.oracle; watched serials are in <label>.serials."""
         broker = broker or self.broker
-        arguments = ["--broker", broker.endpoint, "--ca", broker.ca_file, "--certs", self.certs, "--devices", self.devices,
-                     "--connections", self.connections, "--prefix", PREFIX, "--log", self.work / f"{label}.oracle",
-                     "--serials", self.work / f"{label}.serials", "--seed", seed, "--boot", boot, "--zone", ZONE,
-                     "--timeout", f"{self.timeout_s}s", *more]
+        arguments = ["--broker", broker.endpoint, "--ca", broker.ca_file, "--certs", self.certs, "--devices",
+                     devices or self.devices, "--connections", self.connections, "--prefix", prefix, "--log",
+                     self.work / f"{label}.oracle", "--serials", self.work / f"{label}.serials", "--seed", seed,
+                     "--zone", ZONE, "--timeout", f"{self.timeout_s}s"]
         if dns is not None:
             arguments += ["--dns", f"{dns.address}:{dns.port}"]
         if self.own:

@@ -8,10 +8,10 @@ import time
 _PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "compare-zone"
 
 
-def compare(dns, zone, log):
-    """One comparison: the object that compare-zone prints."""
+def compare(dns, zone, log, ignore=None):
+    """One comparison: the object that compare-zone prints. `ignore`: names of another fleet begin so."""
     done = subprocess.run(["/usr/bin/python3", _PROGRAM, "--server", dns.address, "--port", str(dns.port), "--zone", zone,
-                           "--key", dns.tsig, "--log", log], capture_output=True, text=True, check=False)
+                           "--key", dns.tsig, "--log", log, *(["--ignore", ignore] if ignore else [])], capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         raise AssertionError(f"compare-zone: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
@@ -27,12 +27,12 @@ def serial_seconds(path, serial):
     return None
 
 
-def settle(swarm, dns, zone, log, serials, deadline=60.0):
+def settle(swarm, dns, zone, log, serials, deadline=60.0, ignore=None):
     """Compares until nothing differs or `deadline` seconds are over. Returns the last comparison, and when the zone got
     the serial that it was compared at: what is served later than that was served since then."""
     end = time.monotonic() + deadline
     while True:
-        found = compare(dns, zone, log)
+        found = compare(dns, zone, log, ignore)
         at = serial_seconds(serials, found["serial"])
         if (found["lost"] == found["wrong"] == 0 and at is not None) or time.monotonic() > end:
             return found, at

@@ -2,7 +2,7 @@
 """storm: every device changes at once; how long until the authoritative server answers all of them."""
 from . import oracle
 from .deployment import ZONE, Deployment
-from .tools import ToolFailed, cpu_seconds, machine_seconds, median, metric, metrics
+from .tools import ToolFailed, cpu_seconds, machine_seconds, median, metric, metrics, profiled
 
 # Best of three: (changes a message, messages in flight), and what such a feed reaches alone on a quiet machine of two
 # cores. A baseline below half of it is an error of the baseline.
@@ -101,7 +101,8 @@ def run(options, out):
         for number in range(options.rounds):
             if baselines is not None:
                 pairs.append(baselines.run())
-            rounds.append(_muster_round(deployment, swarm, processes))
+            with profiled(options.profile if number == options.rounds - 1 else None, processes):
+                rounds.append(_muster_round(deployment, swarm, processes))
             _say(out, number, rounds[-1], pairs[-1] if pairs else None)
         log = deployment.coordinator.log_text()
     result = _summary(options, connected, [first] + rounds, rounds, pairs)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs that take one command a line and answer each with one JSON object, and what /proc says about a process."""
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import urllib.request
 
@@ -71,6 +73,21 @@ def machine_seconds():
     """CPU that the whole machine has spent; what is more than our own processes' was taken from us by others."""
     fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def profiled(path, processes):
+    """Samples the processes with `perf` into path.<name> (linux-perf); nothing when path is None."""
+    recorders = []
+    for name, pid in (processes if path else {}).items():
+        recorders.append(subprocess.Popen(["perf", "record", "-q", "-F", "999", "-g", "-o", f"{path}.{name}", "-p", str(pid)],
+                                          stderr=subprocess.DEVNULL))
+    try:
+        yield
+    finally:
+        for recorder in recorders:
+            recorder.send_signal(signal.SIGINT)
+            recorder.wait()
 
 
 def memory_kib(pid):
