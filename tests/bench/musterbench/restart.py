@@ -46,6 +46,7 @@ def run(options, out):
     worst = max(during) if during else None
     result = {"bench": "restart", "server": options.server, "devices": options.devices, "crash": options.crash,
               "seconds": round(worst if worst is not None else at_start, 3), "at_start_seconds": round(at_start, 3),
+              "all_seconds": [round(seconds, 3) for seconds in during],
               "connected_seconds": round(connected, 3), "replay_seconds": round(replay, 1), "changes_during_replay": len(during),
               "rss_kib": rss, "anon_kib": anon, "lost": found["lost"], "wrong": found["wrong"]}
     return result, [

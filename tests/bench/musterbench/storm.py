@@ -10,7 +10,7 @@ RAW_SETTINGS = {"knot": [(500, 16), (1000, 16), (1000, 4)], "bind": [(100, 1), (
 RAW_FIGURE = {"knot": 50100, "bind": 18100}
 PAHO_FIGURE = 22000
 GOAL = 0.60
-ROUNDS = 3
+JUDGED = 10000  # changes by which a baseline alone is judged, at least: fewer say more about its start
 
 
 class Baselines:
@@ -28,19 +28,21 @@ class Baselines:
         self._choose(RAW_SETTINGS[deployment.kind])
         self.paho_alone = self._paho()
 
-    def _feed(self, setting):
+    def _feed(self, setting, changes=None):
         self.generation += 1
-        return f"feed {self.devices} {self.generation} {setting[0]} {setting[1]}"
+        return f"feed {changes or self.devices} {self.generation} {setting[0]} {setting[1]}"
 
     def _choose(self, settings):
-        self.feed.ask(self._feed(settings[0]))  # the first creates the records
-        self.alone = {setting: self.feed.ask(self._feed(setting))["per_s"] for setting in settings}
+        changes = max(self.devices, JUDGED)
+        self.feed.ask(self._feed(settings[0], changes))  # the first creates the records
+        self.alone = {setting: self.feed.ask(self._feed(setting, changes))["per_s"] for setting in settings}
         self.setting = max(self.alone, key=self.alone.get)
 
     def _paho(self):
+        rounds = -(-JUDGED // self.devices)
         self.paho.ask("mark")
-        self.paho.tell(f"await {self.devices}")
-        self.swarm.ask("publish")
+        self.paho.tell(f"await {self.devices * rounds}")
+        self.swarm.ask(f"heartbeat {rounds}")
         return self.paho.result()["per_s"]
 
     def run(self):
@@ -80,6 +82,7 @@ def _muster_round(deployment, swarm, processes):
         "wrong": found["wrong"], "examples": found["examples"],
         "messages": int(metric(after, "muster_zone_messages_total") - metric(before, "muster_zone_messages_total")),
         "changes": int(metric(after, "muster_zone_changes_total") - metric(before, "muster_zone_changes_total")),
+        "batch_size": int(metric(after, "muster_zone_batch_size")), "depth": int(metric(after, "muster_zone_depth")),
         "cpu_seconds": {name: round(spent[name] - cpu[name], 3) for name in processes},
         "cpu_seconds_of_others": max(0, round(others - sum(spent.values()) + sum(cpu.values()), 2)),
     }
@@ -115,7 +118,7 @@ def run(options, out):
 
 def _say(out, number, this, pair):
     text = f"round {number + 1}: {this['seconds']:.2f} s, {this['changes_per_s']:.0f}/s, acks {this['ack_seconds']:.2f} s, " \
-           f"{this['messages']} messages, cpu " + " ".join(f"{k}={v:.2f}" for k, v in this["cpu_seconds"].items())
+           f"{this['messages']} messages (now {this['batch_size']} x {this['depth']}), cpu " + " ".join(f"{k}={v:.2f}" for k, v in this["cpu_seconds"].items())
     text += f" others={this['cpu_seconds_of_others']:.2f}"
     if pair:
         text += f"; raw feed {pair[0]:.0f}/s, Paho {pair[1]:.0f}/s, ratio {this['changes_per_s'] / min(pair):.2f}"
@@ -134,7 +137,7 @@ def _summary(options, connected, every, rounds, pairs):
         "own_connections": options.own_connections, "seed": options.seed, "rounds": len(rounds),
         "seconds": round(this["seconds"], 3), "ack_seconds": round(this["ack_seconds"], 3),
         "changes_per_s": round(this["changes_per_s"], 1), "messages": this["messages"], "repeats": this["repeats"],
-        "lost": max(one["lost"] for one in every), "wrong": max(one["wrong"] for one in every),
+        "batch_size": this["batch_size"], "depth": this["depth"], "lost": max(one["lost"] for one in every), "wrong": max(one["wrong"] for one in every),
         "cpu_seconds": this["cpu_seconds"],
         "cpu_seconds_of_others": this["cpu_seconds_of_others"], "first_seconds": round(every[0]["seconds"], 3),
         "all_changes_per_s": [round(one["changes_per_s"], 1) for one in rounds],
