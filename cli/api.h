@@ -13,7 +13,8 @@
 #include "cli/command.h"
 
 #define API_SOCKET_DEFAULT "/run/muster/control.sock"
-#define API_PATH_MAX       2000 /* of a request, below HTTP_URL_MAX */
+#define API_TIMEOUT_MAX_MS 86400000 /* a day */
+#define API_PATH_MAX       2000     /* of a request, below HTTP_URL_MAX */
 
 /** The first member of every options struct of a command that asks the coordinator. */
 struct api_options {
@@ -35,7 +36,7 @@ struct api_options {
          ARGS_DURATION,                                                                                                \
          offsetof(struct api_options, timeout_ms),                                                                     \
          .min = 1,                                                                                                     \
-         .max = 24u * 3600 * 1000,                                                                                     \
+         .max = API_TIMEOUT_MAX_MS,                                                                                    \
          .help = "How long to wait for an answer (default 15s; sweeps and diffs 10m)"},                                \
     {                                                                                                                  \
         "json", 'j', NULL, ARGS_FLAG, offsetof(struct api_options, json), .help = "Print the whole answer as JSON"     \

@@ -9,6 +9,7 @@ struct device_list_options {
     int problem;
     const char *site, *group, *match;
 };
+_Static_assert(offsetof(struct device_list_options, listing) == 0, "rows of the shared options count from here");
 
 extern const struct args_row device_list_rows[];
 extern const struct device_list_options device_list_defaults;

@@ -5,6 +5,8 @@
  * `--json` is one object of the answers' shape, an item a line; `--ndjson` is an item a line. A listing that breaks off
  * exits with the code of the failure, and its JSON then has no end.
  */
+#include <stddef.h>
+
 #include "cli/api.h"
 #include "cli/grid.h"
 
@@ -15,6 +17,7 @@ struct listing_options {
     bool ndjson;
     uint32_t limit; /* 0 = all */
 };
+_Static_assert(offsetof(struct listing_options, api) == 0, "rows of the shared options count from here");
 
 #define LISTING_ROWS                                                                                                   \
     API_ROWS, {"ndjson",                                                                                               \

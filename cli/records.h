@@ -8,17 +8,20 @@ struct record_list_options {
     bool pending;
     const char *zone, *device;
 };
+_Static_assert(offsetof(struct record_list_options, listing) == 0, "rows of the shared options count from here");
 
 struct record_show_options {
     struct api_options api;
     int type; /* index of choices; -1 = every type that the name has */
 };
+_Static_assert(offsetof(struct record_show_options, api) == 0, "rows of the shared options count from here");
 
 struct record_write_options {
     struct api_options api;
     int type; /* as above */
     uint64_t wait_ms;
 };
+_Static_assert(offsetof(struct record_write_options, api) == 0, "rows of the shared options count from here");
 
 extern const struct args_row record_list_rows[];
 extern const struct args_row record_show_rows[];

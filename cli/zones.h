@@ -7,6 +7,7 @@ struct zone_sweep_options {
     struct api_options api;
     bool force;
 };
+_Static_assert(offsetof(struct zone_sweep_options, api) == 0, "rows of the shared options count from here");
 
 extern const struct args_row zone_list_rows[];
 extern const struct args_row zone_rows[];
