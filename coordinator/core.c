@@ -221,7 +221,15 @@ static void judge_addresses(struct core *core, uint32_t index, const struct stat
     }
 }
 
-/* A state whose content or observed address is new. */
+static void take_pair(struct device *device, const struct state_scan *scan)
+{
+    device->boot = scan->boot;
+    device->seq = scan->seq;
+    device->conn = scan->conn;
+}
+
+/* A state whose content or observed address is new. Its pair is taken when all of it is, not before: what is taken will
+ * be acknowledged. */
 static void take_change(struct core *core, struct core_time now, uint32_t index, const struct core_message *message,
                         const struct state_scan *scan, const struct ip *observed)
 {
@@ -238,34 +246,33 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
         (void)addrcount_move(core->observed, &device->observed, observed); /* the count is read by the policy */
         device->observed = *observed;
     }
-    device->boot = scan->boot;
-    device->seq = scan->seq;
-    device->conn = scan->conn;
-    device->content_hash = scan->content_hash;
-    set_flag(device, DEVICE_HASH_OLD, false);
-    device->flags |= DEVICE_KNOWN;
     struct plan_addresses before = core_addresses_of(core, index);
     struct plan_addresses after = before;
     judge_addresses(core, index, &state, &after);
     core->stats.changed++;
     bool moved = !ip_equal(&before.ip4, &after.ip4) || !ip_equal(&before.ip6, &after.ip6) ||
                  before.prefix6.len != after.prefix6.len || !ip_equal(&before.prefix6.ip, &after.prefix6.ip);
+    if (moved && core_apply_addresses(core, now, index, &before, &after, message->received_ms) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=change device=%.*s",
+                  VIEW_ARG(device_id(core->devices, device)));
+        device->content_hash = ~scan->content_hash; /* the device's next state is a change again */
+        return;
+    }
+    take_pair(device, scan);
+    device->content_hash = scan->content_hash;
+    set_flag(device, DEVICE_HASH_OLD, false);
+    device->flags |= DEVICE_KNOWN;
     if (newer_pair || other_observed || moved) {
         core_mark_device(core, index);
     } else if (scan->repeat && !message->retained) {
         core_ack_now(core, now, index); /* durable before our start, and its answer was lost with the process */
-    }
-    if (moved) {
-        core_apply_addresses(core, now, index, &before, &after, message->received_ms);
     }
 }
 
 static void take_newer(struct core *core, uint32_t index, const struct state_scan *scan)
 {
     struct device *device = device_at(core->devices, index);
-    device->boot = scan->boot;
-    device->seq = scan->seq;
-    device->conn = scan->conn;
+    take_pair(device, scan);
     core->stats.same++;
     core_mark_device(core, index);
 }
@@ -297,6 +304,10 @@ static void judge_state(struct core *core, struct core_time now, uint32_t index,
                         const struct state_scan *scan, const struct ip *observed)
 {
     struct device *device = device_at(core->devices, index);
+    if (queue_reserve(&core->dirty_devices, 1) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=dirty-devices"); /* as if it had not come: it is repeated */
+        return;
+    }
     const struct dedup_input input = {
         .scan = scan,
         .observed = observed,

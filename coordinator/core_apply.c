@@ -205,13 +205,46 @@ static void store_addresses(struct core *core, struct core_time now, uint32_t in
     device->changed_s = (uint32_t)(now.wall_ms / 1000);
 }
 
+static bool is_changed(const struct core *core, const struct plan_item *item)
+{
+    const struct plan_item *old = plan_find(&core->plan_old, view_of(item->name), item->type);
+    return old == NULL || !rrset_value_equal(&old->value, &item->value);
+}
+
+/* Room for all that the new plan changes, before anything is changed: half a plan would be acknowledged as a whole. */
+static enum err make_room(struct core *core)
+{
+    enum err err = queue_reserve(&core->dirty_devices, 1);
+    if (err == ERR_OK) {
+        err = queue_reserve(&core->held, 1);
+    }
+    if (err == ERR_OK) {
+        err = queue_reserve(&core->replan, core->plan_new.len);
+    }
+    size_t made = 0;
+    while (err == ERR_OK && made < core->plan_new.len) {
+        const struct plan_item *item = &core->plan_new.items[made++];
+        struct outbox_entry *entry;
+        if (is_changed(core, item)) {
+            err = outbox_get(core->outbox, view_of(item->name), item->type, &entry);
+        }
+    }
+    for (size_t i = 0; err != ERR_OK && i < made; i++) {
+        const struct plan_item *item = &core->plan_new.items[i];
+        struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+        if (entry != NULL && entry->rev == 0) {
+            outbox_remove(core->outbox, entry);
+        }
+    }
+    return err;
+}
+
 static void want_difference(struct core *core, struct core_time now, uint32_t index, uint64_t received_ms,
                             uint64_t hold_until_ms)
 {
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
-        const struct plan_item *old = plan_find(&core->plan_old, view_of(item->name), item->type);
-        if (old != NULL && rrset_value_equal(&old->value, &item->value)) {
+        if (!is_changed(core, item)) {
             continue;
         }
         enum err err = core_want(core, now, index, item, received_ms, hold_until_ms);
@@ -234,8 +267,9 @@ static void hold_device(struct core *core, struct device *device, uint32_t index
     device->flags |= DEVICE_HELD;
 }
 
-void core_apply_addresses(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before,
-                          const struct plan_addresses *after, uint64_t received_ms)
+enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t index,
+                              const struct plan_addresses *before, const struct plan_addresses *after,
+                              uint64_t received_ms)
 {
     struct device *device = device_at(core->devices, index);
     const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
@@ -244,6 +278,10 @@ void core_apply_addresses(struct core *core, struct core_time now, uint32_t inde
     plan_device(core->registry, entry, id, after, &core->plan_new);
     if (core->plan_new.error[0] != '\0') {
         log_event(LOG_LEVEL_WARN, "name-invalid", "device=%.*s reason=\"%s\"", VIEW_ARG(id), core->plan_new.error);
+    }
+    enum err err = make_room(core);
+    if (err != ERR_OK) {
+        return err;
     }
     uint64_t hold_until_ms = damp(core, now, index, before);
     store_addresses(core, now, index, after);
@@ -254,6 +292,7 @@ void core_apply_addresses(struct core *core, struct core_time now, uint32_t inde
                   (unsigned long long)(hold_until_ms - now.mono_ms));
         hold_device(core, device, index, hold_until_ms);
     }
+    return ERR_OK;
 }
 
 static void release_entry(struct core *core, struct core_time now, struct outbox_entry *entry)

@@ -50,8 +50,7 @@ void core_mark_device(struct core *core, uint32_t index)
         return;
     }
     if (queue_push(&core->dirty_devices, index, 0) != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "out-of-memory",
-                  "where=dirty-devices"); /* unacknowledged: the device repeats itself */
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=dirty-devices"); /* its callers have made room */
         return;
     }
     device->flags |= DEVICE_DIRTY;

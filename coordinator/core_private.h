@@ -82,8 +82,10 @@ struct core {
 };
 
 /* core_apply.c */
-void core_apply_addresses(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before,
-                          const struct plan_addresses *after, uint64_t received_ms);
+/** @return ERR_NOMEM: nothing has changed, and the report counts as unseen. */
+enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t index,
+                              const struct plan_addresses *before, const struct plan_addresses *after,
+                              uint64_t received_ms) MUST_CHECK;
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index);
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
 enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item,

@@ -20,6 +20,8 @@ struct queue {
 };
 
 void queue_deinit(struct queue *queue);
+/** Makes room for @p more items, so that as many pushes cannot fail. @return ERR_NOMEM. */
+enum err queue_reserve(struct queue *queue, size_t more) MUST_CHECK;
 enum err queue_push(struct queue *queue, uint32_t value, uint64_t due_ms) MUST_CHECK;
 bool queue_pop(struct queue *queue, uint32_t *ret_value);
 /** Oldest item, NULL when empty. */

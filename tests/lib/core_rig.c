@@ -75,12 +75,20 @@ static void keep_ack(struct rig *rig, const struct core_publish *publish)
     rig->acks++;
 }
 
+static void in_core(const struct rig *rig, bool inside)
+{
+    if (rig->in_core != NULL) {
+        rig->in_core(inside);
+    }
+}
+
 static enum err on_publish(void *context, const struct core_publish *publish)
 {
     struct rig *rig = context;
     if (rig->publish_err != ERR_OK) {
         return rig->publish_err;
     }
+    in_core(rig, false);
     if (strstr(publish->topic, "/fleet/feed") != NULL) {
         rig->feeds++;
     } else if (strstr(publish->topic, "/fleet/summary") != NULL) {
@@ -88,6 +96,7 @@ static enum err on_publish(void *context, const struct core_publish *publish)
     } else {
         keep_ack(rig, publish);
     }
+    in_core(rig, true);
     return ERR_OK;
 }
 
@@ -97,6 +106,7 @@ static enum err on_submit(void *context, uint16_t zone, const struct rrset_chang
     if (rig->submit_err != ERR_OK) {
         return rig->submit_err;
     }
+    in_core(rig, false);
     if (rig->changes_len == rig->changes_size) {
         rig->changes_size = rig->changes_size == 0 ? 64 : rig->changes_size * 2;
         rig->changes = realloc(rig->changes, rig->changes_size * sizeof(*rig->changes));
@@ -105,6 +115,7 @@ static enum err on_submit(void *context, uint16_t zone, const struct rrset_chang
     struct rig_change *kept = &rig->changes[rig->changes_len++];
     *kept = (struct rig_change){.zone = zone, .change = *change};
     assert_int_equal(view_copy(view_of(change->name), kept->name, sizeof(kept->name)), ERR_OK);
+    in_core(rig, true);
     return ERR_OK;
 }
 
@@ -204,8 +215,10 @@ static void deliver(struct rig *rig, const char *topic, struct view payload, con
                                          .observed = view_of(text),
                                          .retained = retained,
                                          .received_ms = rig->now.mono_ms};
+    in_core(rig, true);
     core_message(rig->core, rig->now, &message);
     core_flush(rig->core, rig->now);
+    in_core(rig, false);
 }
 
 void rig_message(struct rig *rig, const char *topic, struct view payload, const char *observed)
@@ -238,16 +251,25 @@ void rig_gone(struct rig *rig, const char *id, uint32_t boot, uint32_t conn)
     deliver(rig, topic, view_of(text), NULL, false, false);
 }
 
+static uint64_t tick(struct rig *rig)
+{
+    in_core(rig, true);
+    uint64_t next = core_tick(rig->core, rig->now);
+    in_core(rig, false);
+    return next;
+}
+
 void rig_pass(struct rig *rig, uint64_t ms)
 {
     uint64_t end = rig->now.mono_ms + ms;
     while (rig->now.mono_ms < end) {
-        uint64_t next = MIN(core_tick(rig->core, rig->now), end);
+        uint64_t next = tick(rig);
         assert_true(next > rig->now.mono_ms);
+        next = MIN(next, end);
         rig->now.wall_ms += (int64_t)(next - rig->now.mono_ms);
         rig->now.mono_ms = next;
     }
-    (void)core_tick(rig->core, rig->now); /* what is due at the end */
+    (void)tick(rig); /* what is due at the end */
 }
 
 void rig_commit(struct rig *rig, enum err err)
@@ -255,12 +277,16 @@ void rig_commit(struct rig *rig, enum err err)
     assert_non_null(rig->batch);
     rig->batch = NULL;
     struct errinfo info = {0};
+    in_core(rig, true);
     core_committed(rig->core, rig->now, err, &info);
+    in_core(rig, false);
 }
 
 void rig_commit_all(struct rig *rig)
 {
+    in_core(rig, true);
     core_flush(rig->core, rig->now);
+    in_core(rig, false);
     while (rig->batch != NULL) {
         rig_commit(rig, ERR_OK);
     }
@@ -293,7 +319,9 @@ void rig_settle(struct rig *rig, struct rig_change *change, enum outcome outcome
                                          .detail = "",
                                          .retry_ms = rig->now.mono_ms + 1000,
                                          .attempts = 1};
+    in_core(rig, true);
     core_settled(rig->core, rig->now, change->zone, 1, &result, 1);
+    in_core(rig, false);
 }
 
 void rig_settle_all(struct rig *rig)

@@ -41,6 +41,7 @@ struct rig {
     bool ack_retained;
     size_t acks, feeds, summaries;
     enum err publish_err, submit_err; /* what the next ones get */
+    void (*in_core)(bool inside);     /* told where the core's own work begins and ends; NULL = nobody */
 };
 
 /** Writes the files, loads them, makes the core, connected. Wall clock starts in 2026, mono at 1,000,000. */

@@ -13,62 +13,7 @@
 #include <cmocka.h>
 
 #include "base/config.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define OWN_MALLOC 0 /* the sanitizer has its own */
-#elif defined(__has_feature)
-#define OWN_MALLOC (!__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer))
-#else
-#define OWN_MALLOC 1
-#endif
-
-#define SKIPPED 77
-
-#if OWN_MALLOC
-static bool armed;
-static unsigned long left; /* allocations until the one that fails */
-static long balance;       /* live allocations made while armed */
-
-/* glibc's own names: these definitions take the place of the public ones in the whole program. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *memory, size_t size);
-void __libc_free(void *memory);
-
-static bool must_fail(void)
-{
-    return armed && left-- == 0;
-}
-
-static void *counted(void *memory)
-{
-    balance += armed && memory != NULL;
-    return memory;
-}
-
-void *malloc(size_t size)
-{
-    return must_fail() ? NULL : counted(__libc_malloc(size));
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return must_fail() ? NULL : counted(__libc_calloc(count, size));
-}
-
-void *realloc(void *memory, size_t size)
-{
-    if (must_fail()) {
-        return NULL;
-    }
-    return memory == NULL ? counted(__libc_realloc(memory, size)) : __libc_realloc(memory, size);
-}
-
-void free(void *memory)
-{
-    balance -= armed && memory != NULL;
-    __libc_free(memory);
-}
+#include "tests/lib/scarce.h"
 
 struct item {
     const char *id;
@@ -144,26 +89,26 @@ static enum err stream(const char *text)
     return err;
 }
 
-/* @return how many allocations had to fail before the result was `want`. */
+struct case_of {
+    enum err (*run)(const char *text);
+    const char *text;
+    enum err want;
+};
+
+static bool run_case(void *context, unsigned long n)
+{
+    const struct case_of *c = context;
+    scarce_arm(n);
+    enum err err = c->run(c->text);
+    bool reached = scarce_disarm();
+    /* A bad file may lose a line of its report; a good one is never half loaded. */
+    assert_true(reached ? err == ERR_NOMEM || (c->want != ERR_OK && err == c->want) : err == c->want);
+    return reached;
+}
+
 static unsigned long fail_each(enum err (*run)(const char *text), const char *text, enum err want)
 {
-    for (unsigned long n = 0; n < 10000; n++) {
-        left = n;
-        balance = 0;
-        armed = true;
-        enum err err = run(text);
-        bool reached = left > 10000; /* wrapped: the failing one was asked for */
-        armed = false;
-        assert_int_equal(balance, 0);
-        if (!reached) {
-            assert_int_equal(err, want);
-            return n;
-        }
-        /* A bad file may lose a line of its report; a good one is never half loaded. */
-        assert_true(err == ERR_NOMEM || (want != ERR_OK && err == want));
-    }
-    fail_msg("never enough memory");
-    return 0;
+    return scarce_each(run_case, &(struct case_of){.run = run, .text = text, .want = want});
 }
 
 static void a_load_survives_every_failed_allocation(void **state)
@@ -191,9 +136,3 @@ int main(void)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-#else
-int main(void)
-{
-    return SKIPPED;
-}
-#endif

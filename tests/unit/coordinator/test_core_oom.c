@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory that ends at the n-th allocation of the core: nothing breaks or leaks, and once there is memory again, the
+ * device's repeats bring the last truth to the DNS and an ack to the device. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/core_rig.h"
+#include "tests/lib/scarce.h"
+
+#define CAM    "cam-1"
+#define NAME   "cam-1.example.net"
+#define OLD    "93.184.216.34"
+#define FRESH  "93.184.216.35"
+#define FRESH6 "2a00:1450:4001:81b::200e"
+
+static struct rig rig;
+
+static void in_core(bool inside)
+{
+    (inside ? scarce_resume : scarce_pause)();
+}
+
+static void report(const char *id, uint32_t seq, const char *ip4, const char *ip6, const char *why)
+{
+    rig_state(&rig,
+              &(struct rig_state){
+                  .id = id, .boot = 1, .conn = 1, .seq = seq, .observed = ip4, .ip4 = ip4, .ip6 = ip6, .why = why});
+}
+
+static void arm(unsigned long n)
+{
+    scarce_arm(n);
+    scarce_pause();
+    rig.in_core = in_core;
+}
+
+static bool disarm(void)
+{
+    rig.in_core = NULL;
+    return scarce_disarm();
+}
+
+/* What the zone serves at the end: the newest change of the name that was applied. */
+static const char *served(enum rrtype type)
+{
+    static char text[IP_TEXT_SIZE];
+    const struct rrset_value *value = NULL;
+    for (size_t i = 0; i < rig.changes_len; i++) {
+        const struct rig_change *change = &rig.changes[i];
+        if (change->settled && change->change.type == type && strcmp(change->name, NAME) == 0) {
+            value = &change->change.want;
+        }
+    }
+    if (value == NULL || value->len != 1) {
+        return "";
+    }
+    ip_format(&value->ips[0], text);
+    return text;
+}
+
+static void expect_last_truth(unsigned long n)
+{
+    for (unsigned i = 0; i < 3; i++) { /* a device repeats until it is acknowledged */
+        report(CAM, 2, FRESH, FRESH6, "repeat");
+        rig_settle_all(&rig);
+        rig_pass(&rig, 3000);
+        rig_settle_all(&rig);
+        rig_pass(&rig, 3000);
+    }
+    if (strcmp(served(RRTYPE_A), FRESH) != 0 || strcmp(served(RRTYPE_AAAA), FRESH6) != 0) {
+        fail_msg("allocation %lu failed: %s and %s are served", n, served(RRTYPE_A), served(RRTYPE_AAAA));
+    }
+    if (!rig.ack.has_ack || rig.ack.ack_seq != 2 || strcmp(rig.ack_device, CAM) != 0) {
+        fail_msg("allocation %lu failed: no ack", n);
+    }
+}
+
+static bool first_reports(void *context, unsigned long n)
+{
+    (void)context;
+    rig_start(&rig, &(struct rig_config){0});
+    arm(n);
+    report(CAM, 1, OLD, NULL, "birth");
+    rig_settle_all(&rig);
+    report(CAM, 2, FRESH, FRESH6, "change");
+    rig_settle_all(&rig);
+    rig_pass(&rig, 2000);
+    bool reached = disarm();
+    expect_last_truth(n);
+    rig_stop(&rig);
+    return reached;
+}
+
+static void a_device_survives_every_failed_allocation(void **state)
+{
+    (void)state;
+    assert_true(scarce_each(first_reports, NULL) > 20);
+}
+
+/* The fleet is there, then comes what everyday life has: a stale will, a heartbeat, bad input, a stranger. */
+static bool everyday(void *context, unsigned long n)
+{
+    (void)context;
+    rig_start(&rig, &(struct rig_config){0});
+    report(CAM, 1, OLD, NULL, "birth");
+    rig_settle_all(&rig);
+    arm(n);
+    rig_message(&rig, "muster/v1/up/00/nobody/state", VIEW_LITERAL("{"), NULL);
+    report("stranger", 1, OLD, NULL, "birth");
+    rig_gone(&rig, CAM, 1, 1);
+    rig_pass(&rig, 120000);
+    report(CAM, 2, FRESH, FRESH6, "change");
+    struct rig_change *change = rig_change(&rig, NAME, RRTYPE_A);
+    if (change != NULL) {
+        rig_settle(&rig, change, OUTCOME_RETRY, "server-failure");
+    }
+    rig_pass(&rig, 2000);
+    bool reached = disarm();
+    expect_last_truth(n);
+    rig_stop(&rig);
+    return reached;
+}
+
+static void everyday_life_survives_every_failed_allocation(void **state)
+{
+    (void)state;
+    assert_true(scarce_each(everyday, NULL) > 20);
+}
+
+static enum err publish(void *context, const struct core_publish *message)
+{
+    (void)context;
+    (void)message;
+    return ERR_OK;
+}
+
+static bool make(void *context, unsigned long n)
+{
+    (void)context;
+    const struct core_options options = {.config = &rig.settings->config,
+                                         .registry = rig.settings->registry,
+                                         .stamp_key = rig.key,
+                                         .term = RIG_TERM,
+                                         .ops = {.publish = publish}};
+    struct core *core = NULL;
+    scarce_arm(n);
+    enum err err = core_new(&options, &core);
+    bool reached = scarce_disarm();
+    assert_int_equal(err, reached ? ERR_NOMEM : ERR_OK);
+    assert_true((core == NULL) == reached);
+    core_free(core);
+    return reached;
+}
+
+static void a_core_is_made_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){0});
+    assert_true(scarce_each(make, NULL) > 10);
+    rig_stop(&rig);
+}
+
+static bool load(void *context, unsigned long n)
+{
+    (void)context;
+    struct settings *settings = NULL;
+    struct strbuf report;
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/coordinator.yaml", rig.folder); /* fits */
+    strbuf_init(&report, 64 * 1024);
+    scarce_arm(n);
+    enum err err = settings_load(path, &settings, &report);
+    bool reached = scarce_disarm();
+    assert_true((settings != NULL) == (err == ERR_OK));
+    assert_true(err == (reached ? ERR_NOMEM : ERR_OK));
+    strbuf_deinit(&report);
+    settings_free(settings);
+    return reached;
+}
+
+static void settings_load_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){.devices = "devices:\n  - match: \"cam-*\"\n    group: cameras\n"
+                                                    "  - id: front\n    group: cameras\n    labels: {site: a}\n"});
+    assert_true(scarce_each(load, NULL) > 50);
+    rig_stop(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_survives_every_failed_allocation),
+        cmocka_unit_test(everyday_life_survives_every_failed_allocation),
+        cmocka_unit_test(a_core_is_made_whole_or_not_at_all),
+        cmocka_unit_test(settings_load_whole_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
