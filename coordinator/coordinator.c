@@ -2,6 +2,7 @@
 #include "coordinator/coordinator.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "providers/account.h"
 
 #define MESSAGES_A_TURN   1000 /* then the loop looks at its other work */
+#define INTAKE_POLL_MS    2    /* pause between two looks while messages stream in */
 #define WORKER_QUEUE_MAX  4096
 #define SESSION_QUEUE_MAX 4096
 #define SESSION_WINDOW    100 /* below the broker's max_inflight_messages 200 */
@@ -120,12 +122,15 @@ static void on_message(void *context, const struct session_message *message)
         .received_ms = clock_mono_ms(),
     };
     (void)!intake_push(coordinator->intake, &copy); /* an overflow is counted there, and the loader replays */
-    loop_wake(coordinator->intake_wake);
+    /* A read that writes: either on_intake_poll's exchange comes first and is seen here, or it sees the message. */
+    if (atomic_fetch_add_explicit(&coordinator->intake_polled, 0, memory_order_acq_rel) == 0) {
+        loop_wake(coordinator->intake_wake);
+    }
 }
 
-static void on_intake(void *context)
+/** @return how many messages were taken. */
+static unsigned drain_intake(struct coordinator *coordinator)
 {
-    struct coordinator *coordinator = context;
     struct core_time now = coordinator_now();
     struct core_message message;
     unsigned taken = 0;
@@ -137,7 +142,39 @@ static void on_intake(void *context)
     }
     core_flush(coordinator->core, now);
     arm_tick(coordinator, now.mono_ms + SOON_MS);
+    coordinator->drained_ms = now.mono_ms;
+    return taken;
+}
+
+/* A wake a message costs more than the message itself (a write, a read, two switches). Once wakes come close together
+ * the loop looks by itself every INTAKE_POLL_MS and is not woken, until it finds nothing. */
+static void on_intake(void *context)
+{
+    struct coordinator *coordinator = context;
+    uint64_t before_ms = coordinator->drained_ms;
+    if (atomic_load_explicit(&coordinator->intake_polled, memory_order_relaxed) != 0) {
+        return; /* a wake that was under way when the loop began to look by itself */
+    }
+    unsigned taken = drain_intake(coordinator);
     if (taken == MESSAGES_A_TURN) {
+        loop_wake(coordinator->intake_wake);
+    } else if (coordinator->drained_ms - before_ms <= INTAKE_POLL_MS) {
+        atomic_store_explicit(&coordinator->intake_polled, 1, memory_order_release);
+        loop_timer_at(coordinator->intake_poll, coordinator->drained_ms + INTAKE_POLL_MS);
+    }
+}
+
+static void on_intake_poll(void *context)
+{
+    struct coordinator *coordinator = context;
+    unsigned taken = drain_intake(coordinator);
+    if (taken > 0) {
+        uint64_t pause_ms = taken == MESSAGES_A_TURN ? 0 : INTAKE_POLL_MS;
+        loop_timer_at(coordinator->intake_poll, coordinator->drained_ms + pause_ms);
+        return;
+    }
+    (void)atomic_exchange_explicit(&coordinator->intake_polled, 0, memory_order_acq_rel); /* what it was is known */
+    if (intake_used(coordinator->intake) > 0) {
         loop_wake(coordinator->intake_wake);
     }
 }
@@ -553,6 +590,9 @@ static enum err make_loop(struct coordinator *coordinator)
     }
     if (err == ERR_OK) {
         err = loop_wake_new(coordinator->loop, on_intake, coordinator, &coordinator->intake_wake);
+    }
+    if (err == ERR_OK) {
+        err = loop_timer_new(coordinator->loop, on_intake_poll, coordinator, &coordinator->intake_poll);
     }
     if (err == ERR_OK) {
         err = loop_timer_new(coordinator->loop, on_tick, coordinator, &coordinator->tick);

@@ -29,6 +29,9 @@ struct coordinator {
     struct loop *loop;
     struct loop_worker *worker; /* every store call after the start */
     struct loop_wake *intake_wake;
+    struct loop_timer *intake_poll;
+    _Atomic unsigned intake_polled; /* 1: the loop looks at the intake by itself; nobody needs to wake it */
+    uint64_t drained_ms;            /* mono, when the intake was last emptied */
     struct loop_timer *tick;
     uint64_t tick_ms; /* when it is armed for; UINT64_MAX = not armed */
     struct loop_signal *signals[3];

@@ -5,7 +5,7 @@ import time
 
 from . import oracle
 from .deployment import PREFIX, ZONE, Deployment
-from .tools import ToolFailed, cpu_seconds, median, memory_kib, metric, metrics
+from .tools import ToolFailed, cpu_seconds, median, memory_kib, metric, metrics, profiled
 
 GOAL_US = 3.0
 GOAL_BYTES = 250
@@ -83,7 +83,8 @@ def run(options, out):
         began, pairs = time.monotonic(), []
         for number in range(PAIRS):
             raw = _paho(deployment, other_swarm, paho, rounds) if number % 2 else None
-            us, per_s, lost = _coordinator(deployment, swarm, rounds)
+            with profiled(options.profile if number == PAIRS - 1 else None, {"coordinator": deployment.coordinator.pid}):
+                us, per_s, lost = _coordinator(deployment, swarm, rounds)
             raw = _paho(deployment, other_swarm, paho, rounds) if raw is None else raw
             pairs.append((us, raw, per_s, lost))
             out(f"pair {number + 1}: coordinator {us:.2f} µs, Paho {raw:.2f} µs, {per_s:.0f} states/s, lost {lost}")
