@@ -19,93 +19,16 @@
 
 #include <cmocka.h>
 
-#include "agent/report.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "coordinator/core.h"
 #include "mqtt/topics.h"
-#include "tests/lib/core_rig.h"
-#include "tests/lib/powerfs.h"
+#include "tests/system/sim_fleet.h"
 
-#define SECOND         UINT64_C(1000)
-#define MINUTE         (60 * SECOND)
-#define HOUR           (60 * MINUTE)
-#define BODY_MAX       2048
-#define QUIET_EVERY    (6 * HOUR)
-#define QUIET_FOR      (2 * HOUR) /* the slowest repeat is 15 minutes, and an outage may have slowed it down */
-#define POISON         7          /* this agent's name is refused by the server */
-#define PERMILLE_LOST  20
-#define PERMILLE_TWICE 20
+struct sim sim;
 
-enum kind { EV_AGENT, EV_UP, EV_BROKER, EV_DOWN, EV_CONNECT, EV_TICK, EV_COMMIT, EV_ENGINE, EV_CHAOS, EV_MEND };
-
-struct message {          /* a body under way; owned by its event */
-    uint32_t agent, link; /* link: the connection it travels on */
-    bool gone, retained;
-    struct ip observed;
-    size_t len;
-    char body[];
-};
-
-struct event {
-    uint64_t at, order;
-    enum kind kind;
-    uint32_t index; /* agent, or generation of what it is about */
-    struct message *message;
-};
-
-struct agent {
-    struct report report;
-    char id[16];
-    uint32_t flash; /* boot counter that survives */
-    uint32_t link;  /* rises with each connection */
-    bool connected, dialling;
-    struct ip observed, ip6;
-    struct message *retained, *retained_gone; /* at the broker */
-    struct message *answer;                   /* retained dns */
-    uint32_t durable_boot, durable_seq;       /* mirror of the store */
-};
-
-struct served { /* one RRset of the zone and of its writer */
-    struct rrset_value value;
-    struct rrset_change waiting, flying;
-    bool has_waiting, has_flying;
-};
-
-static struct {
-    struct rig rig; /* settings and key */
-    uint64_t seed, random, now, order;
-    int64_t wall_offset;
-    struct event *heap;
-    size_t heap_len, heap_size;
-    struct agent *agents;
-    struct served *served; /* two an agent: A, AAAA */
-    uint32_t agents_len;
-    struct powerfs *fs;
-    struct store *store;
-    struct core *core;
-    struct store_batch *batch;
-    uint32_t life; /* of the coordinator: events of a life before are void */
-    bool broker_up, session_up, disk_full, session_full, dns_down, dns_slow, quiet, engine_due;
-    uint64_t epoch, tick_at, faults, messages, acks, lost;
-} sim;
-
-static uint64_t random_u64(void)
+bool sim_chance(unsigned permille)
 {
-    uint64_t z = sim.random += 0x9e3779b97f4a7c15u; /* splitmix64: the run repeats from its seed */
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static uint64_t between(uint64_t low, uint64_t high)
-{
-    return low + random_u64() % (high - low + 1);
-}
-
-static bool chance(unsigned permille)
-{
-    return !sim.quiet && random_u64() % 1000 < permille;
+    return !sim.quiet && sim_random() % 1000 < permille;
 }
 
 static struct core_time core_now(void)
@@ -114,219 +37,31 @@ static struct core_time core_now(void)
                               .wall_ms = INT64_C(1780000000000) + (int64_t)sim.now + sim.wall_offset};
 }
 
-/* ---- events ---- */
-
-static bool earlier(const struct event *a, const struct event *b)
-{
-    return a->at != b->at ? a->at < b->at : a->order < b->order;
-}
-
-static void schedule(uint64_t at, enum kind kind, uint32_t index, struct message *message)
-{
-    if (sim.heap_len == sim.heap_size) {
-        sim.heap_size = sim.heap_size == 0 ? 4096 : sim.heap_size * 2;
-        sim.heap = realloc(sim.heap, sim.heap_size * sizeof(*sim.heap));
-        assert_non_null(sim.heap);
-    }
-    size_t hole = sim.heap_len++;
-    const struct event event = {.at = at, .order = sim.order++, .kind = kind, .index = index, .message = message};
-    while (hole > 0 && earlier(&event, &sim.heap[(hole - 1) / 2])) {
-        sim.heap[hole] = sim.heap[(hole - 1) / 2];
-        hole = (hole - 1) / 2;
-    }
-    sim.heap[hole] = event;
-}
-
-static struct event next_event(void)
-{
-    struct event first = sim.heap[0];
-    struct event last = sim.heap[--sim.heap_len];
-    size_t hole = 0;
-    for (size_t child = 1; child < sim.heap_len; child = 2 * hole + 1) {
-        child += child + 1 < sim.heap_len && earlier(&sim.heap[child + 1], &sim.heap[child]);
-        if (!earlier(&sim.heap[child], &last)) {
-            break;
-        }
-        sim.heap[hole] = sim.heap[child];
-        hole = child;
-    }
-    sim.heap[hole] = last;
-    return first;
-}
-
-static struct message *make_message(uint32_t agent, struct view body)
-{
-    struct message *message = calloc(1, sizeof(*message) + body.len);
-    assert_non_null(message);
-    message->agent = agent;
-    message->len = body.len;
-    memcpy(message->body, body.ptr, body.len);
-    return message;
-}
-
-static struct message *copy_message(const struct message *message)
-{
-    struct message *copy = make_message(message->agent, view_n(message->body, message->len));
-    memcpy(copy, message, sizeof(*copy));
-    return copy;
-}
-
-/* The network: late, never, or twice; so also out of order. */
-static void send(enum kind kind, struct message *message)
+void sim_send(enum kind kind, struct message *message)
 {
     sim.messages++;
-    if (chance(PERMILLE_TWICE)) {
-        schedule(sim.now + between(1, 3000), kind, message->agent, copy_message(message));
+    if (sim_chance(PERMILLE_TWICE)) {
+        sim_schedule(sim.now + sim_between(1, 3000), kind, message->agent, sim_copy(message));
     }
-    if (chance(PERMILLE_LOST)) {
+    if (sim_chance(PERMILLE_LOST)) {
         sim.lost++;
         free(message);
         return;
     }
-    schedule(sim.now + between(1, chance(50) ? 3000 : 60), kind, message->agent, message);
-}
-
-/* ---- agents ---- */
-
-static void hang_up(uint32_t index);
-
-static void publish_state(uint32_t index, const struct report_actions *actions)
-{
-    struct agent *agent = &sim.agents[index];
-    const struct report *report = &agent->report;
-    static struct state_message state; /* large */
-    state = (struct state_message){.on = !actions->off,
-                                   .boot = report->boot,
-                                   .conn = report->conn,
-                                   .seq = report->seq,
-                                   .ip4 = report->published.ip4,
-                                   .ip6 = report->published.ip6};
-    (void)snprintf(state.why, sizeof(state.why), "%s", actions->why); /* fits */
-    (void)snprintf(state.src, sizeof(state.src), "interface");        /* fits */
-    struct strbuf body;
-    strbuf_init(&body, BODY_MAX);
-    assert_int_equal(state_encode(&state, &body), ERR_OK);
-    struct message *message = make_message(index, strbuf_view(&body));
-    message->link = agent->link;
-    message->observed = agent->observed;
-    strbuf_deinit(&body);
-    send(EV_UP, message);
-}
-
-static void dial(uint32_t index)
-{
-    if (!sim.agents[index].dialling) {
-        sim.agents[index].dialling = true;
-        schedule(sim.now + between(100, 5000), EV_CONNECT, index, NULL);
-    }
-}
-
-static void step(uint32_t index, const struct report_event *event)
-{
-    struct agent *agent = &sim.agents[index];
-    struct report_actions actions = report_step(&agent->report, event, sim.now, random_u64());
-    if (actions.persist_boot) {
-        agent->flash = agent->report.boot;
-    }
-    if (actions.publish && agent->connected) {
-        publish_state(index, &actions);
-    }
-    if (actions.reconnect) {
-        hang_up(index);
-    }
-    uint64_t deadline = report_deadline(&agent->report);
-    if (deadline != REPORT_NEVER) {
-        schedule(MAX(deadline, sim.now), EV_AGENT, index, NULL);
-    }
-}
-
-/* The connection is gone; the broker sends the will. */
-static void hang_up(uint32_t index)
-{
-    struct agent *agent = &sim.agents[index];
-    if (agent->connected) {
-        char body[80];
-        (void)snprintf(body, sizeof(body), "{\"v\":1,\"boot\":%u,\"conn\":%u}", agent->report.boot,
-                       agent->report.conn); /* fits */
-        struct message *will = make_message(index, view_of(body));
-        will->gone = true;
-        will->link = agent->link;
-        agent->connected = false;
-        schedule(sim.now + between(1, 100), EV_UP, index, will);
-        step(index, &(struct report_event){.kind = REPORT_EV_DISCONNECTED});
-    }
-    dial(index);
-}
-
-static void on_connect(uint32_t index)
-{
-    struct agent *agent = &sim.agents[index];
-    agent->dialling = false;
-    if (agent->connected) {
-        return;
-    }
-    step(index, &(struct report_event){.kind = REPORT_EV_ATTEMPT});
-    if (!sim.broker_up) {
-        step(index, &(struct report_event){.kind = REPORT_EV_DISCONNECTED});
-        dial(index);
-        return;
-    }
-    agent->link++;
-    agent->connected = true;
-    step(index, &(struct report_event){.kind = REPORT_EV_CONNECTED});
-    if (agent->answer != NULL) {
-        struct message *answer = copy_message(agent->answer);
-        answer->retained = true;
-        answer->link = agent->link;
-        schedule(sim.now + between(1, 50), EV_DOWN, index, answer);
-    }
-}
-
-static void tell_addresses(uint32_t index)
-{
-    struct agent *agent = &sim.agents[index];
-    struct address_set set = {.ip4 = {.presence = FIELD_SET, .ip = rig_ip("192.168.7.7")}};
-    set.ip6.presence = agent->ip6.family != IP_NONE ? FIELD_SET : FIELD_NULL;
-    set.ip6.ip = agent->ip6;
-    step(index, &(struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set});
-}
-
-static void boot_agent(uint32_t index)
-{
-    struct agent *agent = &sim.agents[index];
-    report_init(&agent->report, ++agent->flash, &REPORT_TIMING_DEFAULT);
-    tell_addresses(index);
-    dial(index);
-}
-
-static void on_answer(uint32_t index, const struct message *message)
-{
-    static struct dns_message dns; /* large */
-    struct errinfo info = {0};
-    struct agent *agent = &sim.agents[index];
-    if (!agent->connected || message->link != agent->link) {
-        return;
-    }
-    assert_int_equal(dns_decode(view_n(message->body, message->len), &dns, &info), ERR_OK);
-    struct report_event event = {.kind = REPORT_EV_ANSWER};
-    event.answer.has_ack = dns.has_ack;
-    event.answer.boot = dns.ack_boot;
-    event.answer.seq = dns.ack_seq;
-    event.answer.retained = message->retained;
-    step(index, &event);
+    sim_schedule(sim.now + sim_between(1, sim_chance(50) ? 3000 : 60), kind, message->agent, message);
 }
 
 /* ---- broker ---- */
 
 static void to_core(const struct message *message, bool retained)
 {
-    struct message *copy = copy_message(message);
+    struct message *copy = sim_copy(message);
     copy->retained = retained;
     copy->link = sim.life;
     if (retained) {
-        schedule(sim.now + between(1, 200), EV_BROKER, copy->agent, copy);
+        sim_schedule(sim.now + sim_between(1, 200), EV_BROKER, copy->agent, copy);
     } else {
-        send(EV_BROKER, copy);
+        sim_send(EV_BROKER, copy);
     }
 }
 
@@ -363,7 +98,7 @@ static void arm_tick(uint64_t at)
 {
     if (at < sim.tick_at || sim.tick_at <= sim.now) {
         sim.tick_at = at;
-        schedule(at, EV_TICK, sim.life, NULL);
+        sim_schedule(at, EV_TICK, sim.life, NULL);
     }
 }
 
@@ -421,7 +156,7 @@ static enum err on_publish(void *context, const struct core_publish *publish)
     struct topic topic;
     static struct dns_message dns; /* large */
     struct errinfo info = {0};
-    if (!sim.session_up || sim.session_full || chance(10)) {
+    if (!sim.session_up || sim.session_full || sim_chance(10)) {
         return ERR_LIMIT;
     }
     assert_int_equal(topic_parse(view_of(publish->topic), &topic), ERR_OK);
@@ -436,12 +171,12 @@ static enum err on_publish(void *context, const struct core_publish *publish)
                  agent->id, dns.ack_boot, dns.ack_seq, agent->durable_boot, agent->durable_seq);
     }
     sim.acks++;
-    struct message *answer = make_message(index, publish->payload);
+    struct message *answer = sim_message(index, publish->payload);
     answer->link = agent->link;
     free(agent->answer);
-    agent->answer = copy_message(answer);
+    agent->answer = sim_copy(answer);
     if (agent->connected) {
-        send(EV_DOWN, answer);
+        sim_send(EV_DOWN, answer);
     } else {
         free(answer);
     }
@@ -459,7 +194,8 @@ static void arm_engine(void)
 {
     if (!sim.engine_due) {
         sim.engine_due = true;
-        schedule(sim.now + (sim.dns_slow ? between(500, 20000) : between(2, 30)), EV_ENGINE, sim.life, NULL);
+        sim_schedule(sim.now + (sim.dns_slow ? sim_between(500, 20000) : sim_between(2, 30)), EV_ENGINE, sim.life,
+                     NULL);
     }
 }
 
@@ -479,13 +215,13 @@ static void on_commit(void *context, struct store_batch *batch)
     (void)context;
     assert_null(sim.batch);
     sim.batch = batch;
-    schedule(sim.now + (chance(5) ? between(500, 5000) : between(1, 10)), EV_COMMIT, sim.life, NULL);
+    sim_schedule(sim.now + (sim_chance(5) ? sim_between(500, 5000) : sim_between(1, 10)), EV_COMMIT, sim.life, NULL);
 }
 
 static uint64_t on_random(void *context)
 {
     (void)context;
-    return random_u64();
+    return sim_random();
 }
 
 static enum err write_batch(struct errinfo *info)
@@ -531,7 +267,7 @@ static void run_engine(void)
             if (!poison) {
                 served->value = served->flying.want;
             }
-            if (chance(5)) { /* the answer was lost: it is sent again */
+            if (sim_chance(5)) { /* the answer was lost: it is sent again */
                 served->waiting = served->has_waiting ? served->waiting : served->flying;
                 served->has_waiting = true;
             } else {
@@ -601,7 +337,7 @@ static void kill_coordinator(void)
     static const enum powerfs_survival survivals[] = {POWERFS_LOSE_ALL, POWERFS_KEEP_SOME, POWERFS_TORN,
                                                       POWERFS_KEEP_ALL};
     struct errinfo info = {0};
-    if (sim.batch != NULL && random_u64() % 2 == 0) {
+    if (sim.batch != NULL && sim_random() % 2 == 0) {
         (void)!write_batch(&info); /* nobody is left to hear of it */
     }
     sim.batch = NULL;
@@ -610,10 +346,10 @@ static void kill_coordinator(void)
     sim.session_up = false;
     powerfs_plan(sim.fs, POWERFS_CUT, 1);
     store_sqlite.close(sim.store);
-    powerfs_reboot(sim.fs, survivals[random_u64() % ARRAY_LEN(survivals)]);
+    powerfs_reboot(sim.fs, survivals[sim_random() % ARRAY_LEN(survivals)]);
     for (uint32_t i = 0; i < sim.agents_len * 2; i++) {
         struct served *served = &sim.served[i];
-        if (served->has_flying && !sim.dns_down && i / 2 != POISON && random_u64() % 2 == 0) {
+        if (served->has_flying && !sim.dns_down && i / 2 != POISON && sim_random() % 2 == 0) {
             served->value = served->flying.want;
         }
         served->has_flying = served->has_waiting = false;
@@ -632,7 +368,7 @@ static void on_tick(void)
 static struct ip new_address(enum ip_family family)
 {
     struct ip ip = {.family = (uint8_t)family};
-    uint64_t bits = random_u64();
+    uint64_t bits = sim_random();
     memcpy(ip.bytes + 4, &bits, sizeof(bits));
     if (family == IP_V4) {
         ip = (struct ip){.family = IP_V4, .bytes = {45, (uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16)}};
@@ -645,28 +381,28 @@ static struct ip new_address(enum ip_family family)
 static void disturb_agent(uint32_t index)
 {
     struct agent *agent = &sim.agents[index];
-    switch (random_u64() % 6) {
+    switch (sim_random() % 6) {
     case 0:
     case 1: /* the router is renumbered: every connection through it breaks */
         agent->observed = new_address(IP_V4);
-        hang_up(index);
+        agent_hang_up(index);
         break;
     case 2:
         agent->ip6 = new_address(IP_V6);
-        tell_addresses(index);
+        agent_tell_addresses(index);
         break;
     case 3:
         agent->ip6 = (struct ip){0};
-        tell_addresses(index);
+        agent_tell_addresses(index);
         break;
     case 4: /* reboot, perhaps with an address of its own */
-        hang_up(index);
-        boot_agent(index);
+        agent_hang_up(index);
+        agent_boot(index);
         break;
     default: /* re-flashed: the counter begins again */
-        hang_up(index);
+        agent_hang_up(index);
         agent->flash = 0;
-        boot_agent(index);
+        agent_boot(index);
         break;
     }
 }
@@ -678,7 +414,7 @@ static void stop_broker(void)
         sim.session_up = false;
         core_connected(sim.core, core_now(), false);
     }
-    bool forgets = random_u64() % 2 == 0;
+    bool forgets = sim_random() % 2 == 0;
     for (uint32_t i = 0; i < sim.agents_len; i++) {
         struct agent *agent = &sim.agents[i];
         if (forgets) {
@@ -689,8 +425,8 @@ static void stop_broker(void)
         }
         if (agent->connected) { /* no wills: the broker itself is gone */
             agent->connected = false;
-            step(i, &(struct report_event){.kind = REPORT_EV_DISCONNECTED});
-            dial(i);
+            agent_step(i, &(struct report_event){.kind = REPORT_EV_DISCONNECTED});
+            agent_dial(i);
         }
     }
 }
@@ -698,9 +434,9 @@ static void stop_broker(void)
 /* One fault of the whole; EV_MEND ends it. */
 static void disturb_all(void)
 {
-    uint64_t until = sim.now + between(SECOND, 10 * MINUTE);
+    uint64_t until = sim.now + sim_between(SECOND, 10 * MINUTE);
     sim.faults++;
-    switch (random_u64() % 7) {
+    switch (sim_random() % 7) {
     case 0:
         if (sim.broker_up) {
             stop_broker();
@@ -724,10 +460,10 @@ static void disturb_all(void)
         sim.session_full = sim.disk_full = true;
         break;
     default:
-        sim.wall_offset += (int64_t)between(0, 2 * HOUR) - (int64_t)HOUR;
+        sim.wall_offset += (int64_t)sim_between(0, 2 * HOUR) - (int64_t)HOUR;
         break;
     }
-    schedule(until, EV_MEND, 0, NULL);
+    sim_schedule(until, EV_MEND, 0, NULL);
 }
 
 static void mend(void)
@@ -750,16 +486,16 @@ static void on_chaos(uint32_t again)
         disturb_agent(again - 1);
         return;
     }
-    if (random_u64() % 60 == 0) {
+    if (sim_random() % 60 == 0) {
         disturb_all();
     } else {
-        uint32_t index = (uint32_t)(random_u64() % sim.agents_len);
+        uint32_t index = (uint32_t)(sim_random() % sim.agents_len);
         disturb_agent(index);
-        if (random_u64() % 3 == 0) {
-            schedule(sim.now + between(10, 2000), EV_CHAOS, index + 1, NULL);
+        if (sim_random() % 3 == 0) {
+            sim_schedule(sim.now + sim_between(10, 2000), EV_CHAOS, index + 1, NULL);
         }
     }
-    schedule(sim.now + between(1, 60 * MINUTE / sim.agents_len * 10), EV_CHAOS, 0, NULL);
+    sim_schedule(sim.now + sim_between(1, 60 * MINUTE / sim.agents_len * 10), EV_CHAOS, 0, NULL);
 }
 
 /* ---- the invariant ---- */
@@ -809,7 +545,7 @@ static void handle(struct event *event)
     switch (event->kind) {
     case EV_AGENT:
         if (report_deadline(&sim.agents[event->index].report) <= sim.now) {
-            step(event->index, &(struct report_event){.kind = REPORT_EV_TIMER});
+            agent_step(event->index, &(struct report_event){.kind = REPORT_EV_TIMER});
         }
         break;
     case EV_UP:
@@ -819,10 +555,10 @@ static void handle(struct event *event)
         on_delivered(event->message);
         break;
     case EV_DOWN:
-        on_answer(event->index, event->message);
+        agent_on_answer(event->index, event->message);
         break;
     case EV_CONNECT:
-        on_connect(event->index);
+        agent_on_connect(event->index);
         break;
     case EV_TICK:
         if (mine && event->at == sim.tick_at) {
@@ -851,8 +587,8 @@ static void handle(struct event *event)
 
 static void pass_until(uint64_t end)
 {
-    while (sim.heap_len > 0 && sim.heap[0].at <= end) {
-        struct event event = next_event();
+    struct event event;
+    while (sim_next(end, &event)) {
         sim.now = event.at;
         handle(&event);
     }
@@ -862,7 +598,8 @@ static void pass_until(uint64_t end)
 static void start(uint64_t seed, uint32_t agents)
 {
     memset(&sim, 0, sizeof(sim));
-    sim.seed = sim.random = seed;
+    sim.seed = seed;
+    sim_events_start(seed);
     sim.now = MINUTE;
     sim.agents_len = agents;
     rig_start(&sim.rig, &(struct rig_config){0});
@@ -875,15 +612,13 @@ static void start(uint64_t seed, uint32_t agents)
     for (uint32_t i = 0; i < agents; i++) {
         (void)snprintf(sim.agents[i].id, sizeof(sim.agents[i].id), "cam-%u", i); /* fits */
         sim.agents[i].observed = new_address(IP_V4);
-        boot_agent(i);
+        agent_boot(i);
     }
 }
 
 static void stop(void)
 {
-    for (size_t i = 0; i < sim.heap_len; i++) {
-        free(sim.heap[i].message);
-    }
+    sim_events_start(0);
     for (uint32_t i = 0; i < sim.agents_len; i++) {
         free(sim.agents[i].retained);
         free(sim.agents[i].retained_gone);
@@ -893,7 +628,6 @@ static void stop(void)
     store_sqlite.close(sim.store);
     powerfs_free(sim.fs);
     rig_stop(&sim.rig);
-    free(sim.heap);
     free(sim.agents);
     free(sim.served);
 }
@@ -905,7 +639,7 @@ static void run_seed(uint64_t seed, uint64_t hours, uint32_t agents)
     uint64_t end = sim.now + hours * HOUR;
     while (sim.now < end) {
         sim.quiet = false;
-        schedule(sim.now + 1, EV_CHAOS, 0, NULL);
+        sim_schedule(sim.now + 1, EV_CHAOS, 0, NULL);
         pass_until(sim.now + QUIET_EVERY);
         sim.quiet = true;
         mend();
