@@ -88,6 +88,7 @@ class Root:
                 _mount("tmpfs", hidden)
         _mount("proc", self.path / "proc")
         self._make_dev()
+        self._part_dpkg()
         # The index of manual pages would take longer than the rest.
         (self / "var/lib/man-db/auto-update").unlink(missing_ok=True)
         self._remove_muster()
@@ -101,6 +102,15 @@ class Root:
             (self.path / "dev" / name).symlink_to(target)
         for folder in ("shm", "pts"):
             (self.path / "dev" / folder).mkdir()
+
+    def _part_dpkg(self):
+        """dpkg's state as of now: what the machine's own dpkg is in the middle of is not seen in here."""
+        database = self / "var/lib/dpkg"
+        (database / "status").write_bytes(pathlib.Path("/var/lib/dpkg/status").read_bytes())
+        for entry in (database / "updates").iterdir():
+            entry.unlink()
+        (database / "updates").rmdir()
+        (database / "updates").mkdir()  # made anew it hides the machine's for good
 
     def _remove_muster(self):
         """A machine that has Muster already is made clean as well; only this overlay sees it."""
