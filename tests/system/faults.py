@@ -252,6 +252,10 @@ class World(deployment.Deployment):
             self.pause(0, 0.4)
 
     def disk_full(self):
+        # A log of the store that has grown before is written over and needs no room: it begins anew.
+        self.coordinator.stop()
+        self.coordinator.start()
+        self.coordinator.wait_log(" started ")
         filler = self.store / "filler"
         with open(filler, "wb", buffering=0) as out:
             try:
@@ -260,6 +264,7 @@ class World(deployment.Deployment):
             except OSError as error:
                 assert error.errno == errno.ENOSPC, error
         self.pause(2, 5)
+        print(f"    failed commits: {self.metric('muster_store_failures_total')}", flush=True)
         filler.unlink()
 
     def clock_back(self):
