@@ -136,7 +136,10 @@ static bool advance(struct config_reader *reader)
 
 static bool advance_twice(struct config_reader *reader)
 {
-    return advance(reader) && advance(reader);
+    if (!advance(reader)) {
+        return false;
+    }
+    return advance(reader);
 }
 
 /* What the subset refuses on a node: anchors, aliases, tags. @return true when it was refused. */

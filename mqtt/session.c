@@ -525,7 +525,7 @@ static enum err set_up_tickets(struct session *session, const struct session_opt
     session->queue_max = options->queue_max;
     session->last = &session->first;
     session->tickets_len = session->window + QOS0_WINDOW;
-    session->tickets = calloc(session->tickets_len, sizeof(*session->tickets));
+    session->tickets = calloc(session->tickets_len, sizeof(struct entry *));
     session->free_tickets = calloc(session->tickets_len, sizeof(*session->free_tickets));
     if (session->tickets == NULL || session->free_tickets == NULL) {
         return ERR_NOMEM;
