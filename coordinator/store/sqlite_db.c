@@ -100,7 +100,7 @@ enum err sqlite_db_run(struct store *store, sqlite3_stmt *statement, const char 
 
 enum err sqlite_db_simple(struct store *store, enum sqlite_statement which, struct errinfo *info)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     enum err err = sqlite_db_statement(store, which, &statement, info);
     return err != ERR_OK ? err : sqlite_db_run(store, statement, statement_sql[which], info);
 }

@@ -235,7 +235,7 @@ static enum err count_rows(struct store *store, enum sqlite_statement which, uin
 
 enum err sqlite_count(struct store *store, uint64_t *ret_devices, uint64_t *ret_records, uint64_t *ret_pending)
 {
-    uint64_t devices, records, pending;
+    uint64_t devices = 0, records = 0, pending = 0;
     enum err err = count_rows(store, STMT_DEVICE_COUNT, &devices);
     if (err == ERR_OK) {
         err = count_rows(store, STMT_RECORD_COUNT, &records);
