@@ -185,9 +185,9 @@ static void on_tick(void *context)
     coordinator->tick_ms = UINT64_MAX;
     uint64_t next = core_tick(coordinator->core, coordinator_now());
     loader_tick(coordinator->loader);
-    static uint64_t overflows; /* one daemon a process */
-    if (intake_overflows(coordinator->intake) != overflows) {
-        overflows = intake_overflows(coordinator->intake);
+    uint64_t overflows = intake_overflows(coordinator->intake);
+    if (overflows != coordinator->overflows_seen) {
+        coordinator->overflows_seen = overflows;
         log_event(LOG_LEVEL_WARN, "intake-overflow", "messages=%llu note=\"replaying what is retained\"",
                   (unsigned long long)overflows);
         loader_replay(coordinator->loader);
@@ -296,8 +296,10 @@ static void on_settled(void *context, const struct engine_result *results, size_
     arm_tick(zone->coordinator, coordinator_now().mono_ms + SOON_MS);
 }
 
+/* Outlives a reload: the zone is touched only while its generation is the present one. */
 struct claim_job {
-    struct zone *zone;
+    struct coordinator *coordinator;
+    uint16_t index;
     uint64_t generation;
     char name[DNSNAME_SIZE];
     uint64_t seen, epoch;
@@ -313,24 +315,26 @@ static const char *zone_name(const struct zone *zone)
 static void claim_work(void *context)
 {
     struct claim_job *job = context;
-    struct coordinator *coordinator = job->zone->coordinator;
+    struct coordinator *coordinator = job->coordinator;
     job->err = coordinator->store_ops->claim_zone(coordinator->store, job->name, job->seen, &job->epoch, &job->info);
 }
 
 static void claim_done(void *context)
 {
     struct claim_job *job = context;
+    struct coordinator *coordinator = job->coordinator;
+    bool current = job->generation == coordinator->zones_generation;
     if (job->err == ERR_OK) {
-        if (job->generation == job->zone->coordinator->zones_generation) {
-            core_zone_claimed(job->zone->coordinator->core, job->zone->index, job->epoch);
-        }
         log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", job->name, (unsigned long long)job->epoch);
     } else {
         log_event(LOG_LEVEL_ERROR, "zone-claim-failed", "zone=%s error=%s detail=\"%s\"", job->name, err_name(job->err),
                   job->info.text);
     }
-    if (job->generation == job->zone->coordinator->zones_generation && job->zone->engine_zone != NULL) {
-        engine_zone_claimed(job->zone->engine_zone, job->epoch, job->err);
+    if (current && job->err == ERR_OK) {
+        core_zone_claimed(coordinator->core, job->index, job->epoch);
+    }
+    if (current && coordinator->zones[job->index].engine_zone != NULL) {
+        engine_zone_claimed(coordinator->zones[job->index].engine_zone, job->epoch, job->err);
     }
     free(job);
 }
@@ -341,7 +345,8 @@ static void on_claim(void *context, struct engine_zone *engine_zone, uint64_t se
     struct claim_job *job = calloc(1, sizeof(*job));
     enum err err = ERR_NOMEM;
     if (job != NULL) {
-        job->zone = zone;
+        job->coordinator = zone->coordinator;
+        job->index = zone->index;
         job->generation = zone->coordinator->zones_generation;
         job->seen = seen_epoch;
         (void)!view_copy(view_of(zone_name(zone)), job->name, sizeof(job->name)); /* a configured zone fits */

@@ -52,7 +52,8 @@ struct coordinator {
     struct control *control;
     struct notify_watchdog *watchdog;
     char term[64];
-    uint64_t started_ms; /* mono */
+    uint64_t started_ms;     /* mono */
+    uint64_t overflows_seen; /* of the intake, as of the last replay */
     uint64_t reloads;
     bool stopping;
     enum err exit_err;

@@ -158,7 +158,8 @@ static bool stamp_is_valid(struct core *core, struct device *device, const struc
         core->stats.bad_stamp++;
         return false;
     }
-    if (memcmp(mac, device->mac, DEVICE_MAC_SIZE) == 0 && ip_equal(ret_ip, &device->observed)) {
+    if ((device->flags & DEVICE_MAC_KNOWN) != 0 && crypto_equal(mac, device->mac, DEVICE_MAC_SIZE) &&
+        ip_equal(ret_ip, &device->mac_ip)) {
         return true;
     }
     uint8_t expected[SHA256_SIZE];
@@ -169,6 +170,8 @@ static bool stamp_is_valid(struct core *core, struct device *device, const struc
         return false;
     }
     memcpy(device->mac, mac, DEVICE_MAC_SIZE);
+    device->mac_ip = *ret_ip;
+    device->flags |= DEVICE_MAC_KNOWN;
     return true;
 }
 

@@ -52,6 +52,7 @@ static void fill_names(struct core *core, struct core_time now, const struct dev
     for (size_t i = 0; i < core->plan_new.len && ack->names_len < MQTT_NAMES_MAX; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+        entry = entry != NULL && entry->device == index ? entry : NULL; /* another device's claim is no news of ours */
         if (entry == NULL && item->value.len == 0) {
             continue; /* neither there nor wanted */
         }
@@ -81,6 +82,19 @@ static const char *error_of(const struct device *device)
     return (device->flags & DEVICE_MISMATCH) != 0 ? "mismatch" : "";
 }
 
+/* Leaves out names from the end until the body fits; the first ones are those of the device itself. */
+static enum err encode_ack(struct core *core)
+{
+    for (;;) {
+        strbuf_clear(&core->scratch);
+        enum err err = dns_encode(&core->ack, &core->scratch);
+        if (err != ERR_LIMIT || core->ack.names_len == 0) {
+            return err == ERR_LIMIT ? ERR_INVALID : err; /* ERR_LIMIT is the session's word for "full" */
+        }
+        core->ack.names_len -= (core->ack.names_len + 7) / 8;
+    }
+}
+
 static enum err publish_ack(struct core *core, struct view id, bool retain)
 {
     char topic[TOPIC_SIZE];
@@ -88,8 +102,7 @@ static enum err publish_ack(struct core *core, struct view id, bool retain)
     if (err != ERR_OK) {
         return err;
     }
-    strbuf_clear(&core->scratch);
-    err = dns_encode(&core->ack, &core->scratch);
+    err = encode_ack(core);
     if (err != ERR_OK) {
         return err;
     }
@@ -193,6 +206,10 @@ void core_ack_pump(struct core *core, struct core_time now)
             enum err err = durable ? send_ack(core, now, index) : ERR_OK;
             if (err == ERR_LIMIT || err == ERR_STATE) {
                 return; /* the session is full: the rest waits for the next turn */
+            }
+            if (err != ERR_OK) {
+                log_event(LOG_LEVEL_ERROR, "ack-failed", "device=%.*s error=%s",
+                          VIEW_ARG(device_id(core->devices, device)), err_name(err));
             }
             device->flags &= (uint16_t)~DEVICE_ACK_DUE;
         }

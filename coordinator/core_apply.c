@@ -111,7 +111,8 @@ static void take_back(struct core *core, struct core_time now, struct outbox_ent
     }
     core_entry_close(core, now, entry);
     core_want_clean(core, entry);
-    entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT);
+    entry->flags &=
+        (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT | OUTBOX_TAKEN);
     entry->attempts = 0;
     entry->error[0] = '\0';
 }
@@ -143,7 +144,8 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
         return err;
     }
     bool theirs = entry->rev != 0 && entry->device != DEVICE_NONE && entry->device != device;
-    if (theirs && (entry->flags & OUTBOX_TOMBSTONE) == 0) {
+    bool lost = (entry->flags & OUTBOX_TAKEN) != 0 && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0;
+    if (theirs && (entry->flags & OUTBOX_TOMBSTONE) == 0 && !lost) {
         log_event(LOG_LEVEL_WARN, "name-taken", "name=%s", item->name);
         return ERR_CONFLICT; /* the first device keeps the name */
     }
@@ -151,7 +153,8 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
         core_replan_later(core, now, device); /* the store must hear first that the former owner has given it up */
         return ERR_AGAIN;
     }
-    take_back(core, now, entry);
+    take_back(core, now,
+              entry); /* a claim that the store refused makes way for the name's owner, and the other way round */
     entry->device = device;
     entry->zone = (uint16_t)core->zone_refs[item->zone];
     entry->ttl = item->ttl;

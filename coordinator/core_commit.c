@@ -20,11 +20,12 @@ enum err core_commit_init(struct core *core)
     commit->haves = calloc(COMMIT_ROWS_MAX, sizeof(*commit->haves));
     commit->have_entries = calloc(COMMIT_ROWS_MAX, sizeof(struct outbox_entry *));
     commit->have_zones = calloc(COMMIT_ROWS_MAX, sizeof(*commit->have_zones));
+    commit->errors = calloc(COMMIT_ROWS_MAX, sizeof(*commit->errors));
     commit->ids = calloc(COMMIT_ROWS_MAX, sizeof(*commit->ids));
     commit->owners = calloc(COMMIT_ROWS_MAX, sizeof(*commit->owners));
     bool all = commit->devices != NULL && commit->device_refs != NULL && commit->wants != NULL &&
                commit->want_entries != NULL && commit->haves != NULL && commit->have_entries != NULL &&
-               commit->have_zones != NULL && commit->ids != NULL && commit->owners != NULL;
+               commit->have_zones != NULL && commit->errors != NULL && commit->ids != NULL && commit->owners != NULL;
     return all ? ERR_OK : ERR_NOMEM;
 }
 
@@ -38,6 +39,7 @@ void core_commit_deinit(struct core *core)
     free(commit->haves);
     free(commit->have_entries);
     free(commit->have_zones);
+    free(commit->errors);
     free(commit->ids);
     free(commit->owners);
 }
@@ -132,6 +134,7 @@ static void gather_have(struct core *core, struct core_time now, struct outbox_e
     size_t at = commit->batch.haves_len++;
     commit->have_entries[at] = entry;
     commit->have_zones[at] = entry->zone;
+    memcpy(commit->errors[at], entry->error, sizeof(commit->errors[at])); /* the loop may write the entry's meanwhile */
     commit->haves[at] = (struct store_have){
         .zone = known_zone(core, entry)->name,
         .name = entry->name,
@@ -141,7 +144,7 @@ static void gather_have(struct core *core, struct core_time now, struct outbox_e
         .forget = entry->have_applied && entry->have_rev == entry->rev && (entry->flags & OUTBOX_TOMBSTONE) != 0,
         .have = entry->have,
         .have_rev = entry->have_rev,
-        .error = entry->error,
+        .error = commit->errors[at],
         .attempts = entry->attempts,
         .now_ms = now.wall_ms,
     };
@@ -249,7 +252,7 @@ static void retire(struct core *core, struct outbox_entry *entry)
 
 static void refuse_taken(struct core *core, struct core_time now, struct outbox_entry *entry)
 {
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_WAIT_WANT | OUTBOX_HELD));
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED | OUTBOX_TAKEN) & ~(OUTBOX_WAIT_WANT | OUTBOX_HELD));
     entry->have_applied = false;
     (void)snprintf(entry->error, sizeof(entry->error), "taken"); /* fits */
     core->stats.records_refused++;

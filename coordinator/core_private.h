@@ -20,8 +20,9 @@ struct commit {
     struct outbox_entry **want_entries;
     struct store_have *haves;
     struct outbox_entry **have_entries;
-    char (*ids)[DEVICE_ID_MAX + 1];    /* texts of `devices` */
-    char (*owners)[DEVICE_ID_MAX + 1]; /* texts of the wants' devices */
+    char (*errors)[OUTBOX_ERROR_MAX + 1]; /* texts of `haves` */
+    char (*ids)[DEVICE_ID_MAX + 1];       /* texts of `devices` */
+    char (*owners)[DEVICE_ID_MAX + 1];    /* texts of the wants' devices */
     uint16_t *have_zones;
     bool running;
     uint64_t started_ms; /* mono: of the last batch */

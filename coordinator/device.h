@@ -16,17 +16,18 @@ enum presence { PRESENCE_UNKNOWN, PRESENCE_ONLINE, PRESENCE_OFF, PRESENCE_LOST, 
 const char *presence_name(enum presence presence);
 
 enum device_flag {
-    DEVICE_REGISTERED = 1,  /* the registry names it */
-    DEVICE_DURABLE = 2,     /* (boot, seq) and what follows from it are in the store */
-    DEVICE_MISMATCH = 4,    /* observed and reported disagree */
-    DEVICE_SHARED = 8,      /* observed address is shared by more devices than policy allows */
-    DEVICE_NOT_PUBLIC = 16, /* nothing publishable was seen */
-    DEVICE_HAS_PREFIX = 32, /* prefix6 is in the side table */
-    DEVICE_DIRTY = 64,      /* waits for a group commit */
-    DEVICE_ACK_DUE = 128,   /* stands in the ack queue */
-    DEVICE_KNOWN = 256,     /* a state was accepted, now or before the last start */
-    DEVICE_HASH_OLD = 512,  /* content_hash is of another process: compare contents, not hashes */
-    DEVICE_HELD = 1024,     /* stands in the queue of held devices */
+    DEVICE_REGISTERED = 1,   /* the registry names it */
+    DEVICE_DURABLE = 2,      /* (boot, seq) and what follows from it are in the store */
+    DEVICE_MISMATCH = 4,     /* observed and reported disagree */
+    DEVICE_SHARED = 8,       /* observed address is shared by more devices than policy allows */
+    DEVICE_NOT_PUBLIC = 16,  /* nothing publishable was seen */
+    DEVICE_HAS_PREFIX = 32,  /* prefix6 is in the side table */
+    DEVICE_DIRTY = 64,       /* waits for a group commit */
+    DEVICE_ACK_DUE = 128,    /* stands in the ack queue */
+    DEVICE_KNOWN = 256,      /* a state was accepted, now or before the last start */
+    DEVICE_HASH_OLD = 512,   /* content_hash is of another process: compare contents, not hashes */
+    DEVICE_MAC_KNOWN = 2048, /* mac is of a stamp that verified in this process */
+    DEVICE_HELD = 1024,      /* stands in the queue of held devices */
 };
 
 #define DEVICE_NONE     UINT32_MAX
@@ -40,6 +41,7 @@ struct device {
     uint32_t registry_ref; /* registry entry, DEVICE_NONE when unregistered */
     uint32_t seen_s, changed_s, answered_s;
     uint32_t gone_boot, gone_conn; /* connection that the last `gone` was about */
+    struct ip mac_ip;              /* the address that mac was made for */
     uint8_t mac[DEVICE_MAC_SIZE];  /* of the last stamp that verified, so an equal one need not be computed again */
     uint8_t ip6[16];               /* effective, all zero = none */
     uint8_t ip4[4];                /* effective, all zero = none */

@@ -19,6 +19,7 @@
 
 #define SHARDS          256
 #define RECORDS_A_PAGE  2000
+#define RETRY_MS        1000
 #define COUNT_EVERY_MS  10000 /* counting a million records takes 44 ms of the store's worker */
 #define RECONCILE_BATCH 256
 #define PARKED_MAX      (16u << 20) /* bytes of messages that wait for their shard */
@@ -45,6 +46,7 @@ struct record_row {
 
 struct loader {
     struct coordinator *coordinator;
+    struct loop_timer *retry;
     enum phase phase;
     uint8_t shards[SHARDS];
     struct parked *parked[SHARDS], **parked_tail[SHARDS];
@@ -68,7 +70,6 @@ struct loader {
     uint32_t reconcile_refs[RECONCILE_BATCH];
     size_t reconcile_len;
     bool reconcile_wanted;
-    bool reconcile_failed;    /* a page could not be read: the next start tries again */
     uint64_t fingerprint;     /* of the registry under comparison */
     bool fingerprint_due;     /* compared; to be noted when all of it is durable */
     uint64_t fingerprint_job; /* what the worker writes */
@@ -83,6 +84,17 @@ struct loader {
 
 static void next_job(struct loader *loader);
 
+static void on_retry(void *context)
+{
+    next_job(context);
+}
+
+/* The store could not be read, or its queue is full: not in a loop without a pause. */
+static void retry_later(struct loader *loader)
+{
+    loop_timer_after(loader->retry, RETRY_MS);
+}
+
 enum err loader_new(struct coordinator *coordinator, struct loader **ret_loader)
 {
     struct loader *loader = calloc(1, sizeof(*loader));
@@ -96,7 +108,8 @@ enum err loader_new(struct coordinator *coordinator, struct loader **ret_loader)
     for (int i = 0; i < SHARDS; i++) {
         loader->parked_tail[i] = &loader->parked[i];
     }
-    if (loader->records == NULL) {
+    if (loader->records == NULL || loop_timer_new(coordinator->loop, on_retry, loader, &loader->retry) != ERR_OK) {
+        free(loader->records);
         free(loader);
         return ERR_NOMEM;
     }
@@ -122,6 +135,7 @@ void loader_free(struct loader *loader)
     for (int i = 0; i < SHARDS; i++) {
         free_parked(loader, i);
     }
+    loop_timer_free(loader->retry);
     free(loader->rows);
     free(loader->records);
     free(loader);
@@ -175,19 +189,20 @@ static void load_shard_done(void *context)
     if (loader->job_err != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s", (unsigned)shard,
                   err_name(loader->job_err));
-        loader->shards[shard] = SHARD_UNLOADED; /* tried again below */
-    } else {
-        for (size_t i = 0; i < loader->rows_len; i++) {
-            loader->rows[i].device.id = loader->rows[i].id;
-            if (core_load_device(loader->coordinator->core, &loader->rows[i].device) != ERR_OK) {
-                log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s", loader->rows[i].id);
-            }
-        }
-        loader->shards[shard] = SHARD_LOADED;
-        loader->shards_loaded++;
-        deliver_parked(loader, shard);
-        continue_replay(loader);
+        loader->shards[shard] = SHARD_UNLOADED;
+        retry_later(loader);
+        return;
     }
+    for (size_t i = 0; i < loader->rows_len; i++) {
+        loader->rows[i].device.id = loader->rows[i].id;
+        if (core_load_device(loader->coordinator->core, &loader->rows[i].device) != ERR_OK) {
+            log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s", loader->rows[i].id);
+        }
+    }
+    loader->shards[shard] = SHARD_LOADED;
+    loader->shards_loaded++;
+    deliver_parked(loader, shard);
+    continue_replay(loader);
     next_job(loader);
 }
 
@@ -266,7 +281,6 @@ static bool device_is_gone(const struct loader *loader, const struct record_row 
 static void start_reconcile(struct loader *loader)
 {
     loader->reconcile_wanted = false;
-    loader->reconcile_failed = false;
     loader->reconcile_next = 0;
     loader->after_set = false;
     loader->phase = PHASE_RECONCILE;
@@ -290,7 +304,7 @@ static void next_phase(struct loader *loader)
         break;
     }
     if (loader->phase == PHASE_LIVE && loader->fingerprint != 0 && !loader->reconcile_wanted) {
-        loader->fingerprint_due = !loader->reconcile_failed;
+        loader->fingerprint_due = true;
     }
     if (loader->phase == PHASE_LIVE) {
         log_event(LOG_LEVEL_NOTICE, "loaded", "devices=%u", device_count(core_devices(loader->coordinator->core)));
@@ -303,8 +317,9 @@ static void load_page_done(void *context)
     struct core_time now = coordinator_now();
     loader->job_running = false;
     if (loader->job_err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "records-load-failed", "error=%s", err_name(loader->job_err));
-        loader->reconcile_failed = true;
+        log_event(LOG_LEVEL_ERROR, "records-load-failed", "error=%s retry_ms=%d", err_name(loader->job_err), RETRY_MS);
+        retry_later(loader); /* the same page: what is pending must not be forgotten until the next start */
+        return;
     }
     for (size_t i = 0; i < loader->records_len; i++) {
         struct record_row *row = &loader->records[i];
@@ -367,8 +382,9 @@ static void reconcile_done(void *context)
         core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len);
     }
     if (loader->job_err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "reconcile-failed", "error=%s", err_name(loader->job_err));
-        loader->reconcile_failed = true;
+        log_event(LOG_LEVEL_ERROR, "reconcile-failed", "error=%s retry_ms=%d", err_name(loader->job_err), RETRY_MS);
+        retry_later(loader); /* the same devices */
+        return;
     }
     if (loader->reconcile_len > 0) {
         loader->reconcile_next = loader->reconcile_refs[loader->reconcile_len - 1] + 1;
@@ -403,7 +419,8 @@ static bool submit(struct loader *loader, loop_fn work, loop_fn done)
 {
     enum err err = loop_worker_submit(loader->coordinator->worker, work, done, loader);
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "loader-stopped", "error=%s", err_name(err));
+        log_event(LOG_LEVEL_WARN, "loader-waits", "error=%s retry_ms=%d", err_name(err), RETRY_MS);
+        retry_later(loader);
         return false;
     }
     return true;
@@ -417,8 +434,8 @@ static void next_job(struct loader *loader)
     if (loader->phase == PHASE_DEVICES) {
         loader->job_shard = shard_to_load(loader);
         if (loader->job_shard >= 0) {
-            loader->shards[loader->job_shard] = SHARD_LOADING;
             loader->job_running = submit(loader, load_shard_work, load_shard_done);
+            loader->shards[loader->job_shard] = loader->job_running ? SHARD_LOADING : SHARD_UNLOADED;
             return;
         }
         free(loader->rows);

@@ -28,6 +28,7 @@ enum outbox_flag {
     OUTBOX_HELD = 128,        /* damped until not_before_ms */
     OUTBOX_OPEN = 256,        /* counted in its device's open records */
     OUTBOX_WAIT_WANT = 512,   /* shared zone: submitted only when the commit tells what we wrote last */
+    OUTBOX_TAKEN = 2048,      /* refused by the store: the name belongs to another device */
     OUTBOX_ADOPT = 1024,      /* take the name over whatever stands there */
 };
 

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "mqtt/topics.h"
 #include "tests/lib/core_rig.h"
 
 #define CAM  "cam-1"
@@ -451,6 +452,94 @@ static void a_crowd_behind_one_address_is_not_published(void **state)
     assert_true(wants("cam-51.example.net", NAT));
 }
 
+static void an_ack_too_long_is_cut_and_blocks_nobody(void **state)
+{
+    (void)state;
+    static char devices[16384];
+    const char *groups =
+        "  - name: cameras\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n"
+        "  - name: long\n    damping: false\n    gateway: true\n    names:\n      - name: "
+        "\"{host}.{id}.building-twelve-second-floor.frankfurt-am-main.department-of-surveillance-cameras.customer-with-"
+        "a-long-name-gmbh.example.net\"\n        types: [AAAA]\n        hosts: true\n";
+    size_t n = (size_t)snprintf(devices, sizeof(devices), "devices:\n  - id: big\n    group: long\n    hosts:\n");
+    for (int i = 0; i < 40; i++) {
+        n += (size_t)snprintf(devices + n, sizeof(devices) - n, "      - name: camera-%02d\n        suffix: \"::%d\"\n",
+                              i, 10 + i);
+    }
+    (void)snprintf(devices + n, sizeof(devices) - n, "  - match: \"cam-*\"\n    group: cameras\n");
+    begin(NULL, groups, devices);
+    rig_state(&rig, &(struct rig_state){.id = "big",
+                                        .boot = 1,
+                                        .conn = 1,
+                                        .seq = 1,
+                                        .ip4 = "93.184.216.40",
+                                        .ip6 = "2606:2800:220:1111:2222:3333:4444:5555",
+                                        .prefix6 = "2606:2800:220:1111::/64",
+                                        .observed = "93.184.216.40"});
+    rig_settle_all(&rig);
+    rig_pass(&rig, 5000);
+    for (uint32_t i = 0; i < 3; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "cam-%u", i);
+        rig_state(&rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = 1, .observed = NAT});
+    }
+    rig_settle_all(&rig);
+    rig_pass(&rig, 30000);
+    assert_true(rig.acks >= 3);
+}
+
+static void a_stored_device_is_not_believed_without_its_stamp(void **state)
+{
+    (void)state;
+    begin(NULL,
+          "  - name: cameras\n    damping: false\n    publish: reported\n    names:\n      - name: "
+          "\"{id}.example.net\"\n        types: [A]\n",
+          NULL);
+    struct store_device stored = {.id = CAM,
+                                  .shard = topic_shard(view_of(CAM)),
+                                  .boot = 1,
+                                  .conn = 1,
+                                  .seq = 1,
+                                  .observed = rig_ip(NAT),
+                                  .ip4 = rig_ip(NAT)};
+    assert_int_equal(core_load_device(rig.core, &stored), ERR_OK);
+    char topic[TOPIC_SIZE];
+    assert_int_equal(topic_build(TOPIC_UP_STATE, view_of(CAM), topic), ERR_OK);
+    const char *body = "{\"v\":1,\"s\":\"on\",\"boot\":1,\"conn\":1,\"seq\":9,\"ts\":0,\"tsq\":\"none\",\"ip4\":\"93."
+                       "184.216.77\",\"src\":\"interface\",\"why\":\"change\",\"agent\":\"1\"}";
+    const struct core_message message = {
+        .topic = view_of(topic),
+        .payload = view_of(body),
+        .observed = view_of(NAT " 0000000000000000000000000000000000000000000000000000000000000000"),
+        .received_ms = rig.now.mono_ms};
+    core_message(rig.core, rig.now, &message);
+    core_flush(rig.core, rig.now);
+    assert_false(wants(NAME, "93.184.216.77"));
+    assert_int_equal(rig_stats(&rig).bad_stamp, 1);
+}
+
+static void a_refused_claim_does_not_silence_the_owner(void **state)
+{
+    (void)state;
+    begin(NULL,
+          "  - name: a\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n  - "
+          "name: b\n    damping: false\n    names:\n      - name: \"cam-{id}.example.net\"\n        types: [A]\n",
+          "devices:\n  - match: \"cam-*\"\n    group: a\n  - match: \"d*\"\n    group: b\n");
+    report_of("cam-d1", 1, NAT);
+    rig_settle_all(&rig);
+    rig_settle_all(&rig);
+    report_of("d1", 1, NAT2);
+    struct store_want *want = rig_batch_want(&rig, "cam-d1.example.net");
+    assert_non_null(want);
+    want->taken = true;
+    rig_commit_all(&rig);
+    report_of("cam-d1", 2, "93.184.216.99");
+    rig_commit_all(&rig);
+    rig_pass(&rig, 5000);
+    rig_commit_all(&rig);
+    assert_true(wants("cam-d1.example.net", "93.184.216.99"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
@@ -469,6 +558,9 @@ int main(void)
         TEST(a_device_that_returns_is_wanted_again),
         TEST(an_orphan_is_given_up_by_its_owner),
         TEST(a_row_read_too_long_ago_is_not_written),
+        TEST(a_refused_claim_does_not_silence_the_owner),
+        TEST(an_ack_too_long_is_cut_and_blocks_nobody),
+        TEST(a_stored_device_is_not_believed_without_its_stamp),
         TEST(a_refused_record_is_tried_again_by_the_sweep),
         TEST(a_change_the_engine_did_not_take_is_offered_again),
         TEST(what_was_pending_at_the_end_is_resumed),
