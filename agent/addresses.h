@@ -14,7 +14,7 @@
  *
  * A link that loses its address or its default route while it stays up keeps both for `hold_ms` (renewals remove and
  * add); an address that another link has counts at once. After the hold the family is an explicit null; with no link up
- * it is absent, which means unknown and retracts nothing.
+ * it is absent, which means unknown and retracts nothing. When a null goes out is for agent/report.h to say.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -79,6 +79,35 @@ static bool differs(const struct report *report)
     return !address_set_equal(&report->current, &report->published);
 }
 
+static void forget_null(struct address_field *field)
+{
+    field->presence = field->presence == FIELD_NULL ? FIELD_ABSENT : field->presence;
+}
+
+/* What of a set is worth a message of its own: not the null of a family that this process never had. */
+static struct address_set urgent_part(const struct report *report, const struct address_set *set)
+{
+    struct address_set urgent = *set;
+    if (!report->had4) {
+        forget_null(&urgent.ip4);
+    }
+    if (!report->had6) {
+        forget_null(&urgent.ip6);
+    }
+    for (size_t i = 0; i < urgent.uplinks_len; i++) {
+        forget_null(&urgent.uplinks[i].ip4); /* shown to the operator, decides nothing */
+        forget_null(&urgent.uplinks[i].ip6);
+    }
+    return urgent;
+}
+
+static bool differs_urgently(const struct report *report)
+{
+    const struct address_set current = urgent_part(report, &report->current);
+    const struct address_set published = urgent_part(report, &report->published);
+    return !address_set_equal(&current, &published);
+}
+
 /* A content is new: the pair rises. A seq at its end goes on in a new boot. */
 static void next_pair(struct step *step)
 {
@@ -132,15 +161,18 @@ static void send_again(struct step *step, const char *why)
 
 static void note_addresses(struct step *step)
 {
-    step->report->current = *step->event->addresses;
+    struct report *report = step->report;
+    report->current = *step->event->addresses;
+    report->had4 = report->had4 || report->current.ip4.presence == FIELD_SET;
+    report->had6 = report->had6 || report->current.ip6.presence == FIELD_SET;
 }
 
 static void on_changed(struct step *step)
 {
     struct report *report = step->report;
     note_addresses(step);
-    if (!differs(report)) {
-        report->settle_at_ms = REPORT_NEVER; /* went and came back within the window: nothing to say */
+    if (!differs_urgently(report)) {
+        report->settle_at_ms = REPORT_NEVER; /* nothing that cannot wait, or it came back within the window */
         return;
     }
     uint64_t open_at = report->changed_ms + report->timing.window_ms;

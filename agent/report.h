@@ -19,6 +19,10 @@
  *
  * Every message is the whole state, so any one that goes out serves all that was due. A first change goes out at once;
  * only what follows within `window_ms` of a change already sent (DAD, renewals, a second family) is joined into one.
+ *
+ * A family that this process never had becomes an explicit null when the hold ends. That is no change worth a message
+ * (a fleet that starts would send everything twice): it goes out with the next one, the heartbeat at the latest, where
+ * it still takes back what an earlier life of the device had published.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -91,6 +95,7 @@ struct report {
     uint32_t boot, conn, seq;
     struct address_set current;   /* what the interfaces say */
     struct address_set published; /* what was last handed to the broker */
+    bool had4, had6;              /* the family was set at some time since start */
     bool changed_before;          /* a change went out at changed_ms */
     uint64_t changed_ms;
     bool raised_before; /* boot was raised by an answer at raised_ms */

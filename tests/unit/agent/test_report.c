@@ -204,6 +204,44 @@ static void says_nothing_of_what_went_and_came_back(void **state)
     assert_int_equal(report.seq, 2);
 }
 
+static struct report_actions change_six(struct report *report, enum field_presence six, uint64_t now)
+{
+    struct address_set set = set_of(1);
+    set.ip6 = (struct address_field){.presence = six, .ip = {.family = IP_V6, .bytes = {0x2a}}};
+    set.uplinks[set.uplinks_len++] = (struct uplink){.name = "eth0", .up = true, .ip4 = set.ip4, .ip6 = set.ip6};
+    return step(report, (struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set}, now);
+}
+
+/* An IPv4-only device, from its start: the end of the hold is no message, but the heartbeat says it. */
+static void says_that_a_family_was_never_there_with_the_next_message(void **state)
+{
+    (void)state;
+    struct report report = fresh(3);
+    (void)change_six(&report, FIELD_ABSENT, 0);
+    (void)give(&report, REPORT_EV_CONNECTED, SECOND);
+    (void)ack(&report, 3, 1, SECOND);
+    assert_false(change_six(&report, FIELD_NULL, MINUTE).publish);
+    assert_true(report_deadline(&report) > 50 * MINUTE);
+    struct report_actions actions = give(&report, REPORT_EV_TIMER, report_deadline(&report));
+    assert_true(actions.publish);
+    assert_int_equal(report.seq, 2); /* new content, new pair */
+    assert_int_equal(report.published.ip6.presence, FIELD_NULL);
+    (void)ack(&report, 3, 2, 2 * HOUR);
+    assert_false(change_six(&report, FIELD_NULL, 2 * HOUR).publish);
+    assert_true(change_six(&report, FIELD_SET, 2 * HOUR).publish);
+}
+
+static void says_at_once_that_a_family_is_gone(void **state)
+{
+    (void)state;
+    struct report report = fresh(3);
+    (void)change_six(&report, FIELD_SET, 0);
+    (void)give(&report, REPORT_EV_CONNECTED, SECOND);
+    assert_true(change_six(&report, FIELD_NULL, MINUTE).publish);
+    assert_true(change_six(&report, FIELD_ABSENT, 2 * MINUTE).publish); /* the link went down */
+    assert_true(change_six(&report, FIELD_NULL, 3 * MINUTE).publish);
+}
+
 static void never_sends_new_content_under_an_old_pair(void **state)
 {
     (void)state;
@@ -499,6 +537,8 @@ int main(void)
         cmocka_unit_test(counts_attempts_not_connections),
         cmocka_unit_test(sends_a_first_change_at_once_and_joins_a_burst),
         cmocka_unit_test(says_nothing_of_what_went_and_came_back),
+        cmocka_unit_test(says_that_a_family_was_never_there_with_the_next_message),
+        cmocka_unit_test(says_at_once_that_a_family_is_gone),
         cmocka_unit_test(never_sends_new_content_under_an_old_pair),
         cmocka_unit_test(repeats_with_growing_delays),
         cmocka_unit_test(ignores_acks_of_other_pairs),
