@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * queue: FIFO of (u32 value, deadline) in a growing ring. Bounded by the caller's set: each value stands in it at most
- * once, by a flag of the caller's.
+ * queue: FIFO of (u32 value, deadline) in a growing ring. Knows no bound and no duplicates: whoever pushes keeps both
+ * small, by a flag that says that the value stands in it, or by deadlines that are near.
  */
 #include <stdbool.h>
 #include <stdint.h>
