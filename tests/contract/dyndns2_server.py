@@ -7,6 +7,7 @@ import base64
 import http.server
 import ssl
 import threading
+import time
 import urllib.parse
 
 from muster_testlib import dns, ports
@@ -16,6 +17,7 @@ class Service:
     def __init__(self, pki, zone_server, user="fleet", password="pass word"):
         self.zone_server, self.user, self.password = zone_server, user, password
         self.script, self.requests, self.faults = [], [], []
+        self.times = []  # of the requests, monotonic seconds
         self.stopped = threading.Event()
         identity = pki.server("dyndns2", names=("localhost",))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -62,6 +64,7 @@ class Service:
         if len(hosts) > 20 or len(set(hosts)) != len(hosts):
             faults.append(f"{len(hosts)} hosts")
         self.faults += faults
+        self.times.append(time.monotonic())
         self.requests.append((hosts, query.get("myip", [""])[0]))
         return None if faults else self.requests[-1]
 

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The same path to a dyndns2 service over HTTPS: broker, coordinator, a strict service that feeds a real zone."""
+import json
 import pathlib
+import signal
+import subprocess
 import sys
 import unittest
 
-from muster_testlib import source_dir
-from muster_testlib.dns import wait_answer
+from muster_testlib import build_dir, source_dir
+from muster_testlib.dns import kdig, update, wait_answer
 from muster_testlib.procs import Workspace, wait_until
 from muster_testlib.stack import Stack
 
@@ -42,6 +45,23 @@ class Dyndns2(unittest.TestCase):
         self.device = self.stack.device("cam-1").connect()
         self.addCleanup(self.device.close)
 
+    def applied(self, device, address):
+        device.report(ip4=address)
+        device.wait_ack(lambda ack: ack["names"][0]["state"] == "applied")
+
+    def zone(self, verb):
+        """What `muster zone VERB` finds."""
+        done = subprocess.run([build_dir() / "cli" / "muster", "zone", verb, "example.net", "--json", "--socket",
+                               self.stack.folder / "control.sock"], capture_output=True, text=True, check=False, timeout=20)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def refresh_every(self, period):
+        self.stack.write_config(refresh=period)
+        mark = self.stack.coordinator.mark()
+        self.stack.coordinator.signal(signal.SIGHUP)
+        self.stack.coordinator.wait_log("reloaded", since=mark)
+
     def test_a_change_reaches_the_service_and_the_ack_says_so(self):
         self.device.report(ip4="93.184.216.34")
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.34"])
@@ -73,6 +93,35 @@ class Dyndns2(unittest.TestCase):
         self.stack.coordinator.kill()
         self.stack.start_coordinator()
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.37"])
+
+    def test_a_sweep_of_a_zone_that_cannot_be_listed_touches_nothing(self):
+        self.refresh_every("25d")
+        self.applied(self.device, "93.184.216.38")
+        self.assertEqual(update(self.stack.dns, "del cam-1.example.net. A", "add cam-1.example.net. 60 A 203.0.113.66",
+                                "add stranger.example.net. 60 A 203.0.113.9"), "")
+        for verb in ("diff", "sweep"):
+            found = self.zone(verb)
+            self.assertEqual({key: value for key, value in found.items() if value}, {}, verb)
+        other = self.stack.device("cam-2").connect()
+        self.addCleanup(other.close)
+        self.applied(other, "93.184.216.39")  # behind whatever the sweep may have queued
+        self.assertEqual(self.service.requests, [(["cam-1.example.net"], "93.184.216.38"), (["cam-2.example.net"], "93.184.216.39")])
+        self.assertEqual(kdig(self.stack.dns, "cam-1.example.net"), ["203.0.113.66"])
+        self.assertEqual(kdig(self.stack.dns, "stranger.example.net"), ["203.0.113.9"])
+
+    def test_an_unchanged_name_is_written_again_after_refresh_every_and_not_before(self):
+        self.applied(self.device, "93.184.216.40")
+        self.refresh_every("1s")
+        for requests in (2, 3):
+            wait_until(lambda: self.zone("sweep")["refreshed"] == 1, "the name is due", step=0.05)
+            wait_until(lambda: len(self.service.requests) == requests, "the service sees it again")
+        self.assertEqual(self.service.requests, [(["cam-1.example.net"], "93.184.216.40")] * 3)
+        first, second, third = self.service.times
+        self.assertGreater(second - first, 0.99)
+        self.assertGreater(third - second, 0.99)  # counted from the write before, not from the first
+        self.refresh_every("0s")
+        self.assertEqual(self.zone("sweep")["refreshed"], 0)
+        self.assertEqual(self.service.faults, [])
 
 
 if __name__ == "__main__":

@@ -166,6 +166,31 @@ class SweepOnBind(Sweep):
     server = Bind
 
 
+class Refresh(Case):
+    def test_an_unchanged_record_is_written_again_after_refresh_every(self):
+        self.start()
+        self.applied(self.device("cam-1"), "93.184.216.34")
+        self.assertEqual(self.sweep_when(missing=0, wrong=0)["refreshed"], 0)  # the default: never
+        self.stack.write_config(refresh="1s")
+        mark = self.stack.coordinator.mark()
+        self.stack.coordinator.signal(signal.SIGHUP)
+        for line in ("reloaded", "zone-claimed"):  # a changed zone has a new writer, which counts from 0
+            self.stack.coordinator.wait_log(line, since=mark)
+        messages = 'muster_zone_messages_total{zone="example.net"}'
+        written = self.metric(messages)
+        found = {}
+
+        def due():
+            found.update(self.sweep())
+            return found["refreshed"]
+
+        wait_until(due, "the record is due", step=0.05)
+        self.assertEqual([(one["kind"], one["name"]) for one in found["differences"] if one["kind"] != "unknown"],
+                         [("refresh", f"cam-1.{ZONE}")])
+        wait_until(lambda: self.metric(messages) == written + 1, "one more message")
+        wait_answer(self.dns, f"cam-1.{ZONE}", "A", ["93.184.216.34"])
+
+
 class Rubbish(Case):
     def test_costs_a_counter_and_nothing_else(self):
         self.start()

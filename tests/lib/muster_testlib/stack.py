@@ -31,6 +31,7 @@ zones:
     account: dns
     mode: {mode}
     sweep_every: {sweep}
+    refresh_every: {refresh}
 groups:
 {groups}
 log:
@@ -77,7 +78,7 @@ class Stack:
             "broker": self.broker.endpoint, "ca": self.broker.ca_file, "cert": identity.cert, "key": identity.key,
             "stamp": self.broker.stamp_key_file, "folder": self.folder, "address": "127.0.0.1", "metrics": self.metrics_port,
             "server": f"{self.dns.address}:{self.dns.port}", "tsig": tsig, "zone": self.dns.zones[0], "mode": mode, "sweep": sweep,
-            "groups": groups, "more": more,
+            "refresh": "0s", "groups": groups, "more": more,
         }
         self.values["account"] = account.format(**self.values)
         self.write_config()
