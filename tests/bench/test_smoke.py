@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""latency, ingest and restart, each in its smallest size through muster-bench's own main: they end, nothing is lost or
+wrong, and the JSON object has every key that a reader relies on. Figures gate nothing here."""
+import contextlib
+import importlib.machinery
+import importlib.util
+import io
+import json
+import pathlib
+import sys
+import unittest
+from unittest import mock
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from musterbench import ingest  # noqa: E402 (its folder is not a package of the system)
+
+LOADER = importlib.machinery.SourceFileLoader("muster_bench", str(HERE / "muster-bench"))
+MAIN = importlib.util.module_from_spec(importlib.util.spec_from_loader("muster_bench", LOADER))
+LOADER.exec_module(MAIN)
+
+
+class Smoke(unittest.TestCase):
+    def run_bench(self, *words):
+        """The object on the last line of a run that ended with 0."""
+        out = io.StringIO()
+        with mock.patch.object(sys, "argv", ["muster-bench", *words, "--json"]), contextlib.redirect_stdout(out):
+            status = MAIN.main()
+        text = out.getvalue()
+        self.assertEqual(status, 0, text)
+        result = json.loads(text.splitlines()[-1])
+        self.assertEqual((result["bench"], result["lost"], result["wrong"]), (words[0], 0, 0), text)
+        return result
+
+    def numbers(self, result, *keys):
+        for key in keys:
+            self.assertIsInstance(result[key], (int, float), key)
+            self.assertGreater(result[key], 0, key)
+
+    def test_latency(self):
+        result = self.run_bench("latency", "--changes", "20")
+        self.assertEqual((result["changes"], result["server"]), (20, "knot"))
+        self.numbers(result, "seconds", "p50_ms", "p95_ms", "p99_ms", "max_ms", "baseline_p50_ms", "baseline_p95_ms",
+                     "baseline_p99_ms")
+        self.assertLessEqual(result["p50_ms"], result["max_ms"])
+
+    def test_ingest(self):
+        with mock.patch.multiple(ingest, STATES=2000, WARM_STATES=2000, PAIRS=1):
+            result = self.run_bench("ingest", "--devices", "200", "--connections", "10")
+        self.assertEqual((result["devices"], result["states"]), (200, 2000))
+        self.numbers(result, "seconds", "states_per_s", "coordinator_us", "baseline_us", "rss_kib", "anon_kib")
+        self.assertAlmostEqual(result["overhead_us"], result["coordinator_us"] - result["baseline_us"], places=2)
+        self.assertIn("bytes_per_device", result)
+
+    def test_restart(self):
+        for more in ((), ("--crash",)):
+            result = self.run_bench("restart", "--devices", "200", "--connections", "10", *more)
+            self.assertEqual((result["devices"], result["crash"]), (200, bool(more)))
+            self.numbers(result, "seconds", "at_start_seconds", "connected_seconds", "replay_seconds", "rss_kib", "anon_kib")
+            self.assertEqual(len(result["all_seconds"]), result["changes_during_replay"])
+
+
+if __name__ == "__main__":
+    unittest.main()
