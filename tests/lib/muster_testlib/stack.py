@@ -99,6 +99,8 @@ class Stack:
         self.coordinator.wait_log("broker-connected")
         if "rfc2136" in self.values["account"]:
             self.coordinator.wait_log("zone-claimed")
+        # until the comparison of a start is over, a record that just came to rest may be written a second time
+        self.coordinator.wait_log("notice loaded ")
         return self
 
     def device(self, device_id):
