@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "agent/control.h"
+#include "agent/identity.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/loop.h"
@@ -44,6 +45,23 @@ enum err daemon_config_load(struct daemon_config *config, const char *path)
             (void)fprintf(stderr, "%s: %s\n", path, err_text(err));
         }
         arena_deinit(&config->arena);
+    }
+    strbuf_deinit(&report);
+    return err;
+}
+
+enum err daemon_config_load_whole(struct daemon_config *config, const char *path)
+{
+    enum err err = daemon_config_load(config, path);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct strbuf report;
+    strbuf_init(&report, REPORT_TEXT_MAX);
+    err = identity_check(&config->config, path, &report);
+    if (err != ERR_OK) {
+        (void)fputs(strbuf_str(&report), stderr); /* nowhere else to say it */
+        daemon_config_deinit(config);
     }
     strbuf_deinit(&report);
     return err;
@@ -172,7 +190,7 @@ int daemon_run(const char *config_path)
     struct daemon daemon = {.config_path = config_path};
     struct errinfo info = {0};
     bound_heap();
-    if (daemon_config_load(&daemon.first, config_path) != ERR_OK) {
+    if (daemon_config_load_whole(&daemon.first, config_path) != ERR_OK) {
         return EX_CONFIG;
     }
     log_init("muster-agent", agent_config_log_level(&daemon.first.config));

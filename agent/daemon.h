@@ -17,6 +17,9 @@ struct daemon_config {
 
 /** Loads @p path and writes what is wrong with it to stderr. @return as config_load. deinit after success. */
 enum err daemon_config_load(struct daemon_config *config, const char *path) MUST_CHECK;
+/** As daemon_config_load, and what a start needs besides: the files of `tls` and the device's name. For a start and
+ * for --check-config; whoever only asks the running agent may not read the key. */
+enum err daemon_config_load_whole(struct daemon_config *config, const char *path) MUST_CHECK;
 void daemon_config_deinit(struct daemon_config *config);
 
 /** Runs until a signal ends it. @return the exit status, of sysexits.h: 0, EX_CONFIG (78) for a bad config, EX_OSERR.

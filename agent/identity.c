@@ -9,6 +9,7 @@
 #include "provisioning/certread.h"
 #include "provisioning/limits.h"
 #include "provisioning/pem.h"
+#include "provisioning/pemfile.h"
 
 #define DER_MAX 8192 /* one certificate of a foreign authority with long extensions */
 
@@ -62,4 +63,29 @@ enum err identity_read(const char *configured, const char *cert_file, char ret_i
                            VIEW_ARG(cert.common_name), configured);
     }
     return take(cert.common_name, cert_file, ret_id, info);
+}
+
+static bool check_file(const char *path, const char *key, const char *file, struct strbuf *report)
+{
+    struct errinfo info = {0};
+    enum err err = pemfile_check(file, &info);
+    if (err != ERR_OK) {
+        (void)strbuf_addf(report, "%s: %s: %s\n", path, key, info.text); /* full: the first errors are enough */
+    }
+    return err == ERR_OK;
+}
+
+enum err identity_check(const struct agent_config *config, const char *path, struct strbuf *report)
+{
+    char id[DEVICE_ID_MAX + 1];
+    struct errinfo info = {0};
+    bool good = check_file(path, "tls.ca_file", config->tls.ca_file, report);
+    if (config->tls.key_file != NULL && config->tls.key_file[0] != '\0') {
+        good = check_file(path, "tls.key_file", config->tls.key_file, report) && good;
+    }
+    if (identity_read(config->device_id, config->tls.cert_file, id, &info) != ERR_OK) {
+        (void)strbuf_addf(report, "%s: tls.cert_file: %s\n", path, info.text); /* as above */
+        good = false;
+    }
+    return good ? ERR_OK : ERR_INVALID;
 }

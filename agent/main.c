@@ -23,7 +23,8 @@ struct query_options {
 static const struct args_row main_rows[] = {
     {"config", 'c', "FILE", ARGS_STRING, offsetof(struct options, config),
      .help = "Config file (default " AGENT_CONFIG_PATH ")"},
-    {"check-config", 0, NULL, ARGS_FLAG, offsetof(struct options, check), .help = "Check the config and exit"},
+    {"check-config", 0, NULL, ARGS_FLAG, offsetof(struct options, check),
+     .help = "Check the config and the files it names, then exit: 0 good, 78 bad"},
     {"dump-config", 0, NULL, ARGS_FLAG, offsetof(struct options, dump),
      .help = "Print the config with every default and exit"},
     {"config-reference", 0, NULL, ARGS_FLAG, offsetof(struct options, reference),
@@ -81,7 +82,7 @@ static int print_reference(void)
 static int check_config(const char *path, bool dump)
 {
     struct daemon_config config;
-    if (daemon_config_load(&config, path) != ERR_OK) {
+    if ((dump ? daemon_config_load : daemon_config_load_whole)(&config, path) != ERR_OK) {
         return EX_CONFIG;
     }
     struct strbuf text;

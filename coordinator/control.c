@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hostport.h"
 #include "base/log.h"
 #include "coordinator/control_private.h"
 #include "coordinator/metrics.h"
+#include "coordinator/settings.h"
 
 static void get_metrics(void *context, struct httpd_request *request)
 {
@@ -86,17 +86,11 @@ static const struct httpd_route metrics_routes[] = {
 
 static enum err open_metrics(struct coordinator *coordinator, struct control *control, struct errinfo *info)
 {
-    const char *listen = coordinator->settings->config.metrics.listen;
-    char host[IP_TEXT_SIZE];
     struct httpd_options options = {
         .routes = metrics_routes, .routes_len = ARRAY_LEN(metrics_routes), .context = coordinator};
-    enum err err = account_split_hostport(listen, host, sizeof(host), &options.port);
-    if (err == ERR_OK) {
-        err = ip_parse(view_of(host), &options.ip);
-    }
-    if (err != ERR_OK || ip_classify(&options.ip) != IP_CLASS_LOOPBACK) {
-        return errinfo_set(info, ERR_INVALID, "config", 0,
-                           "metrics.listen: %s is not a loopback address and port; use 127.0.0.1:9188", listen);
+    enum err err = settings_metrics_address(&coordinator->settings->config, &options.ip, &options.port, info);
+    if (err != ERR_OK) {
+        return err;
     }
     return httpd_new(coordinator->loop, &options, &control->metrics, info);
 }

@@ -27,7 +27,7 @@ static const struct args_row rows[] = {
     {.name = "check-config",
      .type = ARGS_FLAG,
      .offset = offsetof(struct options, check),
-     .help = "Check config and registry, then exit: 0 good, 78 bad"},
+     .help = "Check config, registry and the files they name, then exit: 0 good, 78 bad"},
     {.name = "dump-config",
      .type = ARGS_FLAG,
      .offset = offsetof(struct options, dump),
@@ -66,7 +66,7 @@ static int print(struct strbuf *text, FILE *to, int code)
 static int check_config(const struct options *options, struct strbuf *report)
 {
     struct settings *settings = NULL;
-    enum err err = settings_load(options->config, &settings, report);
+    enum err err = (options->dump ? settings_read : settings_load)(options->config, &settings, report);
     if (err == ERR_OK && options->dump) {
         err = config_dump(&coordinator_config_schema, &settings->config, report);
     }

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "providers/provider.h"
+#include "provisioning/pemfile.h"
 
 #define CONFIG_ARENA_MAX ((size_t)64 << 20)
 #define STAMP_KEY_BYTES  32
 #define STAMP_FILE_MAX   256
 
-enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report)
+enum err settings_read(const char *path, struct settings **ret_settings, struct strbuf *report)
 {
     struct settings *settings = calloc(1, sizeof(*settings));
     if (settings == NULL) {
@@ -27,6 +29,107 @@ enum err settings_load(const char *path, struct settings **ret_settings, struct 
             (void)strbuf_addf(report, "%s: %s\n", settings->config.registry != NULL ? settings->config.registry : path,
                               err_text(err));
         }
+        settings_free(settings);
+        return err;
+    }
+    *ret_settings = settings;
+    return ERR_OK;
+}
+
+/* One line "config: key: what". */
+static void tell(struct strbuf *report, const char *path, const char *key, const struct errinfo *info)
+{
+    (void)strbuf_addf(report, "%s: %s: %s\n", path, key, info->text); /* full: the first errors are enough */
+}
+
+static bool check_broker_files(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    const struct {
+        const char *key, *file;
+    } rows[] = {{"broker.ca_file", settings->config.broker.ca_file},
+                {"broker.cert_file", settings->config.broker.cert_file},
+                {"broker.key_file", settings->config.broker.key_file}};
+    bool good = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct errinfo info = {0};
+        if (pemfile_check(rows[i].file, &info) != ERR_OK) {
+            tell(report, path, rows[i].key, &info);
+            good = false;
+        }
+    }
+    struct crypto_hmac *key = NULL;
+    good = settings_stamp_key(settings, &key, report) == ERR_OK && good;
+    crypto_hmac_free(key);
+    return good;
+}
+
+/* As the engine opens it, without a connection. */
+static enum err check_account(const struct engine_account_config *account, struct errinfo *info)
+{
+    const struct provider_ops *ops = provider_find(view_of(account->provider));
+    if (ops == NULL) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "unknown provider %s", account->provider);
+    }
+    void *state = NULL;
+    enum err err = ops->open(account, &state, info);
+    if (err != ERR_OK) {
+        return err;
+    }
+    ops->close(state);
+    return account->ca_file != NULL ? pemfile_check(account->ca_file, info) : ERR_OK;
+}
+
+static bool check_accounts(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    const struct engine_account_config *accounts = settings->config.accounts.items;
+    bool good = true;
+    for (size_t i = 0; i < settings->config.accounts.len; i++) {
+        struct errinfo info = {0};
+        if (check_account(&accounts[i], &info) != ERR_OK) {
+            (void)strbuf_addf(report, "%s: accounts: %s: %s\n", path, accounts[i].name, info.text); /* as tell */
+            good = false;
+        }
+    }
+    return good;
+}
+
+enum err settings_metrics_address(const struct coordinator_config *config, struct ip *ret_ip, uint16_t *ret_port,
+                                  struct errinfo *info)
+{
+    char host[IP_TEXT_SIZE];
+    enum err err = account_split_hostport(config->metrics.listen, host, sizeof(host), ret_port);
+    if (err == ERR_OK) {
+        err = ip_parse(view_of(host), ret_ip);
+    }
+    if (err != ERR_OK || ip_classify(ret_ip) != IP_CLASS_LOOPBACK) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "%s is not a loopback address and port; use 127.0.0.1:9188",
+                           config->metrics.listen);
+    }
+    return ERR_OK;
+}
+
+static enum err check_named(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    struct ip ip;
+    uint16_t port;
+    struct errinfo info = {0};
+    bool good = check_broker_files(settings, path, report);
+    good = check_accounts(settings, path, report) && good;
+    if (settings_metrics_address(&settings->config, &ip, &port, &info) != ERR_OK) {
+        tell(report, path, "metrics.listen", &info);
+        good = false;
+    }
+    return good ? ERR_OK : ERR_INVALID;
+}
+
+enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report)
+{
+    struct settings *settings = NULL;
+    enum err err = settings_read(path, &settings, report);
+    if (err == ERR_OK) {
+        err = check_named(settings, path, report);
+    }
+    if (err != ERR_OK) {
         settings_free(settings);
         return err;
     }

@@ -16,11 +16,19 @@ struct settings {
     struct registry *registry;
 };
 
-/** @param report errors, one a line with file:line:column. @return ERR_INVALID, ERR_NOTFOUND, ERR_LIMIT, ERR_IO,
- * ERR_NOMEM. */
+/** Config and registry alone. @param report errors, one a line with file:line:column. @return ERR_INVALID,
+ * ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM. */
+enum err settings_read(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
+/** The same, then what they name: certificates, stamp key, each account's key and password files, the address of the
+ * metrics. What passes here does not stop a start by a file; --check-config, start and reload all come by here. All
+ * errors are told. Blocks on the disk. @return as settings_read; ERR_INVALID for what is named. */
 enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
 void settings_free(struct settings *settings); /* NULL allowed */
 
 /** Reads the key that broker plugin and coordinator share: 64 hex digits, not world-readable. */
 enum err settings_stamp_key(const struct settings *settings, struct crypto_hmac **ret_key,
                             struct strbuf *report) MUST_CHECK;
+
+/** Where the metrics are served: loopback only. @return ERR_INVALID with info. */
+enum err settings_metrics_address(const struct coordinator_config *config, struct ip *ret_ip, uint16_t *ret_port,
+                                  struct errinfo *info) MUST_CHECK;

@@ -414,6 +414,14 @@ class Service(Case):
         self.assertEqual(device.command("--nonsense").returncode, 64)
         self.assertEqual(device.command("status", "--socket", device.socket).returncode, 69)
         self.assertEqual(device.command("-c", "/nonexistent.yaml").returncode, 78)
+        missing = device.folder / "missing.pem"
+        device.configure(tls={"ca_file": str(missing), "key_file": str(missing), "cert_file": str(missing)})
+        for arguments in (["--check-config"], []):  # the check and the start say the same
+            refused = device.command(*arguments, "-c", device.config_file)
+            self.assertEqual(refused.returncode, 78, refused.stderr)
+            for key in ("ca_file", "cert_file", "key_file"):
+                self.assertIn(f"tls.{key}: {missing}: ", refused.stderr)
+        self.assertEqual(device.command("--dump-config", "-c", device.config_file).returncode, 0)
         device.configure(device_id="cam-2")
         refused = device.command("-c", device.config_file)
         self.assertEqual(refused.returncode, 78)

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The coordinator between a real broker and a real authoritative server."""
-import signal
 import json
+import signal
+import subprocess
 import unittest
 
+from muster_testlib import procs
 from muster_testlib.dns import Bind, Knot, kdig, wait_answer
 from muster_testlib.mqttclient import Client
 from muster_testlib.procs import Workspace
@@ -64,6 +66,31 @@ class Spine(unittest.TestCase):
         self.addCleanup(device.close)
         device.report(ip4="93.184.216.10")
         wait_answer(self.stack.dns, "cam-3.example.net", "A", ["93.184.216.10"])
+
+    def test_the_check_says_what_the_start_would(self):
+        program = self.stack.coordinator.argv[0]
+        def run(*arguments):
+            return subprocess.run([program, *arguments, "-c", self.stack.config_file], capture_output=True, text=True,
+                                  timeout=procs.DEADLINE, check=False)
+        good = run("--check-config")
+        self.assertEqual(good.returncode, 0, good.stderr)
+        missing = self.work / "missing"
+        self.stack.coordinator.stop()
+        values = {key: self.stack.values[key] for key in ("ca", "cert", "key", "stamp", "address", "account")}
+        account = values["account"].replace(str(self.stack.values["tsig"]), str(missing))
+        told = {"ca": f"broker.ca_file: {missing}", "cert": f"broker.cert_file: {missing}",
+                "key": f"broker.key_file: {missing}", "stamp": "broker.stamp_key_file", "address": "metrics.listen: 0.0.0.0",
+                "account": f"TSIG key file {missing}"}
+        bad = {"ca": missing, "cert": missing, "key": missing, "stamp": missing, "address": "0.0.0.0", "account": account}
+        for keys in [[key] for key in told] + [list(told)]:
+            self.stack.write_config(**{**values, **{key: bad[key] for key in keys}})
+            for arguments in (["--check-config"], []):
+                with self.subTest(keys=keys, arguments=arguments):
+                    refused = run(*arguments)
+                    self.assertEqual(refused.returncode, 78, refused.stderr)
+                    for key in keys:
+                        self.assertIn(told[key], refused.stderr)
+            self.assertEqual(run("--dump-config").returncode, 0)
 
     def test_a_reload_with_a_corrected_account_sends_what_was_refused(self):
         good = self.stack.values["account"]

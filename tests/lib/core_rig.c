@@ -47,7 +47,7 @@ enum err rig_load(struct rig *rig, const struct rig_config *config, struct setti
     write_file(config_path, strbuf_str(&text));
     strbuf_deinit(&text);
     write_file(registry_path, config->devices != NULL ? config->devices : default_devices);
-    return settings_load(config_path, ret_settings, report);
+    return settings_read(config_path, ret_settings, report);
 }
 
 static struct settings *must_load(struct rig *rig, const struct rig_config *config)

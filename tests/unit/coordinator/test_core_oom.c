@@ -174,7 +174,7 @@ static bool load(void *context, unsigned long n)
     (void)snprintf(path, sizeof(path), "%s/coordinator.yaml", rig.folder); /* fits */
     strbuf_init(&report, 64 * 1024);
     scarce_arm(n);
-    enum err err = settings_load(path, &settings, &report);
+    enum err err = settings_read(path, &settings, &report);
     bool reached = scarce_disarm();
     assert_true((settings != NULL) == (err == ERR_OK));
     assert_true(err == (reached ? ERR_NOMEM : ERR_OK));
