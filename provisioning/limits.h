@@ -10,6 +10,7 @@
 #define CRL_ENTRIES_MAX      100000    /* a tenth of a fleet of a million */
 #define REVOKED_FILE_MAX     (8 << 20) /* CRL_ENTRIES_MAX lines of at most 62 bytes */
 #define PEM_FILE_MAX         65536     /* a chain or a bundle */
+#define PEM_BUNDLE_MAX       (4 << 20) /* authorities of others: a system's bundle is 220 KiB */
 #define PEM_LABEL_MAX        32        /* "EC PRIVATE KEY" and its like */
 #define DER_DEPTH_MAX        12        /* a certificate nests 7 deep */
 #define DER_INTEGER_MAX      20        /* serial numbers, RFC 5280 4.1.2.2 */

@@ -12,7 +12,7 @@ enum err pemfile_check(const char *path, struct errinfo *info)
 {
     char *text = NULL;
     size_t len = 0;
-    enum err err = file_read(path, PEM_FILE_MAX, &text, &len);
+    enum err err = file_read(path, PEM_BUNDLE_MAX, &text, &len);
     if (err != ERR_OK) {
         return errinfo_set(info, err, "tls", 0, "%s: %s", path, err_text(err));
     }

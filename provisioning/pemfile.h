@@ -7,6 +7,6 @@
  */
 #include "base/err.h"
 
-/** @return ERR_NOTFOUND, ERR_DENIED, ERR_LIMIT (over PEM_FILE_MAX), ERR_IO, ERR_PARSE (no PEM block in it), with
+/** @return ERR_NOTFOUND, ERR_DENIED, ERR_LIMIT (over PEM_BUNDLE_MAX), ERR_IO, ERR_PARSE (no PEM block in it), with
  * "path: what" in @p info. */
 enum err pemfile_check(const char *path, struct errinfo *info) MUST_CHECK;
