@@ -320,8 +320,9 @@ enum err config_load(const struct config_schema *schema, const char *path, struc
     enum err err = file_read(path, CONFIG_FILE_MAX, &text, &len);
     if (err != ERR_OK) {
         /* A report cut by its cap still helps; the error code says the rest. */
-        (void)strbuf_addf(report, "%s: %s\n", path,
-                          err == ERR_LIMIT ? "the file is larger than 256 KiB" : err_text(err));
+        (void)strbuf_addf(report, "%s: %s: %s%s\n", schema->title, path,
+                          err == ERR_LIMIT ? "the file is larger than 256 KiB" : err_text(err),
+                          err == ERR_NOTFOUND ? "; write it, or name another with --config" : "");
         return err;
     }
     err = config_load_text(schema, path, view_n(text, len), arena, root, report);

@@ -430,7 +430,8 @@ static void a_file_that_is_not_there_is_said(void **state)
     arena_init(&arena, 1000);
     strbuf_init(&report, 1000);
     assert_int_equal(config_load(&schema, "/nonexistent/x.yaml", &arena, &root, &report), ERR_NOTFOUND);
-    assert_string_equal(strbuf_str(&report), "/nonexistent/x.yaml: not found\n");
+    assert_string_equal(strbuf_str(&report),
+                        "tool: /nonexistent/x.yaml: not found; write it, or name another with --config\n");
     strbuf_deinit(&report);
     arena_deinit(&arena);
 }
