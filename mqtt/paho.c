@@ -2,6 +2,8 @@
 #include "mqtt/paho.h"
 
 #include <MQTTAsync.h>
+#include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 
 #include "mqtt/messages.h"
 
+#define PAHO_END_MS     2000 /* its threads look at the clock once a second */
 #define EVENTS_MAX      16 /* an attempt has one, a connection two, a disconnect one: the owner has long collected them */
 #define CLIENTS_MAX     16
 #define PACKET_MAX      (64 * 1024)
@@ -453,6 +456,38 @@ static struct command *take_commands(struct paho *paho)
     return commands;
 }
 
+/* Whether a thread of Paho's (it names them) still stands in this process. */
+static bool has_paho_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    bool found = false;
+    for (struct dirent *task = NULL; tasks != NULL && !found && (task = readdir(tasks)) != NULL;) {
+        char path[sizeof("/proc/self/task//comm") + sizeof(task->d_name)];
+        char name[32] = "";
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name); /* fits */
+        FILE *file = fopen(path, "re");
+        if (file != NULL) {
+            found =
+                fgets(name, sizeof(name), file) != NULL && view_starts_with(view_of(name), VIEW_LITERAL("MQTTAsync_"));
+            (void)fclose(file); /* was only read */
+        }
+    }
+    if (tasks != NULL) {
+        (void)closedir(tasks); /* was only read */
+    }
+    return found;
+}
+
+/* MQTTAsync_destroy waits for a state, not for the ends of its detached threads: they still run libcrypto's destructors
+ * of their own data while the program may be in exit(), where libcrypto frees the same. So wait until they are gone,
+ * for as long as Paho itself might. */
+static void await_end_of_paho(void)
+{
+    for (int waited_ms = 0; waited_ms < PAHO_END_MS && has_paho_threads(); waited_ms++) {
+        (void)poll(NULL, 0, 1); /* a look a millisecond */
+    }
+}
+
 static void *run(void *context)
 {
     struct paho *paho = context;
@@ -465,6 +500,7 @@ static void *run(void *context)
     }
     if (paho->handle != NULL) {
         MQTTAsync_destroy(&paho->handle);
+        await_end_of_paho();
     }
     return NULL;
 }
