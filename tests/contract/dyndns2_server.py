@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A strict dyndns2 service over HTTPS. What it accepts it writes into a real zone by RFC 2136, so that the authoritative
 answers are real; `script` holds replies for the next requests instead: a body, (status, body, headers), or a word:
-"stall" (no reply), "cut" (half a reply), "apply-cut" (applied, then half a reply), "apply-html" (applied, an HTML page).
+"stall" (no reply), "cut" (half a reply), "apply-cut" (applied, then half a reply), "apply-html" (applied, an HTML page),
+or a Held, which is answered when the test says so.
 """
 import base64
 import http.server
@@ -11,6 +12,13 @@ import time
 import urllib.parse
 
 from muster_testlib import dns, ports
+
+
+class Held:
+    """A request that is applied and answered when the test sets `released`; `arrived` tells that it is there."""
+
+    def __init__(self):
+        self.arrived, self.released = threading.Event(), threading.Event()
 
 
 class Service:
@@ -86,6 +94,10 @@ class Service:
         if reply == "stall":
             self.stopped.wait()
             return None
+        if isinstance(reply, Held):
+            reply.arrived.set()
+            reply.released.wait()
+            reply = None
         if reply is None or str(reply).startswith("apply"):
             self.apply(hosts, address)
         if reply in ("cut", "apply-cut"):

@@ -8,7 +8,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from muster_testlib import certs, dns, procs  # noqa: E402
 
-from dyndns2_server import Service  # noqa: E402
+from dyndns2_server import Held, Service  # noqa: E402
 from probe import Probe  # noqa: E402
 
 ZONE = "example.net"
@@ -44,12 +44,16 @@ class Dyndns2(unittest.TestCase):
         return Probe(self.folder, config, ZONE)
 
     def test_hosts_of_one_address_share_a_request(self):
-        with self.probe() as probe:
+        first = Held()
+        with self.probe(timeout="30s") as probe:
+            self.service.script[:] = [first]
             probe.submit(f"first.{ZONE}", "192.0.2.200", 1)
-            probe.settled(1)
+            self.assertTrue(first.arrived.wait(30))
             before = len(self.service.requests)
             for i in range(50):
                 probe.submit(f"h{i}.{ZONE}", "192.0.2.7" if i % 2 else "192.0.2.8", 100 + i)
+            self.assertEqual(probe.status()["waiting"], 50)
+            first.released.set()
             for i in range(50):
                 self.assertEqual(probe.settled(100 + i)["outcome"], "applied")
             self.assertLessEqual(len(self.service.requests) - before, 6)
@@ -86,13 +90,16 @@ class Dyndns2(unittest.TestCase):
                 self.assertEqual(probe.status()["waiting"], 2)
 
     def test_one_bad_host_blocks_nobody(self):
-        with self.probe() as probe:
-            self.service.script[:] = ["stalled-start\n"]
+        first = Held()
+        with self.probe(timeout="30s") as probe:
+            self.service.script[:] = [first, "good 192.0.2.1\nnohost\nnochg 192.0.2.1\n"]
             probe.submit(f"zero.{ZONE}", "192.0.2.9", 1)
-            probe.settled(1, ("unknown",))
-            self.service.script[:] = ["good 192.0.2.1\nnohost\nnochg 192.0.2.1\n"]
+            self.assertTrue(first.arrived.wait(30))
             for i in range(3):
                 probe.submit(f"h{i}.{ZONE}", "192.0.2.1", 10 + i)
+            self.assertEqual(probe.status()["waiting"], 3)  # answered after the submits: all three go together
+            first.released.set()
+            self.assertEqual(probe.settled(1)["outcome"], "applied")
             self.assertEqual([probe.settled(10 + i)["outcome"] for i in range(3)], ["applied", "refused", "applied"])
 
     def test_numhost_splits(self):
