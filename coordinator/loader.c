@@ -653,9 +653,12 @@ void loader_replay(struct loader *loader)
 
 void loader_subscribed(struct loader *loader, const char *filter, enum err err)
 {
+    if (err == ERR_CLOSED) {
+        return; /* the next connection subscribes everything again */
+    }
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "subscribe-refused",
-                  "filter=%s error=%s hint=\"is the certificate a coordinator's?\"", filter, err_name(err));
+        log_event(LOG_LEVEL_ERROR, "subscribe-refused", "filter=%s error=%s%s", filter, err_name(err),
+                  err == ERR_DENIED ? " hint=\"is the certificate a coordinator's?\"" : "");
     }
     loader->replay_outstanding -= loader->replay_outstanding > 0;
     continue_replay(loader);

@@ -117,7 +117,8 @@ static enum err hand_over(struct session *session, struct entry *entry, unsigned
 
 static void answer(struct session *session, struct entry *entry, enum err err)
 {
-    if (entry->subscribe && session->callbacks.subscribed != NULL) {
+    bool own = session->tick_topic != NULL && strcmp(entry->text, session->tick_topic) == 0;
+    if (entry->subscribe && !own && session->callbacks.subscribed != NULL) {
         session->callbacks.subscribed(session->context, entry->text, err);
     } else if (!entry->subscribe && entry->cookie != 0 && session->callbacks.delivered != NULL) {
         session->callbacks.delivered(session->context, entry->cookie, err);

@@ -56,7 +56,9 @@ struct session_callbacks {
     /** PAHO'S RECEIVE THREAD: copy, queue, return. The views live for the call. */
     void (*message)(void *context, const struct session_message *message);
     void (*delivered)(void *context, uint64_t cookie, enum err err); /* loop thread; PUBACK came, or it never will */
-    void (*subscribed)(void *context, const char *filter, enum err err); /* loop thread */
+    /** Loop thread, once a session_subscribe that was taken. ERR_DENIED: the broker refused; ERR_CLOSED: the connection
+     * ended first. */
+    void (*subscribed)(void *context, const char *filter, enum err err);
 };
 
 struct session_options {
@@ -76,7 +78,8 @@ struct session_options {
     size_t queue_max; /* messages waiting to be sent; session_publish says ERR_LIMIT beyond */
     uint32_t tick_ms; /* every so often a QoS 0 message to tick_topic, whose echo keeps Paho's receive thread awake (it
                          sleeps 100 ms after an idle second): 500 for a coordinator, 0 = none for devices */
-    const char *tick_topic; /* subscribed by the session itself; must be ours alone; never handed to `message` */
+    const char
+        *tick_topic; /* subscribed by the session itself; must be ours alone; never told to `message` or `subscribed` */
     const char *will_topic; /* NULL = no will */
     bool will_retain;
     struct session_callbacks callbacks;
