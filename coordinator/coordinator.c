@@ -25,9 +25,8 @@
 #define BACKOFF_BASE_MS   200
 #define BACKOFF_CAP_MS    30000
 #define STOP_DRAIN_MS     2000
-#define SOON_MS           20            /* what a burst left to the tick: paced commits, yielding acks */
-#define RELOAD_LATER_MS   500           /* a sweep runs: look again */
-#define TERM_NAME         "coordinator" /* the store's counter of starts lives beside the zones' epochs */
+#define SOON_MS           20  /* what a burst left to the tick: paced commits, yielding acks */
+#define RELOAD_LATER_MS   500 /* a sweep runs: look again */
 
 struct core_time coordinator_now(void)
 {
@@ -444,11 +443,18 @@ static void free_zones(struct coordinator *coordinator)
     coordinator->zones_len = 0;
 }
 
-/* Everything that could fail has been made: from here on the new config counts. Zone writers start anew, so what an
- * account refused before (a wrong password, say) is tried again. */
+/* From the core's step on the new config counts, and accounts and fresh belong to the coordinator; before it nothing
+ * has changed. Zone writers start anew, so what an account refused before (a wrong password, say) is tried again. */
 static enum err swap_settings(struct coordinator *coordinator, struct settings *fresh, struct engine_account **accounts)
 {
     size_t old_accounts = coordinator->settings->config.accounts.len;
+    bool replay = false;
+    enum err err = core_reconfigure(coordinator->core, &fresh->config, fresh->registry, &replay);
+    if (err != ERR_OK) {
+        free_accounts(accounts, fresh->config.accounts.len);
+        settings_free(fresh);
+        return err;
+    }
     free_zones(coordinator);
     sweeper_free(TAKE(coordinator->sweeper));
     free_accounts(coordinator->accounts, old_accounts);
@@ -457,12 +463,8 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     coordinator->settings = fresh;
     coordinator->zones_generation++;
     log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
-    bool replay = false;
-    enum err err = core_reconfigure(coordinator->core, &fresh->config, fresh->registry, &replay);
     settings_free(old);
-    if (err == ERR_OK) {
-        err = make_zones(coordinator);
-    }
+    err = make_zones(coordinator);
     if (err == ERR_OK) {
         err = sweeper_new(coordinator, &coordinator->sweeper);
     }
@@ -552,7 +554,7 @@ static enum err open_store(struct coordinator *coordinator, struct strbuf *repor
     enum err err = coordinator->store_ops->open(&options, &coordinator->store, &info);
     uint64_t term = 0;
     if (err == ERR_OK) {
-        err = coordinator->store_ops->claim_zone(coordinator->store, TERM_NAME, 0, &term, &info);
+        err = coordinator->store_ops->claim_zone(coordinator->store, STORE_TERM_NAME, 0, &term, &info);
     }
     if (err != ERR_OK) {
         (void)strbuf_addf(report, "%s: %s: %s\n", path, err_text(err), info.text);

@@ -37,6 +37,10 @@ static const char *const migrations[] = {
      "  subject TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"),
 
     "ALTER TABLE meta ADD COLUMN reconciled INTEGER NOT NULL DEFAULT 0;",
+
+    /* The counter of starts stood in a row that a zone could have had. It must not fall; a zone's row stays. */
+    ("INSERT INTO zone(name, epoch) SELECT '" STORE_TERM_NAME "', epoch FROM zone WHERE name = 'coordinator';"
+     "DELETE FROM zone WHERE name = 'coordinator' AND id NOT IN (SELECT zone FROM record);"),
 };
 
 /* RFC 9562 5.4: random, version 4, variant 10. */

@@ -17,6 +17,7 @@
 struct store;
 
 #define STORE_UUID_SIZE  37
+#define STORE_TERM_NAME  "@term" /* the counter of starts stands beside the zones' epochs; no DNS name holds an "@" */
 #define STORE_ALL_SHARDS (-1)
 
 struct store_device {

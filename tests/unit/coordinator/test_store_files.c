@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "base/dnsname.h"
 #include "base/file.h"
 #include "tests/lib/store_script.h"
 
@@ -86,12 +87,12 @@ static void an_older_store_is_brought_up(void **state)
     struct store *store;
     struct store_facts facts;
     char uuid[STORE_UUID_SIZE];
-    for (uint32_t from = 1; from <= 3; from += 2) { /* the second time there is nothing left to do */
+    for (uint32_t from = 1; from <= 4; from += 3) { /* the second time there is nothing left to do */
         assert_int_equal(open_store(&store, NULL), ERR_OK);
         store_sqlite.facts(store, &facts);
         store_sqlite.uuid(store, uuid);
         assert_int_equal(facts.schema_from, from);
-        assert_int_equal(facts.schema, 3);
+        assert_int_equal(facts.schema, 4);
         assert_true(facts.was_clean);
         assert_string_equal(uuid, UUID_1);
         unsigned seen = 0;
@@ -110,6 +111,43 @@ static void an_older_store_is_brought_up(void **state)
     }
 }
 
+/* Until schema 4 the counter of starts had a row that a zone's epoch could have had, too. */
+static void the_counter_of_starts_is_no_zones(void **state)
+{
+    (void)state;
+    char name[DNSNAME_SIZE];
+    assert_int_equal(dnsname_parse(VIEW_LITERAL(STORE_TERM_NAME), DNSNAME_RECORD, name, NULL), ERR_INVALID);
+    static const struct {
+        const char *before;
+        uint64_t term, zone;
+    } rows[] = {
+        {"", 0, 0},
+        {"INSERT INTO zone VALUES(2, 'coordinator', 9)", 9, 0},
+        {"INSERT INTO zone VALUES(2, 'coordinator', 9); UPDATE record SET zone = 2", 9, 9}, /* a zone had it as well */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *text;
+        size_t len;
+        assert_int_equal(file_read(MUSTER_SOURCE_DIR "/tests/contract/store_schema_1.sql", 65536, &text, &len), ERR_OK);
+        sql(text);
+        free(text);
+        sql(rows[i].before);
+        struct store *store;
+        uint64_t number;
+        assert_int_equal(open_store(&store, NULL), ERR_OK);
+        assert_int_equal(store_sqlite.zone_epoch(store, STORE_TERM_NAME, &number), ERR_OK);
+        assert_int_equal(number, rows[i].term);
+        assert_int_equal(store_sqlite.zone_epoch(store, "coordinator", &number), ERR_OK);
+        assert_int_equal(number, rows[i].zone);
+        assert_int_equal(store_sqlite.claim_zone(store, STORE_TERM_NAME, 0, &number, NULL), ERR_OK);
+        assert_int_equal(number, rows[i].term + 1);
+        assert_int_equal(store_sqlite.claim_zone(store, "coordinator", 0, &number, NULL), ERR_OK);
+        assert_int_equal(number, rows[i].zone + 1);
+        store_sqlite.close(store);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 static void a_newer_store_is_refused(void **state)
 {
     (void)state;
@@ -122,7 +160,7 @@ static void a_newer_store_is_refused(void **state)
     assert_int_equal(open_store(&store, &info), ERR_UNSUPPORTED);
     assert_null(store);
     assert_non_null(strstr(info.text, "schema 99, made by a newer Muster"));
-    sql("PRAGMA user_version = 3"); /* untouched by the attempt */
+    sql("PRAGMA user_version = 4"); /* untouched by the attempt */
     assert_int_equal(open_store(&store, NULL), ERR_OK);
     store_sqlite.close(store);
 }
@@ -281,9 +319,13 @@ static void a_killed_writer_loses_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_older_store_is_brought_up),     TEST(a_newer_store_is_refused),
-        TEST(files_of_others_are_refused),      TEST(a_killed_writer_loses_nothing),
-        TEST(a_really_full_disk_loses_nothing), TEST(a_really_read_only_file_system_is_told),
+        TEST(an_older_store_is_brought_up),
+        TEST(the_counter_of_starts_is_no_zones),
+        TEST(a_newer_store_is_refused),
+        TEST(files_of_others_are_refused),
+        TEST(a_killed_writer_loses_nothing),
+        TEST(a_really_full_disk_loses_nothing),
+        TEST(a_really_read_only_file_system_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
