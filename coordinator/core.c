@@ -47,19 +47,22 @@ static enum err know_zone(struct core *core, const char *name, uint32_t *ret_ref
         return ERR_NOMEM;
     }
     *ret_ref = (uint32_t)core->zones_known_len++;
-    core->zones_known[*ret_ref] = (struct known_zone){.name = kept};
+    core->zones_known[*ret_ref] = (struct known_zone){.name = kept, .config_index = -1};
     return ERR_OK;
 }
 
+/* All or nothing, but for names that are known now and not configured. */
 static enum err take_zones(struct core *core, const struct coordinator_config *config)
 {
     const struct zone_config *zones = config->zones.items;
+    uint32_t refs[ZONES_MAX];
     for (size_t i = 0; i < config->zones.len; i++) {
-        enum err err = know_zone(core, zones[i].name, &core->zone_refs[i]);
+        enum err err = know_zone(core, zones[i].name, &refs[i]);
         if (err != ERR_OK) {
             return err;
         }
     }
+    memcpy(core->zone_refs, refs, config->zones.len * sizeof(refs[0]));
     for (size_t i = 0; i < core->zones_known_len; i++) {
         core->zones_known[i].config_index = -1;
     }

@@ -97,7 +97,8 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
  * New config and registry (SIGHUP): every loaded device is looked up anew; core_reconcile then repairs its records.
  * Zones may be others in another order: core_resubmit must follow when the zone writers stand.
  * @param ret_replay retained states should be replayed: devices were registered that had reported before, or another
- * policy judges addresses otherwise (then every state counts as unseen). @return ERR_NOMEM.
+ * policy judges addresses otherwise (then every state counts as unseen). @return ERR_NOMEM: nothing has
+ * changed, the old config and registry stay in use.
  */
 enum err core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry,
                           bool *ret_replay) MUST_CHECK;
@@ -115,8 +116,8 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t device, co
 void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record);
 /**
  * Writes a record's wanted value again (drift, refresh), or deletes a tombstone.
- * @return ERR_EXISTS: it is moving; ERR_AGAIN: the row is no longer what the device's plan says, so it was read too
- * long ago; ERR_NOTFOUND: no such zone; ERR_NOMEM.
+ * @return ERR_EXISTS: it is moving; ERR_AGAIN: the row is no longer what the device's plan or the moving record says,
+ * so it was read too long ago; ERR_NOTFOUND: no such zone; ERR_NOMEM.
  */
 enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record,
                       bool adopt) MUST_CHECK;

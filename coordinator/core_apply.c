@@ -521,25 +521,37 @@ static bool is_current(struct core *core, const struct store_record *record)
     return item == NULL ? record->want_null : same_record(record, item);
 }
 
+/* What an entry wants counts, never the row, which may have been read before it was made. */
+static enum err reopen(struct core *core, struct outbox_entry *entry, const struct store_record *record, bool adopt)
+{
+    bool idle = (entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied;
+    bool given_up = (entry->flags & OUTBOX_TOMBSTONE) != 0;
+    if (!idle && !adopt) {
+        return ERR_EXISTS;
+    }
+    if (given_up != record->want_null) {
+        return ERR_AGAIN; /* given up or wanted anew since: a value must not leave as a tombstone, nor a tombstone past
+                             the sweep's guard */
+    }
+    core->stats.records_refused -= idle && core->stats.records_refused > 0;
+    core->stats.records_held -= (entry->flags & OUTBOX_HELD) != 0 && core->stats.records_held > 0;
+    entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_HELD);
+    return ERR_OK;
+}
+
 enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record, bool adopt)
 {
-    if (outbox_find(core->outbox, view_of(record->name), record->type) == NULL && !is_current(core, record)) {
-        return ERR_AGAIN;
+    struct outbox_entry *entry = outbox_find(core->outbox, view_of(record->name), record->type);
+    enum err err;
+    if (entry != NULL) {
+        err = reopen(core, entry, record, adopt);
+    } else {
+        err = is_current(core, record) ? entry_of_record(core, record, &entry) : ERR_AGAIN;
     }
-    struct outbox_entry *entry;
-    enum err err = entry_of_record(core, record, &entry);
-    if (err == ERR_EXISTS) {
-        entry = outbox_find(core->outbox, view_of(record->name), record->type);
-        bool idle = (entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied;
-        if (!idle && !adopt) {
-            return ERR_EXISTS;
-        }
-        core->stats.records_refused -= idle && core->stats.records_refused > 0;
-    } else if (err != ERR_OK) {
+    if (err != ERR_OK) {
         return err;
     }
     entry->rev = ++core->rev;
-    entry->flags &= (uint16_t)~OUTBOX_SETTLED;
     entry->flags = (uint16_t)(entry->flags | (adopt ? OUTBOX_ADOPT : 0) | (record->want_null ? OUTBOX_TOMBSTONE : 0));
     entry->started_ms = 0;
     core_want_dirty(core, entry);

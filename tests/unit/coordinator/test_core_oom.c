@@ -192,6 +192,43 @@ static void settings_load_whole_or_not_at_all(void **state)
     rig_stop(&rig);
 }
 
+#define ZONE(name) "  - name: " name ".example.net\n    account: dns\n"
+
+/* A reload whose new zones find no room: the old config must stay in use, since its owner frees the new one. */
+static bool reload(void *context, unsigned long n)
+{
+    (void)context;
+    rig_start(&rig, &(struct rig_config){0});
+    report(CAM, 1, OLD, NULL, "birth");
+    rig_settle_all(&rig);
+    struct settings *fresh = NULL;
+    struct strbuf text;
+    strbuf_init(&text, 64 * 1024);
+    const struct rig_config config = {.zones = ZONE("a") ZONE("b") "  - name: example.net\n    account: dns\n"};
+    assert_int_equal(rig_load(&rig, &config, &fresh, &text), ERR_OK);
+    bool replay = false;
+    scarce_arm(n);
+    enum err err = core_reconfigure(rig.core, &fresh->config, fresh->registry, &replay);
+    bool reached = scarce_disarm();
+    assert_int_equal(err, reached ? ERR_NOMEM : ERR_OK);
+    settings_free(err == ERR_OK ? TAKE(rig.settings) : TAKE(fresh));
+    rig.settings = err == ERR_OK ? fresh : rig.settings;
+    report(CAM, 2, FRESH, FRESH6, "change");
+    struct rig_change *change = rig_change(&rig, NAME, RRTYPE_A);
+    assert_non_null(change);
+    assert_int_equal(change->zone, err == ERR_OK ? 2 : 0);
+    expect_last_truth(n);
+    strbuf_deinit(&text);
+    rig_stop(&rig);
+    return reached;
+}
+
+static void a_reload_is_taken_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    assert_true(scarce_each(reload, NULL) > 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +236,7 @@ int main(void)
         cmocka_unit_test(everyday_life_survives_every_failed_allocation),
         cmocka_unit_test(a_core_is_made_whole_or_not_at_all),
         cmocka_unit_test(settings_load_whole_or_not_at_all),
+        cmocka_unit_test(a_reload_is_taken_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

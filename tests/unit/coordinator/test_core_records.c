@@ -348,6 +348,66 @@ static void a_row_read_too_long_ago_is_not_written(void **state)
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_EXISTS);
 }
 
+/* A row that says "tombstone" was read, then the device returned and the server refused its record. */
+static void an_old_tombstone_takes_nothing_from_a_device_that_returned(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    struct store_record row = record_of(CAM, NAME, NAT);
+    row.want_null = true;
+    row.want = (struct rrset_value){0};
+    report(2, NAT2);
+    rig_commit_all(&rig);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "refused");
+    rig_commit_all(&rig);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_AGAIN);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, true), ERR_AGAIN);
+    assert_int_equal(rig_stats(&rig).records_refused, 1);
+    row = record_of(CAM, NAME, NAT); /* an older value: what the entry wants goes out */
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_OK);
+    core_flush(rig.core, rig.now);
+    assert_false(rig_batch_want(&rig, NAME)->want_null);
+    rig_commit_all(&rig);
+    assert_true(wants(NAME, NAT2));
+}
+
+/* The other way round: an operator adopts what the registry has given up since. */
+static void a_tombstone_is_not_deleted_past_the_guard(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    struct store_record row = record_of(CAM, NAME, NAT);
+    rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    core_reconcile(rig.core, rig.now, 0, &row, 1);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, true), ERR_AGAIN);
+    rig_commit_all(&rig);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, true), ERR_AGAIN); /* at rest, too */
+}
+
+static void adopting_a_held_record_ends_its_hold(void **state)
+{
+    (void)state;
+    begin(NULL, DAMPED, NULL);
+    uint32_t seq = 1;
+    while (rig_stats(&rig).records_held == 0) {
+        assert_true(seq < 20);
+        report(seq, seq % 2 == 0 ? NAT : NAT2);
+        rig_settle_all(&rig);
+        seq++;
+    }
+    struct store_record row = record_of(CAM, NAME, NAT);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, true), ERR_OK);
+    assert_int_equal(rig_stats(&rig).records_held, 0);
+    assert_non_null(rig_change(&rig, NAME, RRTYPE_A));
+    rig_settle_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
 static void a_refused_record_is_tried_again_by_the_sweep(void **state)
 {
     (void)state;
@@ -561,6 +621,9 @@ int main(void)
         TEST(a_refused_claim_does_not_silence_the_owner),
         TEST(an_ack_too_long_is_cut_and_blocks_nobody),
         TEST(a_stored_device_is_not_believed_without_its_stamp),
+        TEST(an_old_tombstone_takes_nothing_from_a_device_that_returned),
+        TEST(a_tombstone_is_not_deleted_past_the_guard),
+        TEST(adopting_a_held_record_ends_its_hold),
         TEST(a_refused_record_is_tried_again_by_the_sweep),
         TEST(a_change_the_engine_did_not_take_is_offered_again),
         TEST(what_was_pending_at_the_end_is_resumed),
