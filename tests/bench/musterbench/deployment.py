@@ -137,7 +137,9 @@ class Deployment:
         return tool
 
     def swarm(self, label="swarm", broker=None, dns=None, seed=1, prefix=PREFIX, devices=None):
-        """A fleet, not yet connected. Its oracle is <label>.oracle; watched serials are in <label>.serials."""
+        """A fleet, not yet connected. Its oracle is <label>.oracle; watched serials are in <label>.serials. At another
+        broker than the coordinator's nobody acknowledges, so there its devices repeat nothing."""
+        alone = broker not in (None, self.broker)
         broker = broker or self.broker
         arguments = ["--broker", broker.endpoint, "--ca", broker.ca_file, "--certs", self.certs, "--devices",
                      devices or self.devices, "--connections", self.connections, "--prefix", prefix, "--log",
@@ -147,6 +149,8 @@ class Deployment:
             arguments += ["--dns", f"{dns.address}:{dns.port}"]
         if self.own:
             arguments.append("--own-connections")
+        if alone:
+            arguments.append("--no-repeats")
         return self._tool("muster-swarm", arguments, label)
 
     def raw_feed(self, dns):

@@ -12,7 +12,6 @@
 #define ADDRESS_NEXT_NS 200000u    /* between two questions for one address */
 #define ADDRESS_LOST_NS 100000000u /* then the question is asked again */
 #define QUIET_NS        300000000u /* without a new serial: nothing more is coming */
-#define REPEAT_NS       10000000000u
 #define SAMPLES         64
 #define ARGUMENTS_MAX   4
 
@@ -38,7 +37,7 @@ static void repeat_unacknowledged(struct swarm *swarm, uint64_t now)
 {
     for (size_t i = 0; i < swarm->fleet.len; i++) {
         const struct fleet_device *device = &swarm->fleet.devices[i];
-        if (device->reported && !device->acked && !device->due && now - device->reported_ns > REPEAT_NS) {
+        if (device->reported && !device->acked && !device->due && now >= device->repeat_ns) {
             swarm->counts.repeats++;
             swarm_report(swarm, i);
         }
@@ -56,7 +55,9 @@ static void turn(struct swarm *swarm)
     }
     if (now - looked >= 1000000000u) {
         looked = now;
-        repeat_unacknowledged(swarm, now);
+        if (!swarm->options->no_repeats) {
+            repeat_unacknowledged(swarm, now);
+        }
         swarm_connect_some(swarm);
     }
     (void)swarm_serve(swarm, 2, -1); /* no further descriptor */
@@ -144,9 +145,11 @@ static void print_job(struct swarm *swarm, const char *name, bool complete)
     const struct swarm_counts *counts = &swarm->counts;
     (void)printf("{\"did\":\"%s\",\"complete\":%s,\"published\":%" PRIu64 ",\"refused\":%" PRIu64
                  ",\"acked\":%zu,\"repeats\":%" PRIu64 ",\"disconnects\":%" PRIu64 ",\"bad_codec\":%" PRIu64
+                 ",\"unexpected\":%" PRIu64
                  ",\"first_s\":%.6f,\"published_s\":%.6f,\"ack_s\":%.6f,\"answer_s\":%.6f,\"serial\":%u}\n",
                  name, complete ? "true" : "false", counts->published, counts->refused, swarm->acked, counts->repeats,
-                 counts->disconnects, counts->bad_codec, seconds_since(swarm->fleet.began_ns, swarm->job_first_ns),
+                 counts->disconnects, counts->bad_codec, counts->unexpected,
+                 seconds_since(swarm->fleet.began_ns, swarm->job_first_ns),
                  seconds_since(swarm->job_first_ns, swarm->job_last_ns),
                  seconds_since(swarm->job_first_ns, swarm->ack_last_ns),
                  seconds_since(swarm->job_first_ns, swarm->serial_ns), swarm->serial); /* ferror: command_run_line */
@@ -231,7 +234,7 @@ static bool run_steady(struct swarm *swarm, const struct arguments *arguments)
         next[i] = clock_mono_ns() + fleet_random(&swarm->fleet) % interval_ns;
     }
     swarm->job_open = false;
-    swarm->counts.published = swarm->counts.confirmed = swarm->counts.refused = 0;
+    swarm->counts.published = swarm->counts.confirmed = swarm->counts.refused = swarm->counts.repeats = 0;
     swarm->job_first_ns = clock_mono_ns();
     for (uint64_t now; (now = clock_mono_ns()) < end;) {
         for (size_t i = 0; i < swarm->fleet.len; i++) {
@@ -253,15 +256,16 @@ static bool run_reconnect(struct swarm *swarm, const struct arguments *arguments
 {
     (void)arguments;
     swarm->job_open = false;
-    swarm->counts.published = swarm->counts.confirmed = swarm->counts.refused = 0;
+    swarm->counts.published = swarm->counts.confirmed = swarm->counts.refused = swarm->counts.repeats = 0;
     swarm->job_first_ns = clock_mono_ns();
     swarm->ack_last_ns = 0;
     swarm_drop_all(swarm);
-    while (!all_ready(swarm)) {
+    uint64_t deadline = deadline_of(swarm);
+    while (!all_ready(swarm) && clock_mono_ns() < deadline) {
         swarm_connect_some(swarm);
         (void)swarm_serve(swarm, 5, -1); /* no further descriptor */
     }
-    bool ok = swarm->links_failed == 0 && await(swarm, all_acked);
+    bool ok = swarm->links_ready == swarm->links_len && await(swarm, all_acked);
     print_job(swarm, "reconnect", ok);
     return ok;
 }

@@ -4,12 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "mqtt/messages.h"
 
 #define NETWORK    0x2d000000u /* 45.0.0.0/8 */
 #define NUMBER_MAX 0x00ffffffu
 #define STRIDE     7919u /* between generations: prime, so no two devices meet */
+
+/* muster-agent's defaults (agent/report.h) */
+#define REPEAT_FIRST_MS 5000u
+#define REPEAT_MAX_MS   900000u
+#define REPEAT_PERCENT  50u
+#define REPEATS_COUNTED 16u /* 5 s doubled so often is beyond the longest pause */
 
 enum err fleet_init(struct fleet *fleet, size_t devices, const char *prefix, uint32_t first_boot, uint64_t seed,
                     const char *log_path)
@@ -84,6 +91,7 @@ static void next_report(struct fleet_device *device)
 {
     device->seq++;
     device->acked = device->reported = false;
+    device->repeats = 0;
 }
 
 void fleet_renumber(struct fleet *fleet, size_t index)
@@ -137,8 +145,10 @@ enum err fleet_gone(const struct fleet *fleet, size_t index, struct strbuf *out)
 void fleet_reported(struct fleet *fleet, size_t index, uint64_t now_ns)
 {
     struct fleet_device *device = &fleet->devices[index];
-    device->reported_ns = now_ns;
+    uint64_t pause_ms = MIN((uint64_t)REPEAT_FIRST_MS << device->repeats, REPEAT_MAX_MS);
+    device->repeat_ns = now_ns + backoff_jitter(pause_ms, REPEAT_PERCENT, fleet_random(fleet)) * 1000000u;
     if (device->reported) {
+        device->repeats = (uint8_t)MIN(device->repeats + 1u, REPEATS_COUNTED);
         return;
     }
     device->reported = true;

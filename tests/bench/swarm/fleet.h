@@ -20,10 +20,11 @@ struct fleet_device {
     uint32_t boot, conn, seq;
     uint32_t number; /* low 24 bits of the address */
     uint8_t shard;
-    bool acked;           /* the present (boot, seq) */
-    bool reported;        /* the present (boot, seq) was published once */
-    bool due;             /* to be published outside a job */
-    uint64_t reported_ns; /* mono, last publish */
+    bool acked;         /* the present (boot, seq) */
+    bool reported;      /* the present (boot, seq) was published once */
+    bool due;           /* to be published outside a job */
+    uint8_t repeats;    /* of the present (boot, seq) */
+    uint64_t repeat_ns; /* mono: when the present report is repeated unless it is acknowledged before */
 };
 
 struct fleet {
@@ -56,7 +57,8 @@ uint32_t fleet_address(const struct fleet_device *device); /* host order */
 /** @return of state_encode. */
 enum err fleet_state(const struct fleet *fleet, size_t index, const char *why, struct strbuf *out) MUST_CHECK;
 enum err fleet_gone(const struct fleet *fleet, size_t index, struct strbuf *out) MUST_CHECK;
-/** Notes the first publish of the present report: in the device and in the log. */
+/** Notes a publish of the present report, and when it is repeated: as muster-agent does by default, 5 s after the first
+ * publish, then at twice the pause each time up to 15 minutes, each spread by half. The first goes into the log. */
 void fleet_reported(struct fleet *fleet, size_t index, uint64_t now_ns);
 /** Whether a dns body acknowledges the present report. Reads `ack` only: a device's CPU is not this machine's. */
 bool fleet_acknowledges(const struct fleet *fleet, size_t index, struct view body);

@@ -169,14 +169,23 @@ static void on_dns(struct swarm *swarm, const struct mqtt5_publish *publish)
     swarm->ack_last_ns = clock_mono_ns();
 }
 
+static uint16_t id_after(uint16_t id)
+{
+    return (uint16_t)(id == UINT16_MAX ? 1 : id + 1);
+}
+
+/** A server confirms in the order of the publishes (MQTT-4.6.0-2): anything else confirms nothing. */
 static void on_puback(struct swarm *swarm, struct link *link, const struct mqtt5_packet *packet)
 {
     uint8_t reason = 0;
     uint16_t id = 0;
-    if (mqtt5_read_ack(packet, &id, &reason) != ERR_OK || reason >= REASON_FAILED) {
-        swarm->counts.refused++;
+    if (mqtt5_read_ack(packet, &id, &reason) != ERR_OK || link->in_flight == 0 || id != link->oldest_id) {
+        swarm->counts.unexpected++;
+        return;
     }
-    link->in_flight = (uint16_t)(link->in_flight - (link->in_flight > 0));
+    swarm->counts.refused += reason >= REASON_FAILED;
+    link->oldest_id = id_after(id);
+    link->in_flight--;
     swarm->counts.confirmed++;
     if (swarm->counts.confirmed == swarm->counts.published) {
         swarm->job_last_ns = clock_mono_ns();
@@ -222,7 +231,10 @@ static void publish(struct swarm *swarm, struct link *link, struct view topic, s
     if (out == NULL) {
         return; /* not counted as published: the job does not end, and its command reports that */
     }
-    link->next_id = (uint16_t)(link->next_id == UINT16_MAX ? 1 : link->next_id + 1);
+    link->next_id = id_after(link->next_id);
+    if (link->in_flight == 0) {
+        link->oldest_id = link->next_id;
+    }
     const struct mqtt5_publish publish = {
         .topic = topic, .payload = payload, .qos = 1, .retain = retain, .packet_id = link->next_id};
     wire_wrote(&link->wire, mqtt5_publish(out, &publish));

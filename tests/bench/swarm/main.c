@@ -26,6 +26,8 @@ static const struct args_row rows[] = {
     {"connections", 'm', "M", ARGS_U32, FIELD_OF(connections), .min = 1, .max = 1000,
      .help = "Connections that the fleet shares (default 100)"},
     {"own-connections", 0, NULL, ARGS_FLAG, FIELD_OF(own), .help = "A connection for each device"},
+    {"no-repeats", 0, NULL, ARGS_FLAG, FIELD_OF(no_repeats),
+     .help = "Nobody acknowledges at this broker: devices repeat nothing"},
     {"prefix", 0, "TEXT", ARGS_STRING, FIELD_OF(prefix), .help = "Start of the device ids (default cam-)"},
     {"boot", 0, "N", ARGS_U32, FIELD_OF(boot), .min = 1, .help = "Boot counter of every device (default 1)"},
     {"window", 0, "N", ARGS_U32, FIELD_OF(window), .min = 1, .max = 65535,

@@ -215,7 +215,7 @@ void swarm_begin(struct swarm *swarm, const struct job *job)
     swarm->job = *job;
     swarm->job_open = true;
     swarm->job_first_ns = swarm->job_last_ns = swarm->ack_last_ns = 0;
-    swarm->counts.published = swarm->counts.confirmed = swarm->counts.refused = 0;
+    swarm->counts.published = swarm->counts.confirmed = swarm->counts.refused = swarm->counts.repeats = 0;
     start_round(swarm);
 }
 
@@ -238,7 +238,7 @@ void swarm_report(struct swarm *swarm, size_t device)
 {
     struct link *link = &swarm->links[device % swarm->links_len];
     swarm->fleet.devices[device].due = true;
-    link->due_cursor = link->index;
+    link->due_cursor = MIN(link->due_cursor, device);
     if (link->state == LINK_READY) {
         link_serve(swarm, link);
     }

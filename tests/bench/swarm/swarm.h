@@ -27,6 +27,7 @@ struct swarm_options {
     uint64_t seed;
     uint64_t timeout_ms; /* of a command */
     bool own;            /* a connection each */
+    bool no_repeats;     /* nobody acknowledges here, and no device minds */
 };
 
 enum link_state { LINK_CLOSED, LINK_CONNECTING, LINK_SUBSCRIBING, LINK_READY };
@@ -36,6 +37,7 @@ struct link {
     enum link_state state;
     uint32_t index;
     uint16_t window, in_flight, next_id, subscriptions;
+    uint16_t oldest_id; /* of those in flight */
     bool watched_write; /* EPOLLOUT is set */
     bool again;         /* was connected before: its devices report their return */
     size_t cursor;      /* next device of the job: index, index + links, ... */
@@ -56,8 +58,9 @@ struct job {
 };
 
 struct swarm_counts {
-    uint64_t published, confirmed, refused; /* of the present job */
-    uint64_t acks, repeats, disconnects, bad_codec;
+    uint64_t published, confirmed, refused, repeats; /* of the present job */
+    uint64_t acks, disconnects, bad_codec;
+    uint64_t unexpected; /* confirmations of what was not the oldest in flight (MQTT-4.6.0-2) */
 };
 
 struct swarm {
