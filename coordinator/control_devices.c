@@ -62,8 +62,8 @@ static void add_zone_status(struct coordinator *coordinator, struct jsonout *jso
     jsonout_text(json, "last_error", view_of(status.last_error));
     jsonout_time(json, "swept", swept_ms);
     jsonout_bool(json, "sweep_stopped", swept.stopped);
-    jsonout_u64(json, "unknown_records", swept.unknown);
-    jsonout_u64(json, "foreign_records", swept.foreign);
+    jsonout_u64(json, "unknown_records", swept.tally.unknown);
+    jsonout_u64(json, "foreign_records", swept.tally.foreign);
     jsonout_close(json, '}');
 }
 

@@ -302,13 +302,13 @@ static void sweep_done(void *context, const struct sweep_result *result)
     strbuf_init(&out, CONTROL_REPLY_MAX);
     struct jsonout json = {.out = &out};
     jsonout_open(&json, NULL, '{');
-    jsonout_u64(&json, "existing", result->existing);
-    jsonout_u64(&json, "missing", result->missing);
-    jsonout_u64(&json, "wrong", result->wrong);
-    jsonout_u64(&json, "deletions", result->deletions);
-    jsonout_u64(&json, "foreign", result->foreign);
-    jsonout_u64(&json, "unknown", result->unknown);
-    jsonout_u64(&json, "refreshed", result->refreshed);
+    jsonout_u64(&json, "existing", result->tally.existing);
+    jsonout_u64(&json, "missing", result->tally.missing);
+    jsonout_u64(&json, "wrong", result->tally.wrong);
+    jsonout_u64(&json, "deletions", result->tally.deletions);
+    jsonout_u64(&json, "foreign", result->tally.foreign);
+    jsonout_u64(&json, "unknown", result->tally.unknown);
+    jsonout_u64(&json, "refreshed", result->tally.refreshed);
     jsonout_bool(&json, "stopped", result->stopped);
     jsonout_open(&json, "differences", '[');
     for (size_t i = 0; i < result->differences_len; i++) {

@@ -3,6 +3,7 @@
 /** coordinator_private: what the daemon's own files share (coordinator.c, loader.c, sweep.c, control*.c, metrics.c). */
 #include "coordinator/coordinator.h"
 #include "coordinator/core.h"
+#include "coordinator/drift.h"
 #include "coordinator/intake.h"
 #include "coordinator/limits.h"
 #include "coordinator/outbox.h"
@@ -86,7 +87,7 @@ enum err sweeper_new(struct coordinator *coordinator, struct sweeper **ret_sweep
 void sweeper_free(struct sweeper *sweeper);
 /** One difference between zone and desired state. */
 struct sweep_difference {
-    const char *kind; /* "missing", "wrong", "ttl", "delete", "foreign", "unknown", "refresh" */
+    const char *kind; /* drift_name */
     const char *name;
     enum rrtype type;
     struct rrset_value have, want;
@@ -94,7 +95,7 @@ struct sweep_difference {
 struct sweep_result {
     enum err err;
     const char *detail; /* of err */
-    size_t existing, missing, wrong, deletions, foreign, unknown, refreshed;
+    struct drift_tally tally;
     bool stopped;                               /* by the guard */
     const struct sweep_difference *differences; /* at most SWEEP_DIFFERENCES_MAX */
     size_t differences_len;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sweep: level-triggered comparison of a zone with the desired records. Repairs what is missing or wrong, deletes
- * tombstones, writes again what expires, never touches what Muster does not own, and stops when it would update or
- * delete more than 30 % of a zone.
+ * The sweep: level-triggered comparison of a zone with the desired records. What is done about each is decided in
+ * drift.c; here the zone is listed, the rows are read and the decisions carried out.
  *
  *   due ─▶ list the zone (AXFR) ─▶ page through the stored records ─▶ judge ─▶ guard ─▶ rewrite
  */
@@ -15,11 +14,9 @@
 #include "coordinator/coordinator_private.h"
 #include "coordinator/limits.h"
 
-#define GUARD_PERCENT      30
-#define GUARD_MIN_EXISTING 10
-#define PAGE_RECORDS       2000
-#define SWEEP_ARENA_MAX    ((size_t)1 << 30) /* a zone of millions of names */
-#define FIRST_BUCKETS      1024u
+#define PAGE_RECORDS    2000
+#define SWEEP_ARENA_MAX ((size_t)1 << 30) /* a zone of millions of names */
+#define FIRST_BUCKETS   1024u
 
 /* One RRset of the zone as listed. */
 struct listed {
@@ -33,7 +30,7 @@ struct listed {
 
 struct action {
     struct store_record record; /* texts in the sweep's arena */
-    bool is_event;              /* a change that was refused: tried again whatever the guard says of drift */
+    bool guarded;               /* waits for an operator when the guard stops the sweep */
 };
 
 struct sweep {
@@ -138,7 +135,7 @@ static void take_listed(void *context, const char *name, enum rrtype type, uint3
 static void note(struct sweep *sweep, const char *kind, const char *name, enum rrtype type,
                  const struct rrset_value *have, const struct rrset_value *want)
 {
-    if (sweep->result.differences_len == SWEEP_DIFFERENCES_MAX || sweep->differences == NULL) {
+    if (kind == NULL || sweep->result.differences_len == SWEEP_DIFFERENCES_MAX || sweep->differences == NULL) {
         return;
     }
     struct sweep_difference *difference = &sweep->differences[sweep->result.differences_len];
@@ -152,21 +149,12 @@ static void note(struct sweep *sweep, const char *kind, const char *name, enum r
     sweep->result.differences_len++;
 }
 
-static bool is_moving(const struct sweep *sweep, const struct store_record *record)
+static bool has_given_up(const struct outbox_entry *entry)
 {
-    const struct outbox_entry *entry =
-        core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type);
-    return entry != NULL && !((entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied);
+    return (entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied;
 }
 
-/* Its writer has given up on it: the change is an event still, not drift. Only the server can let it through. */
-static bool was_refused(const struct sweep *sweep, const struct store_record *record)
-{
-    return core_outbox_find(sweep->sweeper->coordinator->core, view_of(record->name), record->type) != NULL &&
-           !is_moving(sweep, record);
-}
-
-static void plan_action(struct sweep *sweep, const struct store_record *record)
+static void plan_action(struct sweep *sweep, const struct store_record *record, bool guarded)
 {
     if (sweep->actions_len == sweep->actions_size) {
         size_t size = sweep->actions_size == 0 ? 64 : sweep->actions_size * 2;
@@ -180,7 +168,7 @@ static void plan_action(struct sweep *sweep, const struct store_record *record)
     }
     struct action *action = &sweep->actions[sweep->actions_len];
     action->record = *record;
-    action->is_event = !record->want_null && was_refused(sweep, record);
+    action->guarded = guarded;
     action->record.name = arena_strdup(&sweep->arena, view_of(record->name));
     action->record.zone = zone_config_of(sweep)->name;
     action->record.error = "";
@@ -192,28 +180,30 @@ static void plan_action(struct sweep *sweep, const struct store_record *record)
     sweep->actions_len++;
 }
 
-static bool expires(const struct sweep *sweep, const struct store_record *record)
+static void judge(struct sweep *sweep, const struct store_record *record, const struct listed *listed, const char *name,
+                  enum rrtype type)
 {
-    uint64_t every = zone_config_of(sweep)->refresh_every_ms;
-    int64_t age = coordinator_now().wall_ms - record->applied_ms;
-    return every != 0 && record->want.len > 0 && record->applied_ms != 0 && age > (int64_t)every;
-}
-
-static void judge_deletion(struct sweep *sweep, const struct store_record *record, struct listed *listed)
-{
-    bool gone = listed == NULL && sweep->listed_ok;
-    if (!gone && zone_config_of(sweep)->mode == ZONE_SHARED && listed != NULL &&
-        !(record->have_known && rrset_value_equal(&listed->value, &record->have))) {
-        sweep->result.foreign++; /* not the value we wrote: somebody else's now */
-        note(sweep, "foreign", record->name, record->type, &listed->value, NULL);
-        return;
-    }
-    if (listed != NULL) {
-        sweep->result.deletions += record->want_null || !was_refused(sweep, record);
-        note(sweep, "delete", record->name, record->type, &listed->value, NULL);
-    }
-    if (listed != NULL || record->want_null) {
-        plan_action(sweep, record); /* a tombstone without a record in the zone only leaves the store */
+    const struct zone_config *zone = zone_config_of(sweep);
+    const struct outbox_entry *entry = core_outbox_find(sweep->sweeper->coordinator->core, view_of(name), type);
+    bool refused = record != NULL && entry != NULL && has_given_up(entry);
+    const struct drift_input input = {
+        .record = record,
+        .listed = sweep->listed_ok,
+        .found = listed != NULL ? &listed->value : NULL,
+        .found_ttl = listed != NULL ? listed->ttl : 0,
+        .moving = entry != NULL && !refused,
+        .refused = refused,
+        .shared = zone->mode == ZONE_SHARED,
+        .refresh_every_ms = zone->refresh_every_ms,
+        .started_ms = sweep->started_ms,
+        .now_ms = coordinator_now().wall_ms,
+    };
+    struct drift_verdict verdict = drift_judge(&input);
+    drift_count(&sweep->result.tally, &verdict);
+    bool kept = record != NULL && !record->want_null && record->want.len > 0;
+    note(sweep, drift_name(verdict.kind), name, type, input.found, kept ? &record->want : NULL);
+    if (verdict.write) {
+        plan_action(sweep, record, verdict.guarded);
     }
 }
 
@@ -223,85 +213,42 @@ static void judge_record(struct sweep *sweep, const struct store_record *record)
     if (listed != NULL) {
         listed->seen = true;
     }
-    if (is_moving(sweep, record) || record->applied_ms >= sweep->started_ms) {
-        return; /* its writer is at it, or was since the listing began: an event, not drift */
-    }
-    if (record->want_null || record->want.len == 0) {
-        judge_deletion(sweep, record, listed);
-        return;
-    }
-    if (!sweep->listed_ok) {
-        if (expires(sweep, record)) {
-            sweep->result.refreshed++;
-            plan_action(sweep, record);
-        }
-        return;
-    }
-    if (listed == NULL) {
-        sweep->result.missing++;
-        note(sweep, "missing", record->name, record->type, NULL, &record->want);
-        plan_action(sweep, record);
-        return;
-    }
-    bool same = rrset_value_equal(&listed->value, &record->want);
-    if (same && listed->ttl == record->ttl) {
-        if (expires(sweep, record)) {
-            sweep->result.refreshed++;
-            note(sweep, "refresh", record->name, record->type, &listed->value, &record->want);
-            plan_action(sweep, record);
-        }
-        return;
-    }
-    if (!same && zone_config_of(sweep)->mode == ZONE_SHARED &&
-        !(record->have_known && rrset_value_equal(&listed->value, &record->have))) {
-        sweep->result.foreign++;
-        note(sweep, "foreign", record->name, record->type, &listed->value, &record->want);
-        return;
-    }
-    sweep->result.wrong += !was_refused(sweep, record);
-    note(sweep, same ? "ttl" : "wrong", record->name, record->type, &listed->value, &record->want);
-    plan_action(sweep, record);
+    judge(sweep, record, listed, record->name, record->type);
 }
 
-static void count_unknown(struct sweep *sweep)
+static void judge_unstored(struct sweep *sweep)
 {
     for (size_t i = 0; i < sweep->buckets_len; i++) {
-        for (struct listed *listed = sweep->buckets[i]; listed != NULL; listed = listed->next) {
-            if (!listed->seen && core_outbox_find(sweep->sweeper->coordinator->core, view_of(listed->name),
-                                                  (enum rrtype)listed->type) == NULL) {
-                sweep->result.unknown++;
-                note(sweep, "unknown", listed->name, (enum rrtype)listed->type, &listed->value, NULL);
+        for (const struct listed *listed = sweep->buckets[i]; listed != NULL; listed = listed->next) {
+            if (!listed->seen) {
+                judge(sweep, NULL, listed, listed->name, (enum rrtype)listed->type);
             }
         }
     }
 }
 
-static bool guard_stops(struct sweep *sweep)
+static bool guard_stops(const struct sweep *sweep)
 {
-    size_t touched = sweep->result.wrong + sweep->result.deletions;
-    if (sweep->force || sweep->result.existing < GUARD_MIN_EXISTING ||
-        touched * 100 <= sweep->result.existing * GUARD_PERCENT) {
+    const struct drift_tally *tally = &sweep->result.tally;
+    const char *zone = zone_config_of(sweep)->name;
+    if (!drift_guard_stops(tally, sweep->force)) {
         return false;
     }
     log_event(LOG_LEVEL_ERROR, "sweep-guard",
               "zone=%s existing=%zu updates=%zu deletions=%zu limit_percent=%d hint=\"look at muster zone diff %s, "
-              "then muster zone sweep "
-              "%s --force\"",
-              zone_config_of(sweep)->name, sweep->result.existing, sweep->result.wrong, sweep->result.deletions,
-              GUARD_PERCENT, zone_config_of(sweep)->name, zone_config_of(sweep)->name);
+              "then muster zone sweep %s --force\"",
+              zone, tally->existing, tally->wrong, tally->deletions, DRIFT_GUARD_PERCENT, zone, zone);
     return true;
 }
 
-/* Creations and changes that were refused go out even when the guard stops the rest. */
+/* What is not guarded goes out even when the guard stops the rest. */
 static void apply_actions(struct sweep *sweep)
 {
     struct core *core = sweep->sweeper->coordinator->core;
     struct core_time now = coordinator_now();
     for (size_t i = 0; i < sweep->actions_len; i++) {
         const struct store_record *record = &sweep->actions[i].record;
-        bool creation = !record->want_null && record->want.len > 0 &&
-                        (!sweep->listed_ok || find_listed(sweep, record->name, record->type) == NULL);
-        if (sweep->result.stopped && !creation && !sweep->actions[i].is_event) {
+        if (sweep->result.stopped && sweep->actions[i].guarded) {
             continue;
         }
         enum err err = core_rewrite(core, now, record, false);
@@ -333,22 +280,23 @@ static void finish(struct sweep *sweep, enum err err, const char *detail)
 {
     sweep->result.err = sweep->result.err != ERR_OK ? sweep->result.err : err;
     sweep->result.detail = detail != NULL ? detail : "";
-    sweep->result.existing = sweep->listed_count;
+    if (sweep->listed_ok) {
+        sweep->result.tally.existing = sweep->listed_count;
+    }
     if (sweep->result.err == ERR_OK) {
-        if (sweep->listed_ok) {
-            count_unknown(sweep);
-        }
+        judge_unstored(sweep);
         if (sweep->apply) {
             sweep->result.stopped = guard_stops(sweep);
             apply_actions(sweep);
         }
     }
     const struct sweep_result *result = &sweep->result;
+    const struct drift_tally *tally = &result->tally;
     log_event(result->err == ERR_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "sweep",
               "zone=%s result=%s existing=%zu missing=%zu wrong=%zu deletions=%zu foreign=%zu unknown=%zu "
               "refreshed=%zu stopped=%d",
-              zone_config_of(sweep)->name, err_name(result->err), result->existing, result->missing, result->wrong,
-              result->deletions, result->foreign, result->unknown, result->refreshed, result->stopped);
+              zone_config_of(sweep)->name, err_name(result->err), tally->existing, tally->missing, tally->wrong,
+              tally->deletions, tally->foreign, tally->unknown, tally->refreshed, result->stopped);
     sweep->result.differences = sweep->differences;
     if (sweep->done != NULL) {
         sweep->done(sweep->context, &sweep->result);

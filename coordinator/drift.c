@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "coordinator/drift.h"
+
+#include "base/macros.h"
+
+static const struct drift_verdict nothing = {.kind = DRIFT_NONE};
+
+static struct drift_verdict leave(enum drift_kind kind)
+{
+    return (struct drift_verdict){.kind = kind};
+}
+
+/* Updates and deletions are guarded, unless an event wanted them that the server has refused so far. */
+static struct drift_verdict mend(const struct drift_input *input, enum drift_kind kind)
+{
+    bool deletion = kind == DRIFT_DELETE;
+    /* A tombstone whose record is seen is no event, refused or not: what gave it up may be a registry that lost it. */
+    bool event = input->refused && !(input->listed && input->record->want_null);
+    return (struct drift_verdict){.kind = kind, .write = true, .guarded = !event, .deletion = deletion && !event};
+}
+
+static bool is_foreign(const struct drift_input *input)
+{
+    const struct store_record *record = input->record;
+    return input->shared && !(record->have_known && rrset_value_equal(input->found, &record->have));
+}
+
+static bool expires(const struct drift_input *input)
+{
+    int64_t age_ms = input->now_ms - input->record->applied_ms;
+    return input->refresh_every_ms != 0 && input->record->applied_ms != 0 && age_ms > (int64_t)input->refresh_every_ms;
+}
+
+static struct drift_verdict refresh_if_due(const struct drift_input *input)
+{
+    return expires(input) ? (struct drift_verdict){.kind = DRIFT_REFRESH, .write = true} : nothing;
+}
+
+static struct drift_verdict judge_unwanted(const struct drift_input *input)
+{
+    if (input->found == NULL) {
+        return input->record->want_null ? (struct drift_verdict){.kind = DRIFT_FORGET, .write = true} : nothing;
+    }
+    return is_foreign(input) ? leave(DRIFT_FOREIGN) : mend(input, DRIFT_DELETE);
+}
+
+static struct drift_verdict judge_wanted(const struct drift_input *input)
+{
+    const struct store_record *record = input->record;
+    if (input->found == NULL) {
+        return (struct drift_verdict){.kind = DRIFT_MISSING, .write = true};
+    }
+    bool same = rrset_value_equal(input->found, &record->want);
+    if (same && input->found_ttl == record->ttl) {
+        return refresh_if_due(input);
+    }
+    if (is_foreign(input)) {
+        return leave(DRIFT_FOREIGN);
+    }
+    return mend(input, same ? DRIFT_TTL : DRIFT_WRONG);
+}
+
+/* All that is known of the zone is what we wrote. */
+static struct drift_verdict judge_unlisted(const struct drift_input *input)
+{
+    const struct store_record *record = input->record;
+    bool exists = record->have_known && record->have.len > 0;
+    struct drift_verdict verdict = nothing;
+    if (record->want_null) {
+        verdict = exists ? mend(input, DRIFT_DELETE) : (struct drift_verdict){.kind = DRIFT_FORGET, .write = true};
+    } else if (record->want.len > 0) {
+        verdict = refresh_if_due(input);
+    }
+    verdict.exists = exists;
+    return verdict;
+}
+
+struct drift_verdict drift_judge(const struct drift_input *input)
+{
+    const struct store_record *record = input->record;
+    if (record == NULL) {
+        return input->moving ? nothing : leave(DRIFT_UNKNOWN);
+    }
+    if (input->moving || record->applied_ms >= input->started_ms) {
+        return (struct drift_verdict){.exists = !input->listed && record->have_known && record->have.len > 0};
+    }
+    if (!input->listed) {
+        return judge_unlisted(input);
+    }
+    return record->want_null || record->want.len == 0 ? judge_unwanted(input) : judge_wanted(input);
+}
+
+void drift_count(struct drift_tally *tally, const struct drift_verdict *verdict)
+{
+    tally->existing += verdict->exists;
+    tally->missing += verdict->kind == DRIFT_MISSING;
+    tally->refreshed += verdict->kind == DRIFT_REFRESH;
+    tally->foreign += verdict->kind == DRIFT_FOREIGN;
+    tally->unknown += verdict->kind == DRIFT_UNKNOWN;
+    tally->wrong += verdict->guarded && !verdict->deletion;
+    tally->deletions += verdict->deletion;
+}
+
+bool drift_guard_stops(const struct drift_tally *tally, bool force)
+{
+    size_t touched = tally->wrong + tally->deletions;
+    return !force && tally->existing >= DRIFT_GUARD_MIN_EXISTING &&
+           touched * 100 > tally->existing * DRIFT_GUARD_PERCENT;
+}
+
+const char *drift_name(enum drift_kind kind)
+{
+    static const char *const names[] = {
+        [DRIFT_MISSING] = "missing", [DRIFT_WRONG] = "wrong",     [DRIFT_TTL] = "ttl",
+        [DRIFT_DELETE] = "delete",   [DRIFT_REFRESH] = "refresh", [DRIFT_FOREIGN] = "foreign",
+        [DRIFT_UNKNOWN] = "unknown",
+    };
+    return (size_t)kind < ARRAY_LEN(names) ? names[kind] : NULL;
+}
