@@ -42,6 +42,13 @@ void breaker_success(struct breaker *breaker)
     }
 }
 
+void breaker_unused(struct breaker *breaker)
+{
+    if (breaker->state == BREAKER_HALF_OPEN) {
+        breaker->state = BREAKER_OPEN; /* its delay is over */
+    }
+}
+
 uint64_t breaker_failure(struct breaker *breaker, uint64_t now_ms, uint64_t random)
 {
     if (breaker->failures < UINT32_MAX) {

@@ -29,6 +29,8 @@ bool breaker_allow(struct breaker *breaker, uint64_t now_ms);
 /** Monotonic time when allow can become true; 0 when it is now, UINT64_MAX while a probe is out. */
 uint64_t breaker_next_ms(const struct breaker *breaker, uint64_t now_ms);
 void breaker_success(struct breaker *breaker);
+/** What allow granted was not sent, or nobody will hear of it any more: the next caller may probe. */
+void breaker_unused(struct breaker *breaker);
 /** @p random: a fresh uniformly distributed number. @return the delay before the next try in milliseconds; below the
  * threshold the breaker stays closed and the delay is 0. */
 uint64_t breaker_failure(struct breaker *breaker, uint64_t now_ms, uint64_t random);

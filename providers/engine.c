@@ -141,17 +141,21 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
     if (zone == NULL) {
         return ERR_NOMEM;
     }
+    const struct engine_account *account = options->account;
+    zone->engine = engine;
+    zone->account = options->account;
     enum err err = view_copy(view_of(options->name), zone->name, sizeof(zone->name));
     if (err == ERR_OK) {
         err = loop_timer_new(engine->loop, zone_timer, zone, &zone->timer);
     }
+    if (err == ERR_OK && account->ops->build_claim == NULL && account->verify_port != 0) {
+        err = verify_new(zone);
+    }
     if (err != ERR_OK) {
+        loop_timer_free(zone->timer);
         free(zone);
         return err;
     }
-    const struct engine_account *account = options->account;
-    zone->engine = engine;
-    zone->account = options->account;
     zone->about = (struct provider_zone){.name = zone->name, .mode = options->mode};
     zone->callbacks = options->callbacks;
     zone->context = options->context;
@@ -171,6 +175,10 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
 
 static void abandon(struct engine_zone *zone)
 {
+    if (zone->in_flight != NULL) {
+        breaker_unused(zone_breaker(zone)); /* it may have been the probe */
+        account_kick(zone->account);
+    }
     while (zone->in_flight != NULL) {
         struct exchange *exchange = zone->in_flight;
         zone->in_flight = exchange->next;

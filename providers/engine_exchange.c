@@ -95,8 +95,7 @@ void exchange_put_back(struct exchange *exchange)
     exchange_free(exchange);
 }
 
-/** Full jitter over the account's bounds, for one change alone. */
-static uint64_t own_backoff(const struct engine_zone *zone, const struct change *change)
+uint64_t change_backoff(const struct engine_zone *zone, const struct change *change)
 {
     struct backoff backoff = {
         .base_ms = zone->account->retry_min_ms, .cap_ms = zone->account->retry_max_ms, .attempt = change->attempts};
@@ -105,18 +104,20 @@ static uint64_t own_backoff(const struct engine_zone *zone, const struct change 
 
 static void finish_item(struct engine_zone *zone, struct change *change, const struct batch_item *item)
 {
-    uint64_t now = zone_now(zone), wait = 0;
+    uint64_t now = zone_now(zone);
     switch (item->outcome) {
     case OUTCOME_APPLIED:
     case OUTCOME_REFUSED:
         change_queue_settle(&zone->queue, change, item->outcome == OUTCOME_APPLIED, now);
         break;
     case OUTCOME_RETRY:
-        wait = own_backoff(zone, change);
-        change_queue_delay(&zone->queue, change, now + MAX(item->wait_ms, wait));
+        change->told = zone->account->stopped; /* the last word then */
+        change_queue_delay(&zone->queue, change, now + item->wait_ms);
         break;
     case OUTCOME_UNKNOWN:
-        if (verify_start(zone, change) != ERR_OK) { /* asked later, never resent unasked */
+        if (zone->verify != NULL) {
+            verify_start(zone, change);
+        } else { /* nobody to ask: a provider for which that matters demands verify_server */
             change_queue_delay(&zone->queue, change, now + zone->account->retry_max_ms);
         }
         break;
@@ -128,6 +129,12 @@ static void settle(struct exchange *exchange, const char *detail)
 {
     struct engine_zone *zone = exchange->zone;
     exchange_unlink(exchange);
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        struct batch_item *item = &exchange->batch.items[i];
+        if (item->outcome == OUTCOME_RETRY) {
+            item->wait_ms = MAX(item->wait_ms, change_backoff(zone, exchange->changes[i]));
+        }
+    }
     tell(exchange, detail, zone_now(zone));
     for (size_t i = 0; i < exchange->batch.len; i++) {
         zone->changes += exchange->batch.items[i].outcome == OUTCOME_APPLIED;
@@ -257,18 +264,34 @@ struct exchange *exchange_from_group(struct engine_zone *zone)
     return exchange;
 }
 
-/** False: the change cannot be made by this backend at all, and was refused. */
-static bool possible(struct engine_zone *zone, struct change *change, const struct batch_item *item)
+static const char *impossible(const struct engine_zone *zone, const struct batch_item *item,
+                              char detail[static PROVIDER_DETAIL_MAX])
 {
     const struct provider_ops *ops = zone->account->ops;
-    char detail[PROVIDER_DETAIL_MAX] = "";
-    const char *error = ops->impossible != NULL ? ops->impossible(zone->account->state, item, detail) : NULL;
-    if (error == NULL) {
-        return true;
+    return ops->impossible != NULL ? ops->impossible(zone->account->state, item, detail) : NULL;
+}
+
+/** Tells of the changes that this backend cannot make at all: @p list, TAKEN, by `next`. The owner may submit then, so
+ * nobody may be walking the queue. */
+static void refuse_list(struct engine_zone *zone, struct change *list)
+{
+    while (list != NULL) {
+        struct change *change = list;
+        struct batch_item item;
+        char detail[PROVIDER_DETAIL_MAX] = "";
+        list = change->next;
+        change->next = NULL;
+        change_unpack(change, &item);
+        refuse_change(zone, change, impossible(zone, &item, detail), detail);
+        zone_kick(zone);
     }
+}
+
+static void take_refused(struct engine_zone *zone, struct change *change, struct change ***tail)
+{
     change_queue_take(&zone->queue, change);
-    refuse_change(zone, change, error, detail);
-    return false;
+    **tail = change;
+    *tail = &change->next;
 }
 
 struct exchange *exchange_fill(struct engine_zone *zone, size_t most)
@@ -280,16 +303,20 @@ struct exchange *exchange_fill(struct engine_zone *zone, size_t most)
     }
     struct batch *batch = &exchange->batch;
     size_t bytes = 0, looked = 0;
-    struct change *next = NULL;
-    for (struct change *change = zone->queue.waiting.head; change != NULL && batch->len < most; change = next) {
+    struct change *next = NULL, *refused = NULL, **tail = &refused;
+    for (struct change *change = zone->queue.waiting.head;
+         change != NULL && batch->len < most && looked < ENGINE_SCAN_MAX; change = next) {
         struct batch_item *item = &batch->items[batch->len];
+        char detail[PROVIDER_DETAIL_MAX];
         next = change->next;
         change_unpack(change, item);
-        if (!possible(zone, change, item) ||
-            (ops->together != NULL && batch->len > 0 && !ops->together(&batch->items[0], item))) {
-            if (++looked == ENGINE_SCAN_MAX) {
-                break;
-            }
+        if (impossible(zone, item, detail) != NULL) {
+            looked++;
+            take_refused(zone, change, &tail);
+            continue;
+        }
+        if (ops->together != NULL && batch->len > 0 && !ops->together(&batch->items[0], item)) {
+            looked++;
             continue;
         }
         bytes += ops->item_size != NULL ? ops->item_size(&zone->about, item) : 0;
@@ -301,15 +328,20 @@ struct exchange *exchange_fill(struct engine_zone *zone, size_t most)
     }
     if (batch->len == 0) {
         exchange_free(exchange);
-        return NULL;
+        exchange = NULL;
+    } else {
+        link_in(exchange);
     }
-    link_in(exchange);
+    refuse_list(zone, refused);
     return exchange;
 }
 
 static bool build_failed(struct exchange *exchange, enum err err)
 {
     struct engine_zone *zone = exchange->zone;
+    if (err == ERR_LIMIT) {
+        breaker_unused(zone_breaker(zone));
+    }
     if (err == ERR_LIMIT && exchange->batch.len > 1) {
         bisect(exchange);
     } else if (err == ERR_LIMIT) {
@@ -395,6 +427,7 @@ static void stop_account(struct engine_account *account, const struct verdict *v
     account->stopped = true;
     account->stop_error = verdict->error;
     (void)snprintf(account->stop_detail, sizeof(account->stop_detail), "%s", verdict->detail); /* same size */
+    account_kick(account); /* other zones tell what waits there */
 }
 
 static void suspect(struct exchange *exchange, const struct verdict *may_be_item)
@@ -413,9 +446,23 @@ static void suspect(struct exchange *exchange, const struct verdict *may_be_item
     zone_kick(zone);
 }
 
-/** A request of the same batch again: after a lookup, with what it found. */
+/** The server is there, whatever it thinks of this message. */
+static void answered(struct engine_zone *zone)
+{
+    struct breaker *breaker = zone_breaker(zone);
+    bool was_open = breaker->state != BREAKER_CLOSED;
+    breaker_success(breaker);
+    if (was_open) {
+        account_kick(zone->account);
+    }
+}
+
+/** A request of the same batch again: after a lookup, with what it found. A lookup is a call and costs a token; without
+ * one the batch waits in the queue with what it has learnt. */
 static void again(struct exchange *exchange)
 {
+    struct engine_zone *zone = exchange->zone;
+    struct engine_account *account = zone->account;
     struct verdict verdict = {0};
     for (size_t i = 0; i < exchange->batch.len; i++) {
         change_learn(exchange->changes[i], &exchange->batch.items[i]);
@@ -423,6 +470,10 @@ static void again(struct exchange *exchange)
     if (exchange->rounds >= PROVIDER_ROUNDS_MAX) {
         verdict_set(&verdict, VERDICT_RETRY, "rounds", "the provider needed more than %d lookups", PROVIDER_ROUNDS_MAX);
         give_back(exchange, &verdict);
+    } else if (account->limited && !bucket_take(&account->bucket, 1, zone_now(zone))) {
+        answered(zone);
+        exchange_put_back(exchange);
+        zone_kick(zone);
     } else {
         (void)exchange_send(exchange); /* a failure puts the batch back by itself */
     }
@@ -442,14 +493,8 @@ static void unknown_outcome(struct exchange *exchange, const struct verdict *ver
 
 static void served(struct exchange *exchange)
 {
-    struct engine_zone *zone = exchange->zone;
-    struct breaker *breaker = zone_breaker(zone);
-    bool was_open = breaker->state != BREAKER_CLOSED;
-    breaker_success(breaker);
-    adapt_answered(&zone->adapt, &exchange->stamp, (uint32_t)exchange->batch.len, clock_mono_ns() / 1000);
-    if (was_open) {
-        account_kick(zone->account);
-    }
+    answered(exchange->zone);
+    adapt_answered(&exchange->zone->adapt, &exchange->stamp, (uint32_t)exchange->batch.len, clock_mono_ns() / 1000);
 }
 
 void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
@@ -470,6 +515,7 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
         settle(exchange, verdict->detail);
         break;
     case BATCH_BISECT:
+        answered(exchange->zone);
         bisect(exchange);
         break;
     case BATCH_AGAIN:

@@ -142,8 +142,8 @@ uint64_t zone_now(const struct engine_zone *zone);
 void zone_failed(struct engine_zone *zone, const struct verdict *verdict);
 /** The connection is gone or of no use any more: everything under way has an unknown outcome. */
 void zone_disconnect(struct engine_zone *zone, const char *error, const char *detail);
-/** Tells the first changes that wait why they wait. */
-void zone_tell_waiting(struct engine_zone *zone, const char *error, const char *detail);
+/** Tells the first changes that wait, and were not told, why they wait. @return how many were told. */
+size_t zone_tell_waiting(struct engine_zone *zone, const char *error, const char *detail);
 
 /* engine_exchange.c */
 struct exchange *exchange_new(struct engine_zone *zone, enum exchange_kind kind, size_t len);
@@ -158,6 +158,8 @@ void exchange_unknown(struct exchange *exchange, const struct verdict *verdict);
 struct exchange *exchange_fill(struct engine_zone *zone, size_t most);
 struct exchange *exchange_from_group(struct engine_zone *zone);
 void exchange_put_back(struct exchange *exchange);
+/** Full jitter over the account's bounds, for one change alone. */
+uint64_t change_backoff(const struct engine_zone *zone, const struct change *change);
 void groups_put_back(struct engine_zone *zone);
 /** After the owner was found to be ours: suspect groups may be bisected. */
 void groups_release(struct engine_zone *zone);
@@ -179,7 +181,10 @@ enum err http_send(struct exchange *exchange);
 void http_abandon(struct exchange *exchange); /* its zone ends */
 
 /* engine_verify.c */
-enum err verify_start(struct engine_zone *zone, struct change *change);
+/** For zones that cannot fence, where there is somebody to ask. */
+enum err verify_new(struct engine_zone *zone);
+/** Settles @p change, which is TAKEN, or puts it back. Never fails: it needs no memory. */
+void verify_start(struct engine_zone *zone, struct change *change);
 void verify_stop(struct engine_zone *zone);
 
 /* engine_list.c */

@@ -166,7 +166,17 @@ void change_queue_deinit(struct change_queue *queue)
         }
     }
     free(queue->buckets);
+    change_queue_bury(queue);
     *queue = (struct change_queue){0};
+}
+
+void change_queue_bury(struct change_queue *queue)
+{
+    while (queue->replaced != NULL) {
+        struct change *change = queue->replaced;
+        queue->replaced = change->hash_next;
+        free(change);
+    }
 }
 
 static uint32_t hash_of(const char *name, enum rrtype type)
@@ -210,7 +220,7 @@ static enum err grow(struct change_queue *queue)
     return ERR_OK;
 }
 
-/** @p fresh takes the place of @p old in table and list; @p old is freed. */
+/** @p fresh takes the place of @p old in table and list; @p old is kept until change_queue_bury. */
 static void replace(struct change_queue *queue, struct change **slot, struct change *fresh)
 {
     struct change *old = *slot;
@@ -223,7 +233,8 @@ static void replace(struct change_queue *queue, struct change **slot, struct cha
     struct change_list *list = list_of(queue, old);
     list_insert(list, fresh, old);
     list_unlink(list, old);
-    free(old);
+    old->hash_next = queue->replaced;
+    queue->replaced = old;
 }
 
 enum err change_queue_submit(struct change_queue *queue, const struct rrset_change *change, uint64_t now_ms)

@@ -23,14 +23,15 @@ struct change {
     struct change *prev, *next; /* of the waiting or the delayed list */
     struct change *newer;       /* owned: waits behind this one while it is TAKEN */
     uint64_t rev;
-    uint64_t time_ms; /* monotonic. WAITING: since when; DELAYED: until when */
+    uint64_t time_ms; /* monotonic. WAITING: since when; DELAYED: until when; TAKEN by engine_verify: when to ask */
     uint32_t hash;
     uint32_t ttl;
     uint32_t attempts;
     uint8_t type, state;
     uint8_t name_len, want_len, have_len, sent_len;
     bool have_known : 1, adopt : 1, unsure : 1, shared : 1, told : 1;
-    uint8_t data[]; /* name and NUL, want; in shared zones room for RRSET_VALUES_MAX of have and of sent */
+    uint8_t tries : 3; /* questions of engine_verify */
+    uint8_t data[];    /* name and NUL, want; in shared zones room for RRSET_VALUES_MAX of have and of sent */
 };
 
 struct change_list {
@@ -45,6 +46,7 @@ struct change_queue {
     bool shared;
     struct change_list waiting;
     struct change_list delayed; /* by time_ms, soonest first */
+    struct change *replaced;    /* owned: results that are being told may still borrow their names */
 };
 
 void change_queue_init(struct change_queue *queue, bool shared);
@@ -53,6 +55,8 @@ void change_queue_deinit(struct change_queue *queue);
 /** Adds @p change, or puts it in the place of an older one of its RRset that is not taken, or behind one that is. An
  * older rev than the one that waits is dropped. @return ERR_NOMEM. */
 enum err change_queue_submit(struct change_queue *queue, const struct rrset_change *change, uint64_t now_ms) MUST_CHECK;
+/** Frees what submit replaced. Not from inside a callback of the zone's owner. */
+void change_queue_bury(struct change_queue *queue);
 void change_queue_take(struct change_queue *queue, struct change *change);
 /** Back to the front. A newer one takes its place; what is known of the server's side is handed on. @return the change
  * that waits now. */

@@ -4,6 +4,7 @@
  * server is asked, a few times with growing pauses, since a service needs a moment to publish. Only an authoritative
  * answer that still differs at the end lets the change be sent again; no answer lets nothing happen.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,27 +14,20 @@
 
 enum { TRIES = 4, PAUSE_FACTOR = 4, QUERY_MAX = 512 };
 
-struct pending {
-    struct pending *next;
-    struct change *change; /* TAKEN */
-    uint64_t due_ms, pause_ms;
-    unsigned tries;
-};
-
 struct engine_verify {
     struct engine_zone *zone;
     struct loop_timer *timer; /* owned */
     struct stream *stream;    /* owned; NULL = not connected */
-    struct pending *list;     /* owned */
-    struct pending *asked;    /* the one under way */
+    struct change *list;      /* by `next`: TAKEN, of the queue; time_ms is when to ask, tries how often it was */
+    struct change *asked;     /* the one under way */
     uint16_t id;
 };
 
 static void arm(struct engine_verify *verify)
 {
     uint64_t due = UINT64_MAX;
-    for (const struct pending *pending = verify->list; pending != NULL; pending = pending->next) {
-        due = MIN(due, pending->due_ms);
+    for (const struct change *change = verify->list; change != NULL; change = change->next) {
+        due = MIN(due, change->time_ms);
     }
     if (verify->asked == NULL) {
         loop_timer_at(verify->timer, due);
@@ -51,30 +45,32 @@ static void ask_later(struct engine_verify *verify)
 {
     hang_up(verify);
     if (verify->asked != NULL) {
-        verify->asked->due_ms = zone_now(verify->zone) + verify->zone->account->retry_max_ms;
+        verify->asked->time_ms = zone_now(verify->zone) + verify->zone->account->retry_max_ms;
         verify->asked = NULL;
     }
     arm(verify);
 }
 
-static void unlink_pending(struct engine_verify *verify, struct pending *pending)
+static void unlink_change(struct engine_verify *verify, struct change *change)
 {
-    struct pending **at = &verify->list;
-    while (*at != pending) {
+    struct change **at = &verify->list;
+    while (*at != change) {
         at = &(*at)->next;
     }
-    *at = pending->next;
+    *at = change->next;
+    change->next = NULL;
     verify->asked = NULL;
 }
 
-static void conclude(struct engine_verify *verify, struct pending *pending, bool applied)
+/** What was not applied is sent again, each time after a longer wait: a page that is not the service answers for ever.
+ */
+static void conclude(struct engine_verify *verify, struct change *change, bool applied)
 {
     struct engine_zone *zone = verify->zone;
-    struct change *change = pending->change;
     struct batch_item item;
+    uint64_t retry_ms = applied ? 0 : zone_now(zone) + change_backoff(zone, change);
     change_unpack(change, &item);
-    unlink_pending(verify, pending);
-    free(pending);
+    unlink_change(verify, change);
     struct engine_result result = {.name = item.name,
                                    .type = item.type,
                                    .rev = change->rev,
@@ -82,14 +78,14 @@ static void conclude(struct engine_verify *verify, struct pending *pending, bool
                                    .value = applied ? &item.want : NULL,
                                    .error = applied ? NULL : "not-applied",
                                    .detail = applied ? "" : "the authoritative server answers with another address",
-                                   .retry_ms = applied ? 0 : zone_now(zone),
+                                   .retry_ms = retry_ms,
                                    .attempts = change->attempts};
     zone->callbacks.settled(zone->context, &result, 1);
     if (applied) {
         zone->changes++;
         change_queue_settle(&zone->queue, change, true, zone_now(zone));
     } else {
-        (void)change_queue_put_back(&zone->queue, change, zone_now(zone)); /* found again by taking */
+        change_queue_delay(&zone->queue, change, retry_ms);
     }
     zone_kick(zone);
 }
@@ -105,9 +101,18 @@ static void collect(void *context, const struct dnsmsg_record *record)
     }
 }
 
+static uint64_t pause_ms(const struct engine_verify *verify, const struct change *change)
+{
+    uint64_t pause = verify->zone->account->retry_min_ms;
+    for (unsigned i = 0; i < change->tries; i++) {
+        pause *= PAUSE_FACTOR;
+    }
+    return pause;
+}
+
 static void judge(struct engine_verify *verify, const struct dnsmsg *message)
 {
-    struct pending *pending = verify->asked;
+    struct change *change = verify->asked;
     struct rrset_value found = {0};
     struct batch_item item;
     bool answered = message->rcode == DNSMSG_NOERROR || message->rcode == DNSMSG_NXDOMAIN;
@@ -116,14 +121,14 @@ static void judge(struct engine_verify *verify, const struct dnsmsg *message)
         return;
     }
     dnsmsg_each_answer(message, collect, &found);
-    change_unpack(pending->change, &item);
+    change_unpack(change, &item);
     if (rrset_value_equal(&found, &item.want)) {
-        conclude(verify, pending, true);
-    } else if (++pending->tries >= TRIES) {
-        conclude(verify, pending, false);
+        conclude(verify, change, true);
+    } else if (change->tries + 1 >= TRIES) {
+        conclude(verify, change, false);
     } else {
-        pending->pause_ms *= PAUSE_FACTOR;
-        pending->due_ms = zone_now(verify->zone) + pending->pause_ms;
+        change->tries++;
+        change->time_ms = zone_now(verify->zone) + pause_ms(verify, change);
         verify->asked = NULL;
     }
     arm(verify);
@@ -171,13 +176,13 @@ static enum err open_stream(struct engine_verify *verify)
     return stream_new(verify->zone->engine->loop, &options, &verify->stream);
 }
 
-static enum err ask(struct engine_verify *verify, struct pending *pending)
+static enum err ask(struct engine_verify *verify, struct change *change)
 {
     uint8_t data[QUERY_MAX];
     struct dnswire wire;
-    verify->asked = pending;
+    verify->asked = change;
     verify->id = verify->zone->engine->next_id++;
-    dnswire_query(&wire, data, sizeof(data), verify->id, view_of(change_name(pending->change)), pending->change->type);
+    dnswire_query(&wire, data, sizeof(data), verify->id, view_of(change_name(change)), change->type);
     enum err err = dnswire_finish(&wire);
     if (err == ERR_OK && verify->stream == NULL) {
         err = open_stream(verify);
@@ -194,20 +199,20 @@ static void verify_timer(void *context)
         return;
     }
     uint64_t now = zone_now(verify->zone);
-    struct pending *pending = verify->list;
-    while (pending != NULL && pending->due_ms > now) {
-        pending = pending->next;
+    struct change *change = verify->list;
+    while (change != NULL && change->time_ms > now) {
+        change = change->next;
     }
-    if (pending == NULL) {
+    if (change == NULL) {
         arm(verify);
-    } else if (ask(verify, pending) != ERR_OK) {
+    } else if (ask(verify, change) != ERR_OK) {
         ask_later(verify);
     } else {
         loop_timer_after(verify->timer, verify->zone->account->timeout_ms);
     }
 }
 
-static enum err verify_new(struct engine_zone *zone)
+enum err verify_new(struct engine_zone *zone)
 {
     struct engine_verify *verify = calloc(1, sizeof(*verify));
     if (verify == NULL) {
@@ -223,23 +228,15 @@ static enum err verify_new(struct engine_zone *zone)
     return ERR_OK;
 }
 
-enum err verify_start(struct engine_zone *zone, struct change *change)
+void verify_start(struct engine_zone *zone, struct change *change)
 {
-    if (zone->account->verify_port == 0) {
-        return ERR_UNSUPPORTED;
-    }
-    enum err err = zone->verify == NULL ? verify_new(zone) : ERR_OK;
-    struct pending *pending = err == ERR_OK ? calloc(1, sizeof(*pending)) : NULL;
-    if (pending == NULL) {
-        return err != ERR_OK ? err : ERR_NOMEM;
-    }
-    pending->change = change;
-    pending->pause_ms = zone->account->retry_min_ms;
-    pending->due_ms = zone_now(zone) + pending->pause_ms;
-    pending->next = zone->verify->list;
-    zone->verify->list = pending;
-    arm(zone->verify);
-    return ERR_OK;
+    struct engine_verify *verify = zone->verify;
+    assert(change->state == CHANGE_TAKEN && change->next == NULL);
+    change->tries = 0;
+    change->time_ms = zone_now(zone) + pause_ms(verify, change);
+    change->next = verify->list;
+    verify->list = change;
+    arm(verify);
 }
 
 void verify_stop(struct engine_zone *zone)
@@ -251,10 +248,5 @@ void verify_stop(struct engine_zone *zone)
     zone->verify = NULL;
     hang_up(verify);
     loop_timer_free(verify->timer);
-    while (verify->list != NULL) {
-        struct pending *pending = verify->list;
-        verify->list = pending->next;
-        free(pending);
-    }
     free(verify);
 }

@@ -55,11 +55,15 @@ void zone_failed(struct engine_zone *zone, const struct verdict *verdict)
     if (verdict->wait_ms > 0) {
         breaker_hold(breaker, now, verdict->wait_ms);
     }
-    zone_tell_waiting(zone, verdict->error, verdict->detail);
-    zone_kick(zone);
+    (void)zone_tell_waiting(zone, verdict->error, verdict->detail); /* the first ones stand for all */
+    if (breaker == &zone->breaker) {
+        zone_kick(zone);
+    } else {
+        account_kick(zone->account); /* who found the probe out must look again */
+    }
 }
 
-void zone_tell_waiting(struct engine_zone *zone, const char *error, const char *detail)
+size_t zone_tell_waiting(struct engine_zone *zone, const char *error, const char *detail)
 {
     size_t len = 0;
     struct engine_result *results = zone->engine->results;
@@ -80,6 +84,15 @@ void zone_tell_waiting(struct engine_zone *zone, const char *error, const char *
     }
     if (len > 0) {
         zone->callbacks.settled(zone->context, results, len);
+    }
+    return len;
+}
+
+/** Nothing of a stopped account goes out: everybody who waits for it must know. */
+static void tell_stopped(struct engine_zone *zone)
+{
+    const struct engine_account *account = zone->account;
+    while (zone_tell_waiting(zone, account->stop_error, account->stop_detail) == TELL_MAX) {
     }
 }
 
@@ -139,10 +152,7 @@ static bool may_send(struct engine_zone *zone, uint64_t now, uint64_t *wake)
         *wake = MIN(*wake, now + wait);
         return false;
     }
-    if (!breaker_allow(zone_breaker(zone), now)) {
-        return false;
-    }
-    return !account->limited || bucket_take(&account->bucket, 1, now);
+    return breaker_allow(zone_breaker(zone), now);
 }
 
 static bool send_next(struct engine_zone *zone, uint64_t now, uint64_t *wake)
@@ -153,7 +163,15 @@ static bool send_next(struct engine_zone *zone, uint64_t now, uint64_t *wake)
         return false;
     }
     struct exchange *exchange = group ? exchange_from_group(zone) : exchange_fill(zone, most);
-    return exchange != NULL && exchange_send(exchange);
+    if (exchange == NULL) { /* all refused unsent, or no memory */
+        breaker_unused(zone_breaker(zone));
+        *wake = MIN(*wake, now + zone->account->retry_min_ms);
+        return false;
+    }
+    if (zone->account->limited) {
+        (void)bucket_take(&zone->account->bucket, 1, now); /* may_send saw that there is one */
+    }
+    return exchange_send(exchange);
 }
 
 static void run(struct engine_zone *zone, uint64_t now, uint64_t *wake)
@@ -220,6 +238,7 @@ void zone_timer(void *context)
     struct engine_zone *zone = context;
     uint64_t now = zone_now(zone), wake = UINT64_MAX;
     zone->wake_ms = UINT64_MAX;
+    change_queue_bury(&zone->queue);
     check_deadlines(zone, now, &wake);
     wake = MIN(wake, change_queue_wake(&zone->queue, now));
     if (zone->phase == PHASE_IDLE) {
@@ -229,6 +248,8 @@ void zone_timer(void *context)
     } else if (zone->phase == PHASE_RUNNING && !zone->account->stopped) {
         run(zone, now, &wake);
         keep_alive(zone, now, &wake);
+    } else if (zone->phase == PHASE_RUNNING) {
+        tell_stopped(zone);
     }
     zone_kick_at(zone, MIN(wake, zone->wake_ms));
 }

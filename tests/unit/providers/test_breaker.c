@@ -58,6 +58,24 @@ static void peers_wait_is_kept_whatever_else_happens(void **state)
     assert_true(breaker_allow(&breaker, 600050));
 }
 
+static void a_probe_that_was_not_used_is_the_next_callers(void **state)
+{
+    (void)state;
+    struct breaker breaker;
+    breaker_init(&breaker, 1, 100, 1000);
+    breaker_unused(&breaker);
+    assert_true(breaker_allow(&breaker, 0)); /* closed as before */
+    uint64_t delay = breaker_failure(&breaker, 0, 7);
+    breaker_unused(&breaker);
+    assert_false(breaker_allow(&breaker, delay - 1)); /* a wait is no shorter for it */
+    assert_true(breaker_allow(&breaker, delay));
+    assert_int_equal(breaker_next_ms(&breaker, delay), UINT64_MAX);
+    breaker_unused(&breaker);
+    assert_int_equal(breaker_next_ms(&breaker, delay), 0);
+    assert_true(breaker_allow(&breaker, delay));
+    assert_false(breaker_allow(&breaker, delay));
+}
+
 static void delay_is_never_zero_once_open(void **state)
 {
     (void)state;
@@ -72,6 +90,7 @@ int main(void)
         cmocka_unit_test(opens_after_its_threshold_and_probes_once),
         cmocka_unit_test(failed_probe_opens_for_longer),
         cmocka_unit_test(peers_wait_is_kept_whatever_else_happens),
+        cmocka_unit_test(a_probe_that_was_not_used_is_the_next_callers),
         cmocka_unit_test(delay_is_never_zero_once_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

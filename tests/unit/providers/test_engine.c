@@ -1,226 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine over dyndns2 for a simulated day: loop and HTTP client are replaced at link time by a virtual clock and a
- * scripted service, so that what a client must not do for hours is tested in milliseconds. The same replies over real
- * TLS are in tests/contract/test_dyndns2.py.
+ * The engine over dyndns2 for a simulated day in the world of engine_world.h, so that what a client must not do for
+ * hours is tested in milliseconds. The same replies over real TLS are in tests/contract/test_dyndns2.py.
  */
-#include "providers/engine.h"
+#include "engine_world.h"
+#include "providers/provider.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+/* A provider of this file's own stands beside the registry: its functions are renamed here and wrapped below. */
+const struct provider_ops *registered_find(struct view name);
+#define provider_find registered_find
+#include "providers/provider.c"
+#undef provider_find
 
-#include <cmocka.h>
+/** Needs three look-ups before it knows how to write. */
+static enum err steps_open(const struct engine_account_config *config, void **ret_state, struct errinfo *info)
+{
+    static unsigned replies;
+    (void)config;
+    (void)info;
+    replies = 0;
+    *ret_state = &replies;
+    return ERR_OK;
+}
 
-#include "base/macros.h"
-#include "net/http.h"
-#include "net/stream.h"
-#include "providers/account.h"
+static void steps_close(void *state)
+{
+    (void)state;
+}
 
-enum { TIMERS_MAX = 8, HOURS = 3600 * 1000 };
+static void steps_limits(const void *state, struct provider_limits *ret_limits)
+{
+    (void)state;
+    *ret_limits = (struct provider_limits){.batch_max = 20, .depth_max = 1};
+}
 
-struct loop_timer {
-    loop_fn fn;
-    void *context;
-    uint64_t at_ms; /* UINT64_MAX = not armed */
-    bool used;
+static enum err steps_build(void *state, struct provider_zone *zone, struct batch *batch,
+                            struct provider_request *request)
+{
+    (void)state;
+    (void)zone;
+    (void)batch;
+    return strbuf_adds(&request->url, "https://h.example/");
+}
+
+static enum err steps_parse(void *state, struct provider_zone *zone, struct batch *batch,
+                            const struct provider_request *request, const struct provider_reply *reply,
+                            struct verdict *ret_verdict)
+{
+    unsigned *replies = state;
+    (void)zone;
+    (void)request;
+    (void)reply;
+    *ret_verdict = (struct verdict){.kind = ++*replies < 4 ? VERDICT_CONTINUE : VERDICT_SETTLED};
+    batch->items[0].outcome = OUTCOME_APPLIED;
+    return ERR_OK;
+}
+
+static const struct provider_ops steps = {.name = "steps",
+                                          .transport = PROVIDER_HTTP,
+                                          .open = steps_open,
+                                          .close = steps_close,
+                                          .limits = steps_limits,
+                                          .build_request = steps_build,
+                                          .parse_reply = steps_parse};
+
+const struct provider_ops *provider_find(struct view name)
+{
+    return view_equals(name, "steps") ? &steps : registered_find(name);
+}
+
+/** What the owner of the zones was told. */
+struct told {
+    unsigned applied, refused, retried, unknown, not_applied;
+    const char *error; /* of the last that was not applied */
+    struct engine_zone *zone;
+    uint64_t rev; /* resubmits_inside: of the last change */
 };
-
-static struct {
-    uint64_t now_ms;
-    struct loop_timer timers[TIMERS_MAX];
-    /* the service */
-    const char *body;
-    enum err err;
-    unsigned status;
-    uint64_t retry_after_s;
-    unsigned requests, faults_left;
-    http_fn done; /* of the request under way */
-    void *context;
-    char url[256];
-    /* the owner of the zone */
-    unsigned applied, refused, retried, unknown;
-} world;
-
-uint64_t loop_now_ms(const struct loop *loop)
-{
-    (void)loop;
-    return world.now_ms;
-}
-
-enum err loop_timer_new(struct loop *loop, loop_fn fn, void *context, struct loop_timer **ret_timer)
-{
-    (void)loop;
-    for (size_t i = 0; i < TIMERS_MAX; i++) {
-        if (!world.timers[i].used) {
-            world.timers[i] = (struct loop_timer){fn, context, UINT64_MAX, true};
-            *ret_timer = &world.timers[i];
-            return ERR_OK;
-        }
-    }
-    return ERR_LIMIT;
-}
-
-void loop_timer_at(struct loop_timer *timer, uint64_t mono_ms)
-{
-    timer->at_ms = mono_ms;
-}
-
-void loop_timer_after(struct loop_timer *timer, uint64_t delay_ms)
-{
-    timer->at_ms = world.now_ms + delay_ms;
-}
-
-void loop_timer_stop(struct loop_timer *timer)
-{
-    timer->at_ms = UINT64_MAX;
-}
-
-void loop_timer_free(struct loop_timer *timer)
-{
-    timer->used = false;
-    timer->at_ms = UINT64_MAX;
-}
-
-/* The authoritative server cannot be reached in this world: what is unknown stays unknown. */
-enum err stream_new(struct loop *loop, const struct stream_options *options, struct stream **ret_stream)
-{
-    (void)loop;
-    (void)options;
-    (void)ret_stream;
-    return ERR_IO;
-}
-
-void stream_free(struct stream *stream)
-{
-    (void)stream;
-}
-
-enum err stream_write_framed(struct stream *stream, struct view message)
-{
-    (void)stream;
-    (void)message;
-    return ERR_CLOSED;
-}
-
-bool stream_next_framed(struct view *data, struct view *ret_message)
-{
-    (void)data;
-    (void)ret_message;
-    return false;
-}
-
-enum err http_client_new(struct loop *loop, const struct http_client_options *options, struct http_client **ret_client)
-{
-    (void)loop;
-    assert_true(strncmp(options->user_agent, "muster/", 7) == 0);
-    *ret_client = (struct http_client *)&world;
-    return ERR_OK;
-}
-
-void http_client_free(struct http_client *client)
-{
-    (void)client;
-}
-
-enum err http_start(struct http_client *client, const struct http_request *request, struct http_transfer **ret_transfer)
-{
-    assert_ptr_equal(client, &world);
-    assert_null(world.done); /* one request at a time */
-    world.requests++;
-    world.done = request->done;
-    world.context = request->context;
-    (void)snprintf(world.url, sizeof(world.url), "%s", request->url); /* fits: two hosts */
-    *ret_transfer = (struct http_transfer *)&world;
-    return ERR_OK;
-}
-
-void http_cancel(struct http_transfer *transfer)
-{
-    (void)transfer;
-    world.done = NULL;
-}
-
-bool http_result_header(const struct http_result *result, const char *name, struct view *ret_value)
-{
-    (void)result;
-    (void)name;
-    (void)ret_value;
-    return false;
-}
-
-bool http_result_retry_after(const struct http_result *result, int64_t wall_ms, uint64_t *ret_ms)
-{
-    (void)wall_ms;
-    *ret_ms = world.retry_after_s * 1000;
-    return result->status != 200 && world.retry_after_s > 0;
-}
-
-size_t http_client_active(const struct http_client *client)
-{
-    (void)client;
-    return world.done != NULL;
-}
-
-static void answer(void)
-{
-    http_fn done = world.done;
-    char good[64] = "good 192.0.2.1\n";
-    if (strchr(world.url, ',') != NULL) {
-        (void)snprintf(good, sizeof(good), "good 192.0.2.1\ngood 192.0.2.1\n"); /* fits */
-    }
-    bool faulty = world.faults_left > 0;
-    world.faults_left -= faulty;
-    struct http_result result = {.status = faulty ? world.status : 200,
-                                 .err = faulty ? world.err : ERR_OK,
-                                 .sent = world.err != ERR_CRYPTO,
-                                 .body = view_of(faulty ? world.body : good)};
-    world.done = NULL;
-    done(world.context, &result);
-}
-
-/** Runs the world until @p until_ms: timers in their order, every request answered after 50 ms. */
-static void run_until(uint64_t until_ms)
-{
-    while (true) {
-        struct loop_timer *next = NULL;
-        for (size_t i = 0; i < TIMERS_MAX; i++) {
-            struct loop_timer *timer = &world.timers[i];
-            if (timer->used && (next == NULL || timer->at_ms < next->at_ms)) {
-                next = timer;
-            }
-        }
-        uint64_t answer_ms = world.done != NULL ? world.now_ms + 50 : UINT64_MAX;
-        uint64_t at_ms = next != NULL ? MAX(next->at_ms, world.now_ms) : UINT64_MAX;
-        if (MIN(answer_ms, at_ms) > until_ms) {
-            world.now_ms = until_ms;
-            return;
-        }
-        if (answer_ms < at_ms) {
-            world.now_ms = answer_ms;
-            answer();
-        } else {
-            world.now_ms = at_ms;
-            next->at_ms = UINT64_MAX;
-            next->fn(next->context);
-        }
-    }
-}
 
 static void on_settled(void *context, const struct engine_result *results, size_t results_len)
 {
-    (void)context;
+    struct told *told = context;
     for (size_t i = 0; i < results_len; i++) {
-        world.applied += results[i].outcome == OUTCOME_APPLIED;
-        world.refused += results[i].outcome == OUTCOME_REFUSED;
-        world.retried += results[i].outcome == OUTCOME_RETRY;
-        world.unknown += results[i].outcome == OUTCOME_UNKNOWN;
+        told->applied += results[i].outcome == OUTCOME_APPLIED;
+        told->refused += results[i].outcome == OUTCOME_REFUSED;
+        told->retried += results[i].outcome == OUTCOME_RETRY;
+        told->unknown += results[i].outcome == OUTCOME_UNKNOWN;
         assert_true((results[i].error == NULL) == (results[i].outcome == OUTCOME_APPLIED));
+        told->error = results[i].error != NULL ? results[i].error : told->error;
+        told->not_applied += results[i].error != NULL && strcmp(results[i].error, "not-applied") == 0;
     }
 }
 
@@ -236,52 +103,25 @@ struct day {
 
 static void run_day(const struct day *day)
 {
-    char path[] = "/tmp/muster-engine-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0 && write(fd, "x", 1) == 1);
-    close(fd);
-    memset(&world, 0, sizeof(world));
-    world.now_ms = 1000;
-    world.body = day->body;
-    world.status = day->status;
-    world.err = day->err;
+    struct service service;
+    struct told told = {0};
+    service_open(&service);
+    world.faulty = (struct reply){day->status, day->body, day->err};
     world.retry_after_s = day->retry_after_s;
     world.faults_left = day->faults != 0 ? day->faults : UINT32_MAX;
-    struct engine_account_config config = {.name = "t",
-                                           .provider = "dyndns2",
-                                           .url = "https://h.example/u",
-                                           .username = "u",
-                                           .password_file = path,
-                                           .verify_server = "127.0.0.1:53",
-                                           .timeout = 10000,
-                                           .retry_min = 1000,
-                                           .retry_max = 600000,
-                                           .burst = 1};
-    struct engine *engine = NULL;
-    struct engine_account *account = NULL;
-    struct engine_zone *zone = NULL;
-    assert_int_equal(engine_new(NULL, &engine), ERR_OK);
-    assert_int_equal(engine_account_new(engine, &config, &account, NULL), ERR_OK);
-    struct engine_zone_options options = {.name = "example", .account = account, .callbacks = {.settled = on_settled}};
-    assert_int_equal(engine_zone_new(engine, &options, &zone), ERR_OK);
-    for (unsigned i = 0; i < 2; i++) {
-        struct rrset_change change = {
-            .name = i == 0 ? "a.example" : "b.example", .type = RRTYPE_A, .ttl = 60, .rev = i};
-        change.want = (struct rrset_value){.len = 1, .ips = {{.family = IP_V4, .bytes = {192, 0, 2, 1}}}};
-        assert_int_equal(engine_zone_submit(zone, &change), ERR_OK);
-    }
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 0);
+    submit(zone, "b.example", 1, 1);
     run_until(24 * (uint64_t)HOURS);
-    if (world.requests < day->requests_min || world.requests > day->requests_max || world.applied != day->applied ||
-        world.refused != day->refused) {
+    if (world.requests < day->requests_min || world.requests > day->requests_max || told.applied != day->applied ||
+        told.refused != day->refused) {
         print_error("status %u \"%s\": %u requests, %u applied, %u refused\n", day->status, day->body, world.requests,
-                    world.applied, world.refused);
+                    told.applied, told.refused);
     }
     assert_in_range(world.requests, day->requests_min, day->requests_max);
-    assert_int_equal(world.applied, day->applied);
-    assert_int_equal(world.refused, day->refused);
-    engine_zone_free(zone);
-    engine_free(engine);
-    unlink(path);
+    assert_int_equal(told.applied, day->applied);
+    assert_int_equal(told.refused, day->refused);
+    service_close(&service);
 }
 
 static void requests_of_a_day_stay_within_the_rules(void **state)
@@ -325,8 +165,210 @@ static void requests_of_a_day_stay_within_the_rules(void **state)
     }
 }
 
+/* A service that answers 500 is probed by one request. Whatever becomes of that one, the others go on. */
+
+static void a_probe_that_is_refused_unsent_leaves_room_for_the_next(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{200, "nohost", ERR_OK}, {500, "", ERR_OK}};
+    struct service service;
+    struct told first = {0}, second = {0};
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *one = service_zone(&service, "one.example", on_settled, &first);
+    struct engine_zone *two = service_zone(&service, "two.example", on_settled, &second);
+    submit(one, "a.one.example", 1, 1);
+    run_until(2000);
+    assert_int_equal(first.refused, 1);
+    submit(two, "b.two.example", 1, 1);
+    run_world(1 * HOURS, 2);
+    run_until(world.now_ms + ANSWER_MS);
+    submit(one, "a.one.example", 2, 2); /* waits for the same moment as b */
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(first.refused, 2);
+    assert_int_equal(second.applied, 1);
+    service_close(&service);
+}
+
+static void a_probe_that_must_be_split_is_split(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{500, "", ERR_OK}, {200, "numhost", ERR_OK}};
+    struct service service;
+    struct told told = {0};
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    submit(zone, "b.example", 1, 2);
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(told.applied, 2);
+    assert_int_equal(world.requests, 4);
+    service_close(&service);
+}
+
+static void a_zone_that_ends_takes_no_probe_with_it(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{500, "", ERR_OK}};
+    struct service service;
+    struct told first = {0}, second = {0};
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *one = service_zone(&service, "one.example", on_settled, &first);
+    struct engine_zone *two = service_zone(&service, "two.example", on_settled, &second);
+    submit(one, "a.one.example", 1, 1);
+    run_world(24 * (uint64_t)HOURS, 2);
+    assert_int_equal(http_client_active(NULL), 1); /* the probe */
+    submit(two, "b.two.example", 1, 1);
+    run_until(world.now_ms + 1);
+    engine_zone_free(one);
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(second.applied, 1);
+    service_close(&service);
+}
+
+static void a_probe_of_unknown_outcome_does_not_hold_up_other_zones(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{500, "", ERR_OK}, {0, "", ERR_IO}};
+    struct service service;
+    struct told first = {0}, second = {0};
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    world.authority = true;
+    memcpy(world.served, (uint8_t[4]){192, 0, 2, 1}, 4);
+    struct engine_zone *one = service_zone(&service, "one.example", on_settled, &first);
+    struct engine_zone *two = service_zone(&service, "two.example", on_settled, &second);
+    submit(one, "a.one.example", 1, 1);
+    run_world(24 * (uint64_t)HOURS, 2);
+    submit(two, "b.two.example", 1, 1); /* finds the probe out */
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(first.unknown, 1);
+    assert_int_equal(first.applied, 1); /* the authoritative server had it: nobody probes for this zone */
+    assert_int_equal(second.applied, 1);
+    service_close(&service);
+}
+
+static void what_is_never_applied_is_sent_ever_more_rarely(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    service_open(&service);
+    world.authority = true; /* answers with another address for ever */
+    world.faulty = (struct reply){200, "<html>", ERR_OK};
+    world.faults_left = UINT32_MAX;
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(told.applied, 0);
+    assert_in_range(told.not_applied, world.requests - 1, world.requests);
+    assert_in_range(world.requests, 100, 400); /* questions take 85 s, backoff up to 600 s */
+    service_close(&service);
+}
+
+static void lookups_are_calls_of_the_budget_too(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    service_open_as(&service, "steps", 6); /* a call in ten seconds */
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    for (unsigned requests = 1; requests <= 4; requests++) {
+        run_until(1000 + requests * 10000 - 1);
+        assert_int_equal(world.requests, requests);
+    }
+    assert_int_equal(told.applied, 1);
+    service_close(&service);
+}
+
+static void who_comes_after_a_stop_is_told(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{200, "badauth", ERR_OK}};
+    struct service service;
+    struct told first = {0}, second = {0};
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *one = service_zone(&service, "one.example", on_settled, &first);
+    struct engine_zone *two = service_zone(&service, "two.example", on_settled, &second);
+    submit(one, "a.one.example", 1, 1);
+    run_until(1 * HOURS);
+    submit(one, "b.one.example", 1, 2);
+    submit(two, "c.two.example", 1, 1);
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(world.requests, 1);
+    assert_int_equal(first.retried, 2);
+    assert_int_equal(second.retried, 1);
+    assert_string_equal(second.error, "badauth");
+    service_close(&service);
+}
+
+/** As an owner that has newer values at hand: submits them while it is told about the old ones. */
+static void resubmits_inside(void *context, const struct engine_result *results, size_t results_len)
+{
+    struct told *told = context;
+    char names[4][16];
+    for (size_t i = 0; i < results_len && i < ARRAY_LEN(names); i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "%s", results[i].name); /* fits */
+    }
+    for (size_t i = 0; told->rev < 100 && i < 3; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "n%zu.example", i); /* fits */
+        told->rev++;
+        submit(told->zone, name, (uint8_t)(told->rev % 3), told->rev);
+    }
+    for (size_t i = 0; i < results_len && i < ARRAY_LEN(names); i++) {
+        assert_string_equal(results[i].name, names[i]); /* lives for the call */
+    }
+    on_settled(context, results, results_len);
+}
+
+static void submitting_from_inside_settled_is_safe(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{500, "", ERR_OK},       {200, "nohost", ERR_OK}, {200, "nohost", ERR_OK},
+                                          {200, "<p>", ERR_OK},    {503, "", ERR_OK},       {200, "numhost", ERR_OK},
+                                          {200, "!yours", ERR_OK}, {500, "", ERR_OK}};
+    for (size_t skip = 0; skip < ARRAY_LEN(script); skip++) {
+        struct service service;
+        struct told told = {0};
+        service_open(&service);
+        world.script = script + skip;
+        world.script_len = ARRAY_LEN(script) - skip;
+        told.zone = service_zone(&service, "example", resubmits_inside, &told);
+        for (told.rev = 0; told.rev < 3; told.rev++) {
+            submit(told.zone,
+                   told.rev == 0   ? "n0.example"
+                   : told.rev == 1 ? "n1.example"
+                                   : "n2.example",
+                   (uint8_t)told.rev, told.rev);
+        }
+        run_until(24 * (uint64_t)HOURS);
+        assert_true(told.rev >= 100);
+        service_close(&service);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(requests_of_a_day_stay_within_the_rules)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_of_a_day_stay_within_the_rules),
+        cmocka_unit_test(a_probe_that_is_refused_unsent_leaves_room_for_the_next),
+        cmocka_unit_test(a_probe_that_must_be_split_is_split),
+        cmocka_unit_test(a_zone_that_ends_takes_no_probe_with_it),
+        cmocka_unit_test(a_probe_of_unknown_outcome_does_not_hold_up_other_zones),
+        cmocka_unit_test(what_is_never_applied_is_sent_ever_more_rarely),
+        cmocka_unit_test(lookups_are_calls_of_the_budget_too),
+        cmocka_unit_test(who_comes_after_a_stop_is_told),
+        cmocka_unit_test(submitting_from_inside_settled_is_safe),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,22 @@ static void shared_zones_hand_on_what_stands_at_the_server(void **state)
     change_queue_deinit(&queue);
 }
 
+static void a_name_outlives_its_replacement_until_it_is_buried(void **state)
+{
+    (void)state;
+    struct change_queue queue;
+    change_queue_init(&queue, false);
+    submit(&queue, "a.example", 1, 1);
+    const char *name = change_name(queue.waiting.head); /* as a result that is being told has it */
+    submit(&queue, "a.example", 2, 2);
+    assert_ptr_not_equal(change_name(queue.waiting.head), name);
+    assert_string_equal(name, "a.example");
+    change_queue_bury(&queue);
+    assert_null(queue.replaced);
+    submit(&queue, "a.example", 3, 3);
+    change_queue_deinit(&queue); /* buries the rest: the sanitizer would tell */
+}
+
 static void delayed_wake_in_their_order(void **state)
 {
     (void)state;
@@ -162,6 +178,7 @@ int main(void)
         cmocka_unit_test(never_two_of_one_rrset_at_once),
         cmocka_unit_test(put_back_goes_first_and_gives_way_to_the_newer),
         cmocka_unit_test(shared_zones_hand_on_what_stands_at_the_server),
+        cmocka_unit_test(a_name_outlives_its_replacement_until_it_is_buried),
         cmocka_unit_test(delayed_wake_in_their_order),
         cmocka_unit_test(many_names_are_found_again),
     };

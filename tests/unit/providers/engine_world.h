@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * engine_world: a world for the engine in place of loop, HTTP client and TCP: a virtual clock, a scripted service and
+ * an authoritative server that knows one address. Replaced at link time: one file of a test program includes it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "net/http.h"
+#include "net/stream.h"
+#include "providers/account.h"
+#include "providers/engine.h"
+
+enum { TIMERS_MAX = 8, TRANSFERS_MAX = 4, HOURS = 3600 * 1000, ANSWER_MS = 50 };
+
+struct loop_timer {
+    loop_fn fn;
+    void *context;
+    uint64_t at_ms; /* UINT64_MAX = not armed */
+    bool used;
+};
+
+struct http_transfer {
+    http_fn done; /* NULL = free */
+    void *context;
+    uint64_t at_ms; /* of its answer */
+    char url[512];
+};
+
+struct stream {
+    struct stream_options options;
+    bool open;
+    uint64_t at_ms; /* of the answer to `query`; UINT64_MAX = nothing was asked */
+    uint8_t query[512];
+    size_t len;
+};
+
+/** One reply of the service. */
+struct reply {
+    unsigned status;
+    const char *body; /* NULL: "good" for every host */
+    enum err err;     /* not ERR_OK: no reply; ERR_CRYPTO: nothing was sent */
+};
+
+static struct {
+    uint64_t now_ms;
+    struct loop_timer timers[TIMERS_MAX];
+    /* the service: script, then `faulty` so many times, then all is well */
+    const struct reply *script;
+    size_t script_len;
+    struct reply faulty;
+    uint64_t retry_after_s;
+    unsigned requests, faults_left;
+    struct http_transfer transfers[TRANSFERS_MAX];
+    /* the authoritative server */
+    struct stream stream;
+    bool authority; /* can be reached */
+    uint8_t served[4];
+    unsigned queries;
+} world;
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    (void)loop;
+    return world.now_ms;
+}
+
+enum err loop_timer_new(struct loop *loop, loop_fn fn, void *context, struct loop_timer **ret_timer)
+{
+    (void)loop;
+    for (size_t i = 0; i < TIMERS_MAX; i++) {
+        if (!world.timers[i].used) {
+            world.timers[i] = (struct loop_timer){fn, context, UINT64_MAX, true};
+            *ret_timer = &world.timers[i];
+            return ERR_OK;
+        }
+    }
+    return ERR_LIMIT;
+}
+
+void loop_timer_at(struct loop_timer *timer, uint64_t mono_ms)
+{
+    timer->at_ms = mono_ms;
+}
+
+void loop_timer_after(struct loop_timer *timer, uint64_t delay_ms)
+{
+    timer->at_ms = world.now_ms + delay_ms;
+}
+
+void loop_timer_stop(struct loop_timer *timer)
+{
+    timer->at_ms = UINT64_MAX;
+}
+
+void loop_timer_free(struct loop_timer *timer)
+{
+    timer->used = false;
+    timer->at_ms = UINT64_MAX;
+}
+
+enum err stream_new(struct loop *loop, const struct stream_options *options, struct stream **ret_stream)
+{
+    (void)loop;
+    if (!world.authority) {
+        return ERR_IO;
+    }
+    assert_false(world.stream.open);
+    world.stream = (struct stream){.options = *options, .open = true, .at_ms = UINT64_MAX};
+    *ret_stream = &world.stream;
+    return ERR_OK;
+}
+
+void stream_free(struct stream *stream)
+{
+    if (stream != NULL) {
+        stream->open = false;
+        stream->at_ms = UINT64_MAX;
+    }
+}
+
+enum err stream_write_framed(struct stream *stream, struct view message)
+{
+    assert_true(stream->open && message.len <= sizeof(stream->query));
+    memcpy(stream->query, message.ptr, message.len);
+    stream->len = message.len;
+    stream->at_ms = world.now_ms + ANSWER_MS;
+    return ERR_OK;
+}
+
+bool stream_next_framed(struct view *data, struct view *ret_message)
+{
+    if (data->len < 2) {
+        return false;
+    }
+    size_t len = (size_t)(uint8_t)data->ptr[0] << 8 | (uint8_t)data->ptr[1];
+    *ret_message = view_n(data->ptr + 2, len); /* this world frames no less than it says */
+    *data = view_n(data->ptr + 2 + len, data->len - 2 - len);
+    return true;
+}
+
+enum err http_client_new(struct loop *loop, const struct http_client_options *options, struct http_client **ret_client)
+{
+    (void)loop;
+    assert_true(strncmp(options->user_agent, "muster/", 7) == 0);
+    *ret_client = (struct http_client *)&world;
+    return ERR_OK;
+}
+
+void http_client_free(struct http_client *client)
+{
+    (void)client;
+}
+
+enum err http_start(struct http_client *client, const struct http_request *request, struct http_transfer **ret_transfer)
+{
+    struct http_transfer *transfer = world.transfers;
+    assert_ptr_equal(client, &world);
+    while (transfer->done != NULL) {
+        assert_true(++transfer < world.transfers + TRANSFERS_MAX);
+    }
+    world.requests++;
+    *transfer = (struct http_transfer){request->done, request->context, world.now_ms + ANSWER_MS, ""};
+    (void)snprintf(transfer->url, sizeof(transfer->url), "%s", request->url); /* fits: a few hosts */
+    *ret_transfer = transfer;
+    return ERR_OK;
+}
+
+void http_cancel(struct http_transfer *transfer)
+{
+    if (transfer != NULL) {
+        transfer->done = NULL;
+    }
+}
+
+bool http_result_header(const struct http_result *result, const char *name, struct view *ret_value)
+{
+    (void)result;
+    (void)name;
+    (void)ret_value;
+    return false;
+}
+
+bool http_result_retry_after(const struct http_result *result, int64_t wall_ms, uint64_t *ret_ms)
+{
+    (void)wall_ms;
+    *ret_ms = world.retry_after_s * 1000;
+    return result->status != 200 && world.retry_after_s > 0;
+}
+
+size_t http_client_active(const struct http_client *client)
+{
+    (void)client;
+    size_t active = 0;
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        active += world.transfers[i].done != NULL;
+    }
+    return active;
+}
+
+static struct reply next_reply(void)
+{
+    if (world.script_len > 0) {
+        world.script_len--;
+        return *world.script++;
+    }
+    if (world.faults_left > 0) {
+        world.faults_left--;
+        return world.faulty;
+    }
+    return (struct reply){200, NULL, ERR_OK};
+}
+
+static void answer_http(struct http_transfer *transfer)
+{
+    http_fn done = transfer->done;
+    struct reply reply = next_reply();
+    char good[256] = "good\n";
+    for (const char *at = strchr(transfer->url, ','); at != NULL; at = strchr(at + 1, ',')) {
+        (void)strncat(good, "good\n", sizeof(good) - strlen(good) - 1); /* fits: at most 20 hosts */
+    }
+    struct http_result result = {.status = reply.err == ERR_OK ? reply.status : 0,
+                                 .err = reply.err,
+                                 .sent = reply.err != ERR_CRYPTO,
+                                 .body = view_of(reply.body != NULL ? reply.body : good)};
+    transfer->done = NULL;
+    done(transfer->context, &result);
+}
+
+/** The question with one A record of `served` behind it. */
+static void answer_dns(void)
+{
+    struct stream *stream = &world.stream;
+    static const uint8_t head[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4};
+    uint8_t wire[2 + 512 + sizeof(head) + 4];
+    size_t len = stream->len;
+    memcpy(wire + 2, stream->query, len);
+    wire[2 + 2] = 0x84; /* QR, AA */
+    wire[2 + 7] = 1;    /* ANCOUNT */
+    memcpy(wire + 2 + len, head, sizeof(head));
+    memcpy(wire + 2 + len + sizeof(head), world.served, 4);
+    len += sizeof(head) + 4;
+    wire[0] = (uint8_t)(len >> 8);
+    wire[1] = (uint8_t)len;
+    world.queries++;
+    stream->at_ms = UINT64_MAX;
+    assert_int_equal(stream->options.read(stream->options.context, view_n((const char *)wire, len + 2)), len + 2);
+}
+
+/** Runs the world until @p until_ms, or until as many requests as @p requests have been sent. */
+static void run_world(uint64_t until_ms, unsigned requests)
+{
+    while (world.requests < requests) {
+        struct loop_timer *timer = NULL;
+        struct http_transfer *transfer = NULL;
+        for (size_t i = 0; i < TIMERS_MAX; i++) {
+            if (world.timers[i].used && (timer == NULL || world.timers[i].at_ms < timer->at_ms)) {
+                timer = &world.timers[i];
+            }
+        }
+        for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+            struct http_transfer *other = &world.transfers[i];
+            if (other->done != NULL && (transfer == NULL || other->at_ms < transfer->at_ms)) {
+                transfer = other;
+            }
+        }
+        uint64_t timer_ms = timer != NULL ? timer->at_ms : UINT64_MAX;
+        uint64_t http_ms = transfer != NULL ? transfer->at_ms : UINT64_MAX;
+        uint64_t dns_ms = world.stream.open ? world.stream.at_ms : UINT64_MAX;
+        uint64_t at_ms = MIN(timer_ms, MIN(http_ms, dns_ms));
+        if (at_ms > until_ms) {
+            world.now_ms = until_ms;
+            return;
+        }
+        world.now_ms = MAX(at_ms, world.now_ms);
+        if (timer_ms == at_ms) {
+            timer->at_ms = UINT64_MAX;
+            timer->fn(timer->context);
+        } else if (http_ms == at_ms) {
+            answer_http(transfer);
+        } else {
+            answer_dns();
+        }
+    }
+}
+
+static void run_until(uint64_t until_ms)
+{
+    run_world(until_ms, UINT32_MAX);
+}
+
+/** An engine with one account. */
+struct service {
+    char path[32];
+    struct engine *engine;
+    struct engine_account *account;
+};
+
+static void service_open_as(struct service *service, const char *provider, uint32_t rate)
+{
+    *service = (struct service){.path = "/tmp/muster-engine-XXXXXX"};
+    int fd = mkstemp(service->path);
+    assert_true(fd >= 0 && write(fd, "x", 1) == 1);
+    close(fd);
+    struct engine_account_config config = {.name = "t",
+                                           .provider = provider,
+                                           .url = "https://h.example/u",
+                                           .username = "u",
+                                           .password_file = service->path,
+                                           .verify_server = "127.0.0.1:53",
+                                           .timeout = 10000,
+                                           .retry_min = 1000,
+                                           .retry_max = 600000,
+                                           .rate = rate,
+                                           .burst = 1};
+    memset(&world, 0, sizeof(world));
+    world.now_ms = 1000;
+    assert_int_equal(engine_new(NULL, &service->engine), ERR_OK);
+    assert_int_equal(engine_account_new(service->engine, &config, &service->account, NULL), ERR_OK);
+}
+
+static void service_open(struct service *service)
+{
+    service_open_as(service, "dyndns2", 0);
+}
+
+static void service_close(struct service *service)
+{
+    engine_free(service->engine);
+    unlink(service->path);
+}
+
+static struct engine_zone *service_zone(struct service *service, const char *name,
+                                        void (*settled)(void *, const struct engine_result *, size_t), void *context)
+{
+    struct engine_zone *zone = NULL;
+    struct engine_zone_options options = {
+        .name = name, .account = service->account, .callbacks = {.settled = settled}, .context = context};
+    assert_int_equal(engine_zone_new(service->engine, &options, &zone), ERR_OK);
+    return zone;
+}
+
+/** @p name to 192.0.2.@p last. */
+static void submit(struct engine_zone *zone, const char *name, uint8_t last, uint64_t rev)
+{
+    struct rrset_change change = {.name = name, .type = RRTYPE_A, .ttl = 60, .rev = rev};
+    change.want = (struct rrset_value){.len = 1, .ips = {{.family = IP_V4, .bytes = {192, 0, 2, last}}}};
+    assert_int_equal(engine_zone_submit(zone, &change), ERR_OK);
+}
