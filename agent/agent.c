@@ -265,9 +265,18 @@ static void subscribe(struct agent *agent, const struct session_filter *filter)
     }
 }
 
+static void probe_connection(const struct agent *agent)
+{
+    uint64_t probe_s = (agent->config->broker.probe_ms + 999) / 1000;
+    if (probe_s > 0) {
+        lifeline_probe((int)probe_s);
+    }
+}
+
 static void on_connected(void *context, const char *endpoint)
 {
     struct agent *agent = context;
+    probe_connection(agent);
     set_text(agent->endpoint, sizeof(agent->endpoint), endpoint);
     agent->connection_error[0] = '\0';
     agent->connection_since_ms = loop_now_ms(agent->loop);

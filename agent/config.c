@@ -56,6 +56,14 @@ static const struct config_row broker_rows[] = {
      .help =
          "A dead connection is noticed after this long at the latest; below the NAT's idle time, at most the broker's "
          "max_keepalive"},
+    {.name = "probe",
+     .type = CONFIG_DURATION,
+     AT(broker.probe_ms),
+     .max = 20 * MS_MINUTE,
+     .def = "0s",
+     .help = "After this long without traffic the kernel asks whether the connection still stands (TCP keep-alive, in "
+             "whole seconds), a packet each way: a device whose router got another public address notices within it "
+             "instead of the keepalive; 0 never"},
     {.name = "connect_timeout",
      .type = CONFIG_DURATION,
      AT(broker.connect_timeout_ms),

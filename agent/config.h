@@ -28,6 +28,7 @@ struct agent_config {
     struct {
         struct config_strings endpoints;
         uint64_t keepalive_ms, connect_timeout_ms, backoff_ms;
+        uint64_t probe_ms; /* 0: never */
     } broker;
     struct {
         const char *ca_file, *cert_file;

@@ -2,10 +2,12 @@
 #include "agent/lifeline.h"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define DESCRIPTORS 256 /* an agent has about twenty */
+#define PROBES      10
 
 union address {
     struct sockaddr any;
@@ -44,4 +46,20 @@ size_t lifeline_addresses(struct ip ret_addresses[static LIFELINE_MAX])
         }
     }
     return len;
+}
+
+void lifeline_probe(int idle_s)
+{
+    struct ip local;
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        if (!local_of(fd, &local)) {
+            continue;
+        }
+        /* Refused only where it does not matter: the descriptor was closed meanwhile, or is a look-up's UDP socket. */
+        const int on = 1, probes = PROBES;
+        (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof(idle_s));
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+    }
 }

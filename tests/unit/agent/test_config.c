@@ -31,6 +31,7 @@ static void fills_in_defaults(void **state)
     assert_string_equal(config.device_id, "cam-1");
     assert_int_equal(config.broker.endpoints.len, 2);
     assert_int_equal(config.broker.keepalive_ms, 240000);
+    assert_int_equal(config.broker.probe_ms, 0);
     assert_string_equal(config.control_socket, AGENT_CONTROL_SOCKET);
     assert_int_equal(agent_config_log_level(&config), LOG_LEVEL_INFO);
     struct report_timing timing = agent_config_timing(&config);
@@ -109,14 +110,14 @@ static void names_rows_that_need_a_restart(void **state)
     assert_int_equal(load(MINIMAL, &arena, &config, &report), ERR_OK);
     strbuf_deinit(&report);
     assert_int_equal(load("device_id: cam-1\nlog_level: debug\n"
-                          "broker:\n  endpoints: [\"other.example.net:8883\"]\n  keepalive: 1m\n"
+                          "broker:\n  endpoints: [\"other.example.net:8883\"]\n  keepalive: 1m\n  probe: 30s\n"
                           "tls:\n  ca_file: /ca.pem\n  cert_file: /cert.pem\n  key_file: /key.pem\n"
                           "report: {heartbeat: 30m}\naddresses: {ip6: false}\n",
                           &other_arena, &other, &report),
                      ERR_OK);
     strbuf_init(&names, 65536);
     assert_int_equal(agent_config_restart_rows(&config, &other, &names), ERR_OK);
-    assert_string_equal(strbuf_str(&names), "broker.endpoints, broker.keepalive, tls.key_file");
+    assert_string_equal(strbuf_str(&names), "broker.endpoints, broker.keepalive, broker.probe, tls.key_file");
     strbuf_deinit(&names);
     strbuf_deinit(&report);
     arena_deinit(&arena);

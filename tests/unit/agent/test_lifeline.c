@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,15 @@
 
 #include <cmocka.h>
 
-static void finds_the_local_ends_of_connections(void **state)
+static int option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+static void finds_and_probes_connections(void **state)
 {
     (void)state;
     struct ip found[LIFELINE_MAX];
@@ -30,6 +39,13 @@ static void finds_the_local_ends_of_connections(void **state)
     char text[IP_TEXT_SIZE];
     (void)ip_format(&found[0], text);
     assert_string_equal(text, "127.0.0.1");
+    assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 0);
+    lifeline_probe(7);
+    assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPIDLE), 7);
+    assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPINTVL), 7);
+    assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPCNT), 10);
+    assert_int_equal(option(listener, SOL_SOCKET, SO_KEEPALIVE), 0);
     (void)close(client);
     assert_int_equal(lifeline_addresses(found), 0);
     (void)close(listener);
@@ -39,6 +55,6 @@ static void finds_the_local_ends_of_connections(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_the_local_ends_of_connections)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(finds_and_probes_connections)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
