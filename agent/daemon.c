@@ -29,6 +29,7 @@ struct daemon {
     struct control *control;
     struct loop_signal *signals[3];
     struct notify_watchdog *watchdog; /* NULL: the manager asks for none; it is a wake-up */
+    uint64_t started_ms;              /* mono */
     bool stopping;
 };
 
@@ -118,7 +119,7 @@ static void on_terminate(void *context)
     if (!daemon->stopping) {
         daemon->stopping = true;
         notify_stopping();
-        log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%" PRIu64, loop_now_ms(daemon->loop));
+        log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%" PRIu64, loop_now_ms(daemon->loop) - daemon->started_ms);
         agent_stop(daemon->agent, on_stopped, daemon);
     }
 }
@@ -156,6 +157,7 @@ static enum err set_up(struct daemon *daemon, struct errinfo *info)
     if (err != ERR_OK) {
         return errinfo_set(info, err, "loop", 0, "%s", err_text(err));
     }
+    daemon->started_ms = loop_now_ms(daemon->loop);
     return agent_new(daemon->loop, &daemon->first.config, &daemon->agent, info);
 }
 

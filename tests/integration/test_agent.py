@@ -11,6 +11,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 import unittest
 
 from muster_testlib import build_dir, procs
@@ -300,9 +301,13 @@ class Lives(Case):
         self.assertEqual(self.wait_state(device, lambda state: state["boot"] > 41)["boot"], 42)
 
     def test_leaves_with_off_and_without_a_will(self):
-        device = self.device().start()
+        device = self.device()
+        before = time.monotonic()
+        device.start()
         birth = self.acknowledged(device)
         self.assertEqual(device.agent.stop(), 0)
+        uptime_ms = int(device.agent.wait_log(r"notice stopping uptime_ms=(\d+)")[1])
+        self.assertLessEqual(uptime_ms, 1000 * (time.monotonic() - before))
         off = self.wait_state(device, lambda state: state["s"] == "off")
         self.assertGreater(off["seq"], birth["seq"])
         with self.connect("svc-coord-late") as late:
