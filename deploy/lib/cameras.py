@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the quickstart's cameras live: two worlds with one interface.
 
-World: `address` the broker and the DNS server listen on; `public` prefix of the cameras' addresses; enter() is called
-once before anything starts; camera(i, broker_port) -> Camera; close(). Camera: prefix (put before a command line),
-endpoint (the broker as the camera sees it), interface whose addresses it reports, public (its address as the broker sees
-it), move() -> the new one.
+World: `address` the broker and the DNS server listen on; `public` prefix of the cameras' addresses; `tells` what it is,
+`notice` how a camera finds that its address changed; enter() is called once before anything starts; camera(i,
+broker_port) -> Camera; close(). Camera: prefix (put before a command line), endpoint (the broker as the camera sees it),
+interface whose addresses it reports, public (its address as the broker sees it), move() -> the new one.
 """
 import ctypes
 import os
@@ -84,7 +84,7 @@ route add default via 192.168.1.1
 
     def move(self):
         """The provider gives the router another address. The camera is told nothing: its connection just stops working,
-        and its next packet, at the latest the MQTT keep-alive, is answered with a reset."""
+        and its next packet, here the kernel's probe, is answered with a reset."""
         old = self.public
         new = self._next()
         _ip("-n", self.router, "-batch", "-", batch=f"address del {old}/24 dev wan\naddress add {new}/24 dev wan\n")
@@ -96,6 +96,9 @@ class NetnsWorld:
 
     address, public = "203.0.113.1", "203.0.113.0/24"
     tells = "each camera is behind a NAT router of its own; only the router's public address changes"
+    notice = """The camera is told
+  nothing: its kernel asks the broker after a second of silence (broker.probe) and is answered with a reset; the agent
+  waits a moment, drawn from 0 to 1 s, and connects anew."""
 
     def __init__(self):
         self._stem = f"muster-{os.getpid()}"
@@ -201,11 +204,13 @@ class RelayedCamera(_Moving):
 
 
 class LoopbackWorld:
-    """For kernels without namespaces."""
+    """For machines that allow no namespaces."""
 
     public, prefix = "127.203.113.0/24", ""
     tells = ("cameras are processes of this machine whose connections pass a TCP relay; a change is the relay leaving\n"
              "from another loopback address. Not shown: NAT, a connection that dies silently, interface addresses")
+    notice = """The camera's
+  connection is closed; the agent waits a moment, drawn from 0 to 1 s, and connects anew."""
 
     def __init__(self):
         self.address = ports.loopback()
