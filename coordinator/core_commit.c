@@ -436,6 +436,10 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
         return; /* settled before: an engine that tells twice does no harm */
     }
     bool final = result->outcome == OUTCOME_APPLIED || result->outcome == OUTCOME_REFUSED;
+    if (result->alarm != NULL) {
+        log_event(LOG_LEVEL_WARN, "provider-alarm", "name=%s type=%s alarm=%s detail=\"%s\"", entry->name,
+                  rrtype_name(result->type), result->alarm, result->detail);
+    }
     if (final && result->rev == entry->submitted_rev) {
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;
     }

@@ -25,6 +25,19 @@ static enum err check_https(struct view value, struct errinfo *info)
                : errinfo_set(info, ERR_INVALID, "config", 0, "must start with https://: the login travels with it");
 }
 
+static enum err check_word(struct view value, struct errinfo *info)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))) {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "must be letters and digits: it stands in the URL");
+        }
+    }
+    return ERR_OK;
+}
+
+static const char *const ipv6_ways[] = {"myip", "list", "myipv6", "none", NULL}; /* enum account_ipv6 */
+
 #define AT(field) .offset = offsetof(struct engine_account_config, field)
 
 const struct config_row engine_account_rows[] = {
@@ -71,6 +84,23 @@ const struct config_row engine_account_rows[] = {
      AT(password_file),
      .flags = CONFIG_RELOADABLE,
      .help = "dyndns2: file that holds the password or token"},
+    {.name = "ipv6",
+     .type = CONFIG_ENUM,
+     AT(ipv6),
+     .flags = CONFIG_RELOADABLE,
+     .choices = ipv6_ways,
+     .def = "myip",
+     .help = "dyndns2: how the service takes an IPv6 address; myip: alone, in a request of its own; list: myip=v4,v6 "
+             "where both change; myipv6: in that parameter; none: not at all"},
+    {.name = "unchanged",
+     .type = CONFIG_STRING,
+     AT(unchanged),
+     .flags = CONFIG_RELOADABLE,
+     .min = 1,
+     .max = 16,
+     .check = check_word,
+     .help = "dyndns2 with ipv6: myipv6: what the service reads as \"leave this family alone\" (Dynu: no, deSEC: "
+             "preserve); without it the family's parameter is left out"},
     {.name = "ca_file",
      .type = CONFIG_PATH,
      AT(ca_file),

@@ -10,6 +10,14 @@
 #include "base/crypto.h"
 #include "providers/engine.h"
 
+/** How a service of the dyndns2 protocol is told an IPv6 address. */
+enum account_ipv6 {
+    ACCOUNT_IPV6_MYIP,   /* alone in `myip`: each family has a request of its own */
+    ACCOUNT_IPV6_LIST,   /* `myip=v4,v6` where both change, else as MYIP */
+    ACCOUNT_IPV6_MYIPV6, /* in `myipv6`, beside `myip` */
+    ACCOUNT_IPV6_NONE,   /* not at all */
+};
+
 struct engine_account_config {
     const char *name;
     const char *provider;          /* name of a row of provider_registry */
@@ -18,6 +26,8 @@ struct engine_account_config {
     const char *url;               /* dyndns2: https://host/nic/update */
     const char *username;          /* dyndns2 */
     const char *password_file;     /* dyndns2 */
+    int ipv6;                      /* dyndns2: enum account_ipv6 */
+    const char *unchanged;         /* dyndns2, MYIPV6: the word for a family that does not change; NULL = left out */
     const char *ca_file;           /* dyndns2: roots; NULL = the system's */
     const char *verify_server;     /* dyndns2: host:port of an authoritative server of the zone */
     uint64_t timeout;              /* milliseconds, absolute deadline of one transaction */

@@ -26,6 +26,7 @@ struct batch_item {
 
     enum outcome outcome;
     const char *error; /* static storage; NULL when APPLIED */
+    const char *alarm; /* static storage; not NULL: a person must act, whatever the outcome */
     uint64_t wait_ms;  /* RETRY: not before; 0 = the engine's own backoff */
 };
 
@@ -53,6 +54,7 @@ struct verdict {
     char detail[PROVIDER_DETAIL_MAX]; /* cause and remedy */
     uint64_t wait_ms;                 /* the peer's own wait, for the whole account; 0 = none */
     bool stop;                        /* SETTLED, and the account stops all the same */
+    bool everywhere; /* with STOP or `stop`: every account at this service, it refuses the client itself */
 };
 
 /** Sets kind, error and a formatted detail; wait_ms and stop stay as they are. */

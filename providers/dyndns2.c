@@ -5,99 +5,30 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "providers/dyndns2_hosts.h"
 #include "providers/provider.h"
 
 #define MINUTE_MS 60000ull
 
-enum {
-    HOSTS_MAX = 20, /* of one request: more is answered "numhost" */
-    STOPPED_BUCKETS = 256,
-};
-
-static const struct dyndns2_code codes[] = {
-    {"good", DYNDNS2_APPLIED, 0, ""},
-    {"nochg", DYNDNS2_APPLIED, 0, ""},
-    {"badauth", DYNDNS2_STOP_ACCOUNT, 0, "user name or password is wrong: mend the account, then reload"},
-    {"badagent", DYNDNS2_STOP_ACCOUNT, 0, "the service refuses this client: ask it, then change the account"},
-    {"badsys", DYNDNS2_STOP_ACCOUNT, 0, "the service refuses a parameter: check the account's url"},
-    {"!donator", DYNDNS2_STOP_HOST, 0, "the service's plan does not include this: change the plan or the name"},
-    {"notfqdn", DYNDNS2_STOP_HOST, 0, "the service does not take this as a full host name"},
-    {"nofqdn", DYNDNS2_STOP_HOST, 0, "the service does not take this as a full host name"},
-    {"nohost", DYNDNS2_STOP_HOST, 0, "the name does not exist in this account: create it at the service"},
-    {"!yours", DYNDNS2_STOP_HOST, 0, "the name belongs to another account"},
-    {"!active", DYNDNS2_STOP_HOST, 0, "the name's domain is not active at the service"},
-    {"abuse", DYNDNS2_STOP_HOST, 0, "the service blocked the name for abuse: have it cleared there first"},
-    {"numhost", DYNDNS2_SPLIT, 0, "too many hosts in one request"},
-    {"badrequest", DYNDNS2_SPLIT, 0, "the service could not read the request"},
-    {"dnserr", DYNDNS2_WAIT_HOST, 30 * MINUTE_MS, "the service has trouble with its DNS"},
-    {"911", DYNDNS2_WAIT_ACCOUNT, 10 * MINUTE_MS, "the service is down for maintenance"},
-    {"servererror", DYNDNS2_WAIT_ACCOUNT, 0, "the service failed inside"},
-};
-static const struct dyndns2_code wait_code = {"wait", DYNDNS2_WAIT_ACCOUNT, 0, "the service asked to wait"};
-static const struct dyndns2_code unknown_code = {"unknown-reply", DYNDNS2_UNKNOWN, 0,
-                                                 "the service answered with something that is not a dyndns2 code"};
-
-/** "w30m" and its like. */
-static bool parse_wait(struct view word, uint64_t *ret_wait_ms)
-{
-    uint64_t number = 0;
-    if (word.len < 3 || word.ptr[0] != 'w' || view_to_u64(view_n(word.ptr + 1, word.len - 2), 999, &number) != ERR_OK) {
-        return false;
-    }
-    switch (word.ptr[word.len - 1]) {
-    case 'h':
-        *ret_wait_ms = number * 60 * MINUTE_MS;
-        return true;
-    case 'm':
-        *ret_wait_ms = number * MINUTE_MS;
-        return true;
-    case 's':
-        *ret_wait_ms = number * 1000;
-        return true;
-    default:
-        return false;
-    }
-}
-
-const struct dyndns2_code *dyndns2_find(struct view word, uint64_t *ret_wait_ms)
-{
-    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-        if (view_equals(word, codes[i].code)) {
-            *ret_wait_ms = codes[i].wait_ms;
-            return &codes[i];
-        }
-    }
-    *ret_wait_ms = 0;
-    return parse_wait(word, ret_wait_ms) ? &wait_code : &unknown_code;
-}
-
-/** A host that the service told us not to ask about again. */
-struct stopped {
-    struct stopped *next;
-    const struct dyndns2_code *code;
-    enum rrtype type;
-    char name[];
-};
+enum { HOSTS_MAX = 20 /* of one request: more is answered "numhost" */ };
 
 struct dyndns2 {
     char *url, *user; /* owned */
     struct secret secret;
-    struct stopped *stopped[STOPPED_BUCKETS]; /* owned */
+    enum account_ipv6 ipv6;
+    char *unchanged; /* owned; "" = that family's parameter is left out */
+    bool taken;      /* the service took a request: the form of ours is right */
+    struct dyndns2_hosts hosts;
 };
 
 static void dyndns2_close(void *context)
 {
     struct dyndns2 *state = context;
-    for (size_t i = 0; i < STOPPED_BUCKETS; i++) {
-        while (state->stopped[i] != NULL) {
-            struct stopped *stopped = state->stopped[i];
-            state->stopped[i] = stopped->next;
-            free(stopped);
-        }
-    }
+    dyndns2_hosts_deinit(&state->hosts);
     secret_deinit(&state->secret);
     free(state->url);
     free(state->user);
+    free(state->unchanged);
     free(state);
 }
 
@@ -105,7 +36,9 @@ static enum err fill(struct dyndns2 *state, const struct engine_account_config *
 {
     state->url = strdup(config->url);
     state->user = strdup(config->username);
-    if (state->url == NULL || state->user == NULL) {
+    state->unchanged = strdup(config->unchanged != NULL ? config->unchanged : "");
+    state->ipv6 = (enum account_ipv6)config->ipv6;
+    if (state->url == NULL || state->user == NULL || state->unchanged == NULL) {
         return ERR_NOMEM;
     }
     return account_read_secret(config->password_file, &state->secret, info);
@@ -117,6 +50,10 @@ static enum err dyndns2_open(const struct engine_account_config *config, void **
         config->verify_server == NULL) {
         return errinfo_set(info, ERR_INVALID, "config", 0,
                            "account %s: dyndns2 needs `url`, `username`, `password_file` and `verify_server`",
+                           config->name);
+    }
+    if (config->unchanged != NULL && config->ipv6 != ACCOUNT_IPV6_MYIPV6) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: `unchanged` goes with `ipv6: myipv6` only",
                            config->name);
     }
     struct dyndns2 *state = calloc(1, sizeof(*state));
@@ -138,49 +75,60 @@ static void dyndns2_limits(const void *state, struct provider_limits *ret_limits
     *ret_limits = (struct provider_limits){.batch_max = HOSTS_MAX, .depth_max = 1};
 }
 
-static struct stopped **stopped_slot(struct dyndns2 *state, const char *name, enum rrtype type)
-{
-    struct stopped **slot = &state->stopped[view_hash(view_of(name)) % STOPPED_BUCKETS];
-    while (*slot != NULL && ((*slot)->type != type || strcmp((*slot)->name, name) != 0)) {
-        slot = &(*slot)->next;
-    }
-    return slot;
-}
-
-/** Without memory the host is not remembered; the service will say it again. */
-static void stop_host(struct dyndns2 *state, const struct batch_item *item, const struct dyndns2_code *code)
-{
-    struct stopped **slot = stopped_slot(state, item->name, item->type);
-    size_t size = strlen(item->name) + 1;
-    struct stopped *stopped = *slot == NULL ? malloc(sizeof(*stopped) + size) : NULL;
-    if (stopped != NULL) {
-        *stopped = (struct stopped){.code = code, .type = item->type};
-        memcpy(stopped->name, item->name, size);
-        *slot = stopped;
-    }
-}
-
 static const char *dyndns2_impossible(const void *context, const struct batch_item *item,
                                       char detail[static PROVIDER_DETAIL_MAX])
 {
-    struct dyndns2 *state = (struct dyndns2 *)(uintptr_t)context; /* the slot is only read */
+    const struct dyndns2 *state = context;
     struct verdict verdict = {0};
-    const struct stopped *stopped = *stopped_slot(state, item->name, item->type);
+    const struct dyndns2_code *stopped = dyndns2_hosts_stopped(&state->hosts, item->name, item->type);
     if (stopped != NULL) {
-        verdict_set(&verdict, VERDICT_SETTLED, stopped->code->code, "stopped until the account's config changes: %s",
-                    stopped->code->detail);
+        verdict_set(&verdict, VERDICT_SETTLED, stopped->code, "stopped until the account's config changes: %s",
+                    stopped->detail);
     } else if (item->want.len == 0) {
         verdict_set(&verdict, VERDICT_SETTLED, "no-delete", "dyndns2 cannot remove an address: do it at the service");
     } else if (item->want.len > 1) {
         verdict_set(&verdict, VERDICT_SETTLED, "one-address", "dyndns2 holds one address a name and family");
+    } else if (item->type == RRTYPE_AAAA && state->ipv6 == ACCOUNT_IPV6_NONE) {
+        verdict_set(&verdict, VERDICT_SETTLED, "no-ipv6", "the account says `ipv6: none`");
     }
     memcpy(detail, verdict.detail, sizeof(verdict.detail));
     return verdict.error;
 }
 
-static bool dyndns2_together(const struct batch_item *a, const struct batch_item *b)
+/** One request is about several hosts with one address, or about one host with an address of each family. */
+static bool dyndns2_together(const void *context, const struct batch *batch, const struct batch_item *item)
 {
-    return a->type == b->type && rrset_value_equal(&a->want, &b->want);
+    const struct dyndns2 *state = context;
+    const struct batch_item *first = &batch->items[0];
+    bool pairs = state->ipv6 == ACCOUNT_IPV6_LIST || state->ipv6 == ACCOUNT_IPV6_MYIPV6;
+    if (first->type != item->type) {
+        return pairs && batch->len == 1 && strcmp(first->name, item->name) == 0;
+    }
+    return batch->items[batch->len - 1].type == item->type && rrset_value_equal(&first->want, &item->want);
+}
+
+static size_t hosts_of(const struct batch *batch)
+{
+    return batch->items[0].type != batch->items[batch->len - 1].type ? 1 : batch->len;
+}
+
+/** The address of that family in the batch; "" when it does not change. */
+static void format_family(const struct batch *batch, enum rrtype type, char address[static IP_TEXT_SIZE])
+{
+    address[0] = '\0';
+    if (batch->items[0].type == type) {
+        ip_format(&batch->items[0].want.ips[0], address);
+    } else if (batch->items[batch->len - 1].type == type) {
+        ip_format(&batch->items[batch->len - 1].want.ips[0], address);
+    }
+}
+
+static void add_parameter(struct strbuf *url, const char *name, const char *address, const char *unchanged)
+{
+    const char *value = address[0] != '\0' ? address : unchanged;
+    if (value[0] != '\0') {
+        strbuf_addf(url, "&%s=%s", name, value);
+    }
 }
 
 static enum err dyndns2_build(void *context, struct provider_zone *zone, struct batch *batch,
@@ -188,13 +136,20 @@ static enum err dyndns2_build(void *context, struct provider_zone *zone, struct 
 {
     (void)zone; /* the service knows whole names only */
     struct dyndns2 *state = context;
-    char address[IP_TEXT_SIZE];
+    char v4[IP_TEXT_SIZE], v6[IP_TEXT_SIZE];
+    size_t hosts = hosts_of(batch);
     strbuf_addf(&request->url, "%s%chostname=", state->url, strchr(state->url, '?') != NULL ? '&' : '?');
-    for (size_t i = 0; i < batch->len; i++) {
+    for (size_t i = 0; i < hosts; i++) {
         strbuf_addf(&request->url, "%s%s", i > 0 ? "," : "", batch->items[i].name);
     }
-    ip_format(&batch->items[0].want.ips[0], address);
-    strbuf_addf(&request->url, "&myip=%s", address);
+    format_family(batch, RRTYPE_A, v4);
+    format_family(batch, RRTYPE_AAAA, v6);
+    if (state->ipv6 == ACCOUNT_IPV6_MYIPV6) {
+        add_parameter(&request->url, "myip", v4, state->unchanged);
+        add_parameter(&request->url, "myipv6", v6, state->unchanged);
+    } else {
+        strbuf_addf(&request->url, "&myip=%s%s%s", v4, v4[0] != '\0' && v6[0] != '\0' ? "," : "", v6);
+    }
     request->verb = HTTP_VERB_GET;
     request->user = view_of(state->user);
     request->secret = secret_view(&state->secret);
@@ -245,7 +200,7 @@ static const struct dyndns2_code *read_line(struct view line, const struct batch
     case ECHO_LOOPBACK:
         return dyndns2_find(VIEW_LITERAL("badagent"), ret_wait_ms);
     case ECHO_OTHER:
-        return &unknown_code;
+        return dyndns2_find((struct view){0}, ret_wait_ms);
     case ECHO_NONE:
     case ECHO_SAME:
         break;
@@ -253,28 +208,46 @@ static const struct dyndns2_code *read_line(struct view line, const struct batch
     return code;
 }
 
-static void judge_item(struct dyndns2 *state, struct batch_item *item, const struct dyndns2_code *code,
-                       uint64_t wait_ms, struct verdict *verdict)
+/** What a reply is judged in. */
+struct judgement {
+    struct dyndns2 *state;
+    struct batch *batch;
+    uint64_t now_ms;
+    struct verdict *verdict;
+};
+
+static void stop_host(const struct judgement *judgement, struct batch_item *item, const struct dyndns2_code *code)
 {
-    item->error = code->action == DYNDNS2_APPLIED ? NULL : code->code;
-    item->wait_ms = wait_ms;
+    dyndns2_hosts_stop(&judgement->state->hosts, item->name, item->type, code);
+    item->outcome = OUTCOME_REFUSED;
+}
+
+static void set_outcome(const struct judgement *judgement, struct batch_item *item, const struct dyndns2_code *code,
+                        uint64_t wait_ms)
+{
+    struct verdict *verdict = judgement->verdict;
     switch (code->action) {
     case DYNDNS2_APPLIED:
+        judgement->state->taken = true;
         item->outcome = OUTCOME_APPLIED;
-        return;
-    case DYNDNS2_STOP_HOST:
-        stop_host(state, item, code);
-        item->outcome = OUTCOME_REFUSED;
         break;
+    case DYNDNS2_STOP_HOST:
+    case DYNDNS2_STOP_FAMILY:
+    case DYNDNS2_SPLIT: /* about this line's host: it cannot be made smaller */
+    case DYNDNS2_MALFORMED:
+        stop_host(judgement, item, code);
+        break;
+    case DYNDNS2_STOP_SERVICE:
     case DYNDNS2_STOP_ACCOUNT:
         verdict->stop = true;
+        verdict->everywhere |= code->action == DYNDNS2_STOP_SERVICE;
+        item->alarm = code->code;
         item->outcome = OUTCOME_RETRY;
         break;
     case DYNDNS2_WAIT_ACCOUNT:
         verdict->wait_ms = MAX(verdict->wait_ms, wait_ms);
         item->outcome = OUTCOME_RETRY;
         break;
-    case DYNDNS2_SPLIT:
     case DYNDNS2_WAIT_HOST:
         item->outcome = OUTCOME_RETRY;
         break;
@@ -282,7 +255,23 @@ static void judge_item(struct dyndns2 *state, struct batch_item *item, const str
         item->outcome = OUTCOME_UNKNOWN;
         break;
     }
-    verdict_set(verdict, VERDICT_SETTLED, code->code, "%s: %s", code->code, code->detail);
+}
+
+static void judge_item(const struct judgement *judgement, struct batch_item *item, const struct dyndns2_code *code,
+                       uint64_t wait_ms)
+{
+    struct dyndns2_hosts *hosts = &judgement->state->hosts;
+    unsigned row = dyndns2_hosts_count(hosts, item->name, item->type, code, judgement->now_ms);
+    item->error = code->action == DYNDNS2_APPLIED ? NULL : code->code;
+    item->alarm = code->repeats != 0 && row == code->repeats ? code->code : NULL;
+    item->wait_ms = wait_ms;
+    set_outcome(judgement, item, code, wait_ms);
+    if (item->alarm != NULL && code->action == DYNDNS2_APPLIED) {
+        dyndns2_hosts_stop(hosts, item->name, item->type, code); /* what stands there is right; the next is refused */
+    }
+    if (item->error != NULL || item->alarm != NULL) {
+        verdict_set(judgement->verdict, VERDICT_SETTLED, code->code, "%s: %s", code->code, code->detail);
+    }
 }
 
 /** Cuts the body into lines that are not empty. @return their number; HOSTS_MAX + 1 stands for more. */
@@ -299,11 +288,14 @@ static size_t split_lines(struct view body, struct view lines[static HOSTS_MAX +
     return len;
 }
 
-/** A code that stands alone for all hosts, or decides for the whole request. False: each line is about its host. */
-static bool judge_whole(const struct dyndns2_code *code, uint64_t wait_ms, struct verdict *verdict)
+/** A code that is about the whole request. False: it is about its host. */
+static bool judge_whole(const struct judgement *judgement, const struct dyndns2_code *code, uint64_t wait_ms)
 {
+    struct verdict *verdict = judgement->verdict;
+    bool alone = hosts_of(judgement->batch) == 1;
     enum verdict_kind kind;
     switch (code->action) {
+    case DYNDNS2_STOP_SERVICE:
     case DYNDNS2_STOP_ACCOUNT:
         kind = VERDICT_STOP;
         break;
@@ -311,45 +303,79 @@ static bool judge_whole(const struct dyndns2_code *code, uint64_t wait_ms, struc
         kind = VERDICT_RETRY;
         break;
     case DYNDNS2_SPLIT:
-        kind = VERDICT_SPLIT;
+    case DYNDNS2_MALFORMED:
+        if (alone && (code->action == DYNDNS2_SPLIT || judgement->state->taken)) {
+            return false;
+        }
+        kind = alone ? VERDICT_STOP : VERDICT_SPLIT;
         break;
     default:
         return false;
     }
     verdict_set(verdict, kind, code->code, "%s: %s", code->code, code->detail);
+    verdict->everywhere = code->action == DYNDNS2_STOP_SERVICE;
     verdict->wait_ms = wait_ms;
     return true;
 }
 
-static void judge_body(struct dyndns2 *state, struct batch *batch, struct view body, struct verdict *verdict)
+/** Every line says the same: as if it stood alone. NULL: they differ. */
+static const struct dyndns2_code *only_code(const struct batch *batch, const struct view *lines, size_t len,
+                                            uint64_t *ret_wait_ms)
+{
+    const struct dyndns2_code *only = NULL;
+    for (size_t i = 0; i < len && len <= hosts_of(batch); i++) {
+        const struct dyndns2_code *code = read_line(lines[i], &batch->items[i], ret_wait_ms);
+        if (only != NULL && only != code) {
+            return NULL;
+        }
+        only = code;
+    }
+    return only;
+}
+
+static void judge_body(const struct judgement *judgement, struct view body)
 {
     struct view lines[HOSTS_MAX + 1];
-    size_t len = split_lines(body, lines);
+    struct batch *batch = judgement->batch;
+    size_t len = split_lines(body, lines), hosts = hosts_of(batch);
     uint64_t wait_ms = 0;
-    if (len == 1) {
-        const struct dyndns2_code *only = read_line(lines[0], &batch->items[0], &wait_ms);
-        if (judge_whole(only, wait_ms, verdict)) {
-            return;
-        }
+    const struct dyndns2_code *only = only_code(batch, lines, len, &wait_ms);
+    if (only != NULL && judge_whole(judgement, only, wait_ms)) {
+        return;
     }
-    *verdict = (struct verdict){.kind = VERDICT_SETTLED};
+    judgement->verdict->kind = VERDICT_SETTLED;
     for (size_t i = 0; i < batch->len; i++) {
+        size_t host = hosts == 1 ? 0 : i;
         /* more lines than hosts: nobody can say which is whose */
-        struct view line = i < len && len <= batch->len ? lines[i] : (struct view){0};
+        struct view line = host < len && len <= hosts ? lines[host] : (struct view){0};
         const struct dyndns2_code *code = read_line(line, &batch->items[i], &wait_ms);
-        judge_item(state, &batch->items[i], code, wait_ms, verdict);
+        judge_item(judgement, &batch->items[i], code, wait_ms);
+    }
+}
+
+/** HTTP 400: "badrequest" for the whole request. */
+static void judge_malformed(const struct judgement *judgement)
+{
+    uint64_t wait_ms = 0;
+    const struct dyndns2_code *code = dyndns2_find(VIEW_LITERAL("badrequest"), &wait_ms);
+    if (!judge_whole(judgement, code, 0)) {
+        judgement->verdict->kind = VERDICT_SETTLED;
+        for (size_t i = 0; i < judgement->batch->len; i++) {
+            judge_item(judgement, &judgement->batch->items[i], code, 0);
+        }
     }
 }
 
 /** Replies other than 200. */
-static void judge_status(long status, uint64_t retry_after_ms, struct verdict *verdict)
+static void judge_status(const struct judgement *judgement, long status, uint64_t retry_after_ms)
 {
+    struct verdict *verdict = judgement->verdict;
     if (status == 401) {
         verdict_set(verdict, VERDICT_STOP, "badauth", "HTTP 401: user name or password is wrong: mend the account");
     } else if (status == 403 || status == 404) {
         verdict_set(verdict, VERDICT_STOP, "forbidden", "HTTP %ld: the service refuses this account or url", status);
     } else if (status == 400) {
-        verdict_set(verdict, VERDICT_SPLIT, "badrequest", "HTTP 400: the service could not read the request");
+        judge_malformed(judgement);
     } else if (status == 429) {
         verdict_set(verdict, VERDICT_RETRY, "rate-limited", "HTTP 429: too many requests");
         verdict->wait_ms = retry_after_ms != 0 ? retry_after_ms : 10 * MINUTE_MS;
@@ -367,11 +393,12 @@ static enum err dyndns2_parse(void *context, struct provider_zone *zone, struct 
 {
     (void)zone;
     (void)request;
+    struct judgement judgement = {context, batch, reply->now_ms, ret_verdict};
     *ret_verdict = (struct verdict){0};
     if (reply->status == 200) {
-        judge_body(context, batch, reply->body, ret_verdict);
+        judge_body(&judgement, reply->body);
     } else {
-        judge_status(reply->status, reply->retry_after_ms, ret_verdict);
+        judge_status(&judgement, reply->status, reply->retry_after_ms);
     }
     return ERR_OK;
 }

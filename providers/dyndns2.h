@@ -12,9 +12,12 @@
 
 enum dyndns2_action {
     DYNDNS2_APPLIED,      /* changed, or it was so already */
-    DYNDNS2_STOP_HOST,    /* not again until the config changes */
+    DYNDNS2_STOP_HOST,    /* not again, in neither family, until the config changes */
+    DYNDNS2_STOP_FAMILY,  /* this family of the host not again until the config changes */
     DYNDNS2_STOP_ACCOUNT, /* nothing of this account again until the config changes */
-    DYNDNS2_SPLIT,        /* too many hosts in one request */
+    DYNDNS2_STOP_SERVICE, /* nothing of any account at this service: it refuses the client itself */
+    DYNDNS2_SPLIT,        /* too many hosts in one request; alone, the host stops */
+    DYNDNS2_MALFORMED,    /* as SPLIT; before the service ever took anything it is the account that stops */
     DYNDNS2_WAIT_HOST,    /* this host not before wait_ms */
     DYNDNS2_WAIT_ACCOUNT, /* the account not before wait_ms; 0 = exponential backoff */
     DYNDNS2_UNKNOWN,      /* not a code: ask the authoritative server before any resend */
@@ -24,6 +27,7 @@ struct dyndns2_code {
     const char *code; /* as it stands in the reply; also the error id for people */
     enum dyndns2_action action;
     uint64_t wait_ms;
+    unsigned repeats;   /* so many of them in a row within a day are an alarm; "nochg" stops the host then; 0 = never */
     const char *detail; /* cause and remedy */
 };
 

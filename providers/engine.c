@@ -76,6 +76,19 @@ static enum err split(const char *text, const char *what, char host[static DNSNA
                          : errinfo_set(info, ERR_INVALID, "config", 0, "%s must be host:port, not %s", what, text);
 }
 
+/** Host of "https://host:port/...": which accounts are at the same service. */
+static enum err url_host(const char *url, char host[static DNSNAME_SIZE], struct errinfo *info)
+{
+    struct view rest = view_of(url), scheme, name;
+    bool found = view_next(&rest, '/', &scheme) && view_next(&rest, '/', &scheme) && view_next(&rest, '/', &name);
+    struct view host_part = name;
+    if (found && name.len > 0 && name.ptr[0] != '[') {
+        found = view_next(&name, ':', &host_part);
+    }
+    enum err err = found ? view_copy(host_part, host, DNSNAME_SIZE) : ERR_PARSE;
+    return err == ERR_OK ? ERR_OK : errinfo_set(info, ERR_INVALID, "config", 0, "url must have a host: %s", url);
+}
+
 static void set_limits(struct engine_account *account, const struct engine_account_config *config, uint64_t now_ms)
 {
     account->ops->limits(account->state, &account->limits);
@@ -104,6 +117,9 @@ static enum err account_open(struct engine_account *account, const struct engine
     enum err err = split(config->server, "server", account->host, &account->port, info);
     if (err == ERR_OK) {
         err = split(config->verify_server, "verify_server", account->verify_host, &account->verify_port, info);
+    }
+    if (err == ERR_OK && config->url != NULL && config->server == NULL) {
+        err = url_host(config->url, account->host, info);
     }
     if (err == ERR_OK) {
         err = account->ops->open(config, &account->state, info);

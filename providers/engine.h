@@ -38,6 +38,7 @@ struct engine_result {
     const struct rrset_value *value; /* what is now served, when APPLIED */
     const char *error; /* id for people and JSON: "refused", "foreign", "badauth", "notauth", "badtime", "rate-limited",
                           ...; NULL when APPLIED */
+    const char *alarm; /* id; not NULL: a person must act, whatever the outcome; detail says what is to be done */
     const char *detail; /* one line of cause and remedy, "" allowed */
     uint64_t retry_ms;  /* monotonic time of the next try, RETRY only */
     uint32_t attempts;

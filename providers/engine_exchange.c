@@ -70,7 +70,8 @@ static void tell(struct exchange *exchange, const char *detail, uint64_t retry_m
                                             .outcome = item->outcome,
                                             .value = item->outcome == OUTCOME_APPLIED ? &item->want : NULL,
                                             .error = item->error,
-                                            .detail = item->error != NULL ? detail : "",
+                                            .alarm = item->alarm,
+                                            .detail = item->error != NULL || item->alarm != NULL ? detail : "",
                                             .retry_ms = item->outcome == OUTCOME_RETRY ? retry_ms + item->wait_ms : 0,
                                             .attempts = change->attempts};
     }
@@ -315,7 +316,7 @@ struct exchange *exchange_fill(struct engine_zone *zone, size_t most)
             take_refused(zone, change, &tail);
             continue;
         }
-        if (ops->together != NULL && batch->len > 0 && !ops->together(&batch->items[0], item)) {
+        if (ops->together != NULL && batch->len > 0 && !ops->together(zone->account->state, batch, item)) {
             looked++;
             continue;
         }
@@ -422,12 +423,23 @@ static void give_back(struct exchange *exchange, const struct verdict *verdict)
     zone_failed(zone, verdict);
 }
 
-static void stop_account(struct engine_account *account, const struct verdict *verdict)
+static void stop_one(struct engine_account *account, const struct verdict *verdict)
 {
     account->stopped = true;
     account->stop_error = verdict->error;
     (void)snprintf(account->stop_detail, sizeof(account->stop_detail), "%s", verdict->detail); /* same size */
     account_kick(account); /* other zones tell what waits there */
+}
+
+static void stop_account(struct engine_account *account, const struct verdict *verdict)
+{
+    stop_one(account, verdict);
+    for (struct engine_account *other = account->engine->accounts; other != NULL; other = other->next) {
+        if (verdict->everywhere && other != account && !other->stopped && other->ops == account->ops &&
+            view_equal_nocase(view_of(other->host), view_of(account->host))) {
+            stop_one(other, verdict);
+        }
+    }
 }
 
 static void suspect(struct exchange *exchange, const struct verdict *may_be_item)

@@ -41,7 +41,8 @@ static void done(void *context, const struct http_result *result)
         failed(exchange, result);
         return;
     }
-    struct provider_reply reply = {.status = (long)result->status, .body = result->body};
+    struct provider_reply reply = {
+        .status = (long)result->status, .body = result->body, .now_ms = zone_now(exchange->zone)};
     if (!http_result_retry_after(result, clock_wall_ms(), &reply.retry_after_ms)) {
         reply.retry_after_ms = 0;
     }

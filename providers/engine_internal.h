@@ -45,8 +45,9 @@ struct engine_account {
     void *state; /* owned, of ops */
     struct provider_limits limits;
     struct bucket bucket;
-    bool limited; /* the bucket counts */
-    char host[DNSNAME_SIZE], verify_host[DNSNAME_SIZE];
+    bool limited;            /* the bucket counts */
+    char host[DNSNAME_SIZE]; /* of `server`, or of `url` */
+    char verify_host[DNSNAME_SIZE];
     uint16_t port, verify_port;
     uint64_t timeout_ms, retry_min_ms, retry_max_ms;
     struct http_client *http; /* owned; NULL for DNS */

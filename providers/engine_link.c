@@ -35,7 +35,7 @@ static size_t link_read(void *context, struct view data)
     while (zone->stream == stream && stream_next_framed(&rest, &message)) {
         struct exchange *exchange = find_exchange(zone, message);
         if (exchange != NULL) { /* an answer to nothing we asked is dropped */
-            exchange_reply(exchange, &(struct provider_reply){.body = message});
+            exchange_reply(exchange, &(struct provider_reply){.body = message, .now_ms = zone->heard_ms});
         }
     }
     return data.len - rest.len;

@@ -78,6 +78,7 @@ size_t zone_tell_waiting(struct engine_zone *zone, const char *error, const char
                                                 .rev = change->rev,
                                                 .outcome = OUTCOME_RETRY,
                                                 .error = error,
+                                                .alarm = zone->account->stopped ? error : NULL,
                                                 .detail = detail,
                                                 .retry_ms = retry_ms,
                                                 .attempts = change->attempts};

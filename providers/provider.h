@@ -63,6 +63,7 @@ struct provider_reply {
     long status;             /* HTTP; 0 for DNS */
     struct view body;        /* borrowed */
     uint64_t retry_after_ms; /* HTTP Retry-After; 0 = none */
+    uint64_t now_ms;         /* monotonic, when it came: to count by, not to wait by */
 };
 
 /** Who owns the zone by its owner record. */
@@ -92,8 +93,8 @@ struct provider_ops {
                               char detail[static PROVIDER_DETAIL_MAX]);
     /** Upper bound of the bytes of one item. NULL = bytes do not matter. */
     size_t (*item_size)(const struct provider_zone *zone, const struct batch_item *item);
-    /** May both be in one request? NULL = always. */
-    bool (*together)(const struct batch_item *a, const struct batch_item *b);
+    /** May @p item join @p batch, which is not empty? NULL = always. */
+    bool (*together)(const void *state, const struct batch *batch, const struct batch_item *item);
 
     /** @return ERR_LIMIT (does not fit: the engine bisects), ERR_NOMEM, ERR_CRYPTO. */
     enum err (*build_request)(void *state, struct provider_zone *zone, struct batch *batch,

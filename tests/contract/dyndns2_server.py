@@ -2,10 +2,12 @@
 """A strict dyndns2 service over HTTPS. What it accepts it writes into a real zone by RFC 2136, so that the authoritative
 answers are real; `script` holds replies for the next requests instead: a body, (status, body, headers), or a word:
 "stall" (no reply), "cut" (half a reply), "apply-cut" (applied, then half a reply), "apply-html" (applied, an HTML page),
-or a Held, which is answered when the test says so.
+or a Held, which is answered when the test says so. `ipv6` is the dialect: "myip" (one address a request), "list" (or one
+of each family with a comma), "myipv6" (each family in its parameter; `unchanged` for one that stays).
 """
 import base64
 import http.server
+import ipaddress
 import ssl
 import threading
 import time
@@ -25,6 +27,7 @@ class Service:
     def __init__(self, pki, zone_server, user="fleet", password="pass word"):
         self.zone_server, self.user, self.password = zone_server, user, password
         self.script, self.requests, self.faults = [], [], []
+        self.ipv6, self.unchanged = "myip", None
         self.times = []  # of the requests, monotonic seconds
         self.stopped = threading.Event()
         identity = pki.server("dyndns2", names=("localhost",))
@@ -56,13 +59,34 @@ class Service:
     def url(self):
         return f"https://localhost:{self.port}/nic/update"
 
+    def addresses(self, query):
+        """What the request says about addresses, [] where the dialect does not allow it."""
+        v4, v6 = query.get("myip", [None])[0], query.get("myipv6", [None])[0]
+        given = (v4 or "").split(",")
+        if self.ipv6 == "myipv6":
+            if self.unchanged and None in (v4, v6):
+                return []
+            wanted = {4: v4, 6: v6}
+            given = [value for value in wanted.values() if value not in (None, self.unchanged)]
+        elif v6 is not None:
+            return []
+        try:
+            families = [ipaddress.ip_address(value).version for value in given]
+        except ValueError:
+            return []
+        if self.ipv6 == "myipv6":
+            return given if all(wanted[family] == value for family, value in zip(families, given)) else []
+        return given if families in ([4], [6]) or (self.ipv6 == "list" and families == [4, 6]) else []
+
     def judge(self, handler):
         """Hosts and address of a well-formed request, None with the fault noted."""
         split = urllib.parse.urlsplit(handler.path)
         query = urllib.parse.parse_qs(split.query, keep_blank_values=True)
         login = "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         faults = []
-        if split.path != "/nic/update" or set(query) != {"hostname", "myip"} or any(len(v) != 1 for v in query.values()):
+        addresses = self.addresses(query)
+        if (split.path != "/nic/update" or not addresses or not {"hostname"} < set(query) <= {"hostname", "myip", "myipv6"}
+                or any(len(v) != 1 for v in query.values())):
             faults.append(f"query {handler.path}")
         if handler.headers.get("Authorization") != login:
             faults.append("login")
@@ -73,14 +97,15 @@ class Service:
             faults.append(f"{len(hosts)} hosts")
         self.faults += faults
         self.times.append(time.monotonic())
-        self.requests.append((hosts, query.get("myip", [""])[0]))
+        self.requests.append((hosts, ",".join(addresses)))
         return None if faults else self.requests[-1]
 
-    def apply(self, hosts, address):
-        rtype = "AAAA" if ":" in address else "A"
+    def apply(self, hosts, addresses):
         lines = []
         for host in hosts:
-            lines += [f"del {host}. {rtype}", f"add {host}. 60 {rtype} {address}"]
+            for address in addresses.split(","):
+                rtype = "AAAA" if ":" in address else "A"
+                lines += [f"del {host}. {rtype}", f"add {host}. 60 {rtype} {address}"]
         fault = dns.update(self.zone_server, *lines)
         if fault:
             self.faults.append(fault)

@@ -104,6 +104,7 @@ static void on_settled(void *context, const struct engine_result *results, size_
         add_string(&line, "type", rrtype_name(result->type));
         add_string(&line, "outcome", outcome_name(result->outcome));
         add_string(&line, "error", result->error);
+        add_string(&line, "alarm", result->alarm);
         add_string(&line, "detail", result->detail);
         add_value(&line, result->value);
         strbuf_addc(&line, '}');

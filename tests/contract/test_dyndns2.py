@@ -63,8 +63,48 @@ class Dyndns2(unittest.TestCase):
             self.assertEqual(probe.settled(200)["outcome"], "applied")
             self.assertEqual(dns.kdig(self.server, f"h1.{ZONE}", "AAAA"), ["2001:db8::1"])
 
+    def test_both_families_travel_in_the_dialect_of_the_service(self):
+        pair, v4, v6 = "192.0.2.7,2001:db8::7", "192.0.2.8", "2001:db8::8"
+        dialects = [({"ipv6": "list"}, [pair, v4, v6]), ({"ipv6": "myipv6", "unchanged": "no"}, [pair, v4, v6]),
+                    ({"ipv6": "myipv6"}, [pair, v4, v6]), ({}, [*pair.split(","), v4, v6])]
+        for config, expected in dialects:
+            held, name = Held(), f"n{len(self.service.requests)}.{ZONE}"
+            self.service.ipv6, self.service.unchanged = config.get("ipv6", "myip"), config.get("unchanged")
+            self.service.script[:] = [held]
+            with self.subTest(config), self.probe(timeout="30s", **config) as probe:
+                probe.submit(f"zero.{ZONE}", "192.0.2.1", 1)
+                self.assertTrue(held.arrived.wait(30))
+                sent = len(self.service.requests)
+                probe.submit(name, "192.0.2.7", 2)
+                probe.submit(name, "2001:db8::7", 3, rtype="AAAA")
+                self.assertEqual(probe.status()["waiting"], 2)  # both are there before the next request leaves
+                held.released.set()
+                for rev in (2, 3):
+                    self.assertEqual(probe.settled(rev)["outcome"], "applied")
+                self.assertEqual((dns.kdig(self.server, name), dns.kdig(self.server, name, "AAAA")),
+                                 (["192.0.2.7"], ["2001:db8::7"]))
+                for rev, address, rtype in ((4, v4, "A"), (5, v6, "AAAA")):
+                    probe.submit(name, address, rev, rtype=rtype)
+                    self.assertEqual(probe.settled(rev)["outcome"], "applied")
+                    self.assertEqual(dns.kdig(self.server, name, rtype), [address])
+                self.assertEqual(self.service.requests[sent:], [([name], address) for address in expected])
+
+    def test_repeated_nochg_stops_the_host(self):
+        with self.probe() as probe:
+            self.service.script[:] = ["nochg 192.0.2.1\n", "nochg 192.0.2.2\n"]
+            for rev in (1, 2):
+                probe.submit(f"a.{ZONE}", f"192.0.2.{rev}", rev)
+                event = probe.settled(rev)
+                self.assertEqual((event["outcome"], event["alarm"]), ("applied", "" if rev == 1 else "nochg"))
+            self.assertIn("who else", event["detail"])
+            probe.submit(f"a.{ZONE}", "192.0.2.3", 3)
+            probe.submit(f"b.{ZONE}", "192.0.2.3", 4)
+            self.assertEqual(probe.settled(3)["error"], "nochg")
+            self.assertEqual(probe.settled(4)["outcome"], "applied")
+            self.assertEqual(len(self.service.requests), 3)
+
     def test_codes_of_a_host_stop_that_host_alone(self):
-        for code in ("nohost", "notfqdn", "abuse", "!donator", "!yours"):
+        for code in ("nohost", "notfqdn", "nofqdn", "abuse", "!donator", "!yours", "!active", "numhost"):
             with self.subTest(code), self.probe() as probe:
                 self.service.script[:] = [f"{code}\n"]
                 sent = len(self.service.requests)
@@ -77,14 +117,15 @@ class Dyndns2(unittest.TestCase):
                 self.assertEqual(probe.settled(3)["outcome"], "applied")
 
     def test_codes_of_the_account_stop_the_account(self):
-        for reply in ("badauth", "badagent", "badsys", "good 127.0.0.1", (401, "no"), (403, "no")):
+        for reply in ("badauth", "badagent", "badsys", "badrequest", "good 127.0.0.1", (400, "no"), (401, "no"), (403, "no")):
             with self.subTest(reply), self.probe() as probe:
                 self.service.script[:] = [reply]
                 sent = len(self.service.requests)
                 probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
-                self.assertEqual(probe.settled(1, ("retry",))["outcome"], "retry")
+                self.assertNotEqual(probe.settled(1, ("retry",))["alarm"], "")
                 probe.wait_state("broken")
                 probe.submit(f"b.{ZONE}", "192.0.2.2", 2)
+                self.assertNotEqual(probe.settled(2, ("retry",))["alarm"], "")
                 time.sleep(0.5)  # longer than every backoff of this account: time enough for a request that must not come
                 self.assertEqual(len(self.service.requests), sent + 1)
                 self.assertEqual(probe.status()["waiting"], 2)

@@ -306,15 +306,12 @@ struct service {
     struct engine_account *account;
 };
 
-static void service_open_as(struct service *service, const char *provider, uint32_t rate)
+/** Another account: zones made from now on are of it. */
+static void service_account(struct service *service, const char *provider, const char *url, uint32_t rate)
 {
-    *service = (struct service){.path = "/tmp/muster-engine-XXXXXX"};
-    int fd = mkstemp(service->path);
-    assert_true(fd >= 0 && write(fd, "x", 1) == 1);
-    close(fd);
     struct engine_account_config config = {.name = "t",
                                            .provider = provider,
-                                           .url = "https://h.example/u",
+                                           .url = url,
                                            .username = "u",
                                            .password_file = service->path,
                                            .verify_server = "127.0.0.1:53",
@@ -323,10 +320,21 @@ static void service_open_as(struct service *service, const char *provider, uint3
                                            .retry_max = 600000,
                                            .rate = rate,
                                            .burst = 1};
+    if (service->engine == NULL) {
+        assert_int_equal(engine_new(NULL, &service->engine), ERR_OK);
+    }
+    assert_int_equal(engine_account_new(service->engine, &config, &service->account, NULL), ERR_OK);
+}
+
+static void service_open_as(struct service *service, const char *provider, uint32_t rate)
+{
+    *service = (struct service){.path = "/tmp/muster-engine-XXXXXX"};
+    int fd = mkstemp(service->path);
+    assert_true(fd >= 0 && write(fd, "x", 1) == 1);
+    close(fd);
     memset(&world, 0, sizeof(world));
     world.now_ms = 1000;
-    assert_int_equal(engine_new(NULL, &service->engine), ERR_OK);
-    assert_int_equal(engine_account_new(service->engine, &config, &service->account, NULL), ERR_OK);
+    service_account(service, provider, "https://h.example/u", rate);
 }
 
 static void service_open(struct service *service)

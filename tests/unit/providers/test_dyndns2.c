@@ -13,11 +13,12 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
+#include "providers/dyndns2_hosts.h"
 #include "providers/provider.h"
 
 static const struct provider_ops *const ops = &provider_dyndns2;
 
-static void *open_account(void)
+static void *open_account_as(enum account_ipv6 ipv6, const char *unchanged)
 {
     char path[] = "/tmp/muster-dyndns2-XXXXXX";
     int fd = mkstemp(path);
@@ -27,11 +28,18 @@ static void *open_account(void)
                                            .url = "https://h.example/nic/update",
                                            .username = "u",
                                            .password_file = path,
-                                           .verify_server = "127.0.0.1:53"};
+                                           .verify_server = "127.0.0.1:53",
+                                           .ipv6 = ipv6,
+                                           .unchanged = unchanged};
     void *state = NULL;
     assert_int_equal(ops->open(&config, &state, NULL), ERR_OK);
     unlink(path);
     return state;
+}
+
+static void *open_account(void)
+{
+    return open_account_as(ACCOUNT_IPV6_MYIP, NULL);
 }
 
 static void every_code_obliges_to_its_action(void **state)
@@ -45,9 +53,9 @@ static void every_code_obliges_to_its_action(void **state)
         {"good", DYNDNS2_APPLIED, 0},
         {"nochg", DYNDNS2_APPLIED, 0},
         {"badauth", DYNDNS2_STOP_ACCOUNT, 0},
-        {"badagent", DYNDNS2_STOP_ACCOUNT, 0},
+        {"badagent", DYNDNS2_STOP_SERVICE, 0},
         {"badsys", DYNDNS2_STOP_ACCOUNT, 0},
-        {"!donator", DYNDNS2_STOP_HOST, 0},
+        {"!donator", DYNDNS2_STOP_FAMILY, 0},
         {"notfqdn", DYNDNS2_STOP_HOST, 0},
         {"nofqdn", DYNDNS2_STOP_HOST, 0},
         {"nohost", DYNDNS2_STOP_HOST, 0},
@@ -55,6 +63,7 @@ static void every_code_obliges_to_its_action(void **state)
         {"!active", DYNDNS2_STOP_HOST, 0},
         {"abuse", DYNDNS2_STOP_HOST, 0},
         {"numhost", DYNDNS2_SPLIT, 0},
+        {"badrequest", DYNDNS2_MALFORMED, 0},
         {"dnserr", DYNDNS2_WAIT_HOST, 30 * 60000},
         {"911", DYNDNS2_WAIT_ACCOUNT, 10 * 60000},
         {"servererror", DYNDNS2_WAIT_ACCOUNT, 0},
@@ -102,7 +111,13 @@ static const struct row rows[] = {
     {200, "notfqdn", 0, VERDICT_SETTLED, {F, -1}, false, 0},
     {200, "abuse", 0, VERDICT_SETTLED, {F, -1}, false, 0},
     {200, "!donator", 0, VERDICT_SETTLED, {F, -1}, false, 0},
-    {200, "numhost", 0, VERDICT_SPLIT, {-1, -1}, false, 0},
+    {200, "numhost", 0, VERDICT_SETTLED, {F, -1}, false, 0},
+    {200, "badrequest", 0, VERDICT_STOP, {-1, -1}, false, 0}, /* the first reply ever: our form of request is wrong */
+    {200, "nofqdn", 0, VERDICT_SETTLED, {F, -1}, false, 0},
+    {200, "!yours", 0, VERDICT_SETTLED, {F, -1}, false, 0},
+    {200, "!active", 0, VERDICT_SETTLED, {F, -1}, false, 0},
+    {200, "badsys", 0, VERDICT_STOP, {-1, -1}, false, 0},
+    {200, "servererror", 0, VERDICT_RETRY, {-1, -1}, false, 0},
     {200, "dnserr", 0, VERDICT_SETTLED, {R, -1}, false, 0},
     {200, "911", 0, VERDICT_RETRY, {-1, -1}, false, 10 * MINUTE},
     {200, "w15m", 0, VERDICT_RETRY, {-1, -1}, false, 15 * MINUTE},
@@ -112,7 +127,7 @@ static const struct row rows[] = {
     {401, "", 0, VERDICT_STOP, {-1, -1}, false, 0},
     {403, "", 0, VERDICT_STOP, {-1, -1}, false, 0},
     {404, "", 0, VERDICT_STOP, {-1, -1}, false, 0},
-    {400, "", 0, VERDICT_SPLIT, {-1, -1}, false, 0},
+    {400, "", 0, VERDICT_STOP, {-1, -1}, false, 0},
     {429, "", 7000, VERDICT_RETRY, {-1, -1}, false, 7000},
     {429, "", 0, VERDICT_RETRY, {-1, -1}, false, 10 * MINUTE},
     {500, "good", 0, VERDICT_RETRY, {-1, -1}, false, 0},
@@ -130,6 +145,15 @@ static const struct row rows[] = {
     {200, "good 192.0.2.1\n", 0, VERDICT_SETTLED, {A, U}, false, 0},
     {200, "nohost\n", 0, VERDICT_SETTLED, {F, U}, false, 0},
     {200, "good\ngood\ngood\n", 0, VERDICT_SETTLED, {U, U}, false, 0},
+    {200, "numhost", 0, VERDICT_SPLIT, {-1, 0}, false, 0},
+    {200, "numhost\nnumhost", 0, VERDICT_SPLIT, {-1, 0}, false, 0},
+    {200, "good\nnumhost", 0, VERDICT_SETTLED, {A, F}, false, 0}, /* that host's own trouble */
+    {200, "badrequest", 0, VERDICT_SPLIT, {-1, 0}, false, 0},
+    {200, "badrequest\ngood", 0, VERDICT_SETTLED, {F, A}, false, 0},
+    {400, "", 0, VERDICT_SPLIT, {-1, 0}, false, 0},
+    {200, "badauth\nbadauth\n", 0, VERDICT_STOP, {-1, 0}, false, 0},
+    {200, "911\n911\n", 0, VERDICT_RETRY, {-1, 0}, false, 10 * MINUTE},
+    {200, "good\ngood 127.0.0.1\n", 0, VERDICT_SETTLED, {A, R}, true, 0},
 };
 
 static void replies_mean_what_the_table_says(void **state)
@@ -142,7 +166,8 @@ static void replies_mean_what_the_table_says(void **state)
         struct batch batch = {.items = items, .len = row->outcomes[1] < 0 ? 1 : 2};
         struct provider_zone zone = {.name = "example"};
         struct provider_request request;
-        struct provider_reply reply = {row->status, view_of(row->body), row->retry_after_ms};
+        struct provider_reply reply = {
+            .status = row->status, .body = view_of(row->body), .retry_after_ms = row->retry_after_ms};
         struct verdict verdict = {0};
         for (size_t j = 0; j < batch.len; j++) {
             items[j].want = (struct rrset_value){.len = 1, .ips = {{.family = IP_V4, .bytes = {192, 0, 2, 1}}}};
@@ -171,16 +196,251 @@ static void replies_mean_what_the_table_says(void **state)
     }
 }
 
-static void only_hosts_of_one_address_go_together(void **state)
+static struct batch_item item_of(const char *name, const char *address)
+{
+    struct batch_item item = {.name = name, .want = {.len = 1}};
+    assert_int_equal(ip_parse(view_of(address), &item.want.ips[0]), ERR_OK);
+    item.type = item.want.ips[0].family == IP_V4 ? RRTYPE_A : RRTYPE_AAAA;
+    return item;
+}
+
+static struct verdict replied(void *account, struct batch_item *items, size_t len, const char *body, uint64_t now_ms)
+{
+    struct batch batch = {.items = items, .len = len};
+    struct provider_zone zone = {.name = "example"};
+    struct provider_request request = {0};
+    struct provider_reply reply = {.status = 200, .body = view_of(body), .now_ms = now_ms};
+    struct verdict verdict = {0};
+    assert_int_equal(ops->parse_reply(account, &zone, &batch, &request, &reply, &verdict), ERR_OK);
+    return verdict;
+}
+
+static const char *stopped_by(void *account, const char *name, const char *address)
+{
+    char detail[PROVIDER_DETAIL_MAX];
+    struct batch_item item = item_of(name, address);
+    return ops->impossible(account, &item, detail);
+}
+
+static void repeated_nochg_is_an_alarm_and_stops_the_host(void **state)
 {
     (void)state;
-    struct batch_item a = {.type = RRTYPE_A, .want = {.len = 1, .ips = {{.family = IP_V4, .bytes = {192, 0, 2, 1}}}}};
-    struct batch_item b = a, c = a;
-    b.want.ips[0].bytes[3] = 2;
-    c.type = RRTYPE_AAAA;
-    assert_true(ops->together(&a, &a));
-    assert_false(ops->together(&a, &b));
-    assert_false(ops->together(&a, &c));
+    enum { HOUR = 3600 * 1000, DAY = 24 * HOUR };
+    static const struct {
+        const char *bodies[4];
+        uint64_t times_ms[4];
+        unsigned alarm_at; /* which reply; 0 = none */
+    } cases[] = {
+        {{"nochg"}, {0}, 0}, /* at the first start */
+        {{"nochg", "nochg 192.0.2.1"}, {0, HOUR}, 2},
+        {{"nochg", "nochg"}, {0, DAY - 1}, 2},
+        {{"nochg", "nochg", "nochg", "nochg"}, {0, DAY, 2 * DAY, 27ull * DAY}, 0}, /* refreshed before it expires */
+        {{"nochg", "good", "nochg"}, {0, 1, 2}, 0},
+        {{"good", "nochg", "nochg"}, {0, 1, 2}, 3},
+        {{"nochg", "911", "nochg"}, {0, HOUR, 2 * HOUR}, 2}, /* a request that changed nothing is no change */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        void *account = open_account();
+        unsigned alarm_at = 0, replies = 0;
+        for (size_t j = 0; j < 4 && cases[i].bodies[j] != NULL && alarm_at == 0; j++) {
+            struct batch_item item = item_of("a.example", "192.0.2.1");
+            struct verdict verdict = replied(account, &item, 1, cases[i].bodies[j], 5000 + cases[i].times_ms[j]);
+            if (verdict.kind != VERDICT_SETTLED) {
+                continue;
+            }
+            replies++;
+            assert_int_equal(item.outcome, OUTCOME_APPLIED); /* it stands there all the same */
+            assert_null(item.error);
+            if (item.alarm != NULL) {
+                assert_string_equal(item.alarm, "nochg");
+                assert_non_null(strstr(verdict.detail, "who else"));
+                alarm_at = replies;
+            }
+        }
+        assert_int_equal(alarm_at, cases[i].alarm_at);
+        assert_int_equal(stopped_by(account, "a.example", "192.0.2.2") != NULL, alarm_at != 0);
+        assert_int_equal(stopped_by(account, "a.example", "2001:db8::2") != NULL, alarm_at != 0);
+        assert_null(stopped_by(account, "b.example", "192.0.2.2"));
+        ops->close(account);
+    }
+}
+
+static void families_count_apart(void **state)
+{
+    (void)state;
+    void *account = open_account();
+    struct batch_item v4 = item_of("a.example", "192.0.2.1"), v6 = item_of("a.example", "2001:db8::1");
+    (void)replied(account, &v4, 1, "nochg", 1); /* judged by the items */
+    (void)replied(account, &v6, 1, "nochg", 2);
+    assert_null(v4.alarm);
+    assert_null(v6.alarm);
+    assert_null(stopped_by(account, "a.example", "192.0.2.2"));
+    ops->close(account);
+}
+
+static void a_stop_is_as_wide_as_its_code_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *code;
+        bool other_family;
+    } cases[] = {{"nohost", true},  {"notfqdn", true}, {"nofqdn", true},  {"!yours", true},
+                 {"!active", true}, {"abuse", true},   {"numhost", true}, {"!donator", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        void *account = open_account();
+        struct batch_item item = item_of("a.example", "2001:db8::1");
+        (void)replied(account, &item, 1, cases[i].code, 1); /* judged by the item */
+        assert_int_equal(item.outcome, OUTCOME_REFUSED);
+        assert_string_equal(stopped_by(account, "a.example", "2001:db8::2"), cases[i].code);
+        assert_int_equal(stopped_by(account, "a.example", "192.0.2.1") != NULL, cases[i].other_family);
+        assert_null(stopped_by(account, "b.example", "2001:db8::1"));
+        ops->close(account);
+    }
+}
+
+static void badrequest_stops_the_account_only_where_nothing_was_ever_taken(void **state)
+{
+    (void)state;
+    void *account = open_account();
+    struct batch_item item = item_of("a.example", "192.0.2.1");
+    assert_int_equal(replied(account, &item, 1, "badrequest", 1).kind, VERDICT_STOP);
+    assert_int_equal(replied(account, &item, 1, "good", 2).kind, VERDICT_SETTLED);
+    assert_int_equal(replied(account, &item, 1, "badrequest", 3).kind, VERDICT_SETTLED);
+    assert_int_equal(item.outcome, OUTCOME_REFUSED);
+    assert_string_equal(stopped_by(account, "a.example", "192.0.2.2"), "badrequest");
+    ops->close(account);
+}
+
+static void badagent_is_about_the_client_badauth_about_the_account(void **state)
+{
+    (void)state;
+    void *account = open_account();
+    struct batch_item items[2] = {item_of("a.example", "192.0.2.1"), item_of("b.example", "192.0.2.1")};
+    assert_true(replied(account, items, 1, "badagent", 1).everywhere);
+    assert_true(replied(account, items, 1, "good 127.0.0.1", 1).everywhere);
+    assert_true(replied(account, items, 2, "good\nbadagent", 1).everywhere);
+    assert_string_equal(items[1].alarm, "badagent");
+    assert_false(replied(account, items, 1, "badauth", 1).everywhere);
+    assert_false(replied(account, items, 2, "good\nbadauth", 1).everywhere);
+    assert_string_equal(items[1].alarm, "badauth");
+    ops->close(account);
+}
+
+static void dnserr_that_lasts_is_an_alarm_once(void **state)
+{
+    (void)state;
+    void *account = open_account();
+    unsigned alarms = 0;
+    for (unsigned i = 1; i <= 48; i++) {
+        struct batch_item item = item_of("a.example", "192.0.2.1");
+        struct verdict verdict = replied(account, &item, 1, "dnserr", i * 30ull * MINUTE);
+        assert_int_equal(verdict.kind, VERDICT_SETTLED);
+        assert_int_equal(item.wait_ms, 30 * MINUTE);
+        assert_int_equal(item.alarm != NULL, i == 4);
+        alarms += item.alarm != NULL;
+    }
+    assert_int_equal(alarms, 1);
+    assert_null(stopped_by(account, "a.example", "192.0.2.1"));
+    ops->close(account);
+}
+
+static void both_families_travel_as_the_account_says(void **state)
+{
+    (void)state;
+    static const char *const v4 = "192.0.2.1", *const v6 = "2001:db8::1";
+    static const struct {
+        enum account_ipv6 ipv6;
+        const char *unchanged, *first, *second; /* second NULL: one family */
+        const char *query;
+    } cases[] = {
+        {ACCOUNT_IPV6_MYIP, NULL, v4, NULL, "myip=192.0.2.1"},
+        {ACCOUNT_IPV6_MYIP, NULL, v6, NULL, "myip=2001:db8::1"},
+        {ACCOUNT_IPV6_LIST, NULL, v4, NULL, "myip=192.0.2.1"},
+        {ACCOUNT_IPV6_LIST, NULL, v6, NULL, "myip=2001:db8::1"},
+        {ACCOUNT_IPV6_LIST, NULL, v4, v6, "myip=192.0.2.1,2001:db8::1"},
+        {ACCOUNT_IPV6_LIST, NULL, v6, v4, "myip=192.0.2.1,2001:db8::1"},
+        {ACCOUNT_IPV6_MYIPV6, NULL, v4, NULL, "myip=192.0.2.1"},
+        {ACCOUNT_IPV6_MYIPV6, NULL, v6, NULL, "myipv6=2001:db8::1"},
+        {ACCOUNT_IPV6_MYIPV6, "no", v4, NULL, "myip=192.0.2.1&myipv6=no"},
+        {ACCOUNT_IPV6_MYIPV6, "preserve", v6, NULL, "myip=preserve&myipv6=2001:db8::1"},
+        {ACCOUNT_IPV6_MYIPV6, "no", v6, v4, "myip=192.0.2.1&myipv6=2001:db8::1"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        void *account = open_account_as(cases[i].ipv6, cases[i].unchanged);
+        struct batch_item items[2] = {item_of("a.example", cases[i].first)};
+        struct batch batch = {.items = items, .len = 1};
+        if (cases[i].second != NULL) {
+            items[1] = item_of("a.example", cases[i].second);
+            assert_true(ops->together(account, &batch, &items[1]));
+            batch.len = 2;
+        }
+        struct provider_zone zone = {.name = "example"};
+        struct provider_request request;
+        char url[128];
+        provider_request_init(&request);
+        assert_int_equal(ops->build_request(account, &zone, &batch, &request), ERR_OK);
+        (void)snprintf(url, sizeof(url), "https://h.example/nic/update?hostname=a.example&%s",
+                       cases[i].query); /* fits */
+        assert_string_equal(strbuf_str(&request.url), url);
+        provider_request_deinit(&request);
+        ops->close(account);
+    }
+}
+
+static void one_line_answers_for_both_families(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int outcomes[2];
+    } cases[] = {
+        {"good 192.0.2.1,2001:db8::1", {A, A}},
+        {"good", {A, A}},
+        {"nochg 192.0.2.1 2001:db8::1", {A, A}},
+        {"good 192.0.2.1", {A, U}}, /* of the other nothing is said: the authoritative server knows */
+        {"good 192.0.2.9,2001:db8::1", {U, A}},
+        {"nohost", {F, F}},
+        {"numhost", {F, F}},
+        {"good\ngood", {U, U}}, /* two lines for one host */
+        {"", {U, U}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        void *account = open_account_as(ACCOUNT_IPV6_LIST, NULL);
+        struct batch_item items[2] = {item_of("a.example", "192.0.2.1"), item_of("a.example", "2001:db8::1")};
+        assert_int_equal(replied(account, items, 2, cases[i].body, 1).kind, VERDICT_SETTLED);
+        assert_int_equal(items[0].outcome, cases[i].outcomes[0]);
+        assert_int_equal(items[1].outcome, cases[i].outcomes[1]);
+        ops->close(account);
+    }
+}
+
+static void only_what_one_request_can_say_goes_together(void **state)
+{
+    (void)state;
+    static const enum account_ipv6 ways[] = {ACCOUNT_IPV6_MYIP, ACCOUNT_IPV6_LIST, ACCOUNT_IPV6_MYIPV6};
+    for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+        bool pairs = ways[i] != ACCOUNT_IPV6_MYIP;
+        void *account = open_account_as(ways[i], NULL);
+        struct batch_item items[3] = {item_of("a.example", "192.0.2.1")};
+        struct batch batch = {.items = items, .len = 1};
+        struct batch_item same = item_of("b.example", "192.0.2.1"), other = item_of("b.example", "192.0.2.2");
+        struct batch_item v6 = item_of("a.example", "2001:db8::1"), strangers = item_of("b.example", "2001:db8::1");
+        assert_true(ops->together(account, &batch, &same));
+        assert_false(ops->together(account, &batch, &other));
+        assert_false(ops->together(account, &batch, &strangers));
+        assert_int_equal(ops->together(account, &batch, &v6), pairs);
+        items[1] = same;
+        batch.len = 2;
+        assert_false(ops->together(account, &batch, &v6)); /* b would get it too */
+        items[1] = v6;
+        assert_false(ops->together(account, &batch, &same));
+        assert_false(ops->together(account, &batch, &strangers));
+        ops->close(account);
+    }
+    void *account = open_account_as(ACCOUNT_IPV6_NONE, NULL);
+    assert_string_equal(stopped_by(account, "a.example", "2001:db8::1"), "no-ipv6");
+    assert_null(stopped_by(account, "a.example", "192.0.2.1"));
+    ops->close(account);
 }
 
 int main(void)
@@ -188,7 +448,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_obliges_to_its_action),
         cmocka_unit_test(replies_mean_what_the_table_says),
-        cmocka_unit_test(only_hosts_of_one_address_go_together),
+        cmocka_unit_test(repeated_nochg_is_an_alarm_and_stops_the_host),
+        cmocka_unit_test(families_count_apart),
+        cmocka_unit_test(a_stop_is_as_wide_as_its_code_says),
+        cmocka_unit_test(badrequest_stops_the_account_only_where_nothing_was_ever_taken),
+        cmocka_unit_test(badagent_is_about_the_client_badauth_about_the_account),
+        cmocka_unit_test(dnserr_that_lasts_is_an_alarm_once),
+        cmocka_unit_test(both_families_travel_as_the_account_says),
+        cmocka_unit_test(one_line_answers_for_both_families),
+        cmocka_unit_test(only_what_one_request_can_say_goes_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

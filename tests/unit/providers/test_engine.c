@@ -71,7 +71,7 @@ const struct provider_ops *provider_find(struct view name)
 
 /** What the owner of the zones was told. */
 struct told {
-    unsigned applied, refused, retried, unknown, not_applied;
+    unsigned applied, refused, retried, unknown, not_applied, alarms;
     const char *error; /* of the last that was not applied */
     struct engine_zone *zone;
     uint64_t rev; /* resubmits_inside: of the last change */
@@ -87,6 +87,8 @@ static void on_settled(void *context, const struct engine_result *results, size_
         told->unknown += results[i].outcome == OUTCOME_UNKNOWN;
         assert_true((results[i].error == NULL) == (results[i].outcome == OUTCOME_APPLIED));
         told->error = results[i].error != NULL ? results[i].error : told->error;
+        told->alarms += results[i].alarm != NULL;
+        assert_true(results[i].alarm == NULL || results[i].detail[0] != '\0');
         told->not_applied += results[i].error != NULL && strcmp(results[i].error, "not-applied") == 0;
     }
 }
@@ -311,6 +313,57 @@ static void who_comes_after_a_stop_is_told(void **state)
     service_close(&service);
 }
 
+static void a_refused_client_stops_every_account_of_that_service(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{200, "badagent", ERR_OK}};
+    struct service service;
+    struct told told[3] = {{0}};
+    struct engine_zone *zones[3];
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    zones[0] = service_zone(&service, "one.example", on_settled, &told[0]);
+    service_account(&service, "dyndns2", "https://H.example:443/other", 0);
+    zones[1] = service_zone(&service, "two.example", on_settled, &told[1]);
+    service_account(&service, "dyndns2", "https://elsewhere.example/u", 0);
+    zones[2] = service_zone(&service, "three.example", on_settled, &told[2]);
+    submit(zones[0], "a.one.example", 1, 1);
+    run_until(1 * HOURS);
+    submit(zones[1], "a.two.example", 1, 1);
+    submit(zones[2], "a.three.example", 1, 1);
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(world.requests, 2);
+    assert_string_equal(told[1].error, "badagent");
+    assert_int_equal(told[0].alarms, 1);
+    assert_int_equal(told[1].alarms, 1);
+    assert_int_equal(told[2].applied, 1);
+    assert_int_equal(told[2].alarms, 0);
+    service_close(&service);
+}
+
+static void the_second_nochg_is_told_and_is_the_last_request(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{200, "nochg", ERR_OK}, {200, "nochg", ERR_OK}};
+    struct service service;
+    struct told told = {0};
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    for (uint8_t i = 1; i <= 4; i++) {
+        submit(zone, "a.example", i, i);
+        run_until(i * (uint64_t)HOURS);
+    }
+    assert_int_equal(world.requests, 2);
+    assert_int_equal(told.applied, 2);
+    assert_int_equal(told.alarms, 1);
+    assert_int_equal(told.refused, 2);
+    assert_string_equal(told.error, "nochg");
+    service_close(&service);
+}
+
 /** As an owner that has newer values at hand: submits them while it is told about the old ones. */
 static void resubmits_inside(void *context, const struct engine_result *results, size_t results_len)
 {
@@ -368,6 +421,8 @@ int main(void)
         cmocka_unit_test(what_is_never_applied_is_sent_ever_more_rarely),
         cmocka_unit_test(lookups_are_calls_of_the_budget_too),
         cmocka_unit_test(who_comes_after_a_stop_is_told),
+        cmocka_unit_test(a_refused_client_stops_every_account_of_that_service),
+        cmocka_unit_test(the_second_nochg_is_told_and_is_the_last_request),
         cmocka_unit_test(submitting_from_inside_settled_is_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
