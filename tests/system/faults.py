@@ -26,6 +26,7 @@ import sys
 import time
 
 from muster_testlib import build_dir
+from muster_testlib.coordinator import Coordinator
 from muster_testlib.dns import Bind, Knot, axfr, update
 from muster_testlib.faultproxy import FaultProxy
 from muster_testlib.procs import Process, Timeout, wait_until
@@ -43,18 +44,7 @@ SETTLE_S = 180
 SWEEPS = ("10s", "7d")  # by the seed's parity
 _CLONE_NEWNS, _CLONE_NEWNET = 0x20000, 0x40000000
 
-_CONFIG = """\
-broker: {{endpoints: ["{broker}"], client_id: svc-coord1, ca_file: {ca}, cert_file: {cert}, key_file: {key}, stamp_key_file: {stamp}}}
-store: {{path: {store}/coordinator.db}}
-registry: {folder}/registry.yaml
-control: {{socket: {folder}/control.sock}}
-metrics: {{listen: "127.0.0.1:{metrics}"}}
-policy: {{treat_as_public: [127.0.0.0/8, 198.18.0.0/15]}}
-accounts:
-  - {{name: dns, provider: rfc2136, server: "{server}", key_file: {tsig}}}
-zones:
-  - {{name: {zone}, account: dns, sweep_every: {sweep}}}
-groups:
+_GROUPS = """\
   - name: cameras
     publish: reported
     damping: false
@@ -68,7 +58,6 @@ groups:
     gateway: true  # exempt from the limit: the whole fleet comes from one address
     damping: false
     names: [{{name: "{{id}}.{fleet}", types: [A]}}]
-log: {{level: info}}
 """
 _REGISTRY = f"""\
 devices:
@@ -155,25 +144,18 @@ class World(deployment.Deployment):
         return server
 
     def _configure(self):
-        self.folder = self.work.folder("coordinator")
-        self.store = self.work.folder("coordinator/store")
+        self.store = self.work.folder("store")
         self.small_disk = mount_small(self.store)
         if self.small_disk:
             self._closers.append(lambda: subprocess.run(["umount", "-l", self.store], check=False))
-        self.metrics_port = deployment.ports.free_port("127.0.0.1")
-        identity = self.pki.service("svc-coord1")
-        algorithm, name, secret = self.dns.tsig.split(":", 2)
-        tsig = self.work.write("coordinator/tsig.key", f'key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};\n', 0o600)
-        self.work.write("coordinator/registry.yaml", _REGISTRY)
-        config = self.work.write("coordinator/coordinator.yaml", _CONFIG.format(
-            broker=self.broker.endpoint, ca=self.broker.ca_file, cert=identity.cert, key=identity.key, zone=ZONE, fleet=FLEET,
-            stamp=self.broker.stamp_key_file, folder=self.folder, store=self.store, metrics=self.metrics_port, tsig=tsig,
-            server=f"{self.proxy.address}:{self.proxy.port}", sweep=self.sweep, agents="reported" if NETWORK else "observed"))
         self.clock = self.work.write("clock", "+0\n")
         env = {"LD_PRELOAD": self.faketime, "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",
                "DONT_FAKE_MONOTONIC": "1"} if self.faketime else {}
-        self.coordinator = Process([build_dir() / "coordinator" / "muster-coordinator", "-c", config],
-                                   self.folder / "log", env=env)
+        groups = _GROUPS.format(fleet=FLEET, zone=ZONE, agents="reported" if NETWORK else "observed")
+        self.coordinator = Coordinator(
+            self.work, self.pki, self.broker, self.dns, groups, _REGISTRY, env=env, sweep=self.sweep, store=self.store,
+            server=f"{self.proxy.address}:{self.proxy.port}", more="policy: {treat_as_public: [127.0.0.0/8, 198.18.0.0/15]}")
+        self.metrics_port = self.coordinator.metrics_port
 
     def _new_agent(self, name):
         folder = self.work.folder(name)

@@ -7,11 +7,12 @@ certificate and a connection of its own.
 """
 import subprocess
 
-from muster_testlib import build_dir, ports
+from muster_testlib import build_dir
 from muster_testlib.broker import Broker
 from muster_testlib.certs import ProductPki
+from muster_testlib.coordinator import Coordinator
 from muster_testlib.dns import Bind, Knot
-from muster_testlib.procs import Process, Workspace
+from muster_testlib.procs import Workspace
 
 from .tools import Tool
 
@@ -20,39 +21,12 @@ ZONE = "example.net"
 PREFIX = "cam-"
 
 # Rounds change every device again within seconds, which is what damping is there to hold back: it is off.
-_CONFIG = """\
-broker:
-  endpoints: ["{broker}"]
-  client_id: svc-coord1
-  ca_file: {ca}
-  cert_file: {cert}
-  key_file: {key}
-  stamp_key_file: {stamp}
-store:
-  path: {folder}/coordinator.db
-registry: {folder}/registry.yaml
-control:
-  socket: {folder}/control.sock
-metrics:
-  listen: "127.0.0.1:{metrics}"
-accounts:
-  - name: dns
-    provider: rfc2136
-    server: "{server}"
-    key_file: {tsig}
-zones:
-  - name: {zone}
-    account: dns
-    mode: dedicated
-    sweep_every: 7d
-groups:
+_GROUPS = f"""\
   - name: cameras
     damping: false
     names:
-      - name: "{{id}}.{zone}"
+      - name: "{{id}}.{ZONE}"
         types: [A]
-log:
-  level: info
 """
 _REGISTRY = f"""\
 devices:
@@ -94,19 +68,8 @@ class Deployment:
         return certs
 
     def _configure(self):
-        self.folder = self.work.folder("coordinator")
-        self.metrics_port = ports.free_port("127.0.0.1")
-        identity = self.pki.service("svc-coord1")
-        algorithm, name, secret = self.dns.tsig.split(":", 2)
-        tsig = self.work.write("coordinator/tsig.key",
-                               f'key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};\n', 0o600)
-        self.work.write("coordinator/registry.yaml", _REGISTRY)
-        config = self.work.write("coordinator/coordinator.yaml", _CONFIG.format(
-            broker=self.broker.endpoint, ca=self.broker.ca_file, cert=identity.cert, key=identity.key,
-            stamp=self.broker.stamp_key_file, folder=self.folder, metrics=self.metrics_port, tsig=tsig, zone=ZONE,
-            server=f"{self.dns.address}:{self.dns.port}"))
-        self.coordinator = Process([build_dir() / "coordinator" / "muster-coordinator", "-c", config],
-                                   self.folder / "log")
+        self.coordinator = Coordinator(self.work, self.pki, self.broker, self.dns, _GROUPS, _REGISTRY)
+        self.metrics_port = self.coordinator.metrics_port
 
     def new_broker(self, name):
         """One more broker with the same rights, e.g. for a baseline."""
@@ -127,9 +90,7 @@ class Deployment:
 
     def start_coordinator(self):
         self._closers.append(self.coordinator.stop)
-        self.coordinator.start()
-        self.coordinator.wait_log("broker-connected")
-        self.coordinator.wait_log("zone-claimed")
+        self.coordinator.start_ready()
 
     def _tool(self, name, arguments, label):
         tool = Tool(name, arguments, self.work / f"{label}.log")

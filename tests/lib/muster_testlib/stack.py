@@ -2,49 +2,11 @@
 """A whole deployment on free ports: broker with plugin, authoritative server, coordinator; and devices that speak the contract by hand."""
 import json
 
-from . import build_dir, ports
 from .broker import Broker, topic
 from .certs import Pki
+from .coordinator import RFC2136, Coordinator
 from .dns import Knot
 from .mqttclient import Client
-from .procs import Process
-
-_CONFIG = """\
-broker:
-  endpoints: ["{broker}"]
-  client_id: svc-coord1
-  ca_file: {ca}
-  cert_file: {cert}
-  key_file: {key}
-  stamp_key_file: {stamp}
-store:
-  path: {folder}/coordinator.db
-registry: {folder}/registry.yaml
-control:
-  socket: {folder}/control.sock
-metrics:
-  listen: "{address}:{metrics}"
-accounts:
-{account}
-zones:
-  - name: {zone}
-    account: dns
-    mode: {mode}
-    sweep_every: {sweep}
-    refresh_every: {refresh}
-groups:
-{groups}
-log:
-  level: debug
-{more}
-"""
-
-RFC2136 = """\
-  - name: dns
-    provider: rfc2136
-    server: "{server}"
-    key_file: {tsig}
-"""
 
 GROUPS = """\
   - name: cameras
@@ -60,33 +22,17 @@ devices:
 
 
 class Stack:
-    """Everything, started in order. `server` is a class of dns.py; `account` is the text of one element of `accounts:` named dns,
-    with the names in `values` in braces."""
+    """Everything, started in order. `server` is a class of dns.py; `account` as in coordinator.py."""
 
-    def __init__(self, work, server=Knot, groups=GROUPS, registry=REGISTRY, mode="dedicated", sweep="7d", more="", prefix=(), account=RFC2136):
+    def __init__(self, work, server=Knot, groups=GROUPS, registry=REGISTRY, prefix=(), account=RFC2136, **values):
         self.work = work
         self.pki = Pki(work / "pki")
         self.broker = Broker(work, self.pki, viewers="all")
         self.dns = server(work, prefix=prefix)
-        self.folder = work.folder("coordinator")
-        identity = self.pki.service("svc-coord1")
-        self.metrics_port = ports.free_port(self.broker.address)
-        algorithm, name, secret = self.dns.tsig.split(":", 2)
-        tsig = work.write("coordinator/tsig.key", f'key "{name}" {{ algorithm {algorithm}; secret "{secret}"; }};\n', 0o600)
-        self.registry_file = work.write("coordinator/registry.yaml", registry)
-        self.values = {
-            "broker": self.broker.endpoint, "ca": self.broker.ca_file, "cert": identity.cert, "key": identity.key,
-            "stamp": self.broker.stamp_key_file, "folder": self.folder, "address": "127.0.0.1", "metrics": self.metrics_port,
-            "server": f"{self.dns.address}:{self.dns.port}", "tsig": tsig, "zone": self.dns.zones[0], "mode": mode, "sweep": sweep,
-            "refresh": "0s", "groups": groups, "more": more,
-        }
-        self.values["account"] = account.format(**self.values)
-        self.write_config()
-        self.coordinator = Process([build_dir() / "coordinator" / "muster-coordinator", "-c", self.config_file], self.folder / "log")
-
-    def write_config(self, **changes):
-        self.values.update(changes)
-        self.config_file = self.work.write("coordinator/coordinator.yaml", _CONFIG.format(**self.values))
+        self.coordinator = Coordinator(work, self.pki, self.broker, self.dns, groups, registry, account, log="debug", **values)
+        self.folder, self.metrics_port = self.coordinator.folder, self.coordinator.metrics_port
+        self.config_file, self.registry_file = self.coordinator.config_file, self.coordinator.registry_file
+        self.values, self.write_config = self.coordinator.values, self.coordinator.write_config
 
     def start(self):
         self.broker.start()
@@ -95,10 +41,7 @@ class Stack:
         return self
 
     def start_coordinator(self):
-        self.coordinator.start()
-        self.coordinator.wait_log("broker-connected")
-        if "rfc2136" in self.values["account"]:
-            self.coordinator.wait_log("zone-claimed")
+        self.coordinator.start_ready()
         # until the comparison of a start is over, a record that just came to rest may be written a second time
         self.coordinator.wait_log("notice loaded ")
         return self
