@@ -69,6 +69,15 @@ static enum err open_socket(struct loop *loop, struct datagram *datagram)
     return err == ERR_OK ? loop_poll_events(datagram->poll, LOOP_READABLE) : err;
 }
 
+static void release(struct datagram *datagram)
+{
+    loop_poll_free(TAKE(datagram->poll));
+    if (datagram->fd >= 0) {
+        (void)close(datagram->fd); /* the descriptor is gone either way */
+        datagram->fd = -1;
+    }
+}
+
 enum err datagram_new(struct loop *loop, const struct datagram_options *options, struct datagram **ret_datagram)
 {
     if (options->peer.family == IP_NONE || options->port == 0) {
@@ -80,8 +89,9 @@ enum err datagram_new(struct loop *loop, const struct datagram_options *options,
     }
     datagram->options = *options;
     enum err err = open_socket(loop, datagram);
-    if (err != ERR_OK) {
-        datagram_free(datagram);
+    if (err != ERR_OK) { /* no callback is under way yet: nothing to defer to its end */
+        release(datagram);
+        free(datagram);
         return err;
     }
     *ret_datagram = datagram;
@@ -93,11 +103,7 @@ void datagram_free(struct datagram *datagram)
     if (datagram == NULL) {
         return;
     }
-    loop_poll_free(TAKE(datagram->poll));
-    if (datagram->fd >= 0) {
-        (void)close(datagram->fd); /* the descriptor is gone either way */
-        datagram->fd = -1;
-    }
+    release(datagram);
     if (datagram->in_callback) {
         datagram->freed = true;
     } else {

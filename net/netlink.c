@@ -344,8 +344,9 @@ enum err netlink_new(struct loop *loop, const struct netlink_options *options, s
     if (err == ERR_OK && loop_timer_new(loop, on_timer, netlink, &netlink->timer) != ERR_OK) {
         err = errinfo_set(info, ERR_NOMEM, "netlink", 0, "out of memory");
     }
-    if (err != ERR_OK) {
-        netlink_free(netlink);
+    if (err != ERR_OK) { /* no callback is under way yet: nothing to defer to its end */
+        release(netlink);
+        free(netlink);
         return err;
     }
     netlink_resync(netlink);
