@@ -161,7 +161,7 @@ class Quickstart:
         changed = time.time()  # before the command that changes it: its own time counts too
         camera.place.move()
         answered = self.witness.wait_answer(camera.name, camera.place.public, camera.agent, DEADLINE_S)
-        reported = wait_until(lambda: self.witness.first_report(camera.id, seen), f"{camera.id} reports", 5.0)
+        reported = wait_until(lambda: self.witness.first_report(camera.id, seen), f"{camera.id} reports", DEADLINE_S)
         camera.times = [1000 * seconds for seconds in (answered - changed, reported - changed, answered - reported)]
 
     def verify(self):

@@ -189,7 +189,7 @@ class DeviceRights(BrokerCase):
 
     def test_oversized_packet_ends_the_connection(self):
         camera = self.client(self.cam1)
-        camera.publish_start(topic("cam-1", "state"), b"x" * 80000)
+        camera.announce_publish(80000)  # it is judged by its length; with a body behind it the end could overtake the reason
         self.assertEqual(camera.wait_closed(), 0x95)
 
     def test_may_subscribe_its_own_tree_broadcasts_and_exact_blobs(self):

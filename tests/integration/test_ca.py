@@ -148,7 +148,7 @@ class Handshake(Authority):
             thread = threading.Thread(target=serve, args=(listener,))
             thread.start()
             try:
-                with socket.create_connection(listener.getsockname(), timeout=10) as plain, \
+                with socket.create_connection(listener.getsockname(), timeout=procs.DEADLINE) as plain, \
                         calling.wrap_socket(plain, server_hostname="127.0.0.1") as stream:
                     seen["greeting"] = stream.recv(100)
             except (ssl.SSLError, ConnectionError) as error:
@@ -324,7 +324,7 @@ class RevocationAtTheBroker(unittest.TestCase):
         name = identity.cn.encode()
         body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + len(name).to_bytes(2, "big") + name
         try:
-            with socket.create_connection((server.address, server.port), timeout=10) as plain, \
+            with socket.create_connection((server.address, server.port), timeout=procs.DEADLINE) as plain, \
                     context.wrap_socket(plain, server_hostname=server.address) as stream:
                 stream.sendall(b"\x10" + bytes([len(body)]) + body)
                 return stream.recv(1)

@@ -109,7 +109,7 @@ class _Server:
         """Starts, or starts again on the same port with what its journal holds; returns once every zone answers."""
         self.process.start()
         for zone in self.zones:
-            self.process.wait_until(lambda zone=zone: kdig(self, zone, "SOA"), f"{zone} answers")
+            self.process.wait_until(lambda zone=zone: _glance(self, zone, "SOA"), f"{zone} answers")
         return self
 
     def stop(self):
@@ -160,17 +160,32 @@ def _run_kdig(server, *arguments, deadline=DEADLINE):
     return done.stdout
 
 
-def kdig(server, name, rtype="A", tcp=False):
-    """Sorted rdata that the server answers for (name, type); [] when there is none or no answer."""
-    extra = ["+tcp"] if tcp else []
-    text = _run_kdig(server, *extra, "+short", "+timeout=1", "+retry=0", name.rstrip(".") + ".", rtype)
-    return sorted(line for line in text.splitlines() if line and not line.startswith(";"))
+def _ask(server, name, rtype, *options):
+    """Sorted rdata of the answer; None when none came."""
+    text = _run_kdig(server, "+noall", "+header", "+answer", *options, name.rstrip(".") + ".", rtype)
+    if ";; ->>HEADER<<-" not in text:
+        return None
+    rows = [line.split(None, 4) for line in text.splitlines() if line and not line.startswith(";")]
+    return sorted(row[4] for row in rows)
+
+
+def _glance(server, name, rtype):
+    """What is answered within a second, for loops that look again: nothing at all counts as []."""
+    return _ask(server, name, rtype, "+timeout=1", "+retry=0") or []
+
+
+def kdig(server, name, rtype="A"):
+    """Sorted rdata that the server answers for (name, type). No answer is an error, not an empty one."""
+    found = _ask(server, name, rtype, "+timeout=5", "+retry=5")
+    if found is None:
+        raise AssertionError(f"{server.name} does not answer {name} {rtype}")
+    return found
 
 
 def wait_answer(server, name, rtype, expected, deadline=DEADLINE):
     """Until the server answers exactly `expected` (one text or a list)."""
     wanted = sorted([expected] if isinstance(expected, str) else expected)
-    wait_until(lambda: kdig(server, name, rtype) == wanted, f"{name} {rtype} is {wanted} at {server.name}", deadline)
+    wait_until(lambda: _ask(server, name, rtype, "+timeout=1", "+retry=0") == wanted, f"{name} {rtype} is {wanted} at {server.name}", deadline)
 
 
 def axfr(server, zone=None, ttl=False, deadline=120.0):

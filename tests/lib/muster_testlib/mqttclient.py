@@ -111,6 +111,7 @@ class Client:
         self._packet_id = 0
         self._changed = threading.Condition()
         self._lock = threading.RLock()  # one SSL object must not be read and written at once
+        self._sending = threading.Lock()  # a packet goes out whole, also when the socket takes it in parts
         self._closed = False
         self._socket = self._open(address, port, ca_file, identity)
         self._reader = threading.Thread(target=self._read_loop, daemon=True)
@@ -158,15 +159,19 @@ class Client:
             raise Refused(reason)
 
     def _send(self, first, body):
-        data = memoryview(bytes([first]) + _varint(len(body)) + body)
-        while data:
-            try:
-                with self._lock:
-                    data = data[self._socket.send(data):]
-            except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
-                select.select([], [self._socket], [], 1)
-            except (OSError, ValueError) as error:
-                raise ConnectionError(f"{self.client_id}: {error}") from error
+        self._send_bytes(bytes([first]) + _varint(len(body)) + body)
+
+    def _send_bytes(self, data):
+        data = memoryview(data)
+        with self._sending:
+            while data:
+                try:
+                    with self._lock:
+                        data = data[self._socket.send(data):]
+                except (ssl.SSLWantWriteError, ssl.SSLWantReadError, BlockingIOError):
+                    select.select([], [self._socket], [], 1)
+                except (OSError, ValueError) as error:
+                    raise ConnectionError(f"{self.client_id}: {error}") from error
 
     def _answer(self, key, what, deadline=DEADLINE):
         end = time.monotonic() + deadline
@@ -196,6 +201,10 @@ class Client:
         """Returns the PUBACK's reason (None for QoS 0): 0 accepted, 0x10 accepted and nobody listens, 0x87 refused."""
         packet_id = self.publish_start(topic, payload, qos, retain, properties)
         return self.publish_wait(packet_id) if qos else None
+
+    def announce_publish(self, length):
+        """The beginning of a PUBLISH of `length` bytes, and none of them."""
+        self._send_bytes(bytes([PUBLISH << 4 | 2]) + _varint(length))
 
     def publish_wait(self, packet_id):
         return self._answer((PUBACK, packet_id), "PUBACK")

@@ -7,6 +7,7 @@ from .certs import Pki
 from .coordinator import RFC2136, Coordinator
 from .dns import Knot
 from .mqttclient import Client
+from .procs import DEADLINE
 
 GROUPS = """\
   - name: cameras
@@ -93,7 +94,7 @@ class Device:
     def acks(self):
         return [json.loads(message.payload) for message in self.client.wait_messages(0)]
 
-    def wait_ack(self, match=lambda ack: True, deadline=10.0):
+    def wait_ack(self, match=lambda ack: True, deadline=DEADLINE):
         """The first ack of the present (boot, seq) that matches."""
         want = {"boot": self.boot, "seq": self.seq}
         found = self.client.wait_messages(
