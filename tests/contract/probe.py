@@ -8,8 +8,7 @@ import threading
 import time
 
 from muster_testlib import build_dir
-
-DEADLINE = 30.0
+from muster_testlib.procs import DEADLINE
 
 
 class Probe:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A TCP proxy on loopback that can lose answers, hold requests back and cut connections: faults between engine and
 server, on purpose and at a known moment."""
+import contextlib
 import socket
 import threading
 
 from muster_testlib import ports
+from muster_testlib.procs import DEADLINE
 
 
 class Proxy:
@@ -44,11 +46,12 @@ class Proxy:
     def _requests(self, client, server):
         try:
             while data := client.recv(1 << 16):
-                if self.hold:
+                with self.lock:  # what was held goes out before what comes behind it
+                    if not self.hold:
+                        server.sendall(data)
+                        continue
                     self.held.append((server, data))
-                    self._note(held_bytes=self.held_bytes + len(data))
-                else:
-                    server.sendall(data)
+                self._note(held_bytes=self.held_bytes + len(data))
         except OSError:
             pass
         if not any(held is server for held, _ in self.held):
@@ -72,7 +75,7 @@ class Proxy:
         except OSError:
             pass
 
-    def wait(self, ready, deadline=20):
+    def wait(self, ready, deadline=DEADLINE):
         with self.changed:
             assert self.changed.wait_for(ready, deadline), "nothing came through the proxy"
 
@@ -80,6 +83,19 @@ class Proxy:
         """The engine's side is closed; the server's side stays as it is."""
         for client, _ in self.pairs:
             self._shut(client)
+
+    @contextlib.contextmanager
+    def holding(self):
+        """The server gets nothing of what is sent meanwhile until the end, then all of it."""
+        self.hold = True
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.hold = False
+                for server, data in self.held:
+                    server.sendall(data)
+                self.held.clear()
 
     def release(self):
         """Sends what was held, each to the connection it was meant for, and waits for an answer to each."""

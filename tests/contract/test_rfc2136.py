@@ -14,7 +14,7 @@ from proxy import Proxy  # noqa: E402
 
 ZONE = "example.net"
 OWNER = f"_muster-owner.{ZONE}"
-FAST = {"retry_min": "50ms", "retry_max": "500ms"}
+FAST = {"retry_min": "50ms", "retry_max": "500ms", "timeout": "60s"}
 
 
 class Cases:
@@ -83,12 +83,15 @@ class Cases:
 
     def test_one_poison_record_in_500_blocks_nobody(self):
         self.refuse_all_but_ok()
-        with self.server, self.probe() as probe:
+        with self.server, Proxy(self.server.address, self.server.port) as proxy, self.probe(via=proxy) as probe:
             probe.event("claim")
             probe.wait_state("running")
-            for i in range(500):
-                name = f"poison.{ZONE}" if i == 321 else f"n{i}.ok.{ZONE}"
-                probe.submit(name, f"10.0.{i // 250}.{i % 250 + 1}", i + 1)
+            with proxy.holding():
+                for i in range(500):
+                    name = f"poison.{ZONE}" if i == 321 else f"n{i}.ok.{ZONE}"
+                    probe.submit(name, f"10.0.{i // 250}.{i % 250 + 1}", i + 1)
+                status = probe.status()
+                self.assertEqual(status["waiting"] + status["in_flight"], 500)
             outcomes = [probe.settled(i + 1) for i in range(500)]
             refused = [event for event in outcomes if event["outcome"] == "refused"]
             self.assertEqual([event["name"] for event in refused], [f"poison.{ZONE}"])
@@ -231,9 +234,13 @@ class Cases:
                 second.event("deposed")
 
     def test_newest_value_wins_when_changes_outrun_the_server(self):
-        with self.server, self.probe() as probe:
-            for rev in range(1, 301):
-                probe.submit(f"flap.{ZONE}", f"192.0.2.{rev % 200 + 1}", rev)
+        with self.server, Proxy(self.server.address, self.server.port) as proxy, self.probe(via=proxy) as probe:
+            probe.event("claim")
+            probe.wait_state("running")
+            with proxy.holding():
+                for rev in range(1, 301):
+                    probe.submit(f"flap.{ZONE}", f"192.0.2.{rev % 200 + 1}", rev)
+                probe.status()  # it has taken them all
             self.assertEqual(probe.settled(300)["value"], ["192.0.2.101"])
             self.assertEqual(dns.kdig(self.server, f"flap.{ZONE}"), ["192.0.2.101"])
             self.assertLess(probe.status()["messages"], 30)
@@ -242,7 +249,7 @@ class Cases:
         key = self.key()
         key.chmod(0o644)
         probe = self.probe(key=key)
-        self.assertEqual(probe.child.wait(20), 1)
+        self.assertEqual(probe.child.wait(procs.DEADLINE), 1)
         probe.close()
 
 
