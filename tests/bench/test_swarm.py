@@ -39,7 +39,7 @@ class Swarm(unittest.TestCase):
         done = self.swarm.ask("heartbeat 5")
         self.assertEqual((done["published"], done["refused"]), (5 * DEVICES, 0))
         self.deployment.coordinator.wait_until(
-            lambda: self.counted("muster_states_total") - states == 5 * DEVICES, "every heartbeat is counted")
+            lambda: self.counted("muster_states_total") - states >= 5 * DEVICES, "every heartbeat is counted")
         self.assertEqual(self.counted("muster_changes_total"), changes)
 
     def test_steady_heartbeats(self):

@@ -17,8 +17,8 @@ class ClosingLine(unittest.TestCase):
 
     def ctest(self, name, commands):
         """CTest's JUnit file for tests with these commands; status 77 is a skip."""
-        lines = [f'add_test(t{number} {command})\nset_tests_properties(t{number} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1)'
-                 for number, command in enumerate(commands)]
+        lines = [f'add_test(t{number} {command})\nset_tests_properties(t{number} PROPERTIES SKIP_RETURN_CODE 77 '
+                 f'TIMEOUT {1 if "sleep" in command else 300})' for number, command in enumerate(commands)]
         self.work.write(f"{name}/CTestTestfile.cmake", "\n".join(lines) + "\n")
         found = self.work / f"{name}.xml"
         subprocess.run(["ctest", "--test-dir", self.work / name, "--output-junit", found], capture_output=True, check=False)
@@ -31,7 +31,7 @@ class ClosingLine(unittest.TestCase):
     def test_passed_failed_skipped(self):
         one = self.ctest("one", ["/bin/true", "/bin/true", 'sh "-c" "exit 77"'])
         self.assertEqual(self.total(one), ("2 passed, 0 failed, 1 skipped", 0))
-        two = self.ctest("two", ["/bin/true", "/bin/false", "/no/such/program", 'sleep 9', 'sh "-c" "kill -9 \\$\\$"'])
+        two = self.ctest("two", ["/bin/true", "/bin/false", "/no/such/program", 'sleep 600', 'sh "-c" "kill -9 \\$\\$"'])
         self.assertEqual(self.total(one, two), ("3 passed, 4 failed, 1 skipped", 1))
 
     def test_a_run_that_left_no_file_is_a_failure(self):

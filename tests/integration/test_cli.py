@@ -312,7 +312,7 @@ class Paging(Cli):
 
     def test_every_page_is_fetched(self):
         wait_until(lambda: len([row for row in self.lines("record", "list") if row[2] == "served"]) == self.count,
-                   "all records are served", 120)
+                   "all records are served")
         names = {f"cam-{number}" for number in range(self.count)}
         self.assertEqual({device["id"] for device in self.json("device", "list")["devices"]}, names)
         rows = self.lines("device", "list")
@@ -339,7 +339,7 @@ class Paging(Cli):
         self.assertEqual(done.stdout, "FAIL: zone example.net: sweep stopped by its guard\n")
         self.assertEqual(len(self.lines("zone", "diff", "example.net", code=10)), 1000)
         self.muster("zone", "sweep", "example.net", "--force")
-        zone = wait_until(lambda: self.settled(), "the zone is repaired", 60)
+        zone = wait_until(lambda: self.settled(), "the zone is repaired")
         for number in range(self.count):
             self.assertEqual(zone[(f"cam-{number}.example.net", "A")], [f"93.184.{number // 200}.{number % 200 + 1}"])
 

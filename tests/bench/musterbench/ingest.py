@@ -13,7 +13,8 @@ PAIRS = 7
 STATES = 100000          # of one measurement, at least
 WARM_DEVICES = 100       # fill every queue and buffer before memory is looked at
 WARM_STATES = 150000
-DEADLINE_S = 60
+DEADLINE_S = 300
+STILL_S = 20             # a counter that stands so long has lost the rest; a busy machine may hold it for a while
 
 
 def _states(deployment):
@@ -21,11 +22,11 @@ def _states(deployment):
 
 
 def _await_states(deployment, wanted):
-    """The coordinator's counter, once it has reached `wanted` or has not moved for a second."""
+    """The coordinator's counter, once it has reached `wanted` or has not moved for STILL_S."""
     end, last, moved = time.monotonic() + DEADLINE_S, -1, time.monotonic()
     while time.monotonic() < end:
         count = _states(deployment)
-        if count >= wanted or (count == last and time.monotonic() - moved > 1):
+        if count >= wanted or (count == last and time.monotonic() - moved > STILL_S):
             return count
         if count != last:
             last, moved = count, time.monotonic()

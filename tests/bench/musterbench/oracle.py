@@ -27,7 +27,7 @@ def serial_seconds(path, serial):
     return None
 
 
-def settle(swarm, dns, zone, log, serials, deadline=60.0, ignore=None):
+def settle(swarm, dns, zone, log, serials, deadline=300.0, ignore=None):
     """Compares until nothing differs or `deadline` seconds are over. Returns the last comparison, and when the zone got
     the serial that it was compared at: what is served later than that was served since then."""
     end = time.monotonic() + deadline

@@ -9,7 +9,7 @@ import subprocess
 import urllib.request
 
 from muster_testlib import build_dir
-from muster_testlib.procs import die_with_parent
+from muster_testlib.procs import DEADLINE, die_with_parent
 
 
 class ToolFailed(AssertionError):
@@ -51,7 +51,7 @@ class Tool:
     def stop(self):
         self.popen.stdin.close()
         try:
-            self.popen.wait(10)
+            self.popen.wait(DEADLINE)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
@@ -113,7 +113,7 @@ def wakeups(pid):
 
 def metrics(port, address="127.0.0.1"):
     """The samples of /metrics: {'name{labels}': value}."""
-    with urllib.request.urlopen(f"http://{address}:{port}/metrics", timeout=10) as reply:
+    with urllib.request.urlopen(f"http://{address}:{port}/metrics", timeout=DEADLINE) as reply:
         text = reply.read().decode()
     samples = {}
     for line in text.splitlines():

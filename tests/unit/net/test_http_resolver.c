@@ -57,20 +57,20 @@ static void a_silent_name_server_costs_no_more_than_the_time_limit(void **state)
     uint64_t timed_out_ms = clock_mono_ms() - before;
     assert_int_equal(asking.err, ERR_TIMEOUT);
     assert_false(asking.sent);
-    assert_true(recv(silent_server, &byte, 1, MSG_DONTWAIT | MSG_TRUNC) > 0); /* it was asked */
-    assert_in_range(timed_out_ms, 299, 3000);                                 /* the resolver gives up after 5 s */
+    assert_true(recv(silent_server, &byte, 1, MSG_TRUNC) > 0); /* it is asked, by a thread that may be late */
+    assert_in_range(timed_out_ms, 299, 20000);                 /* the resolver gives up after 30 s */
     assert_int_equal(http_start(client, &request, &transfer), ERR_OK);
     http_cancel(transfer);
     http_client_free(client);
     loop_free(asking.loop);
-    assert_in_range(clock_mono_ms() - before, 299, 4000);
+    assert_in_range(clock_mono_ms() - before, 299, 25000);
 }
 
 /* 127.0.0.1:53 of a new network namespace, as the only name server there is. */
 static bool make_silence(void)
 {
     char path[] = "/tmp/muster-resolv-XXXXXX";
-    static const char config[] = "nameserver 127.0.0.1\noptions attempts:1 timeout:5\n";
+    static const char config[] = "nameserver 127.0.0.1\noptions attempts:1 timeout:30\n";
     int file = mkstemp(path);
     bool ok = file >= 0 && write(file, config, sizeof(config) - 1) == (ssize_t)sizeof(config) - 1 &&
               unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 && mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
