@@ -32,9 +32,9 @@ endfunction()
 function(muster_unit_tests)
   cmake_parse_arguments(T "" "ROOM" "LIBS" ${ARGN})
   file(GLOB tests CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/tests/unit/${T_ROOM}/test_*.c")
-  set(timeout 60)
+  set(timeout 300)
   if(MUSTER_SANITIZE)
-    set(timeout 240) # 100,000 registry entries take ThreadSanitizer a minute on a busy machine
+    set(timeout 1200) # 100,000 registry entries take ThreadSanitizer a minute on a busy machine
   endif()
   foreach(source IN LISTS tests)
     get_filename_component(stem "${source}" NAME_WE)
