@@ -6,7 +6,6 @@
 #include "base/backoff.h"
 
 #define HEARTBEAT_PERCENT 10
-#define REPEAT_PERCENT    50
 /* Each raise writes to flash and costs a handshake: a confused coordinator must not wear either out. */
 #define RAISE_APART_MS 60000
 
@@ -56,7 +55,7 @@ static uint64_t repeat_delay(const struct report *report, uint64_t random)
     if (report->repeats < 32 && report->timing.repeat_first_ms <= delay >> report->repeats) {
         delay = report->timing.repeat_first_ms << report->repeats;
     }
-    return backoff_jitter(delay, REPEAT_PERCENT, random);
+    return backoff_jitter(delay, REPORT_REPEAT_PERCENT, random);
 }
 
 /* Arms what follows a message: its repeat while nobody acknowledged it, else the next heartbeat. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/report.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "mqtt/messages.h"
@@ -13,15 +14,13 @@
 #define STRIDE     7919u /* between generations: prime, so no two devices meet */
 
 /* muster-agent's defaults (agent/report.h) */
-#define REPEAT_FIRST_MS 5000u
-#define REPEAT_MAX_MS   900000u
-#define REPEAT_PERCENT  50u
-#define REPEATS_COUNTED 16u /* 5 s doubled so often is beyond the longest pause */
+#define REPEATS_COUNTED 16 /* the first pause doubled so often is beyond the longest one */
 
 enum err fleet_init(struct fleet *fleet, size_t devices, const char *prefix, uint32_t first_boot, uint64_t seed,
                     const char *log_path)
 {
-    *fleet = (struct fleet){.len = devices, .prefix = prefix, .random = seed, .began_ns = clock_mono_ns()};
+    *fleet =
+        (struct fleet){.len = devices, .prefix = prefix, .random = seed, .jitter = ~seed, .began_ns = clock_mono_ns()};
     fleet->devices = calloc(devices, sizeof(*fleet->devices));
     if (fleet->devices == NULL) {
         return ERR_NOMEM;
@@ -78,13 +77,18 @@ struct view fleet_topic(const struct fleet *fleet, size_t index, const char *lea
     return view_n(ret_topic, (size_t)MIN(len, MQTT_TOPIC_MAX));
 }
 
-/** splitmix64 (public domain, S. Vigna): the run repeats from its seed. */
-uint64_t fleet_random(struct fleet *fleet)
+/** splitmix64 (public domain, S. Vigna) */
+static uint64_t next_random(uint64_t *state)
 {
-    uint64_t z = fleet->random += 0x9e3779b97f4a7c15u;
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
+}
+
+uint64_t fleet_random(struct fleet *fleet)
+{
+    return next_random(&fleet->random);
 }
 
 static void next_report(struct fleet_device *device)
@@ -145,10 +149,12 @@ enum err fleet_gone(const struct fleet *fleet, size_t index, struct strbuf *out)
 void fleet_reported(struct fleet *fleet, size_t index, uint64_t now_ns)
 {
     struct fleet_device *device = &fleet->devices[index];
-    uint64_t pause_ms = MIN((uint64_t)REPEAT_FIRST_MS << device->repeats, REPEAT_MAX_MS);
-    device->repeat_ns = now_ns + backoff_jitter(pause_ms, REPEAT_PERCENT, fleet_random(fleet)) * 1000000u;
+    const struct report_timing timing = REPORT_TIMING_DEFAULT;
+    device->repeats = (uint8_t)MIN(device->repeats + device->reported, REPEATS_COUNTED);
+    uint64_t pause_ms = MIN(timing.repeat_first_ms << device->repeats, timing.repeat_max_ms);
+    device->repeat_ns =
+        now_ns + backoff_jitter(pause_ms, REPORT_REPEAT_PERCENT, next_random(&fleet->jitter)) * 1000000u;
     if (device->reported) {
-        device->repeats = (uint8_t)MIN(device->repeats + 1u, REPEATS_COUNTED);
         return;
     }
     device->reported = true;

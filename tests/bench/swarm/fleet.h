@@ -31,7 +31,8 @@ struct fleet {
     struct fleet_device *devices; /* owned */
     size_t len;
     const char *prefix; /* borrowed */
-    uint64_t random;    /* state of the generator */
+    uint64_t random;    /* state of the generator: what the fleet does repeats from its seed */
+    uint64_t jitter;    /* another one: when repeats come depends on the answers */
     uint64_t began_ns;
     FILE *log; /* owned; NULL: none */
 };
@@ -57,8 +58,9 @@ uint32_t fleet_address(const struct fleet_device *device); /* host order */
 /** @return of state_encode. */
 enum err fleet_state(const struct fleet *fleet, size_t index, const char *why, struct strbuf *out) MUST_CHECK;
 enum err fleet_gone(const struct fleet *fleet, size_t index, struct strbuf *out) MUST_CHECK;
-/** Notes a publish of the present report, and when it is repeated: as muster-agent does by default, 5 s after the first
- * publish, then at twice the pause each time up to 15 minutes, each spread by half. The first goes into the log. */
+/** Notes a publish of the present report, and when it is repeated: as muster-agent does by default, after
+ * agent/report.h's first pause, then at twice the pause each time up to 15 minutes, each spread by half. The first goes
+ * into the log. */
 void fleet_reported(struct fleet *fleet, size_t index, uint64_t now_ns);
 /** Whether a dns body acknowledges the present report. Reads `ack` only: a device's CPU is not this machine's. */
 bool fleet_acknowledges(const struct fleet *fleet, size_t index, struct view body);
