@@ -166,7 +166,7 @@ static const struct config_row report_rows[] = {
      .flags = CONFIG_RELOADABLE,
      .min = 1 * MS_SECOND,
      .max = 1 * MS_HOUR,
-     .def = "15s",
+     .def = "20s",
      .help =
          "A state that the coordinator did not acknowledge is repeated after this long, spread by 50 %, then doubled"},
     {.name = "repeat_max",

@@ -84,7 +84,7 @@ struct report_timing {
 };
 #define REPORT_TIMING_DEFAULT                                                                                          \
     ((struct report_timing){                                                                                           \
-        .heartbeat_ms = 3600000, .window_ms = 1000, .repeat_first_ms = 15000, .repeat_max_ms = 900000})
+        .heartbeat_ms = 3600000, .window_ms = 1000, .repeat_first_ms = 20000, .repeat_max_ms = 900000})
 
 #define REPORT_REPEAT_PERCENT 50 /* spread of a repeat */
 #define REPORT_NEVER          UINT64_MAX

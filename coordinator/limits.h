@@ -21,9 +21,9 @@
 #define FEED_PER_S            50
 #define SUMMARY_MIN_MS        1000
 
-/* A storm: DNS answers first, commits and acks a little later. Acks still come well before a device's first repeat (5
- * s). */
+/* A storm: DNS answers first, commits and acks a little later. Acks still come before a device's first repeat, 10
+ * s after its report at the earliest (agent/report.h). */
 #define STORM_OPEN_RECORDS 256
 #define STORM_COMMIT_MS    150  /* longest gathering of a group commit */
 #define STORM_COMMIT_ROWS  2048 /* or this many rows */
-#define STORM_ACK_YIELD_MS 2500
+#define STORM_ACK_YIELD_MS 8000
