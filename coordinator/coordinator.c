@@ -443,6 +443,18 @@ static void free_zones(struct coordinator *coordinator)
     coordinator->zones_len = 0;
 }
 
+/* What --check-config would have said of a config that is in use now. */
+static void log_warnings(const struct settings *settings)
+{
+    struct view rest = view_of(registry_warnings(settings->registry));
+    struct view line;
+    while (view_next(&rest, '\n', &line)) {
+        if (line.len > 0) {
+            log_event(LOG_LEVEL_WARN, "name-collision", "detail=\"%.*s\"", VIEW_ARG(line));
+        }
+    }
+}
+
 /* From the core's step on the new config counts, and accounts and fresh belong to the coordinator; before it nothing
  * has changed. Zone writers start anew, so what an account refused before (a wrong password, say) is tried again. */
 static enum err swap_settings(struct coordinator *coordinator, struct settings *fresh, struct engine_account **accounts)
@@ -509,6 +521,7 @@ static void on_reload(void *context)
         coordinator->reloads++;
         log_event(LOG_LEVEL_NOTICE, "reloaded", "registry_entries=%zu",
                   registry_count(coordinator->settings->registry));
+        log_warnings(coordinator->settings);
     } else if (coordinator->sweeper == NULL || coordinator->zones_len == 0) {
         log_event(LOG_LEVEL_ERROR, "reload-failed", "error=%s note=\"half applied: stopping, to be started again\"",
                   err_name(err));
@@ -672,6 +685,7 @@ enum err coordinator_new(const char *config_path, struct coordinator **ret_coord
     enum err err = settings_load(config_path, &coordinator->settings, report);
     if (err == ERR_OK) {
         log_set_level((enum log_level)(LOG_LEVEL_ERROR + coordinator->settings->config.log.level));
+        log_warnings(coordinator->settings);
         err = assemble(coordinator, report);
     }
     if (err != ERR_OK) {

@@ -71,6 +71,9 @@ static int check_config(const struct options *options, struct strbuf *report)
         err = config_dump(&coordinator_config_schema, &settings->config, report);
     }
     size_t devices = settings != NULL ? registry_count(settings->registry) : 0;
+    if (settings != NULL && !options->dump) {
+        (void)fputs(registry_warnings(settings->registry), stderr); /* nowhere to report a closed terminal */
+    }
     settings_free(settings);
     if (err != ERR_OK) {
         return print(report, stderr, exit_code(err));

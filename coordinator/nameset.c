@@ -9,7 +9,7 @@
 
 struct slot {
     const char *name; /* NULL = free */
-    uint32_t owner;
+    uint64_t owner;
     uint32_t hash; /* upper half, spares most comparisons */
 };
 
@@ -75,7 +75,7 @@ static enum err grow(struct nameset *set)
     return ERR_OK;
 }
 
-enum err nameset_add(struct nameset *set, struct view name, uint32_t owner, uint32_t *ret_owner)
+enum err nameset_add(struct nameset *set, struct view name, uint64_t owner, uint64_t *ret_owner)
 {
     if ((set->used + 1) * 2 > set->slots_len) {
         enum err err = grow(set);
@@ -100,4 +100,26 @@ enum err nameset_add(struct nameset *set, struct view name, uint32_t owner, uint
     slot->hash = (uint32_t)(hash >> 32);
     set->used++;
     return ERR_OK;
+}
+
+bool nameset_find(const struct nameset *set, struct view name, uint64_t *ret_owner)
+{
+    const struct slot *slot = find(set, name, view_hash(name));
+    if (slot->name == NULL) {
+        return false;
+    }
+    *ret_owner = slot->owner;
+    return true;
+}
+
+enum err nameset_each(const struct nameset *set, enum err (*each)(void *context, const char *name, uint64_t owner),
+                      void *context)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < set->slots_len && err == ERR_OK; i++) {
+        if (set->slots[i].name != NULL) {
+            err = each(context, set->slots[i].name, set->slots[i].owner);
+        }
+    }
+    return err;
 }

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "coordinator/collision.h"
 #include "coordinator/device.h"
 #include "coordinator/limits.h"
-#include "coordinator/nameset.h"
 #include "mqtt/topics.h"
 
 #define REGISTRY_ARENA_MAX ((size_t)1 << 30) /* 64 MiB of YAML cannot need more */
+#define WHY_MAX            16384             /* two names, four places with their paths */
+#define WARNINGS_TEXT_MAX  (COLLISION_WARNINGS_MAX * 2 * WHY_MAX)
 
 struct registry {
     const struct coordinator_config *config;
@@ -23,7 +25,8 @@ struct registry {
     uint32_t *patterns;
     size_t patterns_len, patterns_size;
     uint64_t fingerprint;
-    struct nameset *names; /* during the load: which device claims a name */
+    struct collision *names; /* during the load */
+    struct strbuf warnings;
     const char *last_site; /* neighbours in the file mostly share their site */
 };
 
@@ -133,7 +136,10 @@ enum err registry_reference(struct strbuf *out)
         "# Registry of devices\n\nGenerated from the program's own table; do not edit.\n\n"
         "The file that `registry` names: YAML as above, but up to %u MiB and read element by element. Its one "
         "key `devices` is a list.\nA device takes the entry with its `id`, else the first `match` that "
-        "fits. The file is read again at SIGHUP.\n",
+        "fits. The file is read again at SIGHUP.\n\nNo two devices share a name. Two entries with `id` (or a `match` "
+        "without `*`) that give one name are an error. Where a pattern admits a device that would have the name of "
+        "another, the load warns with an example and both places; of such devices, the first to report keeps the "
+        "name and the other's state is `refused`, `taken`.\n",
         REGISTRY_FILE_MAX >> 20); /* sticky */
     return config_reference_section(device_rows, "devices[]", NULL, out);
 }
@@ -182,6 +188,8 @@ static void make_group(struct registry *registry, const struct group_config *con
         if (template_parse(view_of(templates[i].name), &made->parsed, NULL) != ERR_OK) {
             continue; /* the config's check has refused such a file */
         }
+        made->text = templates[i].name;
+        made->position = templates[i].position;
         made->ttl = templates[i].ttl;
         made->hosts = templates[i].hosts;
         for (size_t k = 0; k < templates[i].types.len; k++) {
@@ -301,6 +309,7 @@ static enum err copy_entry(struct registry *registry, const struct device_row *r
         .id = arena_strdup(&registry->arena, view_of(row->id != NULL ? row->id : row->match)),
         .site = registry->last_site,
         .group = find_group(registry, row->group),
+        .position = row->position,
         .is_pattern = row->id == NULL,
     };
     if (entry->id == NULL || entry->site == NULL) {
@@ -324,66 +333,88 @@ static struct view label_value(const void *context, struct view key)
     return (struct view){0};
 }
 
+static struct template_values values_of(const struct registry_entry *entry, struct view id,
+                                        const struct registry_host *host)
+{
+    return (struct template_values){.id = id,
+                                    .site = view_of(entry->site),
+                                    .host = view_of(host != NULL ? host->name : NULL),
+                                    .label = label_value,
+                                    .context = entry};
+}
+
 enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template,
                          struct view id, const struct registry_host *host, char ret_name[static DNSNAME_SIZE],
                          struct errinfo *info)
 {
-    struct template_values values = {.id = id,
-                                     .site = view_of(entry->site),
-                                     .host = view_of(host != NULL ? host->name : NULL),
-                                     .label = label_value,
-                                     .context = entry};
+    struct template_values values = values_of(entry, id, host);
     return template_render(&name_template->parsed, &values, ret_name, info);
 }
 
+enum err registry_shape(const struct registry_entry *entry, const struct registry_template *name_template,
+                        const struct registry_host *host, char ret_shape[static DNSNAME_SIZE])
+{
+    struct template_values values = values_of(entry, (struct view){0}, host);
+    return template_shape(&name_template->parsed, &values, ret_shape);
+}
+
+/* What is wrong with a name by itself. */
+static bool check_name(const struct registry *registry, const struct collision_claim *claim, const char *name,
+                       struct config_errors *errors)
+{
+    const struct registry_entry *entry = claim->entry;
+    if (registry_zone_of(registry, view_of(name)) < 0) {
+        config_error(errors, &entry->position,
+                     "devices: %s: %s lies in none of the zones; add its zone to the coordinator's config", entry->id,
+                     name);
+        return false;
+    }
+    if (entry->is_pattern && !template_uses_id(&entry->group->templates[claim->template_index].parsed)) {
+        config_error(errors, &entry->position,
+                     "devices: %s: all devices of a pattern would share %s; put {id} into the group's template",
+                     entry->id, name);
+        return false;
+    }
+    return true;
+}
+
 /* One name of an entry: valid, in a zone, and nobody else's. */
-static enum err check_name(struct registry *registry, const struct registry_entry *entry,
-                           const struct registry_template *name_template, const struct registry_host *host,
-                           const struct config_position *position, struct config_errors *errors)
+static enum err take_name(struct registry *registry, const struct collision_claim *claim, struct config_errors *errors)
 {
     char name[DNSNAME_SIZE];
     struct errinfo info = {0};
+    const struct registry_entry *entry = claim->entry;
     struct view id = entry->is_pattern ? VIEW_LITERAL("x") : view_of(entry->id);
-    if (registry_render(entry, name_template, id, host, name, &info) != ERR_OK) {
-        config_error(errors, position, "devices: %s: %s", entry->id, info.text);
+    const struct registry_host *host = claim->host_index == COLLISION_DEVICE ? NULL : &entry->hosts[claim->host_index];
+    if (registry_render(entry, &entry->group->templates[claim->template_index], id, host, name, &info) != ERR_OK) {
+        config_error(errors, &entry->position, "devices: %s: %s", entry->id, info.text);
         return ERR_OK;
     }
-    if (registry_zone_of(registry, view_of(name)) < 0) {
-        config_error(errors, position,
-                     "devices: %s: %s lies in none of the zones; add its zone to the coordinator's config", entry->id,
-                     name);
+    if (!check_name(registry, claim, name, errors) || entry->is_pattern) {
         return ERR_OK;
     }
-    if (entry->is_pattern) {
-        if (!template_uses_id(&name_template->parsed)) {
-            config_error(errors, position,
-                         "devices: %s: all devices of a pattern would share %s; put {id} into the group's template",
-                         entry->id, name);
-        }
-        return ERR_OK;
-    }
-    uint32_t other;
-    enum err err = nameset_add(registry->names, view_of(name), (uint32_t)registry->entries_len, &other);
+    struct strbuf why;
+    strbuf_init(&why, WHY_MAX);
+    enum err err = collision_claim(registry->names, claim, view_of(name), &why);
     if (err == ERR_EXISTS) {
-        config_error(errors, position, "devices: %s: name %s belongs to %s already; rename one", entry->id, name,
-                     registry->entries[other].id);
-        return ERR_OK;
+        config_error(errors, &entry->position, "devices: %s", strbuf_str(&why));
+        err = ERR_OK;
     }
+    strbuf_deinit(&why);
     return err;
 }
 
-static enum err check_names(struct registry *registry, const struct registry_entry *entry,
-                            const struct config_position *position, struct config_errors *errors)
+static enum err take_names(struct registry *registry, const struct registry_entry *entry, struct config_errors *errors)
 {
     enum err err = ERR_OK;
+    struct collision_claim claim = {.ref = (uint32_t)registry->entries_len, .entry = entry};
     for (size_t i = 0; i < entry->group->templates_len && err == ERR_OK; i++) {
-        const struct registry_template *name_template = &entry->group->templates[i];
-        if (!name_template->hosts) {
-            err = check_name(registry, entry, name_template, NULL, position, errors);
-            continue;
-        }
-        for (size_t k = 0; k < entry->hosts_len && err == ERR_OK; k++) {
-            err = check_name(registry, entry, name_template, &entry->hosts[k], position, errors);
+        bool hosts = entry->group->templates[i].hosts;
+        claim.template_index = i;
+        size_t len = hosts ? entry->hosts_len : 1;
+        for (size_t k = 0; k < len && err == ERR_OK; k++) {
+            claim.host_index = hosts ? k : COLLISION_DEVICE;
+            err = take_name(registry, &claim, errors);
         }
     }
     return err;
@@ -453,7 +484,7 @@ static enum err add_device(void *context, const void *element, struct config_err
     struct registry_entry *entry = &registry->entries[registry->entries_len];
     err = copy_entry(registry, row, entry);
     if (err == ERR_OK) {
-        err = check_names(registry, entry, &row->position, errors);
+        err = take_names(registry, entry, errors);
     }
     if (err != ERR_OK) {
         return err;
@@ -494,17 +525,21 @@ static enum err prepare(struct registry *registry, const struct coordinator_conf
     for (size_t i = 0; i < config->zones.len; i++) {
         mix(registry, zones[i].name);
     }
-    return nameset_new(&registry->names);
+    return ERR_OK;
 }
 
-enum err registry_load(const struct coordinator_config *config, const char *path, struct registry **ret_registry,
-                       struct strbuf *report)
+enum err registry_load(const struct coordinator_config *config, const char *config_path, const char *path,
+                       struct registry **ret_registry, struct strbuf *report)
 {
     struct registry *registry = calloc(1, sizeof(*registry));
     if (registry == NULL) {
         return ERR_NOMEM;
     }
+    strbuf_init(&registry->warnings, WARNINGS_TEXT_MAX);
     enum err err = prepare(registry, config);
+    if (err == ERR_OK) {
+        err = collision_new(registry, config_path, path, &registry->names);
+    }
     if (err == ERR_OK) {
         const struct config_stream stream = {
             .key = "devices",
@@ -517,7 +552,10 @@ enum err registry_load(const struct coordinator_config *config, const char *path
         };
         err = config_stream(&stream, path, report);
     }
-    nameset_free(registry->names);
+    if (err == ERR_OK) {
+        err = collision_search(registry->names, report, &registry->warnings);
+    }
+    collision_free(registry->names);
     registry->names = NULL;
     if (err != ERR_OK) {
         registry_free(registry);
@@ -532,12 +570,18 @@ void registry_free(struct registry *registry)
     if (registry == NULL) {
         return;
     }
-    nameset_free(registry->names);
+    collision_free(registry->names);
+    strbuf_deinit(&registry->warnings);
     free(registry->patterns);
     free(registry->slots);
     free(registry->entries);
     arena_deinit(&registry->arena);
     free(registry);
+}
+
+const char *registry_warnings(const struct registry *registry)
+{
+    return strbuf_str(&registry->warnings);
 }
 
 uint32_t registry_find(const struct registry *registry, struct view id)

@@ -30,7 +30,9 @@ struct registry_host {
 
 struct registry_template {
     struct name_template parsed;
-    uint32_t ttl; /* seconds */
+    const char *text;                /* as written */
+    struct config_position position; /* in the config */
+    uint32_t ttl;                    /* seconds */
     bool a, aaaa, hosts;
 };
 
@@ -48,6 +50,7 @@ struct registry_entry {
     const struct registry_group *group;
     const struct registry_label *labels;
     const struct registry_host *hosts;
+    struct config_position position; /* in the device file */
     uint16_t labels_len, hosts_len;
     bool is_pattern;
 };
@@ -55,12 +58,15 @@ struct registry_entry {
 /**
  * Loads the device file against the groups and zones of @p config, whose arena must outlive the registry.
  * Names that are invalid, outside every zone, or claimed by two devices are errors of the load, each with
- * file:line:column.
- * @return ERR_INVALID (report), ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM.
+ * file:line:column; a name that a pattern could give to two devices is a warning (collision.h).
+ * @param config_path for messages. @return ERR_INVALID (report), ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM.
  */
-enum err registry_load(const struct coordinator_config *config, const char *path, struct registry **ret_registry,
-                       struct strbuf *report) MUST_CHECK;
+enum err registry_load(const struct coordinator_config *config, const char *config_path, const char *path,
+                       struct registry **ret_registry, struct strbuf *report) MUST_CHECK;
 void registry_free(struct registry *registry);
+
+/** What the load warns about, one a line, newline-ended; "" when nothing. For the daemon's log and --check-config. */
+const char *registry_warnings(const struct registry *registry);
 
 /** Markdown reference of the file, from the rows that read it. @return the buffer's error. */
 enum err registry_reference(struct strbuf *out) MUST_CHECK;
@@ -77,6 +83,10 @@ int registry_zone_of(const struct registry *registry, struct view name);
 enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template,
                          struct view id, const struct registry_host *host, char ret_name[static DNSNAME_SIZE],
                          struct errinfo *info) MUST_CHECK;
+
+/** The same for every id at once, in the sense of shape.h: what a pattern's row gives. */
+enum err registry_shape(const struct registry_entry *entry, const struct registry_template *name_template,
+                        const struct registry_host *host, char ret_shape[static DNSNAME_SIZE]) MUST_CHECK;
 
 /** True when no two devices can ever have the same name: every template has {id} as a whole label, at one and the same
  * place. Then a change may go to the DNS before the store has confirmed who owns the name. */

@@ -22,7 +22,7 @@ enum err settings_read(const char *path, struct settings **ret_settings, struct 
     arena_init(&settings->arena, CONFIG_ARENA_MAX);
     enum err err = config_load(&coordinator_config_schema, path, &settings->arena, &settings->config, report);
     if (err == ERR_OK) {
-        err = registry_load(&settings->config, settings->config.registry, &settings->registry, report);
+        err = registry_load(&settings->config, path, settings->config.registry, &settings->registry, report);
     }
     if (err != ERR_OK) {
         if (strbuf_view(report).len == 0) {

@@ -158,10 +158,10 @@ static struct view value_of(const struct template_part *part, const struct templ
     return (struct view){0};
 }
 
-enum err template_render(const struct name_template *name_template, const struct template_values *values,
-                         char ret_name[static DNSNAME_SIZE], struct errinfo *info)
+/* The parts with their values, not yet a name. */
+static enum err join(const struct name_template *name_template, const struct template_values *values,
+                     char ret_text[static DNSNAME_SIZE], size_t *ret_len, struct errinfo *info)
 {
-    char text[DNSNAME_SIZE];
     size_t len = 0;
     for (size_t i = 0; i < name_template->len; i++) {
         const struct template_part *part = &name_template->parts[i];
@@ -182,8 +182,37 @@ enum err template_render(const struct name_template *name_template, const struct
         if (value.len > DNSNAME_MAX - len) {
             return errinfo_set(info, ERR_LIMIT, "registry", 0, "the name is longer than %d bytes", DNSNAME_MAX);
         }
-        memcpy(text + len, value.ptr, value.len);
+        memcpy(ret_text + len, value.ptr, value.len);
         len += value.len;
     }
-    return dnsname_parse(view_n(text, len), DNSNAME_HOST, ret_name, info);
+    *ret_len = len;
+    return ERR_OK;
+}
+
+enum err template_render(const struct name_template *name_template, const struct template_values *values,
+                         char ret_name[static DNSNAME_SIZE], struct errinfo *info)
+{
+    char text[DNSNAME_SIZE];
+    size_t len;
+    enum err err = join(name_template, values, text, &len, info);
+    return err == ERR_OK ? dnsname_parse(view_n(text, len), DNSNAME_HOST, ret_name, info) : err;
+}
+
+enum err template_shape(const struct name_template *name_template, const struct template_values *values,
+                        char ret_shape[static DNSNAME_SIZE])
+{
+    struct template_values open = *values;
+    size_t len;
+    open.id = VIEW_LITERAL("*");
+    enum err err = join(name_template, &open, ret_shape, &len, NULL);
+    if (err != ERR_OK) {
+        return err;
+    }
+    len -= len > 0 && ret_shape[len - 1] == '.'; /* as a canonical name */
+    for (size_t i = 0; i < len; i++) {
+        char c = ret_shape[i];
+        ret_shape[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    ret_shape[len] = '\0';
+    return ERR_OK;
 }

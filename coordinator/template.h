@@ -42,3 +42,8 @@ struct view template_tail(const struct name_template *name_template);
  * empty), info names the part. */
 enum err template_render(const struct name_template *name_template, const struct template_values *values,
                          char ret_name[static DNSNAME_SIZE], struct errinfo *info) MUST_CHECK;
+
+/** The names of all ids at once: canonical, with "*" in the place of each {id} (shape.h). The values' id is not looked
+ * at. @return as template_render, but for what only a whole name can break. */
+enum err template_shape(const struct name_template *name_template, const struct template_values *values,
+                        char ret_shape[static DNSNAME_SIZE]) MUST_CHECK;

@@ -192,6 +192,23 @@ static void settings_load_whole_or_not_at_all(void **state)
     rig_stop(&rig);
 }
 
+/* The search for names that two devices could have needs memory, too. */
+static void warnings_come_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){
+                        .groups = "  - name: cameras\n    names:\n      - name: \"{id}.example.net\"\n"
+                                  "  - name: doors\n    names:\n      - name: \"cam-{id}.example.net\"\n",
+                        .devices = "devices:\n  - match: \"cam-*\"\n    group: cameras\n"
+                                   "  - match: \"d*\"\n    group: doors\n  - match: x\n    group: cameras\n",
+                    });
+    if (strstr(registry_warnings(rig.settings->registry), "cam-d1.example.net") == NULL) {
+        fail_msg("warnings: %s", registry_warnings(rig.settings->registry));
+    }
+    assert_true(scarce_each(load, NULL) > 50);
+    rig_stop(&rig);
+}
+
 #define ZONE(name) "  - name: " name ".example.net\n    account: dns\n"
 
 /* A reload whose new zones find no room: the old config must stay in use, since its owner frees the new one. */
@@ -236,6 +253,7 @@ int main(void)
         cmocka_unit_test(everyday_life_survives_every_failed_allocation),
         cmocka_unit_test(a_core_is_made_whole_or_not_at_all),
         cmocka_unit_test(settings_load_whole_or_not_at_all),
+        cmocka_unit_test(warnings_come_whole_or_not_at_all),
         cmocka_unit_test(a_reload_is_taken_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
