@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * dyndns2: the code table of the dyndns2 protocol as data: what each word of a reply obliges a client to do. Source:
- * help.dyn.com/return-codes and /remote-access-api/policies (read 2026-11-22), with the additions of No-IP (wNN) and
- * Dynu (servererror, 911 for ten minutes). Pure.
+ * dyndns2: the code table of the dyndns2 protocol as data: what each word of a reply obliges a client to do. Sources:
+ * help.dyn.com/return-codes and /remote-access-api/policies; noip.com/integrate/response (911 for 30 minutes; Dynu says
+ * ten, the longer holds for all) and its older wNN; dynu.com/DynamicDNS/IP-Update-Protocol (servererror). Read
+ * 2026-11-22. Pure.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -24,7 +24,7 @@ static const struct dyndns2_code codes[] = {
     {"badrequest", DYNDNS2_MALFORMED, 0, 0,
      "the service could not read the request: check url and ipv6 of the account"},
     {"dnserr", DYNDNS2_WAIT_HOST, 30 * MINUTE_MS, 4, "the service has trouble with its DNS"},
-    {"911", DYNDNS2_WAIT_ACCOUNT, 10 * MINUTE_MS, 0, "the service is down for maintenance"},
+    {"911", DYNDNS2_WAIT_ACCOUNT, 30 * MINUTE_MS, 0, "the service is down for maintenance"},
     {"servererror", DYNDNS2_WAIT_ACCOUNT, 0, 0, "the service failed inside"},
 };
 static const struct dyndns2_code wait_code = {"wait", DYNDNS2_WAIT_ACCOUNT, 0, 0, "the service asked to wait"};

@@ -147,7 +147,7 @@ static void requests_of_a_day_stay_within_the_rules(void **state)
         {"numhost", 200, ERR_OK, 1, 0, 3, 3, 2, 0},
         {"dnserr\ndnserr", 200, ERR_OK, 0, 0, 24, 96, 0, 0}, /* at most each half hour a host */
         {"dnserr\ndnserr", 200, ERR_OK, 1, 0, 2, 3, 2, 0},
-        {"911", 200, ERR_OK, 0, 0, 72, 144, 0, 0}, /* at most each ten minutes */
+        {"911", 200, ERR_OK, 0, 0, 24, 48, 0, 0}, /* at most each half hour */
         {"911", 200, ERR_OK, 3, 0, 4, 4, 2, 0},
         {"", 429, ERR_OK, 0, 3600, 12, 24, 0, 0},
         {"", 429, ERR_OK, 1, 7, 2, 2, 2, 0},
