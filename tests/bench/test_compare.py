@@ -36,6 +36,8 @@ class Compare(unittest.TestCase):
 
     def setUp(self):
         self.feed.ask(f"feed {DEVICES} 2 20 2")
+        for name in ("nobody", "cam-000007", "_muster-owner"):
+            self.update(*(f"del {name}.example.net. {kind}" for kind in ("AAAA", "TXT")))
         lines = [f"0.1 cam-{i:06d} 1 1 {address(i, 1)}\n0.2 cam-{i:06d} 1 2 {address(i, 2)}\n" for i in range(DEVICES)]
         self.log = self.work.write("oracle", "".join(lines))
 
@@ -74,6 +76,36 @@ class Compare(unittest.TestCase):
         self.update("add nobody.example.net. 60 A 9.9.9.9")
         self.addCleanup(self.update, "del nobody.example.net. A")
         self.assertEqual(self.compare(), (0, 1))
+
+    def test_a_second_family_that_nobody_reported(self):
+        self.update("add cam-000007.example.net. 60 AAAA 2001:db8::7")
+        self.assertEqual(self.compare(), (0, 1))
+
+    def test_another_type_of_nobody(self):
+        self.update("add nobody.example.net. 60 TXT stray")
+        self.assertEqual(self.compare(), (0, 1))
+
+    def test_another_type_at_a_device(self):
+        self.update("add cam-000007.example.net. 60 TXT stray")
+        self.assertEqual(self.compare(), (0, 1))
+
+    def test_the_mark_of_the_owner_belongs_there(self):
+        self.update("add _muster-owner.example.net. 60 TXT epoch=1")
+        self.assertEqual(self.compare(), (0, 0))
+
+    def test_all_kinds_at_once_are_counted(self):
+        self.feed.ask("one 1 1")
+        self.feed.ask("one 2 1")
+        self.update("del cam-000003.example.net. A", "add nobody.example.net. 60 AAAA 2001:db8::1")
+        self.assertEqual(self.compare(), (1, 3))
+
+    def test_an_earlier_line_of_the_log_with_a_higher_pair_is_the_truth(self):
+        self.log.write_text("".join(sorted(self.log.read_text().splitlines(keepends=True), reverse=True)))
+        self.assertEqual(self.compare(), (0, 0))
+
+    def test_an_empty_log_makes_every_record_one_of_nobody(self):
+        self.log.write_text("")
+        self.assertEqual(self.compare(), (0, DEVICES))
 
     def test_a_transfer_that_fails_is_no_comparison(self):
         done = subprocess.run(["/usr/bin/python3", HERE / "compare-zone", "--server", self.dns.address, "--port",

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""latency, ingest and restart, each in its smallest size through muster-bench's own main: they end, nothing is lost or
+"""latency, ingest, restart and agent, each in its smallest size through muster-bench's own main: they end, nothing is lost or
 wrong, and the JSON object has every key that a reader relies on. Figures gate nothing here."""
 import contextlib
 import importlib.machinery
@@ -12,9 +12,11 @@ import sys
 import unittest
 from unittest import mock
 
+from muster_testlib.dns import update, wait_answer
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from musterbench import ingest  # noqa: E402 (its folder is not a package of the system)
+from musterbench import agent, ingest  # noqa: E402 (its folder is not a package of the system)
 
 LOADER = importlib.machinery.SourceFileLoader("muster_bench", str(HERE / "muster-bench"))
 MAIN = importlib.util.module_from_spec(importlib.util.spec_from_loader("muster_bench", LOADER))
@@ -31,6 +33,7 @@ class Smoke(unittest.TestCase):
         self.assertEqual(status, 0, text)
         result = json.loads(text.splitlines()[-1])
         self.assertEqual((result["bench"], result["lost"], result["wrong"]), (words[0], 0, 0), text)
+        self.assertEqual((result["seed"], result["filesystem"] != "unknown"), (1, True))
         return result
 
     def numbers(self, result, *keys):
@@ -53,12 +56,44 @@ class Smoke(unittest.TestCase):
         self.assertAlmostEqual(result["overhead_us"], result["coordinator_us"] - result["baseline_us"], places=2)
         self.assertIn("bytes_per_device", result)
 
+    def test_agent(self):
+        result = self.run_bench("agent", "--seconds", "2", "--settle", "1")
+        self.numbers(result, "seconds", "rss_kib", "anon_kib", "pss_kib", "baseline_rss_kib")
+        self.assertGreaterEqual(result["wakeups_per_min"], 0)
+        self.assertGreaterEqual(result["baseline_wakeups_per_min"], 0)
+        self.assertEqual(set(result["peers"]), {"inadyn", "ddclient"})
+
+    def test_an_agent_without_its_record_is_no_agent(self):
+        with agent.Deployment(1, more=agent.POLICY) as deployment:
+            deployment.start()
+            process = agent.start_agent(deployment)
+            try:
+                name = f"{agent.NAME}.{agent.ZONE}."
+                wait_answer(deployment.dns, name, "A", "127.0.0.1")
+                self.assertEqual(agent.verdict(deployment, process), (0, 0))
+                self.assertEqual(update(deployment.dns, f"del {name} A", f"add {name} 60 A 9.9.9.9"), "")
+                self.assertEqual(agent.verdict(deployment, process), (0, 1))
+                self.assertEqual(update(deployment.dns, f"del {name} A"), "")
+                self.assertEqual(agent.verdict(deployment, process), (1, 0))
+            finally:
+                process.stop()
+
+    def test_a_bench_that_is_not_over_in_time_claims_nothing(self):
+        out = io.StringIO()
+        with (mock.patch.object(sys, "argv", ["muster-bench", "agent", "--seconds", "60", "--time-limit", "2", "--json"]),
+              contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO())):
+            status = MAIN.main()
+        result = json.loads(out.getvalue().splitlines()[-1])
+        self.assertEqual((status, result["bench"], result["lost"], result["wrong"]), (1, "agent", None, None))
+        self.assertIn("time limit", result["error"])
+
     def test_restart(self):
         for more in ((), ("--crash",)):
             result = self.run_bench("restart", "--devices", "200", "--connections", "10", *more)
             self.assertEqual((result["devices"], result["crash"]), (200, bool(more)))
             self.numbers(result, "seconds", "at_start_seconds", "connected_seconds", "replay_seconds", "rss_kib", "anon_kib")
-            self.assertEqual(len(result["all_seconds"]), result["changes_during_replay"])
+            self.assertEqual(set(result["all_rss_kib"]), {"broker", "coordinator", "knot"})
+            self.assertIn("bytes_per_device", result)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,7 @@ class Swarm(unittest.TestCase):
         return metric(metrics(self.deployment.metrics_port), name)
 
     def check_zone(self):
-        found, _ = oracle.settle(self.swarm, self.deployment.dns, ZONE, self.deployment.work / "swarm.oracle",
-                                 self.deployment.work / "swarm.serials")
+        found, _ = oracle.settle(self.swarm, self.deployment, ZONE)
         self.assertEqual((found["devices"], found["lost"], found["wrong"]), (DEVICES, 0, 0), found["examples"])
 
     def test_heartbeats_change_nothing(self):
@@ -49,6 +48,11 @@ class Swarm(unittest.TestCase):
         self.assertEqual(self.swarm.ask("flap 30 20")["refused"], 0)
         self.check_zone()
 
+    def test_no_more_than_a_few_at_a_time(self):
+        done = self.swarm.ask("populate 7")
+        self.assertEqual((done["published"] - done["repeats"], done["acked"]), (DEVICES, DEVICES))
+        self.check_zone()
+
     def test_a_reconnect_storm(self):
         done = self.swarm.ask("reconnect")
         self.assertGreaterEqual(done["published"], DEVICES)
@@ -60,6 +64,28 @@ class SwarmOfOwnConnections(Swarm):
     """The shipped plugin's rights: a certificate and a connection a device."""
 
     own = True
+
+
+class Repeats(unittest.TestCase):
+    """Nobody acknowledges: the coordinator never starts."""
+
+    def play(self, broker):
+        """Repeats of DEVICES reports within the 24 s behind them."""
+        swarm = self.deployment.swarm(f"swarm-{broker.name}", broker=broker)
+        swarm.ask("connect")
+        self.assertEqual(swarm.ask("publish")["published"], DEVICES)
+        return swarm.ask("watch 24000")["repeats"]
+
+    def setUp(self):
+        self.deployment = Deployment(DEVICES, connections=10)
+        self.addCleanup(self.deployment.__exit__)
+
+    def test_at_the_pauses_of_an_agent(self):
+        # First after 15 s, spread by half, so each once by then; again after 30 s, spread by half, so hardly any twice.
+        self.assertIn(self.play(self.deployment.broker.start()), range(DEVICES, 3 * DEVICES // 2))
+
+    def test_none_at_a_baseline(self):
+        self.assertEqual(self.play(self.deployment.new_broker("broker-baseline").start()), 0)
 
 
 class Misbehaviour(Swarm):

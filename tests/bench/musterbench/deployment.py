@@ -5,6 +5,7 @@ The broker carries one rule that is never shipped: certificates of a `swarm` aut
 (libmuster_observed_bench.so, see mqtt/broker/README.md). With own=True it is the shipped plugin, and every device has a
 certificate and a connection of its own.
 """
+import json
 import subprocess
 
 from muster_testlib import build_dir
@@ -14,11 +15,12 @@ from muster_testlib.coordinator import Coordinator
 from muster_testlib.dns import Bind, Knot
 from muster_testlib.procs import Workspace
 
-from .tools import Tool
+from .tools import Swarm, Tool, memory_kib
 
 SERVERS = {"knot": Knot, "bind": Bind}
 ZONE = "example.net"
 PREFIX = "cam-"
+POPULATE_OPEN = 5000  # devices unacknowledged at a time while a fleet is made known
 
 # Rounds change every device again within seconds, which is what damping is there to hold back: it is off.
 _GROUPS = f"""\
@@ -38,8 +40,9 @@ devices:
 class Deployment:
     """Broker, authoritative server, coordinator; and fleets that play against them. Use as a context manager."""
 
-    def __init__(self, devices, server="knot", connections=100, own=False, prefix="muster-bench-"):
-        self.devices, self.kind, self.own = devices, server, own
+    def __init__(self, devices, server="knot", connections=100, own=False, more="", prefix="muster-bench-"):
+        """`more`: sections of the coordinator's configuration."""
+        self.devices, self.kind, self.own, self._more = devices, server, own, more
         self.timeout_s = 120 + devices // 500  # of one command
         self.connections = devices if own else min(connections, devices)
         self.work = Workspace(prefix)
@@ -68,7 +71,8 @@ class Deployment:
         return certs
 
     def _configure(self):
-        self.coordinator = Coordinator(self.work, self.pki, self.broker, self.dns, _GROUPS, _REGISTRY)
+        self.coordinator = Coordinator(self.work, self.pki, self.broker, self.dns, _GROUPS, _REGISTRY, more=self._more)
+        self.folder = self.coordinator.folder
         self.metrics_port = self.coordinator.metrics_port
 
     def new_broker(self, name):
@@ -92,8 +96,26 @@ class Deployment:
         self._closers.append(self.coordinator.stop)
         self.coordinator.start_ready()
 
-    def _tool(self, name, arguments, label):
-        tool = Tool(name, arguments, self.work / f"{label}.log")
+    def processes(self):
+        """{name: pid} of what a change passes through."""
+        return {"broker": self.broker.process.pid, "coordinator": self.coordinator.pid, self.kind: self.dns.process.pid}
+
+    def rss_kib(self):
+        return {name: memory_kib(pid)[0] for name, pid in self.processes().items()}
+
+    def status(self):
+        """What the coordinator says of itself over its control socket."""
+        done = subprocess.run([build_dir() / "cli" / "muster", "status", "--json", "--socket",
+                               self.coordinator.folder / "control.sock"],
+                              capture_output=True, text=True, timeout=60, check=True)
+        return json.loads(done.stdout)
+
+    def populate(self, swarm):
+        """Every device reports and is acknowledged, no faster than that: nothing of it is measured."""
+        return swarm.ask(f"populate {POPULATE_OPEN}")
+
+    def _tool(self, name, arguments, label, kind=Tool):
+        tool = kind(name, arguments, self.work / f"{label}.log")
         self._tools.append(tool)
         return tool
 
@@ -112,7 +134,9 @@ class Deployment:
             arguments.append("--own-connections")
         if alone:
             arguments.append("--no-repeats")
-        return self._tool("muster-swarm", arguments, label)
+        tool = self._tool("muster-swarm", arguments, label, Swarm)
+        tool.devices = devices or self.devices
+        return tool
 
     def raw_feed(self, dns):
         return self._tool("raw-feed", ["--server", f"{dns.address}:{dns.port}", "--zone", ZONE, "--key",

@@ -32,8 +32,7 @@ def run(options, out):
             time.sleep(chance.random() * GAP_S)
             raw.append(feed.ask(f"one {device} 2")["ms"])
         seconds = time.monotonic() - began
-        found, _ = oracle.settle(swarm, deployment.dns, ZONE, deployment.work / "swarm.oracle",
-                                 deployment.work / "swarm.serials")
+        found, _ = oracle.settle(swarm, deployment, ZONE)
     result = {"bench": "latency", "server": options.server, "devices": options.changes, "changes": options.changes,
               "seconds": round(seconds, 1), "lost": found["lost"], "wrong": found["wrong"]}
     for share in (50, 95, 99):

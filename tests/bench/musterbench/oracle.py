@@ -6,12 +6,15 @@ import subprocess
 import time
 
 _PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "compare-zone"
+PATIENCE_S = 60.0  # a zone that has not changed for so long stays as it is
 
 
-def compare(dns, zone, log, ignore=None):
-    """One comparison: the object that compare-zone prints. `ignore`: names of another fleet begin so."""
-    done = subprocess.run(["/usr/bin/python3", _PROGRAM, "--server", dns.address, "--port", str(dns.port), "--zone", zone,
-                           "--key", dns.tsig, "--log", log, *(["--ignore", ignore] if ignore else [])], capture_output=True, text=True, check=False)
+def compare(dns, zone, log, ignore=None, more=()):
+    """One comparison: the object that compare-zone prints. `ignore`: names of another fleet begin so. `more`: further
+    arguments of the program."""
+    arguments = ["--server", dns.address, "--port", str(dns.port), "--zone", zone, "--key", dns.tsig, "--log", log,
+                 *(["--ignore", ignore] if ignore else []), *more]
+    done = subprocess.run(["/usr/bin/python3", _PROGRAM, *arguments], capture_output=True, text=True, check=False)
     if not done.stdout.strip():
         raise AssertionError(f"compare-zone: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
@@ -27,13 +30,22 @@ def serial_seconds(path, serial):
     return None
 
 
-def settle(swarm, dns, zone, log, serials, deadline=300.0, ignore=None):
-    """Compares until nothing differs or `deadline` seconds are over. Returns the last comparison, and when the zone got
-    the serial that it was compared at: what is served later than that was served since then."""
-    end = time.monotonic() + deadline
+def settle(swarm, deployment, zone, label="swarm", ignore=None, patience_s=PATIENCE_S):
+    """Compares until nothing differs, or until neither what differs nor the serial has moved for `patience_s`: a slow
+    machine is not a wrong zone. Returns the last comparison, and when the zone got the serial that it was compared at:
+    what is served later than that was served since then."""
+    log, serials = deployment.work / f"{label}.oracle", deployment.work / f"{label}.serials"
+    last, moved = None, time.monotonic()
     while True:
-        found = compare(dns, zone, log, ignore)
+        found = compare(deployment.dns, zone, log, ignore)
         at = serial_seconds(serials, found["serial"])
-        if (found["lost"] == found["wrong"] == 0 and at is not None) or time.monotonic() > end:
+        if found["devices"] != deployment.devices:
+            raise AssertionError(f"the fleet's log has {found['devices']} of {deployment.devices} devices")
+        if found["lost"] == found["wrong"] == 0 and at is not None:
+            return found, at
+        state = (found["lost"], found["wrong"], found["serial"], at)
+        if state != last:
+            last, moved = state, time.monotonic()
+        if time.monotonic() - moved > patience_s:
             return found, at
         swarm.ask("watch 300")

@@ -2,7 +2,7 @@
 """storm: every device changes at once; how long until the authoritative server answers all of them."""
 from . import oracle
 from .deployment import ZONE, Deployment
-from .tools import ToolFailed, cpu_seconds, machine_seconds, median, metric, metrics, profiled
+from .tools import ToolFailed, cpu_seconds, machine_seconds, median, memory_kib, metric, metrics, profiled
 
 # Best of three: (changes a message, messages in flight), and what such a feed reaches alone on a quiet machine of two
 # cores. A baseline below half of it is an error of the baseline.
@@ -43,7 +43,14 @@ class Baselines:
         self.paho.ask("mark")
         self.paho.tell(f"await {self.devices * rounds}")
         self.swarm.ask(f"heartbeat {rounds}")
-        return self.paho.result()["per_s"]
+        return self._received(rounds)["per_s"]
+
+    def _received(self, rounds=1):
+        """What the subscriber has to say, once it got every state and no other."""
+        answer = self.paho.result()
+        if answer["received"] != rounds * self.devices:
+            raise ToolFailed(f"the empty Paho subscriber got {answer['received']} of {rounds * self.devices} states")
+        return answer
 
     def run(self):
         """Both at the same time; changes/s of each."""
@@ -51,7 +58,8 @@ class Baselines:
         self.paho.tell(f"await {self.devices}")
         self.swarm.tell("publish")
         self.feed.tell(self._feed(self.setting))
-        fed, _, received = self.feed.result(), self.swarm.result(), self.paho.result()
+        fed, published, received = self.feed.result(), self.swarm.result(), self._received()
+        self.swarm.check("publish", published)
         return fed["per_s"], received["per_s"]
 
     def errors(self, kind):
@@ -68,13 +76,16 @@ def _cpu(processes):
 
 def _muster_round(deployment, swarm, processes):
     before, cpu, machine = metrics(deployment.metrics_port), _cpu(processes), machine_seconds()
-    done = swarm.ask("storm")
+    swarm.tell("storm")
+    done = swarm.result(whole=False)
     spent, others = _cpu(processes), machine_seconds() - machine
     after = metrics(deployment.metrics_port)
-    found, at = oracle.settle(swarm, deployment.dns, ZONE, deployment.work / "swarm.oracle",
-                              deployment.work / "swarm.serials")
-    if at is None:
-        raise ToolFailed("the zone's last serial was never seen")
+    found, at = oracle.settle(swarm, deployment, ZONE)
+    if not done["complete"] or at is None:
+        failure = ToolFailed(f"the storm did not end: {done}, {found}")
+        failure.lost, failure.wrong = max(found["lost"], deployment.devices - done["acked"]), found["wrong"]
+        raise failure
+    swarm.check("storm", done)
     seconds = at - done["first_s"]
     return {
         "seconds": seconds, "changes_per_s": deployment.devices / seconds, "ack_seconds": done["ack_s"],
@@ -95,8 +106,7 @@ def run(options, out):
         swarm = deployment.swarm(dns=deployment.dns, seed=options.seed)
         connected = swarm.ask("connect")
         out(f"{options.devices} devices over {connected['connections']} connections, {options.server}, seed {options.seed}")
-        processes = {"broker": deployment.broker.process.pid, "coordinator": deployment.coordinator.pid,
-                     options.server: deployment.dns.process.pid, "swarm": swarm.pid}
+        processes = {**deployment.processes(), "swarm": swarm.pid}
         first = _muster_round(deployment, swarm, processes)
         out(f"first reports: {first['seconds']:.2f} s, {first['changes_per_s']:.0f}/s, lost={first['lost']} wrong={first['wrong']}")
         baselines = Baselines(deployment) if options.baseline else None
@@ -108,7 +118,9 @@ def run(options, out):
                 rounds.append(_muster_round(deployment, swarm, processes))
             _say(out, number, rounds[-1], pairs[-1] if pairs else None)
         log = deployment.coordinator.log_text()
+        rss, anon, _ = memory_kib(deployment.coordinator.pid)
     result = _summary(options, connected, [first] + rounds, rounds, pairs)
+    result["rss_kib"], result["anon_kib"] = rss, anon
     result["coordinator_errors"] = sum(1 for line in log.splitlines() if line.startswith("<3>"))
     errors = list(baselines.errors(options.server)) if baselines else []
     if errors:

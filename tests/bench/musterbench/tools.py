@@ -6,6 +6,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 import urllib.request
 
 from muster_testlib import build_dir
@@ -13,7 +14,9 @@ from muster_testlib.procs import DEADLINE, die_with_parent
 
 
 class ToolFailed(AssertionError):
-    """A load generator or a baseline did not do its work."""
+    """A load generator or a baseline did not do its work. `lost`, `wrong`: what is known of them all the same."""
+
+    lost = wrong = None
 
 
 class Tool:
@@ -35,18 +38,23 @@ class Tool:
         self.popen.stdin.write(command + "\n")
         self.popen.stdin.flush()
 
-    def result(self):
+    def result(self, whole=True):
+        """The answer to what was told. whole=False: an answer that says "not complete" is one, too."""
         line = self.popen.stdout.readline()
         if not line:
             raise ToolFailed(f"{self.name} ended: {self.log.read_text()[-2000:]}")
         answer = json.loads(line)
-        if answer.get("ok", answer.get("complete")) is False:
+        if answer.get("ok") is False or (whole and answer.get("complete") is False):
             raise ToolFailed(f"{self.name}: {line.strip()} {self.log.read_text()[-2000:]}")
         return answer
 
     def ask(self, command):
         self.tell(command)
-        return self.result()
+        return self.check(command, self.result())
+
+    def check(self, _command, answer):
+        """What `ask` answers, once it is found good."""
+        return answer
 
     def stop(self):
         self.popen.stdin.close()
@@ -56,6 +64,16 @@ class Tool:
             self.popen.kill()
             self.popen.wait()
         self.popen.stdout.close()
+
+
+class Swarm(Tool):
+    """muster-swarm, which only a fleet that misbehaves may find refused."""
+
+    def check(self, command, answer):
+        for key in ("refused", "bad_codec", "unexpected"):
+            if answer.get(key) and not (key == "refused" and command.startswith("misbehave")):
+                raise ToolFailed(f"{self.name}: {command}: {key}={answer[key]} {self.log.read_text()[-2000:]}")
+        return answer
 
 
 def cpu_seconds(pid):
@@ -129,6 +147,29 @@ def metric(samples, name):
     if not values:
         raise ToolFailed(f"the coordinator has no metric {name}")
     return sum(values)
+
+
+def states(deployment):
+    """State messages that the coordinator has taken in since its start."""
+    return int(metric(metrics(deployment.metrics_port), "muster_states_total"))
+
+
+def await_states(deployment, wanted, patience_s=60.0):
+    """The coordinator's count of states, once it has reached `wanted` or has not moved for `patience_s`: being slow is
+    not losing."""
+    last, moved = -1, time.monotonic()
+    while True:
+        count = states(deployment)
+        if count >= wanted or (count == last and time.monotonic() - moved > patience_s):
+            return count
+        if count != last:
+            last, moved = count, time.monotonic()
+        time.sleep(0.05)  # each question costs the coordinator some CPU
+
+
+def bytes_per_device(anon_kib, few_kib, devices):
+    """What a device adds to the coordinator's private memory; `few_kib`: what it needed with hardly any."""
+    return round((anon_kib - few_kib) * 1024 / devices, 1)
 
 
 def median(values):

@@ -40,6 +40,7 @@ struct feed {
     uint8_t zone_wire[256], key_wire[256], algorithm_wire[64], secret[128];
     size_t zone_len, key_len, algorithm_len, secret_len;
     uint16_t id;
+    bool open[UINT16_MAX + 1]; /* ids of UPDATE messages without a reply yet */
     uint8_t in[MESSAGE_MAX + 2];
     size_t in_len;
 };
@@ -168,6 +169,7 @@ static size_t build(struct feed *feed, uint8_t *frame, unsigned first, unsigned 
     uint8_t *message = frame + 2;
     uint8_t *at = message;
     put16(&at, ++feed->id);
+    feed->open[feed->id] = true;
     put16(&at, 5 << 11); /* UPDATE */
     put16(&at, 1);
     put16(&at, 0);
@@ -201,6 +203,12 @@ static int take_replies(struct feed *feed)
         if (len < 12 || feed->in_len - used - 2 < len) {
             break;
         }
+        unsigned id = (unsigned)feed->in[used + 2] << 8 | feed->in[used + 3];
+        if (!feed->open[id]) {
+            (void)fprintf(stderr, "raw-feed: a reply to nothing, id %u\n", id); /* message only */
+            return -1;
+        }
+        feed->open[id] = false;
         if ((feed->in[used + 2 + 3] & 15) != 0) {
             (void)fprintf(stderr, "raw-feed: refused, rcode %d\n", feed->in[used + 2 + 3] & 15); /* message only */
             return -1;

@@ -61,6 +61,9 @@ static void turn(struct swarm *swarm)
         swarm_connect_some(swarm);
     }
     (void)swarm_serve(swarm, 2, -1); /* no further descriptor */
+    if (swarm->job.open_max != 0 && swarm->job_open_devices < swarm->job.open_max / 2) {
+        swarm_fill(swarm);
+    }
 }
 
 static bool await(struct swarm *swarm, bool (*done)(const struct swarm *swarm))
@@ -100,6 +103,10 @@ static bool await_address(struct swarm *swarm, size_t device, uint64_t deadline,
             probe_ask(&swarm->address_probe, view_of(id));
             asked = now;
             open = true;
+        }
+        if (!swarm->fleet.devices[device].acked && now >= swarm->fleet.devices[device].repeat_ns) {
+            swarm->counts.repeats++;
+            swarm_report(swarm, device);
         }
         const struct timespec moment = {.tv_nsec = 30000};
         (void)nanosleep(&moment, NULL);  /* woken early is fine */
@@ -197,6 +204,22 @@ static bool run_flap(struct swarm *swarm, const struct arguments *arguments)
 {
     return renumber(swarm, "flap", MIN(arguments->values[0], swarm->fleet.len),
                     (uint32_t)MIN(MAX(arguments->values[1], 1u), 1000u));
+}
+
+/** As a storm, but no faster than it is acknowledged: to fill broker, store and zone with a fleet before something is
+ * measured. */
+static bool run_populate(struct swarm *swarm, const struct arguments *arguments)
+{
+    const struct job job = {.why = "change",
+                            .limit = swarm->fleet.len,
+                            .rounds = 1,
+                            .renumber = true,
+                            .open_max = (size_t)MAX(arguments->values[0], 1u)};
+    swarm_begin(swarm, &job);
+    bool ok = await(swarm, all_acked);
+    swarm->job.open_max = 0;
+    print_job(swarm, "populate", ok);
+    return ok;
 }
 
 /** As a storm, but nobody waits for more than the broker's confirmation. */
@@ -324,6 +347,7 @@ static bool run_leave(struct swarm *swarm, const struct arguments *arguments)
 static const struct command commands[] = {
     {"connect", 0, "connect: open every connection", run_connect},
     {"storm", 0, "storm: every device changes; until acknowledged and answered", run_storm},
+    {"populate", 1, "populate OPEN: every device changes, at most OPEN of them unacknowledged at a time", run_populate},
     {"publish", 0, "publish: every device changes; until the broker has confirmed", run_publish},
     {"heartbeat", 1, "heartbeat ROUNDS: unchanged states as fast as the broker takes them", run_heartbeat},
     {"steady", 2, "steady SECONDS INTERVAL: heartbeats at their pace", run_steady},

@@ -166,6 +166,7 @@ static void on_dns(struct swarm *swarm, const struct mqtt5_publish *publish)
     }
     state->acked = true;
     swarm->acked++;
+    swarm->job_open_devices -= swarm->job_open_devices > 0;
     swarm->ack_last_ns = clock_mono_ns();
 }
 
@@ -273,6 +274,7 @@ static void publish_next(struct swarm *swarm, struct link *link)
     if (job->renumber) {
         swarm->acked -= swarm->fleet.devices[device].acked;
         fleet_renumber(&swarm->fleet, device);
+        swarm->job_open_devices++;
     }
     publish_state(swarm, link, device, job->why);
 }
@@ -292,7 +294,7 @@ static void fill(struct swarm *swarm, struct link *link)
             publish_state(swarm, link, link->due_cursor, device->reported ? "repeat" : "change");
         }
     }
-    while (swarm->job_open && has_room(link)) {
+    while (swarm->job_open && has_room(link) && swarm_job_has_room(swarm)) {
         if (link->cursor >= swarm->job.limit) {
             if (link->rounds == 0) {
                 return;

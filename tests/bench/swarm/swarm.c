@@ -197,17 +197,28 @@ void swarm_leave(struct swarm *swarm)
     swarm_drop_all(swarm);
 }
 
+bool swarm_job_has_room(const struct swarm *swarm)
+{
+    return swarm->job.open_max == 0 || swarm->job_open_devices < swarm->job.open_max;
+}
+
+void swarm_fill(struct swarm *swarm)
+{
+    for (size_t i = 0; i < swarm->links_len; i++) {
+        if (swarm->links[i].state == LINK_READY) {
+            link_serve(swarm, &swarm->links[i]);
+        }
+    }
+}
+
 static void start_round(struct swarm *swarm)
 {
     for (size_t i = 0; i < swarm->links_len; i++) {
         swarm->links[i].cursor = i;
         swarm->links[i].rounds = i < swarm->job.limit ? swarm->job.rounds - 1 : 0;
     }
-    for (size_t i = 0; i < swarm->links_len; i++) {
-        if (swarm->links[i].state == LINK_READY) {
-            link_serve(swarm, &swarm->links[i]);
-        }
-    }
+    swarm->job_open_devices = 0;
+    swarm_fill(swarm);
 }
 
 void swarm_begin(struct swarm *swarm, const struct job *job)

@@ -52,6 +52,7 @@ struct job {
     size_t limit;    /* devices 0..limit-1 */
     uint32_t rounds; /* at least 1 */
     bool renumber;   /* a new address before each publish */
+    size_t open_max; /* devices whose report of this job is not acknowledged yet, at most; 0: no limit */
     /** NULL: the device's state. Else writes topic and payload. */
     void (*body)(void *context, size_t device, char topic[static TOPIC_SIZE], struct strbuf *payload, bool *ret_retain);
     void *context;
@@ -76,7 +77,8 @@ struct swarm {
     bool job_open;
     uint64_t job_first_ns, job_last_ns; /* first publish, last PUBACK */
     uint64_t ack_last_ns;
-    size_t acked; /* devices whose present report is acknowledged */
+    size_t acked;            /* devices whose present report is acknowledged */
+    size_t job_open_devices; /* renumbered by this job and not acknowledged yet */
     struct swarm_counts counts;
     struct probe probe;         /* for the serial, served by swarm_serve */
     struct probe address_probe; /* for addresses, served by who asks */
@@ -99,6 +101,10 @@ void swarm_drop_all(struct swarm *swarm);
 void swarm_leave(struct swarm *swarm);
 
 void swarm_begin(struct swarm *swarm, const struct job *job);
+/** Whether the job may publish for one more device. */
+bool swarm_job_has_room(const struct swarm *swarm);
+/** Lets every link publish what it has room for: acks on one link make room for all. */
+void swarm_fill(struct swarm *swarm);
 /** All of the job is published and confirmed. */
 bool swarm_done(const struct swarm *swarm);
 /** Publishes one device's report, outside a job, as soon as its link has room. */
