@@ -349,6 +349,8 @@ static void on_claim(void *context, struct engine_zone *engine_zone, uint64_t se
         job->generation = zone->coordinator->zones_generation;
         job->seen = seen_epoch;
         (void)!view_copy(view_of(zone_name(zone)), job->name, sizeof(job->name)); /* a configured zone fits */
+        log_event(LOG_LEVEL_DEBUG, "zone-claiming", "zone=%s seen_epoch=%llu", job->name,
+                  (unsigned long long)seen_epoch);
         err = loop_worker_submit(zone->coordinator->worker, claim_work, claim_done, job);
     }
     if (err != ERR_OK) {

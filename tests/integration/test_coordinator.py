@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The coordinator between a real broker and a real authoritative server."""
+import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import unittest
 
@@ -122,6 +124,51 @@ class Spine(unittest.TestCase):
 
 class SpineOnBind(Spine):
     server = Bind
+
+
+class ReloadInTheMiddle(unittest.TestCase):
+    """A reload while the store works on a zone's claim, which then ends in another configuration."""
+
+    OTHER = "example.org"
+
+    def setUp(self):
+        self.work = Workspace()
+        self.addCleanup(self.work.close)
+        self.stack = Stack(self.work, server=lambda work, **options: Knot(work, zones=["example.net", self.OTHER], **options),
+                           zones=f"  - {{name: {self.OTHER}, account: dns}}\n").start()
+        self.addCleanup(self.stack.__exit__)
+        self.coordinator = self.stack.coordinator
+        self.coordinator.wait_log(f"zone-claimed.*zone={self.OTHER}")
+
+    def reload(self):
+        mark = self.coordinator.mark()
+        self.coordinator.signal(signal.SIGHUP)
+        self.coordinator.wait_log("reloaded", since=mark)
+        return mark
+
+    def check(self, **changes):
+        """Every zone is claimed anew at a reload. The store is locked, so the claims wait while the next one comes."""
+        with contextlib.closing(sqlite3.connect(self.stack.folder / "coordinator.db", isolation_level=None)) as store:
+            store.execute("BEGIN IMMEDIATE")
+            mark = self.reload()
+            for zone in ("example.net", self.OTHER):
+                self.coordinator.wait_log(f"zone-claiming.*zone={zone}", since=mark)
+            self.stack.write_config(**changes)
+            mark = self.reload()
+            store.execute("ROLLBACK")
+        self.coordinator.wait_log(f"zone-claim(ed|-failed).*zone={self.OTHER}", since=mark)  # the old one's, whatever became of it
+        device = self.stack.device("cam-1").connect()
+        self.addCleanup(device.close)
+        device.report(ip4="93.184.216.34")
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.34"])
+        device.wait_ack(lambda ack: all(name["state"] == "applied" for name in ack["names"]))
+        self.assertEqual(self.coordinator.stop(), 0)
+
+    def test_with_the_zone_still_there(self):
+        self.check()
+
+    def test_with_the_zone_gone(self):
+        self.check(zones="")
 
 
 if __name__ == "__main__":

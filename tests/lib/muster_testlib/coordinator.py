@@ -26,7 +26,7 @@ zones:
     mode: {mode}
     sweep_every: {sweep}
     refresh_every: {refresh}
-groups:
+{zones}groups:
 {groups}
 log:
   level: {log}
@@ -43,7 +43,8 @@ RFC2136 = """\
 
 class Coordinator(Process):
     """Not yet started. `groups` is the text below `groups:`; `account` the text of one element of `accounts:` named dns, with the
-    names in `values` in braces; further values replace the usual ones, e.g. sweep="10s", more="policy: {...}"."""
+    names in `values` in braces; further values replace the usual ones, e.g. sweep="10s", more="policy: {...}", zones="  - {name: ...}\\n"
+    for elements behind the first."""
 
     def __init__(self, work, pki, broker, dns, groups, registry, account=RFC2136, env=None, **values):
         self.work = work
@@ -57,7 +58,7 @@ class Coordinator(Process):
             "broker": broker.endpoint, "ca": broker.ca_file, "cert": identity.cert, "key": identity.key,
             "stamp": broker.stamp_key_file, "store": self.folder, "folder": self.folder, "address": "127.0.0.1",
             "metrics": self.metrics_port, "server": f"{dns.address}:{dns.port}", "tsig": tsig, "zone": dns.zones[0],
-            "mode": "dedicated", "sweep": "7d", "refresh": "0s", "groups": groups, "log": "info", "more": "", **values,
+            "mode": "dedicated", "sweep": "7d", "refresh": "0s", "zones": "", "groups": groups, "log": "info", "more": "", **values,
         }
         self.values["account"] = account.format(**self.values)
         self.config_file = self.folder / "coordinator.yaml"
