@@ -156,12 +156,12 @@ class Quickstart:
 
     def change(self, camera):
         """One camera's public address changes; returns once the authoritative server answers with it."""
-        seen = self.witness.reports(camera.id)
         camera.times = None
         changed = time.time()  # before the command that changes it: its own time counts too
         camera.place.move()
         answered = self.witness.wait_answer(camera.name, camera.place.public, camera.agent, DEADLINE_S)
-        reported = wait_until(lambda: self.witness.first_report(camera.id, seen), f"{camera.id} reports", DEADLINE_S)
+        reported = wait_until(lambda: self.witness.first_report(camera.id, changed), f"{camera.id} reports", DEADLINE_S)
+        reported = min(reported, answered)  # a busy machine may let the broker's witness look later than the DNS's
         camera.times = [1000 * seconds for seconds in (answered - changed, reported - changed, answered - reported)]
 
     def verify(self):

@@ -51,15 +51,10 @@ class Witness:
                 with self._lock:
                     self._arrivals.setdefault(topic.split("/")[4], []).append(float(when))
 
-    def reports(self, device):
+    def first_report(self, device, since):
+        """When the first report from `since` on arrived; None: not yet."""
         with self._lock:
-            return len(self._arrivals.get(device, []))
-
-    def first_report(self, device, seen):
-        """When the first report after `seen` of them arrived; None: not yet."""
-        with self._lock:
-            arrivals = self._arrivals.get(device, [])
-            return arrivals[seen] if len(arrivals) > seen else None
+            return next((when for when in self._arrivals.get(device, []) if when >= since), None)
 
     def asks(self, name):
         """Sorted A records that the server answers; None when it does not."""
