@@ -11,7 +11,7 @@
 
 #include "mqtt/messages.h"
 
-#define PAHO_END_MS     2000 /* its threads look at the clock once a second */
+#define PAHO_END_MS     10000 /* its threads look at the clock once a second, when the machine lets them */
 #define EVENTS_MAX      16 /* an attempt has one, a connection two, a disconnect one: the owner has long collected them */
 #define CLIENTS_MAX     16
 #define PACKET_MAX      (64 * 1024)
@@ -479,8 +479,8 @@ static bool has_paho_threads(void)
 }
 
 /* MQTTAsync_destroy waits for a state, not for the ends of its detached threads: they still run libcrypto's destructors
- * of their own data while the program may be in exit(), where libcrypto frees the same. So wait until they are gone,
- * for as long as Paho itself might. */
+ * of their own data while the program may be in exit(), where libcrypto frees the same, or what they leave is a leak.
+ * So wait until they are gone; a second is what they need, ten is for a busy machine. */
 static void await_end_of_paho(void)
 {
     for (int waited_ms = 0; waited_ms < PAHO_END_MS && has_paho_threads(); waited_ms++) {
