@@ -99,7 +99,9 @@ static void on_settled(void *context, const struct engine_result *results, size_
         }
         struct strbuf line;
         strbuf_init(&line, LINE_MAX_LEN);
-        strbuf_addf(&line, "{\"event\":\"settled\",\"rev\":%" PRIu64 ",\"attempts\":%u", result->rev, result->attempts);
+        uint64_t now = loop_now_ms(probe->loop);
+        strbuf_addf(&line, "{\"event\":\"settled\",\"rev\":%" PRIu64 ",\"attempts\":%u,\"wait_ms\":%" PRIu64,
+                    result->rev, result->attempts, result->retry_ms > now ? result->retry_ms - now : 0);
         add_string(&line, "name", result->name);
         add_string(&line, "type", rrtype_name(result->type));
         add_string(&line, "outcome", outcome_name(result->outcome));

@@ -10,7 +10,8 @@ from muster_testlib.procs import DEADLINE
 
 
 class Proxy:
-    """Forwards to (address, port). swallow: answers are read and lost. hold: requests are kept until release()."""
+    """Forwards to (address, port). swallow: answers are read and lost. hold: requests are kept until release(), which sends
+    them to the servers of connections that cut_clients() ended; answers to those are counted in `late`."""
 
     def __init__(self, address, port):
         self.target = (address, port)
@@ -19,8 +20,8 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         self.lock, self.changed = threading.Lock(), threading.Condition()
         self.swallow = self.hold = False
-        self.swallowed = self.held_bytes = 0
-        self.held, self.pairs = [], []
+        self.swallowed = self.held_bytes = self.late = 0
+        self.held, self.pairs, self.dead = [], [], set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -33,7 +34,9 @@ class Proxy:
                     return
                 client.close()
                 continue
-            self.pairs.append((client, server))
+            with self.changed:
+                self.pairs.append((client, server))
+                self.changed.notify_all()
             threading.Thread(target=self._requests, args=(client, server), daemon=True).start()
             threading.Thread(target=self._answers, args=(client, server), daemon=True).start()
 
@@ -60,7 +63,9 @@ class Proxy:
     def _answers(self, client, server):
         try:
             while data := server.recv(1 << 16):
-                if self.swallow:
+                if client in self.dead:
+                    self._note(late=self.late + 1)
+                elif self.swallow:
                     self._note(swallowed=self.swallowed + len(data))
                 else:
                     client.sendall(data)
@@ -79,8 +84,13 @@ class Proxy:
         with self.changed:
             assert self.changed.wait_for(ready, deadline), "nothing came through the proxy"
 
+    def holds_update(self):
+        """Among what is held is an UPDATE (RFC 2136 2.2), not only a question about the owner."""
+        return any(len(data) > 4 and data[4] >> 3 & 15 == 5 for _, data in self.held)
+
     def cut_clients(self):
-        """The engine's side is closed; the server's side stays as it is."""
+        """The engine's side is closed, no answer reaches it any more; the server's side stays as it is."""
+        self.dead.update(client for client, _ in self.pairs)
         for client, _ in self.pairs:
             self._shut(client)
 
@@ -100,10 +110,9 @@ class Proxy:
     def release(self):
         """Sends what was held, each to the connection it was meant for, and waits for an answer to each."""
         for server, data in self.held:
-            before = self.swallowed
-            self.swallow = True
+            before = self.late
             server.sendall(data)
-            self.wait(lambda before=before: self.swallowed > before)
+            self.wait(lambda before=before: self.late > before)
         self.held.clear()
 
     def close(self):
