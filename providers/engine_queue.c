@@ -237,6 +237,18 @@ static void replace(struct change_queue *queue, struct change **slot, struct cha
     queue->replaced = old;
 }
 
+/** The very change that is under way, told again: it must not be sent twice. */
+static bool is_under_way(const struct change *old, const struct rrset_change *change)
+{
+    const struct change *newest = old->newer != NULL ? old->newer : old;
+    struct batch_item item;
+    if (old->state != CHANGE_TAKEN || newest->rev != change->rev) {
+        return false;
+    }
+    change_unpack(newest, &item);
+    return item.ttl == change->ttl && item.adopt == change->adopt && rrset_value_equal(&item.want, &change->want);
+}
+
 enum err change_queue_submit(struct change_queue *queue, const struct rrset_change *change, uint64_t now_ms)
 {
     enum err err = grow(queue);
@@ -248,6 +260,9 @@ enum err change_queue_submit(struct change_queue *queue, const struct rrset_chan
     struct change *old = *slot;
     if (old != NULL && (change->rev < old->rev || (old->newer != NULL && change->rev < old->newer->rev))) {
         return ERR_OK; /* the newest rev is the truth whatever the order of arrival */
+    }
+    if (old != NULL && is_under_way(old, change)) {
+        return ERR_OK;
     }
     struct change *fresh = change_new(change, hash, queue->shared, now_ms);
     if (fresh == NULL) {

@@ -53,7 +53,7 @@ void change_queue_init(struct change_queue *queue, bool shared);
 void change_queue_deinit(struct change_queue *queue);
 
 /** Adds @p change, or puts it in the place of an older one of its RRset that is not taken, or behind one that is. An
- * older rev than the one that waits is dropped. @return ERR_NOMEM. */
+ * older rev than the one that waits is dropped, and one that is taken already. @return ERR_NOMEM. */
 enum err change_queue_submit(struct change_queue *queue, const struct rrset_change *change, uint64_t now_ms) MUST_CHECK;
 /** Frees what submit replaced. Not from inside a callback of the zone's owner. */
 void change_queue_bury(struct change_queue *queue);

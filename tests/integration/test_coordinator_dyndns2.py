@@ -79,6 +79,18 @@ class Dyndns2(unittest.TestCase):
         self.device.wait_ack(lambda ack: ack["names"][0]["state"] == "refused")
         self.assertEqual(len(self.service.requests), sent)
 
+    def test_a_stopped_account_is_an_alarm_and_told_to_every_device(self):
+        self.service.script[:] = ["badauth\n"]
+        mark = self.stack.coordinator.mark()
+        self.device.report(ip4="93.184.216.34")
+        self.stack.coordinator.wait_log("provider-alarm", since=mark)
+        self.device.wait_ack(lambda ack: ack["names"][0]["error"] == "badauth")
+        other = self.stack.device("cam-2").connect()
+        self.addCleanup(other.close)
+        other.report(ip4="93.184.216.35")
+        other.wait_ack(lambda ack: ack["names"][0]["error"] == "badauth")
+        self.assertEqual(len(self.service.requests), 1)
+
     def test_an_unknown_outcome_is_settled_by_asking_the_authoritative_server(self):
         self.service.script[:] = ["apply-html"]
         self.device.report(ip4="93.184.216.36")

@@ -65,6 +65,30 @@ static void never_two_of_one_rrset_at_once(void **state)
     change_queue_deinit(&queue);
 }
 
+static void what_is_under_way_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct change_queue queue;
+    change_queue_init(&queue, false);
+    submit(&queue, "a.example", 1, 1);
+    struct change *change = queue.waiting.head;
+    change_queue_take(&queue, change);
+    submit(&queue, "a.example", 1, 1); /* told again */
+    assert_null(change->newer);
+    struct rrset_change adopt = {
+        .name = "a.example", .type = RRTYPE_A, .ttl = 60, .want = value(1), .rev = 1, .adopt = true};
+    assert_int_equal(change_queue_submit(&queue, &adopt, 0), ERR_OK); /* the same in another way */
+    assert_non_null(change->newer);
+    submit(&queue, "a.example", 1, 2); /* a later one with the same value: a refresh */
+    assert_int_equal(change->newer->rev, 2);
+    struct change *newer = change->newer;
+    submit(&queue, "a.example", 1, 2);
+    assert_ptr_equal(change->newer, newer);
+    change_queue_settle(&queue, change, true, 0);
+    assert_int_equal(queue.waiting.len, 1);
+    change_queue_deinit(&queue);
+}
+
 static void put_back_goes_first_and_gives_way_to_the_newer(void **state)
 {
     (void)state;
@@ -176,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(newer_takes_the_place_of_what_waits),
         cmocka_unit_test(never_two_of_one_rrset_at_once),
+        cmocka_unit_test(what_is_under_way_is_not_sent_again),
         cmocka_unit_test(put_back_goes_first_and_gives_way_to_the_newer),
         cmocka_unit_test(shared_zones_hand_on_what_stands_at_the_server),
         cmocka_unit_test(a_name_outlives_its_replacement_until_it_is_buried),
