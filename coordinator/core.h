@@ -108,7 +108,8 @@ void core_resubmit(struct core *core, struct core_time now);
 void core_set_records(struct core *core, uint64_t records);
 /**
  * Compares the stored records of one device (all of them, in any order) with its plan: missing and wrong ones are
- * planned, superfluous ones become tombstones.
+ * planned, superfluous ones become tombstones. The rows may be as old as the last core_committed before this call:
+ * what has changed since is in memory still, and is not planned twice.
  */
 void core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records,
                     size_t records_len);

@@ -394,6 +394,13 @@ static void tombstone(struct core *core, struct core_time now, uint32_t device, 
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
 }
 
+static bool is_on_its_way(const struct core *core, uint32_t index, const struct plan_item *item)
+{
+    const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+    return entry != NULL && entry->device == index && (entry->flags & OUTBOX_TOMBSTONE) == 0 &&
+           entry->ttl == item->ttl && rrset_value_equal(&entry->want, &item->value);
+}
+
 void core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
                     size_t records_len)
 {
@@ -415,9 +422,8 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
         if (record != NULL ? same_record(record, item) : item->value.len == 0) {
             continue;
         }
-        const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
-        if (entry != NULL && entry->device == index && record == NULL) {
-            continue; /* moving already, the store will hear of it */
+        if (is_on_its_way(core, index, item)) {
+            continue; /* changed since the rows were read: the store will hear of it, and once is enough */
         }
         (void)!core_want(core, now, index, item, 0,
                          0); /* a taken name was logged; without memory the next reconcile tries again */

@@ -43,8 +43,6 @@ class Stack:
 
     def start_coordinator(self):
         self.coordinator.start_ready()
-        # until the comparison of a start is over, a record that just came to rest may be written a second time
-        self.coordinator.wait_log("notice loaded ")
         return self
 
     def device(self, device_id):

@@ -348,6 +348,44 @@ static void a_row_read_too_long_ago_is_not_written(void **state)
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_EXISTS);
 }
 
+/* The store was read before the report that is on its way. */
+static void a_reconcile_writes_nothing_twice(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    struct store_record row = record_of(CAM, NAME, NAT);
+    report(2, NAT2);
+    size_t changes = rig.changes_len;
+    core_reconcile(rig.core, rig.now, 0, &row, 1); /* the want is dirty */
+    rig_commit(&rig, ERR_OK);
+    core_reconcile(rig.core, rig.now, 0, &row, 1); /* with the engine */
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    core_reconcile(rig.core, rig.now, 0, &row, 1); /* served, and not in the store yet */
+    rig_commit_all(&rig);
+    assert_int_equal(rig.changes_len, changes);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    row = record_of(CAM, NAME, NAT2);
+    core_reconcile(rig.core, rig.now, 0, &row, 1);
+    assert_int_equal(rig.changes_len, changes);
+}
+
+/* The registry that is compared with gives the record another TTL. */
+static void a_reconcile_corrects_what_is_on_its_way(void **state)
+{
+    (void)state;
+    begin(NULL, DAMPED, NULL);
+    report(1, NAT);
+    rig_commit(&rig, ERR_OK);
+    rig_reload(&rig, &(struct rig_config){.groups = DAMPED "        ttl: 90\n"});
+    core_reconcile(rig.core, rig.now, 0, NULL, 0); /* read before the first commit */
+    core_flush(rig.core, rig.now);
+    assert_int_equal(rig_batch_want(&rig, NAME)->ttl, 90);
+    rig_settle_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
 /* A row that says "tombstone" was read, then the device returned and the server refused its record. */
 static void an_old_tombstone_takes_nothing_from_a_device_that_returned(void **state)
 {
@@ -621,6 +659,8 @@ int main(void)
         TEST(a_refused_claim_does_not_silence_the_owner),
         TEST(an_ack_too_long_is_cut_and_blocks_nobody),
         TEST(a_stored_device_is_not_believed_without_its_stamp),
+        TEST(a_reconcile_writes_nothing_twice),
+        TEST(a_reconcile_corrects_what_is_on_its_way),
         TEST(an_old_tombstone_takes_nothing_from_a_device_that_returned),
         TEST(a_tombstone_is_not_deleted_past_the_guard),
         TEST(adopting_a_held_record_ends_its_hold),
