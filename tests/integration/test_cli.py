@@ -310,7 +310,12 @@ class Paging(Cli):
             body = {"v": 1, "s": "on", "boot": 1, "conn": 1, "seq": 1, "ip4": f"93.184.{number // 200}.{number % 200 + 1}"}
             client.publish(topic("up", f"cam-{number}", "state"), json.dumps(body).encode())
 
+    def all_is_written(self):
+        status = self.json("status")
+        return (status["devices"]["known"], status["records"]["open"]) == (self.count, 0)
+
     def test_every_page_is_fetched(self):
+        wait_until(self.all_is_written, "all devices are known", step=0.1)  # a cheap question; the next one is none
         wait_until(lambda: len([row for row in self.lines("record", "list") if row[2] == "served"]) == self.count,
                    "all records are served")
         names = {f"cam-{number}" for number in range(self.count)}

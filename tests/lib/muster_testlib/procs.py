@@ -28,15 +28,19 @@ class Timeout(AssertionError):
 
 
 def wait_until(predicate, what, deadline=DEADLINE, step=0.005):
-    """Polls `predicate` until it is truthy and returns its value. Raises Timeout naming `what`."""
+    """Polls `predicate` until it is truthy and returns its value. Raises Timeout naming `what`.
+
+    Three quarters of the time are left to those who are waited for: a question may cost a busy machine all it has."""
     end = time.monotonic() + deadline
     while True:
+        asked = time.monotonic()
         value = predicate()
         if value:
             return value
-        if time.monotonic() >= end:
+        now = time.monotonic()
+        if now >= end:
             raise Timeout(f"after {deadline} s: {what}")
-        time.sleep(step)
+        time.sleep(max(step, min(3 * (now - asked), 2.0)))
         step = min(step * 1.5, 0.1)
 
 
