@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""latency, ingest, restart and agent, each in its smallest size through muster-bench's own main: they end, nothing is lost or
+"""Every bench, in its smallest size through muster-bench's own main: they end, nothing is lost or
 wrong, and the JSON object has every key that a reader relies on. Figures gate nothing here."""
 import contextlib
 import importlib.machinery
@@ -16,7 +16,7 @@ from muster_testlib.dns import update, wait_answer
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from musterbench import agent, ingest  # noqa: E402 (its folder is not a package of the system)
+from musterbench import agent, ingest, storm  # noqa: E402 (its folder is not a package of the system)
 
 LOADER = importlib.machinery.SourceFileLoader("muster_bench", str(HERE / "muster-bench"))
 MAIN = importlib.util.module_from_spec(importlib.util.spec_from_loader("muster_bench", LOADER))
@@ -40,6 +40,23 @@ class Smoke(unittest.TestCase):
         for key in keys:
             self.assertIsInstance(result[key], (int, float), key)
             self.assertGreater(result[key], 0, key)
+
+    def test_storm(self):
+        with mock.patch.multiple(storm, JUDGED=400, PAHO_FIGURE=1, RAW_FIGURE={"knot": 1}):
+            result = self.run_bench("storm", "--devices", "200", "--connections", "10", "--rounds", "2")
+        self.assertEqual((result["devices"], result["connections"], result["rounds"]), (200, 10, 2))
+        self.numbers(result, "seconds", "ack_seconds", "changes_per_s", "baseline_per_s", "ratio", "messages", "rss_kib",
+                     "anon_kib")
+        self.assertEqual(result["baseline_per_s"], min(result["baseline_raw_per_s"], result["baseline_paho_per_s"]))
+
+    def test_a_baseline_that_is_too_slow_is_said(self):
+        out = io.StringIO()
+        words = ["muster-bench", "storm", "--devices", "50", "--connections", "5", "--rounds", "1", "--json"]
+        with (mock.patch.multiple(storm, JUDGED=50, PAHO_FIGURE=1, RAW_FIGURE={"knot": 1e9}),
+              mock.patch.object(sys, "argv", words), contextlib.redirect_stdout(out)):
+            status = MAIN.main()
+        result = json.loads(out.getvalue().splitlines()[-1])
+        self.assertEqual((status, len(result["baseline_errors"])), (3, 1))
 
     def test_latency(self):
         result = self.run_bench("latency", "--changes", "20")

@@ -6,6 +6,8 @@ import pathlib
 import sys
 import unittest
 
+from muster_testlib.dns import update
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from musterbench import oracle  # noqa: E402 (its folder is not a package of the system)
@@ -64,6 +66,32 @@ class SwarmOfOwnConnections(Swarm):
     """The shipped plugin's rights: a certificate and a connection a device."""
 
     own = True
+
+
+class Planted(unittest.TestCase):
+    """What every bench takes its verdict from sees what is planted in the zone of a fleet that did its job."""
+
+    def test_lost_wrong_and_of_nobody(self):
+        deployment = Deployment(DEVICES, connections=10).start()
+        self.addCleanup(deployment.__exit__)
+        swarm = deployment.swarm(dns=deployment.dns)
+        swarm.ask("connect")
+        swarm.ask("storm")
+
+        def verdict():
+            found, _ = oracle.settle(swarm, deployment, ZONE, patience_s=1)
+            return found["lost"], found["wrong"]
+
+        self.assertEqual(verdict(), (0, 0))
+        for planted, expected in ((["del cam-000003.example.net. A"], (1, 0)),
+                                  (["del cam-000004.example.net. A", "add cam-000004.example.net. 60 A 9.9.9.9"], (1, 1)),
+                                  (["add nobody.example.net. 60 A 9.9.9.9"], (1, 2))):
+            self.assertEqual(update(deployment.dns, *planted), "")
+            self.assertEqual(verdict(), expected)
+        swarm.ask("storm")  # everyone changes: what was planted at devices is gone, what nobody owns stays
+        self.assertEqual(verdict(), (0, 1))
+        deployment.devices += 1
+        self.assertRaisesRegex(AssertionError, "log has 100 of 101", verdict)
 
 
 class Repeats(unittest.TestCase):

@@ -65,6 +65,13 @@ class Service:
         self.server.server_close()
 
 
+def _program(name):
+    path = shutil.which(name, path="/usr/sbin:/usr/bin")
+    if path is None:
+        raise ToolFailed(f"{name} is not installed (deploy/packages/test)")
+    return path
+
+
 def _inadyn(work, service):
     config = work.write("inadyn.conf", f"""custom mock {{
     ssl = false
@@ -78,7 +85,7 @@ def _inadyn(work, service):
     ddns-path = "/nic/update?hostname=%h&myip=%i"
 }}
 """, 0o600)
-    return Process([shutil.which("inadyn", path="/usr/sbin:/usr/bin"), "-n", "--force", "-f", config, "--cache-dir",
+    return Process([_program("inadyn"), "-n", "--force", "-f", config, "--cache-dir",
                     work.folder("inadyn"), "--pidfile", work / "inadyn.pid"], work / "inadyn.log")
 
 
@@ -87,7 +94,7 @@ def _ddclient(work, service):
 use=web, web=http://127.0.0.1:{service.port}/ip
 protocol=dyndns2, server=127.0.0.1:{service.port}, login=u, password=p h1.example.com,h2.example.com
 """, 0o600)
-    return Process([shutil.which("ddclient", path="/usr/sbin:/usr/bin"), "-daemon=300", "-foreground", "-file", config,
+    return Process([_program("ddclient"), "-daemon=300", "-foreground", "-file", config,
                     "-cache", work / "ddclient.cache", "-pid", work / "ddclient.pid"], work / "ddclient.log")
 
 

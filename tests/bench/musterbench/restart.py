@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """restart: N devices in the store and N retained states at the broker. The coordinator starts; how long until a change
 reaches the DNS: one published in the moment of the start, and further ones, one at a time, as long as the replay runs."""
+import os
 import random
 import time
 
@@ -12,6 +13,14 @@ GOAL_S = 1.0
 GOAL_BYTES = 250
 GAP_S = 0.2          # at most, between an answer and the next change: each pause is drawn
 STARTED_S = 300      # a coordinator that has not connected by then never will
+
+
+def _forget_cached(folder):
+    """The store is read from the disk again, as after a restart of the machine."""
+    for path in folder.glob("coordinator.db*"):
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _changes_in_replay(options, deployment, swarm):
@@ -48,6 +57,7 @@ def run(options, out):
         else:
             deployment.coordinator.stop(STARTED_S)
         step("stop", "coordinator killed" if options.crash else "coordinator stopped in good order")
+        _forget_cached(deployment.coordinator.folder)
         start = time.monotonic()
         deployment.coordinator.start()
         swarm.tell("change 0")
