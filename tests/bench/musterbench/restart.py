@@ -44,6 +44,7 @@ def run(options, out):
         out(f"{steps[name]:8.2f} s  {text}")
 
     with Deployment(options.devices, options.server, options.connections) as deployment:
+        deployment.prefill()
         deployment.start()
         few = memory_kib(deployment.coordinator.pid)[1]
         swarm = deployment.swarm(dns=deployment.dns, seed=options.seed)
