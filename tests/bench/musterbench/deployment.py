@@ -21,7 +21,7 @@ SERVERS = {"knot": Knot, "bind": Bind}
 ZONE = "example.net"
 PREFIX = "cam-"
 FLEET_STRIDE = 7919  # as in swarm/fleet.c
-POPULATE_OPEN = 5000  # devices unacknowledged at a time while a fleet is made known
+POPULATE = "populate 5000"  # makes a fleet known with so many devices unacknowledged at a time
 
 # Rounds change every device again within seconds, which is what damping is there to hold back: it is off.
 _GROUPS = f"""\
@@ -122,7 +122,7 @@ class Deployment:
 
     def populate(self, swarm):
         """Every device reports and is acknowledged, no faster than that: nothing of it is measured."""
-        return swarm.ask(f"populate {POPULATE_OPEN}")
+        return swarm.ask(POPULATE)
 
     def _tool(self, name, arguments, label, kind=Tool):
         tool = kind(name, arguments, self.work / f"{label}.log")

@@ -4,7 +4,7 @@ subscriber with an empty callback, in interleaved pairs on two brokers of the sa
 import time
 
 from . import oracle
-from .deployment import PREFIX, ZONE, Deployment
+from .deployment import POPULATE, PREFIX, ZONE, Deployment
 from .tools import (ToolFailed, await_states, bytes_per_device, cpu_seconds, median, memory_kib, metric, metrics, profiled,
                     states)
 
@@ -16,14 +16,20 @@ WARM_DEVICES = 100       # fill every queue and buffer before memory is looked a
 WARM_STATES = 150000
 
 
+def _play(deployment, swarm, command):
+    """(states that the fleet published, repeats and all; how many of them the coordinator took in)"""
+    before = states(deployment)
+    sent = swarm.ask(command)["published"]
+    return sent, await_states(deployment, before + sent) - before
+
+
 def _coordinator(deployment, swarm, rounds):
-    """(CPU µs a state, states/s, states that were taken in less than were sent)"""
-    before, pid = states(deployment), deployment.coordinator.pid
+    """(CPU µs a state, states/s, states sent, states taken in)"""
+    pid = deployment.coordinator.pid
     cpu, began = cpu_seconds(pid), time.monotonic()
-    sent = swarm.ask(f"heartbeat {rounds}")["published"]
-    counted = await_states(deployment, before + sent) - before
+    sent, counted = _play(deployment, swarm, f"heartbeat {rounds}")
     seconds = time.monotonic() - began
-    return (cpu_seconds(pid) - cpu) / sent * 1e6, counted / seconds, sent - counted
+    return (cpu_seconds(pid) - cpu) / sent * 1e6, counted / seconds, sent, counted
 
 
 def _paho(swarm, paho, rounds):
@@ -41,10 +47,8 @@ def _warm_up(deployment):
     """RssAnon in KiB of a coordinator whose queues have been through a lot, but knows few devices."""
     few = deployment.swarm("warm", prefix=PREFIX + "w", devices=WARM_DEVICES)
     few.ask("connect")
-    few.ask("storm")
-    before = states(deployment)
-    sent = few.ask(f"heartbeat {WARM_STATES // WARM_DEVICES}")["published"]
-    await_states(deployment, before + sent)
+    _play(deployment, few, "storm")
+    _play(deployment, few, f"heartbeat {WARM_STATES // WARM_DEVICES}")
     few.ask("leave")
     few.stop()
     return memory_kib(deployment.coordinator.pid)[1]
@@ -58,30 +62,31 @@ def run(options, out):
         out(f"{WARM_DEVICES} devices have sent {WARM_STATES} states; now {options.devices} devices become known, twice")
         swarm = deployment.swarm(dns=deployment.dns, seed=options.seed)
         swarm.ask("connect")
-        deployment.populate(swarm)
+        _play(deployment, swarm, POPULATE)
         other = deployment.new_broker("broker-baseline").start()
         paho = deployment.paho_empty(other)
         other_swarm = deployment.swarm("swarm-baseline", broker=other, seed=options.seed)
         other_swarm.ask("connect")
+        paho.tell(f"await {options.devices}")  # all of it, or the rest would count for the first measurement
         other_swarm.ask("publish")
+        paho.result()
         out(f"{options.devices} devices, {rounds * options.devices} unchanged states a measurement, {PAIRS} pairs")
-        began, pairs, start = time.monotonic(), [], states(deployment)
+        began, pairs = time.monotonic(), []
         for number in range(PAIRS):
             raw = _paho(other_swarm, paho, rounds) if number % 2 else None
             with profiled(options.profile if number == PAIRS - 1 else None, {"coordinator": deployment.coordinator.pid}):
-                us, per_s, missing = _coordinator(deployment, swarm, rounds)
+                us, per_s, sent, counted = _coordinator(deployment, swarm, rounds)
             raw = _paho(other_swarm, paho, rounds) if raw is None else raw
-            pairs.append((us, raw, per_s))
-            out(f"pair {number + 1}: coordinator {us:.2f} µs, Paho {raw:.2f} µs, {per_s:.0f} states/s, missing {missing}")
+            pairs.append((us, raw, per_s, sent, counted))
+            out(f"pair {number + 1}: coordinator {us:.2f} µs, Paho {raw:.2f} µs, {per_s:.0f} states/s, missing {sent - counted}")
         seconds = time.monotonic() - began
-        sent = PAIRS * rounds * options.devices
-        missing = sent - (states(deployment) - start)
+        sent, counted = (sum(pair[i] for pair in pairs) for i in (3, 4))
         rss, anon, _ = memory_kib(deployment.coordinator.pid)
         table = metric(metrics(deployment.metrics_port), "muster_device_table_bytes")
         found, _ = oracle.settle(swarm, deployment, ZONE, ignore=PREFIX + "w")
-    if missing < 0:
-        raise ToolFailed(f"the coordinator counted {-missing} states more than were sent")
-    lost = missing + found["lost"]
+    if counted > sent:
+        raise ToolFailed(f"the coordinator counted {counted - sent} states more than were sent")
+    lost = sent - counted + found["lost"]
     result = {"bench": "ingest", "devices": options.devices, "states": sent,
               "states_per_s": round(median([pair[2] for pair in pairs]), 1),
               "overhead_us": round(median([pair[0] - pair[1] for pair in pairs]), 3),
