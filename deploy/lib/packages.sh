@@ -70,7 +70,8 @@ packages_ensure() (
     trap packages_policy_remove EXIT
     trap 'exit 130' INT TERM HUP
     packages_policy_put
-    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5
+        -o Dpkg::Use-Pty=0)
     as_root "${apt[@]}" update >&2
     as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >&2
     packages_disable_services "${missing[@]}"

@@ -148,7 +148,8 @@ class ReloadInTheMiddle(unittest.TestCase):
 
     def check(self, **changes):
         """Every zone is claimed anew at a reload. The store is locked, so the claims wait while the next one comes."""
-        with contextlib.closing(sqlite3.connect(self.stack.folder / "coordinator.db", isolation_level=None)) as store:
+        database = sqlite3.connect(self.stack.folder / "coordinator.db", timeout=procs.DEADLINE, isolation_level=None)
+        with contextlib.closing(database) as store:
             store.execute("BEGIN IMMEDIATE")
             mark = self.reload()
             for zone in ("example.net", self.OTHER):
