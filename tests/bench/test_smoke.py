@@ -108,7 +108,8 @@ class Smoke(unittest.TestCase):
         for more in ((), ("--crash",)):
             result = self.run_bench("restart", "--devices", "200", "--connections", "10", *more)
             self.assertEqual((result["devices"], result["crash"]), (200, bool(more)))
-            self.numbers(result, "seconds", "at_start_seconds", "connected_seconds", "replay_seconds", "rss_kib", "anon_kib")
+            self.numbers(result, "seconds", "at_start_seconds", "connected_seconds", "replay_seconds", "rss_kib", "anon_kib",
+                         "p50_ms", "p99_ms", "baseline_p50_ms", "baseline_p99_ms")
             self.assertEqual(set(result["all_rss_kib"]), {"broker", "coordinator", "knot"})
             self.assertIn("bytes_per_device", result)
 

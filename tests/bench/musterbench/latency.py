@@ -45,6 +45,6 @@ def run(options, out):
         ("p50 above raw, ms", f"<= {GOAL_P50_MS}", f"{over50:.2f}", over50 <= GOAL_P50_MS),
         ("p99 above raw, ms", f"<= {GOAL_P99_MS}", f"{over99:.2f}", over99 <= GOAL_P99_MS),
         ("p50, ms", f"raw {result['baseline_p50_ms']}", result["p50_ms"], over50 <= GOAL_P50_MS),
-        ("p95, ms", f"raw {result['baseline_p95_ms']}", result["p95_ms"], True),
+        ("p95, ms", f"raw {result['baseline_p95_ms']}", result["p95_ms"], None),
         ("p99, ms", f"raw {result['baseline_p99_ms']}", result["p99_ms"], over99 <= GOAL_P99_MS),
         ("lost", 0, found["lost"], found["lost"] == 0), ("wrong", 0, found["wrong"], found["wrong"] == 0)]

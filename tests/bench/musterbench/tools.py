@@ -13,6 +13,9 @@ from muster_testlib import build_dir
 from muster_testlib.procs import DEADLINE, die_with_parent
 
 
+GOAL_BYTES, GOAL_BYTES_DEVICES = 250, 1000000
+
+
 class ToolFailed(AssertionError):
     """A load generator or a baseline did not do its work. `lost`, `wrong`: what is known of them all the same."""
 
@@ -170,6 +173,13 @@ def await_states(deployment, wanted, patience_s=60.0):
 def bytes_per_device(anon_kib, few_kib, devices):
     """What a device adds to the coordinator's private memory; `few_kib`: what it needed with hardly any."""
     return round((anon_kib - few_kib) * 1024 / devices, 1)
+
+
+def bytes_goal(result):
+    """The goal is for a million devices: with fewer, what does not depend on their number weighs too much."""
+    figure = result["bytes_per_device"]
+    met = figure <= GOAL_BYTES
+    return ("bytes a device", f"<= {GOAL_BYTES} at 1 M", figure, met if met or result["devices"] >= GOAL_BYTES_DEVICES else None)
 
 
 def median(values):
