@@ -111,54 +111,77 @@ bool shape_meet(struct shape_search *search, struct view a, struct view a_ids, s
     return search->meets[0][0] != 0;
 }
 
-/* What is put in where both are free: an id is not empty, and a short one may belong to another row. */
+/* Attempts differ in what is put in where both are free (an id is not empty, and a short one may belong to another
+ * row), in which star ends first there, and in whether a star takes what it can or as little as it can. */
 static const char *const fillers[] = {"1", "", "a", "x1", "7-z", "q0q"};
+#define SECOND_ENDS_FIRST 1u
+#define STARS_TAKE_LITTLE 2u
+#define WAYS              4u
 
 static bool takes(const struct shape_search *search, size_t i, size_t j)
 {
     return i <= search->a_len && j <= search->b_len && search->meets[i][j] != 0;
 }
 
+struct walk {
+    size_t i, j; /* in a and b */
+    const char *put;
+    size_t put_len;
+};
+
+/* One star faces a letter, a dot or the end of the other: takes it, or ends. */
+static void step_star(const struct shape_search *search, bool star_in_a, bool little, struct walk *walk)
+{
+    size_t at = star_in_a ? walk->j : walk->i;
+    const char *other = star_in_a ? search->b : search->a;
+    bool at_end = at == (star_in_a ? search->b_len : search->a_len);
+    size_t a_step = star_in_a ? 0 : 1;
+    bool may_take = !at_end && other[at] != '.' && takes(search, walk->i + a_step, walk->j + 1 - a_step);
+    bool may_end = takes(search, walk->i + 1 - a_step, walk->j + a_step);
+    bool take = may_take && !(little && may_end);
+    walk->put = &other[at];
+    walk->put_len = take ? 1 : 0;
+    walk->i += take ? a_step : 1 - a_step;
+    walk->j += take ? 1 - a_step : a_step;
+}
+
+static void step(const struct shape_search *search, unsigned attempt, struct walk *walk)
+{
+    unsigned way = attempt % WAYS;
+    char a = walk->i < search->a_len ? search->a[walk->i] : '\0';
+    char b = walk->j < search->b_len ? search->b[walk->j] : '\0';
+    if (a == '*' && b == '*') {
+        bool second = (way & SECOND_ENDS_FIRST) != 0;
+        bool first = takes(search, walk->i + 1, walk->j) && !(second && takes(search, walk->i, walk->j + 1));
+        walk->put = fillers[attempt / WAYS];
+        walk->put_len = strlen(walk->put);
+        walk->i += first;
+        walk->j += !first;
+    } else if (a == '*' || b == '*') {
+        step_star(search, a == '*', (way & STARS_TAKE_LITTLE) != 0, walk);
+    } else {
+        walk->put = &search->a[walk->i++];
+        walk->put_len = 1;
+        walk->j++;
+    }
+}
+
 bool shape_meet_name(const struct shape_search *search, unsigned attempt, char ret_name[static DNSNAME_SIZE])
 {
-    if (attempt >= ARRAY_LEN(fillers)) {
+    struct walk walk = {0};
+    size_t len = 0;
+    ret_name[0] = '\0';
+    if (attempt >= ARRAY_LEN(fillers) * WAYS) {
         return false;
     }
-    size_t i = 0;
-    size_t j = 0;
-    size_t len = 0;
-    while (i < search->a_len || j < search->b_len) {
-        char a = i < search->a_len ? search->a[i] : '\0';
-        char b = j < search->b_len ? search->b[j] : '\0';
-        const char *put = "";
-        size_t put_len = 0;
-        if (a == '*' && b == '*') {
-            put = fillers[attempt];
-            put_len = strlen(put);
-            bool first = takes(search, i + 1, j);
-            i += first;
-            j += !first;
-        } else if (a == '*' && b != '\0' && b != '.' && takes(search, i, j + 1)) {
-            put = &search->b[j++];
-            put_len = 1;
-        } else if (b == '*' && a != '\0' && a != '.' && takes(search, i + 1, j)) {
-            put = &search->a[i++];
-            put_len = 1;
-        } else if (a == '*') {
-            i++;
-        } else if (b == '*') {
-            j++;
-        } else {
-            put = &search->a[i++];
-            put_len = 1;
-            j++;
-        }
-        if (len + put_len > DNSNAME_MAX) {
+    while (walk.i < search->a_len || walk.j < search->b_len) {
+        step(search, attempt, &walk);
+        if (len + walk.put_len > DNSNAME_MAX) {
             ret_name[0] = '\0'; /* no name; another attempt may be shorter */
             return true;
         }
-        memcpy(ret_name + len, put, put_len);
-        len += put_len;
+        memcpy(ret_name + len, walk.put, walk.put_len);
+        len += walk.put_len;
     }
     ret_name[len] = '\0';
     return true;

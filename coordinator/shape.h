@@ -34,5 +34,5 @@ struct shape_search {
  * no proof: an id that stands twice in a shape, or that the registry gives to another row, is for the caller to check.
  */
 bool shape_meet(struct shape_search *search, struct view a, struct view a_ids, struct view b, struct view b_ids);
-/** A name of both, another one for each @p attempt (or the same again). @return false: no further attempts. */
+/** A name of both, another one for each @p attempt (or the same again, or ""). @return false: no further attempts. */
 bool shape_meet_name(const struct shape_search *search, unsigned attempt, char ret_name[static DNSNAME_SIZE]);

@@ -69,6 +69,30 @@ class Spine(unittest.TestCase):
         device.report(ip4="93.184.216.10")
         wait_answer(self.stack.dns, "cam-3.example.net", "A", ["93.184.216.10"])
 
+    def test_names_that_could_collide_are_warned_about(self):
+        self.stack.write_config(groups='  - name: cameras\n    names: [{name: "{id}.example.net"}]\n'
+                                       '  - name: doors\n    names: [{name: "cam-{id}.example.net"}]\n')
+        registry = 'devices:\n  - {match: "cam-*", group: cameras}\n'
+        self.work.write("coordinator/registry.yaml", registry + '  - {match: "d*", group: doors}\n')
+        self.stack.coordinator.wait_log("name-collision .*registry.yaml:2:5: .* cam-d1.example.net.*registry.yaml:3:5",
+                                        since=self.reload())
+        def check():
+            return subprocess.run([self.stack.coordinator.argv[0], "--check-config", "-c", self.stack.config_file],
+                                  capture_output=True, text=True, timeout=procs.DEADLINE, check=False)
+        warned = check()
+        self.assertEqual(warned.returncode, 0)
+        self.assertIn("a device cam-d1 would have the name cam-d1.example.net, as d1 of d* would", warned.stderr)
+        # both, in either order: the first one has the name, the other is told
+        first, second = self.stack.device("d1").connect(), self.stack.device("cam-d1").connect()
+        for device, state in ((first, "applied"), (second, "refused")):
+            self.addCleanup(device.close)
+            device.report(ip4=f"93.184.216.{2 if device is first else 3}")
+            device.wait_ack(lambda ack, state=state: all(name["state"] == state for name in ack["names"] if name["type"] == "A"))
+        self.assertEqual(kdig(self.stack.dns, "cam-d1.example.net"), ["93.184.216.2"])
+        self.work.write("coordinator/registry.yaml", registry + "  - {id: d1, group: doors}\n  - {id: cam-d1, group: cameras}\n")
+        self.stack.coordinator.wait_log("reload-refused.*cam-d1.example.net belongs to d1 already", since=self.reload())
+        self.assertEqual(check().returncode, 78)
+
     def test_the_check_says_what_the_start_would(self):
         program = self.stack.coordinator.argv[0]
         def run(*arguments):

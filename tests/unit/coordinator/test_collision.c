@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "coordinator/device.h"
 #include "tests/lib/core_rig.h"
 
 #define ENTRIES 100000
@@ -264,6 +265,104 @@ static void many_are_said_in_few_words(void **state)
     strbuf_deinit(&report);
 }
 
+#define SEEDS 300
+
+static uint32_t seed;
+
+static const char *pick(const char *const *texts, size_t len)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return texts[(seed >> 16) % len];
+}
+
+/* Every id of one to three letters, as the devices that come. */
+static size_t make_ids(char (*ids)[4])
+{
+    static const char letters[] = "ab-";
+    size_t len = 0;
+    for (unsigned i = 0; i < 4 * 4 * 4; i++) {
+        const unsigned parts[] = {i % 4, i / 4 % 4, i / 16};
+        if (parts[0] == 3 || (parts[1] == 3 && parts[2] != 3)) {
+            continue;
+        }
+        size_t at = 0;
+        for (size_t k = 0; k < 3 && parts[k] != 3; k++) {
+            ids[len][at++] = letters[parts[k]];
+        }
+        ids[len++][at] = '\0';
+    }
+    return len;
+}
+
+struct given {
+    const char *id;
+    char name[DNSNAME_SIZE];
+};
+
+/* Two devices of different ids with one name; NULL = none. */
+static const struct given *find_collision(const struct registry *registry, const struct given **ret_other)
+{
+    static char ids[64][4];
+    static struct given given[64 * TEMPLATES_MAX];
+    size_t ids_len = make_ids(ids);
+    size_t len = 0;
+    for (size_t i = 0; i < ids_len; i++) {
+        uint32_t ref = registry_find(registry, view_of(ids[i]));
+        const struct registry_entry *entry = ref != DEVICE_NONE ? registry_entry_at(registry, ref) : NULL;
+        for (size_t k = 0; entry != NULL && k < entry->group->templates_len; k++) {
+            given[len].id = ids[i];
+            len += registry_render(entry, &entry->group->templates[k], view_of(ids[i]), NULL, given[len].name, NULL) ==
+                   ERR_OK;
+        }
+    }
+    for (size_t i = 0; i < len; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(given[i].name, given[k].name) == 0 && strcmp(given[i].id, given[k].id) != 0) {
+                *ret_other = &given[k];
+                return &given[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Whatever a small world can bring about is said. */
+static void no_collision_of_a_small_world_is_missed(void **state)
+{
+    (void)state;
+    static const char *const templates[] = {"{id}",   "a-{id}", "{id}-b", "a-{id}-b", "{id}.a",
+                                            "a.{id}", "b.{id}", "{id}b",  "a{id}"};
+    static const char *const patterns[] = {"*", "a*", "*b", "b", "a*b", "*-*", "b-*", "aa*", "*ba"};
+    size_t found = 0;
+    for (uint32_t i = 0; i < SEEDS; i++) {
+        seed = i;
+        char groups[512], devices[512];
+        (void)snprintf(groups, sizeof(groups),
+                       GROUP("g", "      - name: \"%s.example.net\"\n")
+                           GROUP("h", "      - name: \"%s.example.net\"\n      - name: \"%s.example.net\"\n"),
+                       pick(templates, ARRAY_LEN(templates)), pick(templates, ARRAY_LEN(templates)),
+                       pick(templates, ARRAY_LEN(templates)));
+        (void)snprintf(devices, sizeof(devices),
+                       "devices:\n  - {match: \"%s\", group: g}\n  - {match: \"%s\", group: h}\n"
+                       "  - {match: \"%s\", group: g}\n",
+                       pick(patterns, ARRAY_LEN(patterns)), pick(patterns, ARRAY_LEN(patterns)),
+                       pick(patterns, ARRAY_LEN(patterns)));
+        struct strbuf report;
+        struct settings *settings = load(groups, devices, &report);
+        const struct given *other = NULL;
+        const struct given *one = settings != NULL ? find_collision(settings->registry, &other) : NULL;
+        if (one != NULL && registry_warnings(settings->registry)[0] == '\0') {
+            fail_msg("seed %u: %s and %s are both %s, and nothing was said of\n%s%s", i, one->id, other->id, one->name,
+                     groups, devices);
+        }
+        found += one != NULL;
+        settings_free(settings);
+        strbuf_deinit(&report);
+    }
+    print_message("%zu of %d registries collide\n", found, SEEDS);
+    assert_true(found > SEEDS / 20);
+}
+
 static long cpu_ms(void)
 {
     struct rusage usage;
@@ -323,6 +422,7 @@ int main(void)
         TEST(what_is_possible_is_a_warning),
         TEST(what_cannot_be_is_not_said),
         TEST(many_are_said_in_few_words),
+        TEST(no_collision_of_a_small_world_is_missed),
         TEST(a_hundred_thousand_names_are_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
