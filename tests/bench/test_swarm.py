@@ -3,9 +3,11 @@
 """Every way in which muster-swarm plays a fleet, small, against the real broker, coordinator and Knot: whatever the
 fleet did, the zone says what its log says."""
 import pathlib
+import re
 import sys
 import unittest
 
+from muster_testlib import source_dir
 from muster_testlib.dns import update
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -98,18 +100,20 @@ class Repeats(unittest.TestCase):
     """Nobody acknowledges: the coordinator never starts."""
 
     def play(self, broker):
-        """Repeats of DEVICES reports within the 24 s behind them."""
+        """Repeats of DEVICES reports within one and a half first pauses of an agent, and a little, behind them."""
+        header = (source_dir() / "agent" / "report.h").read_text()
+        pause_ms = int(re.search(r"\.repeat_first_ms = (\d+)", header)[1])
         swarm = self.deployment.swarm(f"swarm-{broker.name}", broker=broker)
         swarm.ask("connect")
         self.assertEqual(swarm.ask("publish")["published"], DEVICES)
-        return swarm.ask("watch 24000")["repeats"]
+        return swarm.ask(f"watch {pause_ms * 3 // 2 + 1500}")["repeats"]
 
     def setUp(self):
         self.deployment = Deployment(DEVICES, connections=10)
         self.addCleanup(self.deployment.__exit__)
 
     def test_at_the_pauses_of_an_agent(self):
-        # First after 15 s, spread by half, so each once by then; again after 30 s, spread by half, so hardly any twice.
+        # The first pause is spread by half, so each once by then; the next is twice as long, so hardly any twice.
         self.assertIn(self.play(self.deployment.broker.start()), range(DEVICES, 3 * DEVICES // 2))
 
     def test_none_at_a_baseline(self):
