@@ -129,7 +129,7 @@ def run(options, out):
 
 
 def _say(out, number, this, pair):
-    text = f"round {number + 1}: {this['seconds']:.2f} s, {this['changes_per_s']:.0f}/s, acks {this['ack_seconds']:.2f} s, " \
+    text = f"round {number + 1}: {this['seconds']:.2f} s, {this['changes_per_s']:.0f}/s, acks {this['ack_seconds']:.2f} s, published {this['published_seconds']:.2f} s, " \
            f"{this['messages']} messages (now {this['batch_size']} x {this['depth']}), cpu " + " ".join(f"{k}={v:.2f}" for k, v in this["cpu_seconds"].items())
     text += f" others={this['cpu_seconds_of_others']:.2f}"
     if pair:
