@@ -100,13 +100,13 @@ class Repeats(unittest.TestCase):
     """Nobody acknowledges: the coordinator never starts."""
 
     def play(self, broker):
-        """Repeats of DEVICES reports within one and a half first pauses of an agent, and a little, behind them."""
+        """Repeats of DEVICES reports within one and a half first pauses of an agent, and six seconds, behind them."""
         header = (source_dir() / "agent" / "report.h").read_text()
         pause_ms = int(re.search(r"\.repeat_first_ms = (\d+)", header)[1])
         swarm = self.deployment.swarm(f"swarm-{broker.name}", broker=broker)
         swarm.ask("connect")
         self.assertEqual(swarm.ask("publish")["published"], DEVICES)
-        return swarm.ask(f"watch {pause_ms * 3 // 2 + 1500}")["repeats"]
+        return swarm.ask(f"watch {pause_ms * 3 // 2 + 6000}")["repeats"]
 
     def setUp(self):
         self.deployment = Deployment(DEVICES, connections=10)
