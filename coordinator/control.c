@@ -4,6 +4,7 @@
  * loopback. Answers that need the store or a sweep come later; the request waits. Every writing call is logged with the
  * caller's uid.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,19 @@ int control_zone_index(const struct coordinator *coordinator, struct view name)
     return -1;
 }
 
+bool control_flag(struct httpd_request *request, const char *name, bool *ret_set)
+{
+    struct view text = httpd_request_query(request, name);
+    if (text.ptr != NULL && !view_equals(text, "1")) {
+        char message[64];
+        (void)snprintf(message, sizeof(message), "%s is 1, or it is left out", name); /* fits */
+        httpd_reply_error(request, 400, "bad-query", message);
+        return false;
+    }
+    *ret_set = text.ptr != NULL;
+    return true;
+}
+
 void control_audit(struct httpd_request *request, const char *action, struct view subject)
 {
     char quoted[LOG_QUOTED_SIZE];
@@ -66,14 +80,20 @@ void control_audit(struct httpd_request *request, const char *action, struct vie
 
 static const struct httpd_route control_routes[] = {
     {.method = "GET", .path = "/v1/status", .handler = control_get_status},
-    {.method = "GET", .path = "/v1/devices", .handler = control_get_devices},
+    {.method = "GET",
+     .path = "/v1/devices",
+     .handler = control_get_devices,
+     .query = "limit after presence problem site group match"},
     {.method = "GET", .path = "/v1/devices/{id}", .handler = control_get_device},
-    {.method = "GET", .path = "/v1/records", .handler = control_get_records},
-    {.method = "POST", .path = "/v1/records/{name}/adopt", .handler = control_adopt_record},
-    {.method = "POST", .path = "/v1/records/{name}/retry", .handler = control_retry_record},
+    {.method = "GET",
+     .path = "/v1/records",
+     .handler = control_get_records,
+     .query = "limit after zone device pending name"},
+    {.method = "POST", .path = "/v1/records/{name}/adopt", .handler = control_adopt_record, .query = "type"},
+    {.method = "POST", .path = "/v1/records/{name}/retry", .handler = control_retry_record, .query = "type"},
     {.method = "GET", .path = "/v1/zones", .handler = control_get_zones},
     {.method = "GET", .path = "/v1/zones/{zone}/diff", .handler = control_diff_zone},
-    {.method = "POST", .path = "/v1/zones/{zone}/sweep", .handler = control_sweep_zone},
+    {.method = "POST", .path = "/v1/zones/{zone}/sweep", .handler = control_sweep_zone, .query = "force"},
     {.method = "POST", .path = "/v1/zones/{zone}/resume", .handler = control_resume_zone},
     {.method = "GET", .path = "/metrics", .handler = get_metrics},
     {.method = "GET", .path = "/healthz", .handler = get_health},

@@ -23,6 +23,8 @@ int control_zone_index(const struct coordinator *coordinator, struct view name);
 void control_audit(struct httpd_request *request, const char *action, struct view subject);
 /** limit= of the query, CONTROL_PAGE_ITEMS when absent; false after an error reply. */
 bool control_limit(struct httpd_request *request, size_t *ret_limit);
+/** A yes of the query: exactly "1", absent is no; false after an error reply. */
+bool control_flag(struct httpd_request *request, const char *name, bool *ret_set);
 
 void control_get_status(void *context, struct httpd_request *request);
 void control_get_devices(void *context, struct httpd_request *request);

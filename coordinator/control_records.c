@@ -168,7 +168,8 @@ static void submit(struct record_job *job, loop_fn work, loop_fn done)
 void control_get_records(void *context, struct httpd_request *request)
 {
     size_t limit;
-    if (!control_limit(request, &limit)) {
+    bool pending_only;
+    if (!control_limit(request, &limit) || !control_flag(request, "pending", &pending_only)) {
         return;
     }
     struct record_job *job = new_job(context, request);
@@ -176,7 +177,7 @@ void control_get_records(void *context, struct httpd_request *request)
         return;
     }
     job->limit = limit;
-    job->pending_only = httpd_request_query(request, "pending").ptr != NULL;
+    job->pending_only = pending_only;
     if (!copy_query(request, "zone", job->zone, sizeof(job->zone)) ||
         !copy_query(request, "device", job->device, sizeof(job->device)) || !parse_cursor(request, job)) {
         httpd_reply_error(request, 400, "bad-query", "zone, device and after are as the answers give them");
@@ -319,14 +320,18 @@ static void sweep_done(void *context, const struct sweep_result *result)
     control_reply(request, &out);
 }
 
-static void run_sweep(struct coordinator *coordinator, struct httpd_request *request, bool apply)
+/* The zone that the path names; -1 after an error reply. */
+static int find_zone(const struct coordinator *coordinator, struct httpd_request *request)
 {
     int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
     if (zone < 0) {
         httpd_reply_error(request, 404, "no-such-zone", "no zone of this name is configured");
-        return;
     }
-    bool force = httpd_request_query(request, "force").ptr != NULL;
+    return zone;
+}
+
+static void run_sweep(struct coordinator *coordinator, struct httpd_request *request, int zone, bool apply, bool force)
+{
     enum err err = sweeper_run(coordinator->sweeper, (uint16_t)zone, apply, force, sweep_done, request);
     if (err != ERR_OK) {
         httpd_reply_error(request, err == ERR_STATE ? 409 : 503, "busy",
@@ -337,22 +342,32 @@ static void run_sweep(struct coordinator *coordinator, struct httpd_request *req
 
 void control_diff_zone(void *context, struct httpd_request *request)
 {
-    run_sweep(context, request, false);
+    struct coordinator *coordinator = context;
+    int zone = find_zone(coordinator, request);
+    if (zone >= 0) {
+        run_sweep(coordinator, request, zone, false, false);
+    }
 }
 
 void control_sweep_zone(void *context, struct httpd_request *request)
 {
-    control_audit(request, httpd_request_query(request, "force").ptr != NULL ? "zone-sweep-force" : "zone-sweep",
-                  httpd_request_param(request, 0));
-    run_sweep(context, request, true);
+    struct coordinator *coordinator = context;
+    bool force;
+    if (!control_flag(request, "force", &force)) {
+        return;
+    }
+    int zone = find_zone(coordinator, request);
+    if (zone >= 0) {
+        control_audit(request, force ? "zone-sweep-force" : "zone-sweep", httpd_request_param(request, 0));
+        run_sweep(coordinator, request, zone, true, force);
+    }
 }
 
 void control_resume_zone(void *context, struct httpd_request *request)
 {
     struct coordinator *coordinator = context;
-    int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
+    int zone = find_zone(coordinator, request);
     if (zone < 0) {
-        httpd_reply_error(request, 404, "no-such-zone", "no zone of this name is configured");
         return;
     }
     control_audit(request, "zone-resume", httpd_request_param(request, 0));

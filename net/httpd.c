@@ -194,6 +194,63 @@ static enum MHD_Result refuse(struct httpd_request *request, unsigned status, st
     return queue(request);
 }
 
+/* The parameters of one request against those of its route. */
+struct query_check {
+    struct view known;
+    struct view seen[HTTPD_QUERY_MAX]; /* of the connection */
+    size_t seen_len;
+    struct view bad; /* the first one that is refused */
+    const char *why; /* NULL: none is */
+};
+
+static bool is_known(struct view known, struct view name)
+{
+    struct view one;
+    while (view_next(&known, ' ', &one)) {
+        if (view_equal(one, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum MHD_Result check_parameter(void *context, enum MHD_ValueKind kind, const char *key, size_t key_len,
+                                       const char *value, size_t value_len)
+{
+    struct query_check *check = context;
+    struct view name = view_n(key, key_len);
+    (void)kind;
+    (void)value;
+    (void)value_len;
+    check->why = is_known(check->known, name) ? NULL : "is not known here";
+    for (size_t i = 0; i < check->seen_len; i++) {
+        check->why = view_equal(check->seen[i], name) ? "is given twice" : check->why;
+    }
+    if (check->why == NULL && check->seen_len == HTTPD_QUERY_MAX) {
+        check->why = "is one too many";
+    }
+    if (check->why != NULL) {
+        check->bad = name;
+        return MHD_NO;
+    }
+    check->seen[check->seen_len++] = name;
+    return MHD_YES;
+}
+
+static enum MHD_Result refuse_query(struct httpd_request *request, const struct query_check *check)
+{
+    struct strbuf text;
+    strbuf_init(&text, ERROR_BODY_MAX);
+    struct view name = view_n(check->bad.ptr, MIN(check->bad.len, (size_t)64));
+    (void)strbuf_addf(&text, "query parameter \"%.*s\" %s; known: %s", VIEW_ARG(name), check->why,
+                      request->route->query != NULL ? request->route->query : "none"); /* cut is enough */
+    request->in_handler = true; /* the reply is queued here, not by the loop */
+    httpd_reply_error(request, MHD_HTTP_BAD_REQUEST, "bad-query", strbuf_str(&text));
+    request->in_handler = false;
+    strbuf_deinit(&text);
+    return queue(request);
+}
+
 static enum MHD_Result on_request_head(struct httpd_request *request, const char *method)
 {
     unsigned status = find_route(request, method);
@@ -205,6 +262,15 @@ static enum MHD_Result on_request_head(struct httpd_request *request, const char
     }
     if (announces_too_much(request)) {
         return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, VIEW_LITERAL("{\"error\":\"too-large\"}"));
+    }
+    struct query_check check = {0};
+    if (request->route->query != NULL) {
+        check.known = view_of(request->route->query);
+    }
+    (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, check_parameter,
+                                      &check); /* their number says nothing */
+    if (check.why != NULL) {
+        return refuse_query(request, &check);
     }
     strbuf_init(&request->body, MAX(request->route->body_max, (size_t)1));
     return MHD_YES;

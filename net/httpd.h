@@ -25,7 +25,9 @@ struct httpd_route {
     const char *method; /* "GET" also serves HEAD */
     const char *path;   /* "/v1/devices/{id}": a segment in braces stands for any non-empty text; at most two of them */
     httpd_fn handler;
-    size_t body_max; /* most bytes of request body; 0 = none allowed; at most HTTPD_BODY_MAX */
+    size_t body_max;   /* most bytes of request body; 0 = none allowed; at most HTTPD_BODY_MAX */
+    const char *query; /* names of the query parameters, separated by spaces; NULL = none. Another one, and one given
+                          twice, is answered with 400: a misspelt filter must not widen what is asked for */
 };
 
 struct httpd_options {

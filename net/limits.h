@@ -15,6 +15,7 @@
 #define HTTP_RETRY_AFTER_MAX_S (24u * 60 * 60) /* no server parks us for more than a day */
 
 #define HTTPD_ROUTES_MAX  64
+#define HTTPD_QUERY_MAX   16                    /* query parameters of one request; no route knows half of it */
 #define HTTPD_CONNECTIONS 128                   /* per server; a control socket and a scraper need a handful */
 #define HTTPD_TIMEOUT_S   30                    /* idle time of a connection */
 #define HTTPD_BODY_MAX    ((size_t)1024 * 1024) /* most that any route may ask for */

@@ -142,7 +142,7 @@ class Sweep(Case):
         self.assertEqual(kdig(self.dns, f"cam-0.{ZONE}"), ["203.0.113.1"])
         self.applied(self.device("cam-0"), "93.184.216.99")  # and so do events
         self.expected[f"cam-0.{ZONE}"] = ["93.184.216.99"]
-        self.assertFalse(self.sweep_when("?force", wrong=5)["stopped"])
+        self.assertFalse(self.sweep_when("?force=1", wrong=5)["stopped"])
         self.wait_zone(self.expected, "a forced sweep repairs all")
 
     def test_removed_devices_are_deleted_under_the_guard(self):
@@ -157,7 +157,7 @@ class Sweep(Case):
         self.stack.coordinator.wait_log(f"record-tombstone.*cam-9.{ZONE}")
         self.assertTrue(self.sweep_when(deletions=8)["stopped"])
         self.assertEqual(self.addresses(), self.expected)
-        self.sweep("?force")
+        self.sweep("?force=1")
         self.expected = {name: value for name, value in self.expected.items() if name.startswith(("cam-10.", "cam-11."))}
         self.wait_zone(self.expected, "a forced sweep deletes them")
         wait_until(lambda: {one["name"] for one in self.ask("/v1/records?limit=100")["records"]} == set(self.expected),

@@ -96,13 +96,13 @@ static void on_error(void *context, struct httpd_request *request)
 }
 
 static const struct httpd_route ROUTES[] = {
-    {"GET", "/echo/{one}/and/{two}", on_echo, 0},
-    {"POST", "/echo", on_echo, 1000},
-    {"GET", "/later", on_later, 0},
-    {"GET", "/hold", on_hold, 0},
-    {"GET", "/empty", on_empty, 0},
-    {"DELETE", "/empty", on_empty, 0},
-    {"GET", "/error", on_error, 0},
+    {"GET", "/echo/{one}/and/{two}", on_echo, 0, "q f"},
+    {"POST", "/echo", on_echo, 1000, NULL},
+    {"GET", "/later", on_later, 0, NULL},
+    {"GET", "/hold", on_hold, 0, NULL},
+    {"GET", "/empty", on_empty, 0, NULL},
+    {"DELETE", "/empty", on_empty, 0, NULL},
+    {"GET", "/error", on_error, 0, NULL},
 };
 
 static void on_done(void *context, const struct http_result *result)
@@ -245,6 +245,30 @@ static void tcp_serves_the_same(void **state)
     assert_int_equal(house->body.len, 0);
 }
 
+static void unknown_parameters_are_refused(void **state)
+{
+    struct house *house = *state;
+    open_house(house, true);
+    static const struct {
+        const char *path, *text;
+    } cases[] = {
+        {"/echo/a/and/b?x=1", "query parameter \\\"x\\\" is not known here; known: q f"},
+        {"/echo/a/and/b?q=1&=2", "query parameter \\\"\\\" is not known here; known: q f"},
+        {"/echo/a/and/b?Q=1", "query parameter \\\"Q\\\" is not known here; known: q f"},
+        {"/echo/a/and/b?q%00=1", "is not known here; known: q f"},
+        {"/echo/a/and/b?q=1&q=2", "query parameter \\\"q\\\" is given twice; known: q f"},
+        {"/error?q", "query parameter \\\"q\\\" is not known here; known: none"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        fetch(house, (struct http_request){0}, cases[i].path);
+        assert_int_equal(house->status, 400);
+        assert_non_null(strstr(strbuf_str(&house->body), "\"error\":\"bad-query\""));
+        assert_non_null(strstr(strbuf_str(&house->body), cases[i].text));
+    }
+    fetch(house, (struct http_request){0}, "/echo/a/and/b?f&q=2");
+    assert_int_equal(house->status, 201);
+}
+
 static void errors_are_json_with_an_id(void **state)
 {
     struct house *house = *state;
@@ -385,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_unix_socket_tells_who_asks, make_house, drop_house),
         cmocka_unit_test_setup_teardown(tcp_serves_the_same, make_house, drop_house),
+        cmocka_unit_test_setup_teardown(unknown_parameters_are_refused, make_house, drop_house),
         cmocka_unit_test_setup_teardown(errors_are_json_with_an_id, make_house, drop_house),
         cmocka_unit_test_setup_teardown(replies_may_come_later_and_many_at_once, make_house, drop_house),
         cmocka_unit_test_setup_teardown(a_server_may_end_before_the_reply, make_house, drop_house),
