@@ -13,7 +13,8 @@
 
 #define WINDOW_DEFAULT     15   /* under the 20 of a mosquitto left as it comes */
 #define WINDOW_MAX         1024 /* QoS 1; Paho looks each PUBACK up in a list */
-#define QOS0_WINDOW        256  /* handed to Paho and not yet written: what a slow network may hold */
+#define QOS0_WINDOW        256  /* handed over and not known to have reached the broker (struct pace) */
+#define QOS0_BARRIER       64   /* one in so many goes out at QoS 1 */
 #define CONNECT_TIMEOUT_S  30
 #define RESOLVE_TIMEOUT_MS 30000
 #define NUDGE_SLACK_MS     5000 /* Paho looks at its timeouts every 3 s */
@@ -35,8 +36,19 @@ struct entry {
     enum session_retain_handling retain_handling;
     uint32_t expiry_s;
     uint64_t cookie;
+    bool barrier;                     /* QoS 1 in place of the owner's 0 */
+    uint64_t sent_before;             /* of a barrier: pace.sent when it was handed over */
     struct view payload, correlation; /* into the block */
     char text[];                      /* topic or filter, then payload, then correlation */
+};
+
+/* Paho reads nothing while it cannot write. With thousands of QoS 0 messages in a full socket the broker would keep
+ * from us what we wait for, so every QOS0_BARRIER-th is sent at QoS 1: its PUBACK says that all before it have been
+ * read. */
+struct pace {
+    uint64_t sent;      /* QoS 0 messages handed over on this connection */
+    uint64_t confirmed; /* of them, before an acknowledged barrier */
+    uint64_t asked;     /* of them, before the last barrier */
 };
 
 struct session {
@@ -58,6 +70,7 @@ struct session {
     unsigned *free_tickets; /* stack */
     size_t tickets_len, free_len;
     size_t window, in_window, in_qos0;
+    struct pace pace;
     struct entry *first, **last; /* waiting */
     size_t waiting, queue_max;
 
@@ -135,14 +148,39 @@ static void drop_first(struct session *session)
     session->waiting--;
 }
 
+/* Whether it may be handed over now; a QoS 0 message becomes a barrier when one is due and the window has room. */
+static bool may_go(struct session *session, struct entry *entry)
+{
+    const struct pace *pace = &session->pace;
+    if (!entry->subscribe && entry->qos == 0) {
+        if (pace->sent - pace->asked >= QOS0_BARRIER && session->in_window < session->window) {
+            entry->qos = 1;
+            entry->barrier = true;
+        } else if (pace->sent - pace->confirmed >= QOS0_WINDOW) {
+            return false; /* a barrier is under way, or what fills the window is: its answer comes by here again */
+        }
+    }
+    size_t limit;
+    return *window_of(session, entry, &limit) < limit;
+}
+
+static void count(struct session *session, struct entry *entry)
+{
+    size_t limit;
+    (*window_of(session, entry, &limit))++;
+    if (entry->barrier) {
+        session->pace.asked = entry->sent_before = session->pace.sent;
+    } else if (!entry->subscribe && entry->qos == 0) {
+        session->pace.sent++;
+    }
+}
+
 /* Hands over from the front while the window of the front has room: order is kept, also between QoS 0 and 1. */
 static void pump(struct session *session)
 {
     while (session->first != NULL && session->machine.state == RECONNECT_UP && session->free_len > 0) {
         struct entry *entry = session->first;
-        size_t limit;
-        size_t *used = window_of(session, entry, &limit);
-        if (*used >= limit) {
+        if (!may_go(session, entry)) {
             return;
         }
         unsigned ticket = session->free_tickets[session->free_len - 1];
@@ -151,7 +189,7 @@ static void pump(struct session *session)
         }
         session->free_len--;
         session->tickets[ticket] = entry;
-        (*used)++;
+        count(session, entry);
         drop_first(session);
     }
 }
@@ -163,6 +201,9 @@ static void take_back(struct session *session, unsigned ticket)
     session->tickets[ticket] = NULL;
     session->free_tickets[session->free_len++] = ticket;
     (*window_of(session, entry, &limit))--;
+    if (entry->barrier) {
+        session->pace.confirmed = MAX(session->pace.confirmed, entry->sent_before);
+    }
 }
 
 /* The connection is gone and with it every message: the owner repeats what still matters. */
@@ -181,6 +222,7 @@ static void fail_all(struct session *session, enum err err)
         drop_first(session);
         answer(session, entry, err);
     }
+    session->pace = (struct pace){0};
 }
 
 static enum err enqueue(struct session *session, struct entry *entry)

@@ -89,9 +89,9 @@ struct session_options {
 enum err session_new(const struct session_options *options, struct session **ret_session) MUST_CHECK;
 /** Starts connecting and keeps the connection up. Once. */
 void session_start(struct session *session);
-/** Queues one message (QoS 0 or 1, content type application/json). Order is kept, also between QoS 0 and 1. Nothing is
- * queued while disconnected or stopping: @return ERR_STATE then; ERR_LIMIT (queue full), ERR_INVALID (topic, QoS),
- * ERR_NOMEM. */
+/** Queues one message (QoS 0 or 1, content type application/json). One QoS 0 message in 64 goes out at QoS 1, for
+ * pacing. Order is kept, also between QoS 0 and 1. Nothing is queued while disconnected or stopping: @return ERR_STATE
+ * then; ERR_LIMIT (queue full), ERR_INVALID (topic, QoS), ERR_NOMEM. */
 enum err session_publish(struct session *session, const struct session_publish *publish) MUST_CHECK;
 enum err session_subscribe(struct session *session, const struct session_filter *filter) MUST_CHECK;
 bool session_is_connected(const struct session *session);

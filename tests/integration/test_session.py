@@ -12,6 +12,7 @@ import time
 import unittest
 
 from muster_testlib import build_dir, certs, ports, procs
+from muster_testlib.faultproxy import FaultProxy
 
 _CONFIG = """per_listener_settings false
 user {user}
@@ -203,6 +204,37 @@ class Session(unittest.TestCase):
         seconds = self.seconds_to_deliver(probe, 200, 210)
         self.assertEqual(probe.count("^delivered .* OK$"), 210)
         self.assertLess(seconds, 5 + 40 * few, "20/s is what a full window makes of Paho; 200 would take 10 s")
+
+    def test_a_broker_that_does_not_read_for_a_while_keeps_nothing_from_us(self):
+        proxy = FaultProxy(self.address, self.port)
+        self.addCleanup(proxy.close)
+        self.broker(server=self.pki.server("behind-proxy", ips=[self.address, proxy.address]))
+        probe = self.probe(endpoints=[f"{proxy.address}:{proxy.port}"])
+        probe.wait_log("^up ")
+        probe.say("subscribe 0 ok/in")
+        probe.wait_log("^subscribed ok/in OK$")
+        other = self.probe(self.watcher, name="other")
+        other.wait_log("^up ")
+        proxy.mode = "deaf"
+        probe.say(f"publish 0 0 50000 ok/out {'x' * 400}")  # far more than the socket takes
+        self.wait_until_full(proxy)
+        other.say("publish 0 0 1 ok/in y")
+        probe.wait_log("^message ok/in y")
+        proxy.mode = "pass"
+        probe.wait_count("^delivered .* OK$", 50000)
+
+    @staticmethod
+    def wait_until_full(proxy):
+        """Until what stands in the sockets to the proxy, on both ends, has not changed for ten looks."""
+        peer, looks = f"{proxy.port:04X}", []
+        end = time.monotonic() + procs.DEADLINE
+        while len(looks) < 10 or len(set(looks[-10:])) > 1 or looks[-1] == 0:
+            assert time.monotonic() < end, f"never full: {looks[-10:]}"
+            time.sleep(0.02)  # between two looks at the condition
+            with open("/proc/net/tcp", encoding="ascii") as table:
+                rows = [row.split() for row in table.readlines()[1:]]
+            looks.append(sum(int(row[4].split(":")[0], 16) for row in rows if row[2].endswith(f":{peer}")) +
+                         sum(int(row[4].split(":")[1], 16) for row in rows if row[1].endswith(f":{peer}")))
 
     @staticmethod
     def seconds_to_deliver(probe, number, total):

@@ -12,7 +12,8 @@ _CHUNK = 1 << 16
 
 class FaultProxy:
     """Forwards to (address, port) in mode "pass". "delay": every chunk waits `delay` seconds. "stall": bytes are kept
-    until the mode changes. "reset": new connections and those that speak are reset. reset() cuts all that are open."""
+    until the mode changes; "deaf": those from clients. "reset": new connections and those that speak are reset. reset() cuts
+    all that are open."""
 
     def __init__(self, address, port):
         self.target = (address, port)
@@ -57,13 +58,13 @@ class FaultProxy:
             one.settimeout(None)
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.add(one)
-        threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
-        self._pump(client, server)
+        threading.Thread(target=self._pump, args=(server, client, ("stall",)), daemon=True).start()
+        self._pump(client, server, ("stall", "deaf"))
 
-    def _pump(self, source, target):
+    def _pump(self, source, target, kept_in):
         try:
             while data := source.recv(_CHUNK):
-                self._hold()
+                self._hold(kept_in)
                 target.sendall(data)
         except OSError:
             pass  # the end of the connection, by either side or by reset()
@@ -71,13 +72,13 @@ class FaultProxy:
             self._open.discard(one)
             self._abort(one)
 
-    def _hold(self):
+    def _hold(self, kept_in):
         if self._mode == "reset":
             raise OSError("reset")
         if self._mode == "delay":
             time.sleep(self.delay)
         with self._changed:
-            while self._mode == "stall":
+            while self._mode in kept_in:
                 self._changed.wait()
 
     @staticmethod
