@@ -13,7 +13,7 @@ _CHUNK = 1 << 16
 class FaultProxy:
     """Forwards to (address, port) in mode "pass". "delay": every chunk waits `delay` seconds. "stall": bytes are kept
     until the mode changes; "deaf": those from clients. "reset": new connections and those that speak are reset. reset() cuts
-    all that are open."""
+    all that are open. Counts what it did: chunks `delayed` and `stalled`, ends of connections `cut`."""
 
     def __init__(self, address, port):
         self.target = (address, port)
@@ -21,6 +21,7 @@ class FaultProxy:
         self._listener = socket.create_server((self.address, 0), backlog=64)
         self.port = self._listener.getsockname()[1]
         self.delay = 0.0
+        self.delayed = self.stalled = self.cut = 0
         self._mode = "pass"
         self._changed = threading.Condition()
         self._open = set()
@@ -76,8 +77,11 @@ class FaultProxy:
         if self._mode == "reset":
             raise OSError("reset")
         if self._mode == "delay":
+            with self._changed:
+                self.delayed += 1
             time.sleep(self.delay)
         with self._changed:
+            self.stalled += self._mode in kept_in
             while self._mode in kept_in:
                 self._changed.wait()
 
@@ -95,6 +99,7 @@ class FaultProxy:
         for one in list(self._open):
             self._open.discard(one)
             self._abort(one)
+            self.cut += 1
 
     def close(self):
         self._listener.close()
