@@ -115,7 +115,8 @@ class Loopback(Case):
 
 class Words(Case):
     def test_what_it_does_not_know(self):
-        for arguments in (["--mode", "other"], ["--mode=other"], ["--fast"]):
+        for arguments in (["--mode", "other"], ["--mode=other"], ["--mode"], ["--check", "--mode"],
+                          ["--mode", ""], ["--mode="], ["--mode", "--check"], ["--fast"]):
             self.refused(64, "Usage", *arguments)
 
 
