@@ -66,6 +66,18 @@ class Packages(unittest.TestCase):
             self.assertNotIn("/usr/local", listing)
             self.assertNotRegex(listing, "bench|swarm", f"{package} holds what is for tests only")
 
+    def test_each_package_says_its_licence(self):
+        licence = (source_dir() / "LICENSE").read_text()
+        self.assertIn("Apache License", licence)
+        for name in ("wolfSSL", "libknot", "GPL-3.0-or-later"):
+            self.assertIn(name, licence, "the note on GPL libraries")
+        for package, path in self.packages.items():
+            tree = self.work.folder(f"tree-{package}")
+            run("dpkg-deb", "-x", path, tree)
+            text = (tree / "usr/share/doc" / package / "copyright").read_text()
+            self.assertIn((source_dir() / "NOTICE").read_text(), text)
+            self.assertIn(licence, text)
+
     def test_units_are_right_and_hardened(self):
         root = self.install("units", self.packages)
         for unit in UNITS:
