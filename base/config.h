@@ -134,7 +134,7 @@ enum err config_dictionary(const struct config_schema *schema, struct strbuf *ou
  * rows into a scratch struct and handed to @p each, with memory that is reset after the call. For the device registry:
  * up to 64 MiB, constant memory: one element, at most 256 KiB of text, at a time. An element with errors is reported
  * and not handed out; the ones behind it still are, so check the result before using what was collected. An empty file
- * and `key:` alone are empty sequences.
+ * and `key:` alone are errors, since a file that was cut looks the same: only `key: []` is an empty sequence.
  */
 struct config_stream {
     const char *key;

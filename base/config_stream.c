@@ -85,11 +85,19 @@ enum err config_stream(const struct config_stream *stream, const char *path, str
     struct stat stat;
     if (fd < 0) {
         enum err err = err_from_errno(errno);
-        (void)strbuf_addf(report, "%s: %s\n", path, err_text(err)); /* a cut report still helps */
+        (void)strbuf_addf(report, "%s: %s", path, err_text(err)); /* a cut report still helps */
+        if (err == ERR_NOTFOUND) {
+            (void)strbuf_addf(report, "; write it, with `%s: []` for none, or correct the path", stream->key);
+        }
+        (void)strbuf_addc(report, '\n');
         return err;
     }
     enum err err;
-    if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && (uint64_t)stat.st_size > stream->cap) {
+    bool known = fstat(fd, &stat) == 0;
+    if (known && S_ISDIR(stat.st_mode)) {
+        (void)strbuf_addf(report, "%s: is a folder; name the file in it\n", path);
+        err = ERR_INVALID;
+    } else if (known && S_ISREG(stat.st_mode) && (uint64_t)stat.st_size > stream->cap) {
         (void)strbuf_addf(report, "%s: the file is larger than %zu bytes\n", path, stream->cap);
         err = ERR_LIMIT;
     } else {

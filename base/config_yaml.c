@@ -360,7 +360,11 @@ struct config_node *config_reader_document(struct config_reader *reader, struct 
 bool config_reader_open_list(struct config_reader *reader, const char *key)
 {
     if (!open_document(reader)) {
-        reader->ended = true; /* an empty file is an empty list */
+        struct config_position at = {.line = 1, .column = 1};
+        if (!reader->failed) {
+            reader->failed = true;
+            config_error(reader->errors, &at, "the file is empty; write `%s: []` where none is meant", key);
+        }
         return false;
     }
     struct config_position at = position_of(reader->event.start_mark);
@@ -380,8 +384,8 @@ bool config_reader_open_list(struct config_reader *reader, const char *key)
     }
     at = position_of(reader->event.start_mark);
     if (reader->event.type == YAML_SCALAR_EVENT && reader->event.data.scalar.length == 0) {
-        reader->ended = true;                   /* `key:` with nothing under it */
-        (void)config_reader_next(reader, NULL); /* checks the rest of the file; there is no element to return */
+        reader->failed = true;
+        config_error(reader->errors, &at, "%s: nothing stands under it; write `%s: []` where none is meant", key, key);
         return false;
     }
     if (reader->event.type != YAML_SEQUENCE_START_EVENT || refuse_extras(reader, at)) {

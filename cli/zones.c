@@ -9,7 +9,7 @@ const struct args_row zone_rows[] = {API_ROWS, {0}};
 const struct args_row zone_sweep_rows[] = {
     API_ROWS,
     {"force", 0, NULL, ARGS_FLAG, offsetof(struct zone_sweep_options, force),
-     .help = "Repair even when more than 30 % of the zone would change"},
+     .help = "Repair even when more than 30 % of the zone would change, or all of it go"},
     {0},
 };
 
@@ -151,15 +151,17 @@ enum exit_code zone_diff_run(const struct command_call *call)
     return code;
 }
 
-static enum exit_code report_stopped(const struct api *api, const char *zone)
+static enum exit_code report_stopped(const struct api *api, const char *zone, const json_t *body)
 {
+    bool all = strcmp(api_text(body, "reason"), "all-deleted") == 0;
     struct strbuf hint;
     strbuf_init(&hint, API_PATH_MAX);
     (void)strbuf_addf(&hint, "look at it: muster zone diff %s; if it is right: muster zone sweep %s --force", zone,
                       zone); /* a hint that was cut is still one */
-    enum exit_code code =
-        api_report(api, EXIT_CONFLICT, "sweep-stopped",
-                   "more than 30 % of the zone's records would be updated or deleted", strbuf_str(&hint));
+    enum exit_code code = api_report(api, EXIT_CONFLICT, "sweep-stopped",
+                                     all ? "all of Muster's records in the zone would be deleted"
+                                         : "more than 30 % of the zone's records would be updated or deleted",
+                                     strbuf_str(&hint));
     strbuf_deinit(&hint);
     return code;
 }
@@ -179,7 +181,7 @@ enum exit_code zone_sweep_run(const struct command_call *call)
         code = print_result(&options->api, call->operands[0], body);
     }
     if (code == EXIT_OK && api_bool(body, "stopped")) {
-        code = report_stopped(api, call->operands[0]);
+        code = report_stopped(api, call->operands[0], body);
     }
     json_decref(body);
     api_close(api);

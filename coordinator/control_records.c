@@ -311,6 +311,7 @@ static void sweep_done(void *context, const struct sweep_result *result)
     jsonout_u64(&json, "unknown", result->tally.unknown);
     jsonout_u64(&json, "refreshed", result->tally.refreshed);
     jsonout_bool(&json, "stopped", result->stopped);
+    jsonout_text(&json, "reason", view_of(drift_guard_name(result->guard)));
     jsonout_open(&json, "differences", '[');
     for (size_t i = 0; i < result->differences_len; i++) {
         add_difference(&json, &result->differences[i]);

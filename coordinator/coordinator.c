@@ -457,6 +457,17 @@ static void log_warnings(const struct settings *settings)
     }
 }
 
+/* A file that was cut or generated from half of its source is good, all the same. */
+static void log_shrinking(size_t before, size_t now)
+{
+    if (now * 2 < before) {
+        log_event(LOG_LEVEL_WARN, "registry-shrunk",
+                  "before=%zu now=%zu hint=\"when it is not meant, restore the file and reload, before the next sweep "
+                  "deletes the records of the missing devices\"",
+                  before, now);
+    }
+}
+
 /* From the core's step on the new config counts, and accounts and fresh belong to the coordinator; before it nothing
  * has changed. Zone writers start anew, so what an account refused before (a wrong password, say) is tried again. */
 static enum err swap_settings(struct coordinator *coordinator, struct settings *fresh, struct engine_account **accounts)
@@ -518,12 +529,14 @@ static void on_reload(void *context)
     struct strbuf report;
     strbuf_init(&report, 64 * 1024);
     notify_reloading();
+    size_t before = registry_count(coordinator->settings->registry);
     enum err err = reload(coordinator, &report);
     if (err == ERR_OK) {
         coordinator->reloads++;
         log_event(LOG_LEVEL_NOTICE, "reloaded", "registry_entries=%zu",
                   registry_count(coordinator->settings->registry));
         log_warnings(coordinator->settings);
+        log_shrinking(before, registry_count(coordinator->settings->registry));
     } else if (coordinator->sweeper == NULL || coordinator->zones_len == 0) {
         log_event(LOG_LEVEL_ERROR, "reload-failed", "error=%s note=\"half applied: stopping, to be started again\"",
                   err_name(err));

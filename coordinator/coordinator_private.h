@@ -96,7 +96,8 @@ struct sweep_result {
     enum err err;
     const char *detail; /* of err */
     struct drift_tally tally;
-    bool stopped;                               /* by the guard */
+    bool stopped;                               /* by the guard, */
+    enum drift_guard guard;                     /* for this reason */
     const struct sweep_difference *differences; /* at most SWEEP_DIFFERENCES_MAX */
     size_t differences_len;
 };

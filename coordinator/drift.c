@@ -75,7 +75,7 @@ static struct drift_verdict judge_unlisted(const struct drift_input *input)
     return verdict;
 }
 
-struct drift_verdict drift_judge(const struct drift_input *input)
+static struct drift_verdict judge(const struct drift_input *input)
 {
     const struct store_record *record = input->record;
     if (record == NULL) {
@@ -90,9 +90,27 @@ struct drift_verdict drift_judge(const struct drift_input *input)
     return record->want_null || record->want.len == 0 ? judge_unwanted(input) : judge_wanted(input);
 }
 
+/* What is being written and wanted stays, too: only what is given up or to be deleted does not. */
+static bool stays(const struct drift_input *input, const struct drift_verdict *verdict)
+{
+    const struct store_record *record = input->record;
+    if (record == NULL || record->want_null || record->want.len == 0 || verdict->kind == DRIFT_FOREIGN) {
+        return false;
+    }
+    return input->listed ? input->found != NULL : verdict->exists;
+}
+
+struct drift_verdict drift_judge(const struct drift_input *input)
+{
+    struct drift_verdict verdict = judge(input);
+    verdict.stays = stays(input, &verdict);
+    return verdict;
+}
+
 void drift_count(struct drift_tally *tally, const struct drift_verdict *verdict)
 {
     tally->existing += verdict->exists;
+    tally->stays += verdict->stays;
     tally->missing += verdict->kind == DRIFT_MISSING;
     tally->refreshed += verdict->kind == DRIFT_REFRESH;
     tally->foreign += verdict->kind == DRIFT_FOREIGN;
@@ -101,11 +119,24 @@ void drift_count(struct drift_tally *tally, const struct drift_verdict *verdict)
     tally->deletions += verdict->deletion;
 }
 
-bool drift_guard_stops(const struct drift_tally *tally, bool force)
+enum drift_guard drift_guard(const struct drift_tally *tally, bool force)
 {
     size_t touched = tally->wrong + tally->deletions;
-    return !force && tally->existing >= DRIFT_GUARD_MIN_EXISTING &&
-           touched * 100 > tally->existing * DRIFT_GUARD_PERCENT;
+    if (force) {
+        return DRIFT_GUARD_PASS;
+    }
+    if (tally->deletions >= DRIFT_GUARD_MIN_ALL && tally->stays == 0) {
+        return DRIFT_GUARD_ALL;
+    }
+    bool share = tally->existing >= DRIFT_GUARD_MIN_EXISTING && touched * 100 > tally->existing * DRIFT_GUARD_PERCENT;
+    return share ? DRIFT_GUARD_SHARE : DRIFT_GUARD_PASS;
+}
+
+const char *drift_guard_name(enum drift_guard guard)
+{
+    static const char *const names[] = {
+        [DRIFT_GUARD_PASS] = "", [DRIFT_GUARD_SHARE] = "share", [DRIFT_GUARD_ALL] = "all-deleted"};
+    return names[guard];
 }
 
 const char *drift_name(enum drift_kind kind)

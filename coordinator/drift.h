@@ -16,6 +16,7 @@
 
 #define DRIFT_GUARD_PERCENT      30 /* more than this of what exists, and the sweep stops */
 #define DRIFT_GUARD_MIN_EXISTING 10 /* in a smaller zone one device is a third of it */
+#define DRIFT_GUARD_MIN_ALL      2  /* the last device of a zone may be removed */
 
 enum drift_kind {
     DRIFT_NONE,    /* as wanted; or its writer is at it, or was since the listing began: an event, not drift */
@@ -48,20 +49,31 @@ struct drift_verdict {
     bool exists;   /* counts as one of the zone's existing records, where they cannot be listed */
     bool guarded;  /* an update or a deletion that no event asked for: the guard counts it and may stop it */
     bool deletion; /* guarded, and a deletion */
+    bool stays;    /* a record of ours that is there, and is not to be deleted */
 };
 
 /** What one sweep found so far; zero at its start. */
 struct drift_tally {
     size_t existing; /* RRsets: the owner sets it to what was listed; counted here where nothing could be */
+    size_t stays;
     size_t missing, wrong, deletions, foreign, unknown, refreshed; /* wrong and deletions: the guarded ones only */
 };
 
 struct drift_verdict drift_judge(const struct drift_input *input);
 void drift_count(struct drift_tally *tally, const struct drift_verdict *verdict);
 
-/** True when the guarded ones may not go: more than DRIFT_GUARD_PERCENT of at least DRIFT_GUARD_MIN_EXISTING records.
- * @param force an operator has looked. */
-bool drift_guard_stops(const struct drift_tally *tally, bool force);
+/** Whether the guarded ones may go, and if not, why. */
+enum drift_guard {
+    DRIFT_GUARD_PASS,
+    DRIFT_GUARD_SHARE, /* more than DRIFT_GUARD_PERCENT of at least DRIFT_GUARD_MIN_EXISTING records */
+    DRIFT_GUARD_ALL,   /* every record of ours that is there, of at least DRIFT_GUARD_MIN_ALL, would be deleted */
+};
+
+/** @param force an operator has looked. */
+enum drift_guard drift_guard(const struct drift_tally *tally, bool force);
+
+/** For people and programs: "", "share", "all-deleted". */
+const char *drift_guard_name(enum drift_guard guard);
 
 /** For people: "missing", "wrong", "ttl", "delete", "refresh", "foreign", "unknown"; NULL: nothing to show. */
 const char *drift_name(enum drift_kind kind);

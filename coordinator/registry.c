@@ -135,7 +135,8 @@ enum err registry_reference(struct strbuf *out)
         out,
         "# Registry of devices\n\nGenerated from the program's own table; do not edit.\n\n"
         "The file that `registry` names: YAML as above, but up to %u MiB and read element by element. Its one "
-        "key `devices` is a list.\nA device takes the entry with its `id`, else the first `match` that "
+        "key `devices` is a list; `[]` is an empty one, an empty "
+        "file is an error.\nA device takes the entry with its `id`, else the first `match` that "
         "fits. The file is read again at SIGHUP.\n\nNo two devices share a name. Two entries with `id` (or a `match` "
         "without `*`) that give one name are an error. Where a pattern admits a device that would have the name of "
         "another, the load warns with an example and both places; of such devices, the first to report keeps the "

@@ -227,18 +227,21 @@ static void judge_unstored(struct sweep *sweep)
     }
 }
 
-static bool guard_stops(const struct sweep *sweep)
+static enum drift_guard ask_guard(const struct sweep *sweep)
 {
     const struct drift_tally *tally = &sweep->result.tally;
     const char *zone = zone_config_of(sweep)->name;
-    if (!drift_guard_stops(tally, sweep->force)) {
-        return false;
+    enum drift_guard guard = drift_guard(tally, sweep->force);
+    if (guard == DRIFT_GUARD_PASS) {
+        return guard;
     }
-    log_event(LOG_LEVEL_ERROR, "sweep-guard",
-              "zone=%s existing=%zu updates=%zu deletions=%zu limit_percent=%d hint=\"look at muster zone diff %s, "
-              "then muster zone sweep %s --force\"",
-              zone, tally->existing, tally->wrong, tally->deletions, DRIFT_GUARD_PERCENT, zone, zone);
-    return true;
+    log_event(
+        LOG_LEVEL_ERROR, "sweep-guard",
+        "zone=%s reason=%s existing=%zu updates=%zu deletions=%zu limit_percent=%d hint=\"look at muster zone diff %s, "
+        "then muster zone sweep %s --force\"",
+        zone, drift_guard_name(guard), tally->existing, tally->wrong, tally->deletions, DRIFT_GUARD_PERCENT, zone,
+        zone);
+    return guard;
 }
 
 /* What is not guarded goes out even when the guard stops the rest. */
@@ -286,7 +289,8 @@ static void finish(struct sweep *sweep, enum err err, const char *detail)
     if (sweep->result.err == ERR_OK) {
         judge_unstored(sweep);
         if (sweep->apply) {
-            sweep->result.stopped = guard_stops(sweep);
+            sweep->result.guard = ask_guard(sweep);
+            sweep->result.stopped = sweep->result.guard != DRIFT_GUARD_PASS;
             apply_actions(sweep);
         }
     }

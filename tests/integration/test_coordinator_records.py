@@ -137,7 +137,7 @@ class Sweep(Case):
     def test_the_guard_stops_what_would_change_too_much(self):
         wrong = [line for i in range(6) for line in (f"del cam-{i}.{ZONE}. A", f"add cam-{i}.{ZONE}. 60 A 203.0.113.{i + 1}")]
         self.assertEqual(update(self.dns, *wrong, f"del cam-11.{ZONE}. A"), "")
-        self.assertTrue(self.sweep_when(missing=1, wrong=6)["stopped"])
+        self.assertEqual(self.sweep_when(missing=1, wrong=6)["reason"], "share")
         wait_answer(self.dns, f"cam-11.{ZONE}", "A", ["93.184.216.12"])  # creations go out all the same
         self.assertEqual(kdig(self.dns, f"cam-0.{ZONE}"), ["203.0.113.1"])
         self.applied(self.device("cam-0"), "93.184.216.99")  # and so do events
@@ -162,6 +162,35 @@ class Sweep(Case):
         self.wait_zone(self.expected, "a forced sweep deletes them")
         wait_until(lambda: {one["name"] for one in self.ask("/v1/records?limit=100")["records"]} == set(self.expected),
                    "the tombstones leave the store", step=0.1)
+
+
+class LostRegistry(Case):
+    """A zone of two devices, far below the size that the guard's share needs."""
+
+    def test_does_not_empty_a_small_zone(self):
+        self.start(registry=registry(range(2)))
+        expected = {f"cam-{i}.{ZONE}": [f"93.184.216.{i + 1}"] for i in range(2)}
+        for i in range(2):
+            self.applied(self.device(f"cam-{i}"), f"93.184.216.{i + 1}")
+        coordinator = self.stack.coordinator
+        for text in ("", "devices:\n", "devices: null\n"):
+            self.stack.work.write("coordinator/registry.yaml", text)
+            mark = coordinator.mark()
+            coordinator.signal(signal.SIGHUP)
+            coordinator.wait_log("reload-refused.*registry.yaml:1:", since=mark)
+        self.reload("devices: []\n")
+        coordinator.wait_log("registry-shrunk before=2 now=0")
+        coordinator.wait_log(f"record-tombstone.*cam-1.{ZONE}")
+        found = self.sweep_when(deletions=2)
+        self.assertEqual((found["stopped"], found["reason"]), (True, "all-deleted"))
+        coordinator.wait_log("sweep-guard.*reason=all-deleted")
+        self.assertEqual(self.addresses(), expected)
+        self.reload(registry(range(1)))  # one of the two is meant to go
+        self.sweep_when(deletions=1)
+        self.wait_zone({f"cam-0.{ZONE}": expected[f"cam-0.{ZONE}"]}, "one of two may go")
+        self.reload("devices: []\n")
+        self.sweep_when(deletions=1)
+        self.wait_zone({}, "and so may the last")
 
 
 class SweepOnBind(Sweep):

@@ -100,10 +100,14 @@ static const struct {
 } rows[] = {
     {"devices:\n- id: a\n- {id: b, site: s}\n", "a@2:3 b@3:3 ", "", ERR_OK},
     {"devices: [{id: a}]", "a@1:11 ", "", ERR_OK},
-    {"devices:", "", "", ERR_OK},
+    {"devices:", "", "f:1:9: devices: nothing stands under it; write `devices: []` where none is meant\n", ERR_INVALID},
+    {"devices: ~", "", "f:1:10: devices: a list is expected\n", ERR_INVALID},
+    {"devices: null", "", "f:1:10: devices: a list is expected\n", ERR_INVALID},
+    {"devices: ''", "", "f:1:10: devices: nothing stands under it; write `devices: []` where none is meant\n",
+     ERR_INVALID},
     {"devices: []", "", "", ERR_OK},
-    {"", "", "", ERR_OK},
-    {"# nothing\n", "", "", ERR_OK},
+    {"", "", "f:1:1: the file is empty; write `devices: []` where none is meant\n", ERR_INVALID},
+    {"# nothing\n", "", "f:1:1: the file is empty; write `devices: []` where none is meant\n", ERR_INVALID},
     {"---\ndevices:\n- id: a\n...\n", "a@3:3 ", "", ERR_OK},
     {"devices:\n- idd: a\n- id: b\n- 5\n- id: [c]\n- id: d\n", "b@3:3 d@6:3 ",
      "f:2:3: devices[0].idd: unknown key; did you mean `id`?\nf:2:3: devices[0]: required key `id` is missing\n"
@@ -123,7 +127,7 @@ static const struct {
      ERR_INVALID},
     {"devices:\n- id: a\nmore: 1\n", "a@2:3 ", "f:3:1: unknown key; the file holds one list and nothing else\n",
      ERR_INVALID},
-    {"devices:\nmore: 1\n", "", "f:2:1: unknown key; the file holds one list and nothing else\n", ERR_INVALID},
+    {"devices: []\nmore: 1\n", "", "f:2:1: unknown key; the file holds one list and nothing else\n", ERR_INVALID},
     {"devices:\n- id: a\n---\ndevices: []\n", "a@2:3 ",
      "f:3:1: a second document starts here; one file holds one document\n", ERR_INVALID},
     {"devices:\n- id: a\n- id: *a\n", "a@2:3 ", "f:3:7: aliases (*) are not supported; write the value out\n",
@@ -244,7 +248,12 @@ static void refuses_a_file_over_the_cap_or_not_there(void **state)
     struct config_stream stream = stream_to(&seen);
     strbuf_init(&report, 1000);
     assert_int_equal(config_stream(&stream, "/nonexistent/devices.yaml", &report), ERR_NOTFOUND);
-    assert_string_equal(strbuf_str(&report), "/nonexistent/devices.yaml: not found\n");
+    assert_string_equal(
+        strbuf_str(&report),
+        "/nonexistent/devices.yaml: not found; write it, with `devices: []` for none, or correct the path\n");
+    strbuf_clear(&report);
+    assert_int_equal(config_stream(&stream, "/", &report), ERR_INVALID);
+    assert_string_equal(strbuf_str(&report), "/: is a folder; name the file in it\n");
     strbuf_clear(&report);
     stream.cap = 10;
     char path[] = "/tmp/muster-stream-XXXXXX";

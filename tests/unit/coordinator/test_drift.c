@@ -198,46 +198,59 @@ static void no_verdict_breaks_the_rules(void **state)
 
 struct guard {
     size_t existing, wrong, deletions;
-    bool stops;
+    enum drift_guard guard;
+    bool none_stays; /* else another record of ours does */
 };
 
 static const struct guard guards[] = {
-    {0, 0, 0, false},
-    {0, 9, 9, false},
-    {1, 1, 0, false},
-    {9, 9, 0, false}, /* fewer than ten: one device would be a third of them */
-    {9, 0, 9, false},
-    {10, 3, 0, false}, /* exactly 30 % */
-    {10, 0, 3, false},
-    {10, 2, 1, false},
-    {10, 4, 0, true},
-    {10, 0, 4, true},
-    {10, 3, 1, true},
-    {10, 10, 0, true},
-    {11, 3, 0, false}, /* 27 % */
-    {11, 4, 0, true},  /* 36 % */
-    {100, 30, 0, false},
-    {100, 15, 15, false},
-    {100, 16, 15, true},
-    {101, 30, 0, false},
-    {103, 31, 0, true}, /* 30.1 % */
-    {104, 31, 0, false},
-    {1000000, 300000, 0, false},
-    {1000000, 300000, 1, true},
-    {SIZE_MAX / 100, SIZE_MAX / 400, 0, false},
-    {SIZE_MAX / 100, SIZE_MAX / 300, 0, true},
+    {0, 0, 0, DRIFT_GUARD_PASS, false},
+    {0, 9, 9, DRIFT_GUARD_PASS, false},
+    {1, 1, 0, DRIFT_GUARD_PASS, false},
+    {9, 9, 0, DRIFT_GUARD_PASS, false}, /* fewer than ten: one device would be a third of them */
+    {9, 0, 9, DRIFT_GUARD_PASS, false},
+    {10, 3, 0, DRIFT_GUARD_PASS, false}, /* exactly 30 % */
+    {10, 0, 3, DRIFT_GUARD_PASS, false},
+    {10, 2, 1, DRIFT_GUARD_PASS, false},
+    {10, 4, 0, DRIFT_GUARD_SHARE, false},
+    {10, 0, 4, DRIFT_GUARD_SHARE, false},
+    {10, 3, 1, DRIFT_GUARD_SHARE, false},
+    {10, 10, 0, DRIFT_GUARD_SHARE, false},
+    {11, 3, 0, DRIFT_GUARD_PASS, false},  /* 27 % */
+    {11, 4, 0, DRIFT_GUARD_SHARE, false}, /* 36 % */
+    {100, 30, 0, DRIFT_GUARD_PASS, false},
+    {100, 15, 15, DRIFT_GUARD_PASS, false},
+    {100, 16, 15, DRIFT_GUARD_SHARE, false},
+    {101, 30, 0, DRIFT_GUARD_PASS, false},
+    {103, 31, 0, DRIFT_GUARD_SHARE, false}, /* 30.1 % */
+    {104, 31, 0, DRIFT_GUARD_PASS, false},
+    {1000000, 300000, 0, DRIFT_GUARD_PASS, false},
+    {1000000, 300000, 1, DRIFT_GUARD_SHARE, false},
+    {SIZE_MAX / 100, SIZE_MAX / 400, 0, DRIFT_GUARD_PASS, false},
+    {SIZE_MAX / 100, SIZE_MAX / 300, 0, DRIFT_GUARD_SHARE, false},
+    /* all that is ours would go, in a zone of any size: the others in it do not count */
+    {2, 0, 2, DRIFT_GUARD_ALL, .none_stays = true},
+    {3, 0, 2, DRIFT_GUARD_ALL, .none_stays = true},
+    {9, 0, 9, DRIFT_GUARD_ALL, .none_stays = true},
+    {1000, 0, 2, DRIFT_GUARD_ALL, .none_stays = true},
+    {1000000, 0, 1000000, DRIFT_GUARD_ALL, .none_stays = true},
+    {1, 0, 1, DRIFT_GUARD_PASS, .none_stays = true}, /* the last device of a zone */
+    {9, 0, 1, DRIFT_GUARD_PASS, .none_stays = true},
+    {0, 0, 0, DRIFT_GUARD_PASS, .none_stays = true},
+    {1000, 0, 0, DRIFT_GUARD_PASS, .none_stays = true},
 };
 
-static void the_guard_stops_above_thirty_percent_of_ten(void **state)
+static void the_guard_stops_above_thirty_percent_of_ten_and_at_all(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(guards); i++) {
-        struct drift_tally tally = {
-            .existing = guards[i].existing, .wrong = guards[i].wrong, .deletions = guards[i].deletions};
-        if (drift_guard_stops(&tally, false) != guards[i].stops) {
+        struct drift_tally tally = {.existing = guards[i].existing,
+                                    .wrong = guards[i].wrong,
+                                    .deletions = guards[i].deletions,
+                                    .stays = guards[i].none_stays ? 0 : 1};
+        if (drift_guard(&tally, false) != guards[i].guard) {
             fail_msg("%zu existing, %zu wrong, %zu deletions", tally.existing, tally.wrong, tally.deletions);
         }
-        assert_false(drift_guard_stops(&tally, true)); /* an operator has looked */
+        assert_int_equal(drift_guard(&tally, true), DRIFT_GUARD_PASS); /* an operator has looked */
     }
 }
 
@@ -254,7 +267,7 @@ static bool stops(const struct row *row, size_t len, size_t existing)
         struct drift_verdict verdict = judge(&good);
         drift_count(&tally, &verdict);
     }
-    return drift_guard_stops(&tally, false);
+    return drift_guard(&tally, false) != DRIFT_GUARD_PASS;
 }
 
 static void only_what_no_event_wanted_counts(void **state)
@@ -267,7 +280,7 @@ static void only_what_no_event_wanted_counts(void **state)
     for (size_t i = 0; i < ARRAY_LEN(guarded); i++) {
         assert_false(stops(guarded[i], 3, 10));
         assert_true(stops(guarded[i], 4, 10));
-        assert_false(stops(guarded[i], 9, 9));
+        assert_int_equal(stops(guarded[i], 9, 9), guarded[i] == &lost);
     }
     const struct row missing = {ONE, ONE, NULL, .row = WANTED};
     const struct row event = {ONE, TWO, TWO, .refused = true};
@@ -283,7 +296,42 @@ static void only_what_no_event_wanted_counts(void **state)
     const struct row unlisted = {NULL, ONE, NULL, .row = TOMBSTONE, .unlisted = true};
     assert_false(stops(&unlisted, 3, 10));
     assert_true(stops(&unlisted, 4, 10));
-    assert_false(stops(&unlisted, 9, 9));
+    assert_false(stops(&unlisted, 8, 9));
+    assert_true(stops(&unlisted, 9, 9));
+}
+
+/* What stays beside two records that are given up, and is ours: then they may go, in a small zone. */
+static void one_of_ours_that_stays_is_enough(void **state)
+{
+    (void)state;
+    static const struct {
+        struct row row;
+        bool stops;
+    } cases[] = {
+        {{ONE, ONE, ONE, .row = WANTED}, false},
+        {{ONE, ONE, TWO, .row = WANTED}, false}, /* will be repaired, and is there */
+        {{ONE, TWO, TWO, .moving = true}, false},
+        {{ONE, ONE, ONE, .shared = true}, false},
+        {{ONE, ONE, NULL, .row = WANTED}, true}, /* not there */
+        {{ONE, ONE, TWO, .shared = true}, true}, /* another's */
+        {{NULL, NULL, TWO, .row = NO_ROW}, true},
+        {{NULL, ONE, ONE, .row = TOMBSTONE, .moving = true}, true}, /* on its way out */
+        {{NULL, ONE, ONE, .row = WANTED}, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct drift_tally tally = {.existing = 3};
+        const struct row lost = {NULL, ONE, ONE, .row = TOMBSTONE};
+        for (size_t k = 0; k < 3; k++) {
+            struct drift_verdict verdict = judge(k < 2 ? &lost : &cases[i].row);
+            drift_count(&tally, &verdict);
+        }
+        if (drift_guard(&tally, false) != (cases[i].stops ? DRIFT_GUARD_ALL : DRIFT_GUARD_PASS)) {
+            fail_msg("case %zu: %zu stay", i, tally.stays);
+        }
+    }
+    assert_string_equal(drift_guard_name(DRIFT_GUARD_PASS), "");
+    assert_string_equal(drift_guard_name(DRIFT_GUARD_SHARE), "share");
+    assert_string_equal(drift_guard_name(DRIFT_GUARD_ALL), "all-deleted");
 }
 
 static void each_kind_is_counted_once(void **state)
@@ -313,7 +361,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_record_is_judged),
         cmocka_unit_test(no_verdict_breaks_the_rules),
-        cmocka_unit_test(the_guard_stops_above_thirty_percent_of_ten),
+        cmocka_unit_test(the_guard_stops_above_thirty_percent_of_ten_and_at_all),
+        cmocka_unit_test(one_of_ours_that_stays_is_enough),
         cmocka_unit_test(only_what_no_event_wanted_counts),
         cmocka_unit_test(each_kind_is_counted_once),
     };
