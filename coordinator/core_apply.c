@@ -144,7 +144,8 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
         return err;
     }
     bool theirs = entry->rev != 0 && entry->device != DEVICE_NONE && entry->device != device;
-    bool lost = (entry->flags & OUTBOX_TAKEN) != 0 && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0;
+    bool taken = (entry->flags & OUTBOX_TAKEN) != 0;
+    bool lost = taken && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0;
     if (theirs && (entry->flags & OUTBOX_TOMBSTONE) == 0 && !lost) {
         log_event(LOG_LEVEL_WARN, "name-taken", "name=%s", item->name);
         return ERR_CONFLICT; /* the first device keeps the name */
@@ -171,7 +172,11 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
         return ERR_OK;
     }
     core_entry_open(core, entry);
-    submit_or_wait(core, now, entry);
+    if (taken) {
+        entry->flags |= OUTBOX_WAIT_WANT; /* whose the name is, the store says, whatever the templates promise */
+    } else {
+        submit_or_wait(core, now, entry);
+    }
     return ERR_OK;
 }
 
@@ -397,7 +402,7 @@ static void tombstone(struct core *core, struct core_time now, uint32_t device, 
 static bool is_on_its_way(const struct core *core, uint32_t index, const struct plan_item *item)
 {
     const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
-    return entry != NULL && entry->device == index && (entry->flags & OUTBOX_TOMBSTONE) == 0 &&
+    return entry != NULL && entry->device == index && (entry->flags & (OUTBOX_TOMBSTONE | OUTBOX_TAKEN)) == 0 &&
            entry->ttl == item->ttl && rrset_value_equal(&entry->want, &item->value);
 }
 
@@ -581,6 +586,11 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         return; /* stays pending in the store until its zone comes back */
     }
     entry->zone = (uint16_t)core->zone_refs[zone];
+    if ((entry->flags & OUTBOX_TAKEN) != 0) {
+        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* the writer that had it is gone; what the store refused, the DNS
+                                                        must not hear of. The reconcile asks the store again. */
+        return;
+    }
     bool refused = (entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied;
     if (refused) { /* a corrected account may take what the old one refused */
         entry->flags &= (uint16_t)~OUTBOX_SETTLED;

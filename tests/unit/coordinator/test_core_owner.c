@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose a name is: two devices that claim one, a name that moves between them, and the zone it lies in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "coordinator/outbox.h"
+#include "tests/lib/core_rig.h"
+
+#define NAT  "93.184.216.34"
+#define NAT2 "93.184.216.35"
+
+/* cam-x1's own name is the one that x1 claims. */
+#define CLASH_NAME "cam-x1.example.net"
+#define CLASH_GROUPS                                                                                                   \
+    "  - name: a\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n"            \
+    "  - name: b\n    damping: false\n    names:\n      - name: \"cam-{id}.example.net\"\n        types: [A]\n"
+#define CLASH_DEVICES "devices:\n  - match: \"cam-*\"\n    group: a\n  - match: \"x*\"\n    group: b\n"
+
+static struct rig rig;
+
+static int stop(void **state)
+{
+    (void)state;
+    rig_stop(&rig);
+    return 0;
+}
+
+static void begin(const char *zones, const char *groups, const char *devices)
+{
+    rig_start(&rig, &(struct rig_config){.zones = zones, .groups = groups, .devices = devices});
+}
+
+static void report(const char *id, uint32_t seq, const char *observed)
+{
+    rig_state(&rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = seq, .observed = observed});
+}
+
+static bool wants(const char *name, const char *address)
+{
+    struct rig_change *change = rig_change(&rig, name, RRTYPE_A);
+    struct rrset_value value = rig_value(address);
+    return change != NULL && rrset_value_equal(&change->change.want, &value);
+}
+
+static const struct outbox_entry *entry_of(const char *name)
+{
+    return core_outbox_find(rig.core, view_of(name), RRTYPE_A);
+}
+
+/* cam-x1 is served, the store refuses x1 the same name. */
+static void begin_with_a_refused_claim(void)
+{
+    begin(NULL, CLASH_GROUPS, CLASH_DEVICES);
+    report("cam-x1", 1, NAT);
+    rig_settle_all(&rig);
+    rig_settle_all(&rig);
+    report("x1", 1, NAT2);
+    struct store_want *want = rig_batch_want(&rig, CLASH_NAME);
+    assert_non_null(want);
+    want->taken = true;
+    rig_commit_all(&rig);
+    assert_non_null(entry_of(CLASH_NAME));
+}
+
+static void a_reload_sends_the_dns_nothing_that_the_store_refused(void **state)
+{
+    (void)state;
+    begin_with_a_refused_claim();
+    size_t changes = rig.changes_len;
+    (void)rig_reload(&rig, &(struct rig_config){.groups = CLASH_GROUPS, .devices = CLASH_DEVICES});
+    core_resubmit(rig.core, rig.now);
+    assert_int_equal(rig.changes_len, changes);
+    assert_int_equal(rig_stats(&rig).records_refused, 1);
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+    report("cam-x1", 2, "93.184.216.99");
+    rig_commit_all(&rig);
+    rig_pass(&rig, 1000);
+    assert_true(wants(CLASH_NAME, "93.184.216.99"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(a_reload_sends_the_dns_nothing_that_the_store_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
