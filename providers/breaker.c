@@ -42,6 +42,13 @@ void breaker_success(struct breaker *breaker)
     }
 }
 
+void breaker_admit(struct breaker *breaker)
+{
+    if (breaker->state == BREAKER_HALF_OPEN) {
+        breaker->state = BREAKER_CLOSED;
+    }
+}
+
 void breaker_unused(struct breaker *breaker)
 {
     if (breaker->state == BREAKER_HALF_OPEN) {

@@ -5,7 +5,7 @@
  * opens for a full-jitter exponential delay, then lets one probe through; the probe's outcome closes it or opens it for
  * longer. A peer's own wait (Retry-After) opens it at once, for exactly that long or more. No clock, no I/O.
  *
- *   CLOSED --threshold failures, hold--> OPEN --delay over, allow()--> HALF_OPEN --success--> CLOSED
+ *   CLOSED --threshold failures, hold--> OPEN --delay over, allow()--> HALF_OPEN --success, admit--> CLOSED
  *                                         ^---------------- failure ------'
  */
 #include <stdbool.h>
@@ -29,6 +29,9 @@ bool breaker_allow(struct breaker *breaker, uint64_t now_ms);
 /** Monotonic time when allow can become true; 0 when it is now, UINT64_MAX while a probe is out. */
 uint64_t breaker_next_ms(const struct breaker *breaker, uint64_t now_ms);
 void breaker_success(struct breaker *breaker);
+/** The probe came through, but only what it leads to shows whether the peer is well: closed, and until a success the
+ * next failure opens it for longer than the last one did. */
+void breaker_admit(struct breaker *breaker);
 /** What allow granted was not sent, or nobody will hear of it any more: the next caller may probe. */
 void breaker_unused(struct breaker *breaker);
 /** @p random: a fresh uniformly distributed number. @return the delay before the next try in milliseconds; below the

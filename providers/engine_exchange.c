@@ -463,6 +463,7 @@ static void answered(struct engine_zone *zone)
 {
     struct breaker *breaker = zone_breaker(zone);
     bool was_open = breaker->state != BREAKER_CLOSED;
+    zone->steady_ms = 0;
     breaker_success(breaker);
     if (was_open) {
         account_kick(zone->account);

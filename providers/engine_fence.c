@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "providers/engine_internal.h"
 
+enum { STEADY_MS = 1000 /* a claimed connection that lasts shorter and served nothing is a failure */ };
+
 static bool send_control(struct exchange *exchange, enum err err)
 {
     struct engine_zone *zone = exchange->zone;
@@ -53,7 +55,8 @@ static void claimed(struct engine_zone *zone, uint64_t epoch)
     zone->beaten = false;
     zone->phase = PHASE_RUNNING;
     zone->last_error[0] = '\0';
-    breaker_success(&zone->breaker);
+    zone->steady_ms = zone_now(zone) + STEADY_MS;
+    breaker_admit(&zone->breaker);
     groups_put_back(zone); /* their verdicts were about the epoch before */
     zone_kick(zone);
 }
@@ -62,6 +65,7 @@ static void depose(struct engine_zone *zone)
 {
     zone->phase = PHASE_DEPOSED;
     zone_disconnect(zone, "deposed", "another writer claimed the zone");
+    breaker_unused(&zone->breaker); /* the way here may have been the probe, and nobody hears of it any more */
     zone->callbacks.deposed(zone->context, zone);
 }
 

@@ -18,6 +18,9 @@
  *    ^                                 ^  '-- newer epoch --> DEPOSED --resume()--> IDLE        |
  *    |                                 '------------------- beaten, or fenced ------------------|
  *    '---------- connection lost, unknown outcome, refused (breaker decides when) --------------'
+ *
+ * The breaker of such a zone may be HALF_OPEN from CONNECTING to RUNNING: the probe is the whole way there, so each way
+ * out of these phases tells it: zone_failed, the claim (breaker_admit), or deposed (breaker_unused).
  */
 #include "base/bucket.h"
 #include "providers/adapt.h"
@@ -124,6 +127,7 @@ struct engine_zone {
     bool claim_open;        /* the owner of the zone has not answered `claim` */
     bool beaten;            /* our compare-and-set failed for certain */
     uint64_t heard_ms;      /* monotonic: last message from the server */
+    uint64_t steady_ms;     /* monotonic: from then on a peer that closes the idle connection is no failure */
 
     struct engine_list *list;
     struct engine_verify *verify;

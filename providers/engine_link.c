@@ -46,12 +46,13 @@ static void link_closed(void *context, enum stream_close why, const struct errin
     struct engine_zone *zone = context;
     struct verdict verdict = {0};
     bool connected = zone->phase != PHASE_CONNECTING;
-    bool idle = zone->in_flight == NULL;
+    bool idle = zone->phase == PHASE_RUNNING && zone->in_flight == NULL && zone_now(zone) >= zone->steady_ms;
     verdict_set(&verdict, VERDICT_RETRY, connected ? "connection-lost" : "unreachable", "%s %s:%u: %s",
                 connected ? "connection lost to" : "cannot connect to", zone->account->host, zone->account->port,
                 info->text);
     zone_disconnect(zone, verdict.error, verdict.detail);
-    if (connected && idle && why == STREAM_CLOSE_PEER && zone->phase == PHASE_IDLE) {
+    if (idle && why == STREAM_CLOSE_PEER) {
+        breaker_success(&zone->breaker);
         zone_kick(zone); /* an idle connection that ends is no failure */
     } else if (zone->phase == PHASE_IDLE) {
         zone_failed(zone, &verdict);

@@ -22,7 +22,8 @@
 #include "providers/account.h"
 #include "providers/engine.h"
 
-enum { TIMERS_MAX = 8, TRANSFERS_MAX = 4, HOURS = 3600 * 1000, ANSWER_MS = 50 };
+enum { TIMERS_MAX = 8, TRANSFERS_MAX = 4, HOURS = 3600 * 1000, ANSWER_MS = 50, QUERY_SIZE = 2048 };
+enum { CONNECTIONS_MAX = 20000 /* more in one test is a client that hammers */ };
 
 struct loop_timer {
     loop_fn fn;
@@ -41,9 +42,11 @@ struct http_transfer {
 struct stream {
     struct stream_options options;
     bool open;
-    uint64_t at_ms; /* of the answer to `query`; UINT64_MAX = nothing was asked */
-    uint8_t query[512];
+    uint64_t connected_ms; /* when `connected` is to be called; UINT64_MAX = it was */
+    uint64_t at_ms;        /* of the answer to `query`; UINT64_MAX = nothing was asked */
+    uint8_t query[QUERY_SIZE];
     size_t len;
+    unsigned answers;
 };
 
 /** One reply of the service. */
@@ -67,7 +70,10 @@ static struct {
     struct stream stream;
     bool authority; /* can be reached */
     uint8_t served[4];
-    unsigned queries;
+    unsigned queries, connections;
+    /* in its place a server of the test's own: writes its answer, at most QUERY_SIZE bytes. 0 = none */
+    size_t (*serve)(const uint8_t *query, size_t len, uint8_t *reply);
+    unsigned closes_after; /* answers it ends a connection; 0 = never */
 } world;
 
 uint64_t loop_now_ms(const struct loop *loop)
@@ -117,7 +123,9 @@ enum err stream_new(struct loop *loop, const struct stream_options *options, str
         return ERR_IO;
     }
     assert_false(world.stream.open);
-    world.stream = (struct stream){.options = *options, .open = true, .at_ms = UINT64_MAX};
+    assert_true(++world.connections < CONNECTIONS_MAX);
+    world.stream =
+        (struct stream){.options = *options, .open = true, .connected_ms = world.now_ms + 1, .at_ms = UINT64_MAX};
     *ret_stream = &world.stream;
     return ERR_OK;
 }
@@ -127,7 +135,16 @@ void stream_free(struct stream *stream)
     if (stream != NULL) {
         stream->open = false;
         stream->at_ms = UINT64_MAX;
+        stream->connected_ms = UINT64_MAX;
     }
+}
+
+/** The connection ends, seen from the other side. */
+static void close_stream(enum stream_close why)
+{
+    struct errinfo info = {.text = "the test ended it"};
+    assert_true(world.stream.open);
+    world.stream.options.closed(world.stream.options.context, why, &info);
 }
 
 enum err stream_write_framed(struct stream *stream, struct view message)
@@ -242,23 +259,45 @@ static void answer_http(struct http_transfer *transfer)
 }
 
 /** The question with one A record of `served` behind it. */
+static size_t serve_address(const uint8_t *query, size_t len, uint8_t *reply)
+{
+    static const uint8_t head[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4};
+    assert_true(len + sizeof(head) + 4 <= QUERY_SIZE);
+    memcpy(reply, query, len);
+    reply[2] = 0x84; /* QR, AA */
+    reply[7] = 1;    /* ANCOUNT */
+    memcpy(reply + len, head, sizeof(head));
+    memcpy(reply + len + sizeof(head), world.served, 4);
+    return len + sizeof(head) + 4;
+}
+
 static void answer_dns(void)
 {
     struct stream *stream = &world.stream;
-    static const uint8_t head[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4};
-    uint8_t wire[2 + 512 + sizeof(head) + 4];
-    size_t len = stream->len;
-    memcpy(wire + 2, stream->query, len);
-    wire[2 + 2] = 0x84; /* QR, AA */
-    wire[2 + 7] = 1;    /* ANCOUNT */
-    memcpy(wire + 2 + len, head, sizeof(head));
-    memcpy(wire + 2 + len + sizeof(head), world.served, 4);
-    len += sizeof(head) + 4;
+    uint8_t wire[2 + QUERY_SIZE];
+    size_t len = (world.serve != NULL ? world.serve : serve_address)(stream->query, stream->len, wire + 2);
     wire[0] = (uint8_t)(len >> 8);
     wire[1] = (uint8_t)len;
     world.queries++;
     stream->at_ms = UINT64_MAX;
-    assert_int_equal(stream->options.read(stream->options.context, view_n((const char *)wire, len + 2)), len + 2);
+    if (len > 0) {
+        assert_int_equal(stream->options.read(stream->options.context, view_n((const char *)wire, len + 2)), len + 2);
+    }
+    if (++stream->answers == world.closes_after && stream->open) {
+        close_stream(STREAM_CLOSE_PEER);
+    }
+}
+
+/** The connection is there, or the answer is. */
+static void run_stream(void)
+{
+    struct stream *stream = &world.stream;
+    if (stream->connected_ms != UINT64_MAX) {
+        stream->connected_ms = UINT64_MAX;
+        stream->options.connected(stream->options.context);
+    } else {
+        answer_dns();
+    }
 }
 
 /** Runs the world until @p until_ms, or until as many requests as @p requests have been sent. */
@@ -280,7 +319,7 @@ static void run_world(uint64_t until_ms, unsigned requests)
         }
         uint64_t timer_ms = timer != NULL ? timer->at_ms : UINT64_MAX;
         uint64_t http_ms = transfer != NULL ? transfer->at_ms : UINT64_MAX;
-        uint64_t dns_ms = world.stream.open ? world.stream.at_ms : UINT64_MAX;
+        uint64_t dns_ms = world.stream.open ? MIN(world.stream.at_ms, world.stream.connected_ms) : UINT64_MAX;
         uint64_t at_ms = MIN(timer_ms, MIN(http_ms, dns_ms));
         if (at_ms > until_ms) {
             world.now_ms = until_ms;
@@ -293,7 +332,7 @@ static void run_world(uint64_t until_ms, unsigned requests)
         } else if (http_ms == at_ms) {
             answer_http(transfer);
         } else {
-            answer_dns();
+            run_stream();
         }
     }
 }
@@ -316,6 +355,7 @@ static void service_account(struct service *service, const char *provider, const
     struct engine_account_config config = {.name = "t",
                                            .provider = provider,
                                            .url = url,
+                                           .server = url == NULL ? "127.0.0.1:53" : NULL,
                                            .username = "u",
                                            .password_file = service->path,
                                            .verify_server = "127.0.0.1:53",
@@ -330,7 +370,7 @@ static void service_account(struct service *service, const char *provider, const
     assert_int_equal(engine_account_new(service->engine, &config, &service->account, NULL), ERR_OK);
 }
 
-static void service_open_as(struct service *service, const char *provider, uint32_t rate)
+static inline void service_open_as(struct service *service, const char *provider, uint32_t rate)
 {
     *service = (struct service){.path = "/tmp/muster-engine-XXXXXX"};
     int fd = mkstemp(service->path);
@@ -341,19 +381,20 @@ static void service_open_as(struct service *service, const char *provider, uint3
     service_account(service, provider, "https://h.example/u", rate);
 }
 
-static void service_open(struct service *service)
+static inline void service_open(struct service *service)
 {
     service_open_as(service, "dyndns2", 0);
 }
 
-static void service_close(struct service *service)
+static inline void service_close(struct service *service)
 {
     engine_free(service->engine);
     unlink(service->path);
 }
 
-static struct engine_zone *service_zone(struct service *service, const char *name,
-                                        void (*settled)(void *, const struct engine_result *, size_t), void *context)
+static inline struct engine_zone *service_zone(struct service *service, const char *name,
+                                               void (*settled)(void *, const struct engine_result *, size_t),
+                                               void *context)
 {
     struct engine_zone *zone = NULL;
     struct engine_zone_options options = {

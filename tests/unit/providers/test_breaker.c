@@ -45,6 +45,23 @@ static void failed_probe_opens_for_longer(void **state)
     }
 }
 
+static void probe_that_is_only_admitted_does_not_shorten_the_next_wait(void **state)
+{
+    (void)state;
+    struct breaker breaker;
+    breaker_init(&breaker, 1, 100, 350);
+    assert_int_equal(breaker_failure(&breaker, 0, 100), 100);
+    breaker_admit(&breaker); /* no probe is out */
+    assert_false(breaker_allow(&breaker, 99));
+    assert_true(breaker_allow(&breaker, 100));
+    breaker_admit(&breaker);
+    assert_true(breaker_allow(&breaker, 100));
+    assert_int_equal(breaker_failure(&breaker, 100, 200), 200);
+    assert_true(breaker_allow(&breaker, 300));
+    breaker_success(&breaker);
+    assert_int_equal(breaker_failure(&breaker, 300, 100), 100);
+}
+
 static void peers_wait_is_kept_whatever_else_happens(void **state)
 {
     (void)state;
@@ -89,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_after_its_threshold_and_probes_once),
         cmocka_unit_test(failed_probe_opens_for_longer),
+        cmocka_unit_test(probe_that_is_only_admitted_does_not_shorten_the_next_wait),
         cmocka_unit_test(peers_wait_is_kept_whatever_else_happens),
         cmocka_unit_test(a_probe_that_was_not_used_is_the_next_callers),
         cmocka_unit_test(delay_is_never_zero_once_open),
