@@ -256,8 +256,9 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
     struct plan_addresses after = before;
     judge_addresses(core, index, &state, &after);
     core->stats.changed++;
-    bool moved = !ip_equal(&before.ip4, &after.ip4) || !ip_equal(&before.ip6, &after.ip6) ||
-                 before.prefix6.len != after.prefix6.len || !ip_equal(&before.prefix6.ip, &after.prefix6.ip);
+    bool moved = (device->flags & DEVICE_UNSURE) != 0 || !ip_equal(&before.ip4, &after.ip4) ||
+                 !ip_equal(&before.ip6, &after.ip6) || before.prefix6.len != after.prefix6.len ||
+                 !ip_equal(&before.prefix6.ip, &after.prefix6.ip);
     if (moved && core_apply_addresses(core, now, index, &before, &after, message->received_ms) != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=change device=%.*s",
                   VIEW_ARG(device_id(core->devices, device)));
@@ -322,7 +323,8 @@ static void judge_state(struct core *core, struct core_time now, uint32_t index,
         .known = (device->flags & DEVICE_KNOWN) != 0,
     };
     enum dedup_verdict verdict = dedup_judge(device, &input);
-    if (verdict != DEDUP_STALE && verdict != DEDUP_LOWER && is_relieved(core, device)) {
+    bool look_again = is_relieved(core, device) || (device->flags & DEVICE_UNSURE) != 0;
+    if (verdict != DEDUP_STALE && verdict != DEDUP_LOWER && look_again) {
         verdict = DEDUP_CHANGED;
     }
     switch (verdict) {

@@ -213,14 +213,18 @@ static void store_addresses(struct core *core, struct core_time now, uint32_t in
     device->changed_s = (uint32_t)(now.wall_ms / 1000);
 }
 
-static bool is_changed(const struct core *core, const struct plan_item *item)
+/* @param unsure what was stored cannot be told from the old plan: all that has or had a value is wanted again. */
+static bool is_changed(const struct core *core, const struct plan_item *item, bool unsure)
 {
+    if (unsure && (item->value.len > 0 || outbox_find(core->outbox, view_of(item->name), item->type) != NULL)) {
+        return true;
+    }
     const struct plan_item *old = plan_find(&core->plan_old, view_of(item->name), item->type);
     return old == NULL || !rrset_value_equal(&old->value, &item->value);
 }
 
 /* Room for all that the new plan changes, before anything is changed: half a plan would be acknowledged as a whole. */
-static enum err make_room(struct core *core)
+static enum err make_room(struct core *core, bool unsure)
 {
     enum err err = queue_reserve(&core->dirty_devices, 1);
     if (err == ERR_OK) {
@@ -233,7 +237,7 @@ static enum err make_room(struct core *core)
     while (err == ERR_OK && made < core->plan_new.len) {
         const struct plan_item *item = &core->plan_new.items[made++];
         struct outbox_entry *entry;
-        if (is_changed(core, item)) {
+        if (is_changed(core, item, unsure)) {
             err = outbox_get(core->outbox, view_of(item->name), item->type, &entry);
         }
     }
@@ -250,9 +254,12 @@ static enum err make_room(struct core *core)
 static void want_difference(struct core *core, struct core_time now, uint32_t index, uint64_t received_ms,
                             uint64_t hold_until_ms)
 {
+    struct device *device = device_at(core->devices, index);
+    bool unsure = (device->flags & DEVICE_UNSURE) != 0;
+    device->flags &= (uint16_t)~DEVICE_UNSURE;
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
-        if (!is_changed(core, item)) {
+        if (!is_changed(core, item, unsure)) {
             continue;
         }
         enum err err = core_want(core, now, index, item, received_ms, hold_until_ms);
@@ -287,11 +294,12 @@ enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t 
     if (core->plan_new.error[0] != '\0') {
         log_event(LOG_LEVEL_WARN, "name-invalid", "device=%.*s reason=\"%s\"", VIEW_ARG(id), core->plan_new.error);
     }
-    enum err err = make_room(core);
+    bool unsure = (device->flags & DEVICE_UNSURE) != 0;
+    enum err err = make_room(core, unsure);
     if (err != ERR_OK) {
         return err;
     }
-    uint64_t hold_until_ms = damp(core, now, index, before);
+    uint64_t hold_until_ms = unsure ? 0 : damp(core, now, index, before); /* to say it again is no flap */
     store_addresses(core, now, index, after);
     core_mark_device(core, index);
     want_difference(core, now, index, received_ms, hold_until_ms);
@@ -502,15 +510,42 @@ static enum err entry_of_record(struct core *core, const struct store_record *re
     return ERR_OK;
 }
 
+/* What the owner's addresses say of a record, in plan_new; NULL when they say nothing. */
+static const struct plan_item *planned(struct core *core, const struct store_record *record, uint32_t *ret_index)
+{
+    uint32_t index = record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
+    *ret_index = index;
+    if (index == DEVICE_NONE || device_at(core->devices, index)->registry_ref == DEVICE_NONE) {
+        return NULL;
+    }
+    const struct device *device = device_at(core->devices, index);
+    struct plan_addresses addresses = core_addresses_of(core, index);
+    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                device_id(core->devices, device), &addresses, &core->plan_new);
+    return plan_find(&core->plan_new, view_of(record->name), record->type);
+}
+
 enum err core_load_pending(struct core *core, struct core_time now, const struct store_record *record)
 {
     if (record->want_null) {
         return ERR_OK; /* the sweep deletes tombstones, under its guard */
     }
-    struct outbox_entry *entry;
+    struct outbox_entry *entry = outbox_find(core->outbox, view_of(record->name), record->type);
+    if (entry != NULL && entry->rev != 0) {
+        return ERR_OK; /* it is moving, and newer than the stored row */
+    }
+    uint32_t index;
+    const struct plan_item *item = planned(core, record, &index);
+    if (item != NULL && !rrset_value_equal(&item->value, &record->want)) {
+        struct device *device = device_at(core->devices, index);
+        if ((device->flags & DEVICE_HASH_OLD) == 0) {
+            return core_want(core, now, index, item, 0, 0); /* it has reported since the start: that counts */
+        }
+        device->flags |= DEVICE_UNSURE;
+    }
     enum err err = entry_of_record(core, record, &entry);
     if (err != ERR_OK) {
-        return err == ERR_EXISTS ? ERR_OK : err;
+        return err;
     }
     core_entry_open(core, entry);
     core_submit(core, now, entry);
@@ -520,15 +555,8 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
 /* A sweep reads rows long before it writes: since then the device may have reported, and its entry come and gone. */
 static bool is_current(struct core *core, const struct store_record *record)
 {
-    uint32_t index = record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
-    const struct plan_item *item = NULL;
-    if (index != DEVICE_NONE && device_at(core->devices, index)->registry_ref != DEVICE_NONE) {
-        const struct device *device = device_at(core->devices, index);
-        struct plan_addresses addresses = core_addresses_of(core, index);
-        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                    device_id(core->devices, device), &addresses, &core->plan_new);
-        item = plan_find(&core->plan_new, view_of(record->name), record->type);
-    }
+    uint32_t index;
+    const struct plan_item *item = planned(core, record, &index);
     return item == NULL ? record->want_null : same_record(record, item);
 }
 

@@ -9,6 +9,7 @@
 #include "coordinator/core_private.h"
 
 #define COMMIT_RETRY_MS 1000
+#define DEVICES_A_LOOK  ((size_t)2 * COMMIT_ROWS_MAX) /* of the queue, a commit: more than one commit leaves behind */
 
 enum err core_commit_init(struct core *core)
 {
@@ -65,38 +66,49 @@ static void copy_id(struct core *core, const struct device *device, char buffer[
     buffer[id.len] = '\0';
 }
 
+static void gather_device(struct core *core, uint32_t index)
+{
+    struct commit *commit = &core->commit;
+    struct device *device = device_at(core->devices, index);
+    size_t at = commit->batch.devices_len++;
+    device->flags &= (uint16_t)~DEVICE_DIRTY;
+    copy_id(core, device, commit->ids[at]);
+    commit->device_refs[at] = index;
+    struct plan_addresses addresses = core_addresses_of(core, index);
+    commit->devices[at] = (struct store_device){
+        .id = commit->ids[at],
+        .shard = device->shard,
+        .boot = device->boot,
+        .conn = device->conn,
+        .seq = device->seq,
+        .content_hash = device->content_hash,
+        .observed = device->observed,
+        .ip4 = addresses.ip4,
+        .ip6 = addresses.ip6,
+        .prefix6 = addresses.prefix6,
+        .presence = device->presence,
+        .seen_ms = (int64_t)device->seen_s * 1000,
+        .changed_ms = (int64_t)device->changed_s * 1000,
+    };
+}
+
+/* Devices of which nothing else is to be written. One that has wants in the list comes with them, in a later batch:
+ * it goes to the queue's end and holds up nobody. */
 static void gather_devices(struct core *core)
 {
     struct commit *commit = &core->commit;
-    commit->batch.devices_len = 0;
-    commit->batch.devices = commit->devices;
+    size_t look = MIN(core->dirty_devices.len, DEVICES_A_LOOK);
     uint32_t index;
-    while (commit->batch.devices_len < COMMIT_ROWS_MAX && core->dirty_devices.len > 0) {
-        struct device *device = device_at(core->devices, queue_peek(&core->dirty_devices)->value);
-        if (device->dirty_wants > 0) {
-            return; /* a full batch: what is wanted goes first, or a crash would leave an accepted state without it */
+    while (look-- > 0 && commit->batch.devices_len < COMMIT_ROWS_MAX && queue_pop(&core->dirty_devices, &index)) {
+        const struct device *device = device_at(core->devices, index);
+        if ((device->flags & DEVICE_DIRTY) == 0) {
+            continue; /* came with its wants */
         }
-        (void)queue_pop(&core->dirty_devices, &index); /* not empty */
-        size_t at = commit->batch.devices_len++;
-        device->flags &= (uint16_t)~DEVICE_DIRTY;
-        copy_id(core, device, commit->ids[at]);
-        commit->device_refs[at] = index;
-        struct plan_addresses addresses = core_addresses_of(core, index);
-        commit->devices[at] = (struct store_device){
-            .id = commit->ids[at],
-            .shard = device->shard,
-            .boot = device->boot,
-            .conn = device->conn,
-            .seq = device->seq,
-            .content_hash = device->content_hash,
-            .observed = device->observed,
-            .ip4 = addresses.ip4,
-            .ip6 = addresses.ip6,
-            .prefix6 = addresses.prefix6,
-            .presence = device->presence,
-            .seen_ms = (int64_t)device->seen_s * 1000,
-            .changed_ms = (int64_t)device->changed_s * 1000,
-        };
+        if (device->dirty_wants > 0) {
+            (void)!queue_push(&core->dirty_devices, index, 0); /* takes the place just freed */
+            continue;
+        }
+        gather_device(core, index);
     }
 }
 
@@ -166,29 +178,78 @@ static void join_want_and_have(struct commit *commit, size_t wants_before)
     }
 }
 
+static void gather_entry(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    struct commit *commit = &core->commit;
+    size_t wants_before = commit->batch.wants_len;
+    outbox_take_dirty(core->outbox, entry);
+    entry->committing_rev = entry->rev;
+    entry->flags |= OUTBOX_COMMITTING;
+    if ((entry->flags & OUTBOX_WANT_DIRTY) != 0) {
+        gather_want(core, now, entry);
+    }
+    if ((entry->flags & OUTBOX_HAVE_DIRTY) != 0) {
+        gather_have(core, now, entry);
+        join_want_and_have(commit, wants_before);
+    }
+}
+
+static size_t rows_taken(const struct core *core)
+{
+    return MAX(core->commit.batch.wants_len, core->commit.batch.haves_len);
+}
+
+/* The rest of what a device wants, and the device itself: in the store stands its state with all that follows from it,
+ * or neither. The records of one report stand side by side in the list, unless one waited there already. */
+static void gather_rest(struct core *core, struct core_time now, uint32_t index)
+{
+    const struct device *device = device_at(core->devices, index);
+    struct outbox_entry *entry;
+    while (device->dirty_wants > 0 && rows_taken(core) < COMMIT_ROWS_MAX &&
+           (entry = outbox_first_dirty(core->outbox)) != NULL && entry->device == index) {
+        gather_entry(core, now, entry);
+    }
+    if (device->dirty_wants > 0 && device->registry_ref != DEVICE_NONE) {
+        struct plan_addresses addresses = core_addresses_of(core, index);
+        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                    device_id(core->devices, device), &addresses, &core->plan_new);
+        for (size_t i = 0; i < core->plan_new.len && rows_taken(core) < COMMIT_ROWS_MAX; i++) {
+            entry = outbox_find(core->outbox, view_of(core->plan_new.items[i].name), core->plan_new.items[i].type);
+            if (entry != NULL && entry->device == index && (entry->flags & OUTBOX_WANT_DIRTY) != 0) {
+                gather_entry(core, now, entry);
+            }
+        }
+    }
+    gather_device(core, index); /* what is left are names that it has given up */
+}
+
+/* The device that goes with an entry; DEVICE_NONE when the entry stands for itself. */
+static uint32_t companion(const struct core *core, const struct outbox_entry *entry)
+{
+    bool goes_along = (entry->flags & OUTBOX_WANT_DIRTY) != 0 && entry->device != DEVICE_NONE &&
+                      (device_at(core->devices, entry->device)->flags & DEVICE_DIRTY) != 0;
+    return goes_along ? entry->device : DEVICE_NONE;
+}
+
 static void gather_records(struct core *core, struct core_time now)
 {
     struct commit *commit = &core->commit;
-    commit->batch.wants_len = 0;
-    commit->batch.haves_len = 0;
-    while (commit->batch.wants_len < COMMIT_ROWS_MAX && commit->batch.haves_len < COMMIT_ROWS_MAX) {
-        struct outbox_entry *entry = outbox_next_dirty(core->outbox);
-        if (entry == NULL) {
-            break;
-        }
-        entry->committing_rev = entry->rev;
-        entry->flags |= OUTBOX_COMMITTING;
-        size_t wants_before = commit->batch.wants_len;
-        if ((entry->flags & OUTBOX_WANT_DIRTY) != 0) {
-            gather_want(core, now, entry);
-        }
-        if ((entry->flags & OUTBOX_HAVE_DIRTY) != 0) {
-            gather_have(core, now, entry);
-            join_want_and_have(commit, wants_before);
-        }
-    }
+    struct outbox_entry *entry;
+    commit->batch.devices = commit->devices;
     commit->batch.wants = commit->wants;
     commit->batch.haves = commit->haves;
+    commit->batch.devices_len = commit->batch.wants_len = commit->batch.haves_len = 0;
+    while ((entry = outbox_first_dirty(core->outbox)) != NULL) {
+        uint32_t index = companion(core, entry);
+        size_t rows = index != DEVICE_NONE ? device_at(core->devices, index)->dirty_wants : 1;
+        if (rows_taken(core) > 0 && rows_taken(core) + rows > COMMIT_ROWS_MAX) {
+            break; /* no device is cut in two */
+        }
+        gather_entry(core, now, entry);
+        if (index != DEVICE_NONE) {
+            gather_rest(core, now, index);
+        }
+    }
 }
 
 static void start_commit(struct core *core)
@@ -225,7 +286,9 @@ void core_flush(struct core *core, struct core_time now)
     commit->started_ms = now.mono_ms;
     gather_records(core, now);
     gather_devices(core);
-    start_commit(core);
+    if (rows_taken(core) + commit->batch.devices_len > 0) { /* else: devices that came with their wants */
+        start_commit(core);
+    }
 }
 
 bool core_is_durable(const struct core *core)

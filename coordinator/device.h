@@ -28,6 +28,7 @@ enum device_flag {
     DEVICE_HASH_OLD = 512,   /* content_hash is of another process: compare contents, not hashes */
     DEVICE_MAC_KNOWN = 2048, /* mac is of a stamp that verified in this process */
     DEVICE_HELD = 1024,      /* stands in the queue of held devices */
+    DEVICE_UNSURE = 4096,    /* a stored record was not of the stored addresses: planned fully at the next state */
 };
 
 #define DEVICE_NONE     UINT32_MAX

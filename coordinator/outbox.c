@@ -128,6 +128,7 @@ void outbox_mark_dirty(struct outbox *outbox, struct outbox_entry *entry)
     }
     entry->flags |= OUTBOX_QUEUED_DIRTY;
     entry->dirty_next = NULL;
+    entry->dirty_prev = outbox->dirty_tail;
     if (outbox->dirty_tail != NULL) {
         outbox->dirty_tail->dirty_next = entry;
     } else {
@@ -137,19 +138,21 @@ void outbox_mark_dirty(struct outbox *outbox, struct outbox_entry *entry)
     outbox->dirty_count++;
 }
 
-struct outbox_entry *outbox_next_dirty(struct outbox *outbox)
+struct outbox_entry *outbox_first_dirty(const struct outbox *outbox)
 {
-    struct outbox_entry *entry = outbox->dirty_head;
-    if (entry != NULL) {
-        outbox->dirty_head = entry->dirty_next;
-        if (outbox->dirty_head == NULL) {
-            outbox->dirty_tail = NULL;
-        }
-        entry->dirty_next = NULL;
-        outbox->dirty_count--;
-        entry->flags &= (uint16_t)~OUTBOX_QUEUED_DIRTY;
+    return outbox->dirty_head;
+}
+
+void outbox_take_dirty(struct outbox *outbox, struct outbox_entry *entry)
+{
+    if ((entry->flags & OUTBOX_QUEUED_DIRTY) == 0) {
+        return;
     }
-    return entry;
+    *(entry->dirty_prev != NULL ? &entry->dirty_prev->dirty_next : &outbox->dirty_head) = entry->dirty_next;
+    *(entry->dirty_next != NULL ? &entry->dirty_next->dirty_prev : &outbox->dirty_tail) = entry->dirty_prev;
+    entry->dirty_next = entry->dirty_prev = NULL;
+    outbox->dirty_count--;
+    entry->flags &= (uint16_t)~OUTBOX_QUEUED_DIRTY;
 }
 
 bool outbox_has_dirty(const struct outbox *outbox)

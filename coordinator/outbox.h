@@ -35,9 +35,9 @@ enum outbox_flag {
 #define OUTBOX_ERROR_MAX 31
 
 struct outbox_entry {
-    struct outbox_entry *next;       /* hash chain */
-    struct outbox_entry *dirty_next; /* dirty list */
-    uint64_t rev;                    /* of want */
+    struct outbox_entry *next;                    /* hash chain */
+    struct outbox_entry *dirty_next, *dirty_prev; /* dirty list */
+    uint64_t rev;                                 /* of want */
     uint64_t committing_rev;
     uint64_t submitted_rev; /* the newest that the engine was given, valid with OUTBOX_SUBMITTED */
     uint64_t have_rev;      /* settled rev, valid with OUTBOX_HAVE_DIRTY */
@@ -72,8 +72,10 @@ void outbox_remove(struct outbox *outbox, struct outbox_entry *entry);
 
 /** Appends to the dirty list unless it stands there. */
 void outbox_mark_dirty(struct outbox *outbox, struct outbox_entry *entry);
-/** Takes the oldest off the dirty list; NULL when empty. */
-struct outbox_entry *outbox_next_dirty(struct outbox *outbox);
+/** The oldest of the dirty list; NULL when empty. */
+struct outbox_entry *outbox_first_dirty(const struct outbox *outbox);
+/** Takes an entry off the dirty list, wherever it stands in it. */
+void outbox_take_dirty(struct outbox *outbox, struct outbox_entry *entry);
 bool outbox_has_dirty(const struct outbox *outbox);
 size_t outbox_dirty_count(const struct outbox *outbox);
 

@@ -76,6 +76,38 @@ static void grows_and_shrinks(void **state)
     assert_int_equal(outbox_count(outbox), 0);
 }
 
+static struct outbox_entry *take_first(void)
+{
+    struct outbox_entry *entry = outbox_first_dirty(outbox);
+    if (entry != NULL) {
+        outbox_take_dirty(outbox, entry);
+    }
+    return entry;
+}
+
+static void a_dirty_one_is_taken_from_anywhere(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b", "c"};
+    for (size_t taken = 0; taken < ARRAY_LEN(names); taken++) {
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            outbox_mark_dirty(outbox, get(names[i], RRTYPE_A));
+        }
+        outbox_take_dirty(outbox, get(names[taken], RRTYPE_A));
+        outbox_take_dirty(outbox, get(names[taken], RRTYPE_A)); /* no longer there: nothing happens */
+        assert_int_equal(outbox_dirty_count(outbox), 2);
+        outbox_mark_dirty(outbox, get("d", RRTYPE_A)); /* the ends are right */
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            if (i != taken) {
+                assert_ptr_equal(take_first(), get(names[i], RRTYPE_A));
+            }
+        }
+        assert_ptr_equal(take_first(), get("d", RRTYPE_A));
+        assert_null(take_first());
+        assert_int_equal(outbox_dirty_count(outbox), 0);
+    }
+}
+
 static void dirty_ones_come_once_and_in_order(void **state)
 {
     (void)state;
@@ -85,11 +117,11 @@ static void dirty_ones_come_once_and_in_order(void **state)
     outbox_mark_dirty(outbox, a);
     outbox_mark_dirty(outbox, b);
     outbox_mark_dirty(outbox, a);
-    assert_ptr_equal(outbox_next_dirty(outbox), a);
+    assert_ptr_equal(take_first(), a);
     outbox_mark_dirty(outbox, a); /* again, behind the other one */
-    assert_ptr_equal(outbox_next_dirty(outbox), b);
-    assert_ptr_equal(outbox_next_dirty(outbox), a);
-    assert_null(outbox_next_dirty(outbox));
+    assert_ptr_equal(take_first(), b);
+    assert_ptr_equal(take_first(), a);
+    assert_null(take_first());
     outbox_mark_dirty(outbox, b);
     assert_true(outbox_has_dirty(outbox));
 }
@@ -101,6 +133,7 @@ int main(void)
         TEST(one_entry_a_name_and_type),
         TEST(grows_and_shrinks),
         TEST(dirty_ones_come_once_and_in_order),
+        TEST(a_dirty_one_is_taken_from_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
