@@ -5,8 +5,9 @@
  *
  * 2.0.11 in particular: plugin callbacks run before the acl_file, and an acl_file that breaks at SIGHUP is dropped
  * altogether, so this plugin answers every check itself. No message hook runs for wills, only the access check,
- * straight after the disconnect event and, when the connection broke, with the certificate gone already: so the rights
- * outlive their client by that one check. The will of a client that never published or subscribed is refused.
+ * straight after the disconnect event and with the socket closed and the certificate gone already: so the rights
+ * outlive their client by that one check, as those of a will. That of a client that never published or subscribed is
+ * refused.
  */
 #include <mosquitto.h>
 
@@ -22,6 +23,16 @@
 
 #define OPTIONS_MAX 16 /* more than there are options; the rest could only be repetitions */
 
+/** A granted publish below up/ whose message event has not come yet. When none comes it was no publish but a will. */
+struct unheard {
+    const void *client; /* NULL: none */
+    char topic[MQTT_TOPIC_MAX + 1];
+    bool retain;
+    uint8_t qos;
+    size_t payload_len;
+    uint8_t payload[RIGHTS_UP_PAYLOAD_MAX];
+};
+
 struct plugin {
     mosquitto_plugin_id_t *id; /* mosquitto's */
     /* Copies: the reload event of 2.0.11 carries no options, and mosquitto does not read changed ones either. */
@@ -31,6 +42,7 @@ struct plugin {
     struct clients clients;
     const void *leaving;          /* client of the last disconnect event: its will makes no new entry */
     struct rights leaving_rights; /* what it had, until the next check; ROLE_NONE otherwise */
+    struct unheard unheard;
 };
 
 static enum err keep_options(struct plugin *plugin, const struct mosquitto_opt *options, int options_len)
@@ -176,6 +188,61 @@ static bool granted(const struct rights *rights, const struct mosquitto_evt_acl_
     }
 }
 
+static bool is_up(const char *topic)
+{
+    static const char up[] = "muster/v1/up/";
+    return strncmp(topic, up, sizeof(up) - 1) == 0;
+}
+
+/**
+ * When a client connects whose id is connected already, mosquitto 2.0.11 publishes the will of the old connection while
+ * that one still looks alive: its check is like that of a publish, and only the message event stays away. What comes
+ * next instead are the checks of those that would read it, and the old connection's disconnect event.
+ */
+static bool is_unheard(const struct plugin *plugin, const struct mosquitto_evt_acl_check *check)
+{
+    return check->access == MOSQ_ACL_READ && plugin->unheard.client != NULL &&
+           strcmp(plugin->unheard.topic, check->topic) == 0;
+}
+
+static void expect_message(struct plugin *plugin, const struct mosquitto_evt_acl_check *check,
+                           const struct rights *rights)
+{
+    struct unheard *unheard = &plugin->unheard;
+    struct rights as_will = *rights;
+    as_will.left = true;
+    if (!is_up(check->topic) || check->payloadlen > sizeof(unheard->payload) ||
+        rights_may_write(&as_will, view_of(check->topic), check->retain, check->payloadlen) ||
+        view_copy(view_of(check->topic), unheard->topic, sizeof(unheard->topic)) != ERR_OK) {
+        return; /* it may be left as a will; or it is longer than any topic and payload of a device */
+    }
+    unheard->client = check->client;
+    unheard->retain = check->retain;
+    unheard->qos = (uint8_t)check->qos;
+    unheard->payload_len = check->payloadlen;
+    if (check->payloadlen > 0) {
+        memcpy(unheard->payload, check->payload, check->payloadlen);
+    }
+}
+
+/** The will was kept from everybody who listened; where it is retained it is replaced by its own words without stamp.
+ */
+static void replace_unheard(struct plugin *plugin, const void *client)
+{
+    struct unheard *unheard = &plugin->unheard;
+    if (unheard->client == client && unheard->client != NULL) {
+        mosquitto_log_printf(MOSQ_LOG_NOTICE, "muster: refused will on %s (%zu bytes%s)", unheard->topic,
+                             unheard->payload_len, unheard->retain ? ", retained" : "");
+        if (unheard->retain &&
+            mosquitto_broker_publish_copy(NULL, unheard->topic, (int)unheard->payload_len, unheard->payload,
+                                          unheard->qos, true, NULL) != MOSQ_ERR_SUCCESS) {
+            mosquitto_log_printf(MOSQ_LOG_ERR, "muster: no memory: a refused will stays retained on %s",
+                                 unheard->topic);
+        }
+    }
+    unheard->client = NULL;
+}
+
 static int on_acl_check(int event, void *event_data, void *userdata)
 {
     (void)event;
@@ -186,6 +253,12 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     /* The check that follows a disconnect event is that client's will, if it has one. */
     bool will = left.role != ROLE_NONE && check->client == plugin->leaving && check->access == MOSQ_ACL_WRITE;
     plugin->leaving_rights.role = ROLE_NONE;
+    if (is_unheard(plugin, check)) {
+        return MOSQ_ERR_ACL_DENIED;
+    }
+    if (check->access != MOSQ_ACL_READ) {
+        plugin->unheard.client = NULL; /* something else goes on */
+    }
     if (check->access == MOSQ_ACL_SUBSCRIBE && check->client == plugin->leaving) {
         plugin->leaving = NULL; /* only a live client subscribes: the pointer was used again */
     }
@@ -193,6 +266,9 @@ static int on_acl_check(int event, void *event_data, void *userdata)
     if (!granted(&rights, check)) {
         log_refusal(client, check);
         return MOSQ_ERR_ACL_DENIED;
+    }
+    if (check->access == MOSQ_ACL_WRITE && !rights.left) {
+        expect_message(plugin, check, &rights);
     }
     return plugin->settings.file_agrees ? MOSQ_ERR_PLUGIN_DEFER : MOSQ_ERR_SUCCESS;
 }
@@ -224,13 +300,13 @@ static int on_message(int event, void *event_data, void *userdata)
     (void)event;
     struct plugin *plugin = userdata;
     struct mosquitto_evt_message *message = event_data;
-    static const char up[] = "muster/v1/up/";
+    plugin->unheard.client = NULL; /* heard */
     if (message->client == plugin->leaving) {
         struct rights rights;
         plugin->leaving = NULL; /* wills raise no message event: the pointer was used again, and may be remembered */
         (void)judge(plugin, message->client, NULL, &rights); /* for the entry */
     }
-    if (strncmp(message->topic, up, sizeof(up) - 1) != 0) {
+    if (!is_up(message->topic)) {
         return MOSQ_ERR_SUCCESS;
     }
     char value[STAMP_SIZE];
@@ -266,9 +342,11 @@ static int on_disconnect(int event, void *event_data, void *userdata)
     struct plugin *plugin = userdata;
     const struct mosquitto_evt_disconnect *disconnect = event_data;
     const struct client *client = clients_find(&plugin->clients, disconnect->client);
+    replace_unheard(plugin, disconnect->client);
     plugin->leaving_rights.role = ROLE_NONE;
     if (client != NULL) {
         plugin->leaving_rights = client->rights;
+        plugin->leaving_rights.left = true;
     }
     clients_drop(&plugin->clients, disconnect->client);
     plugin->leaving = disconnect->client;

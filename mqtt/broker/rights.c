@@ -5,7 +5,7 @@
 
 #include "base/macros.h"
 
-enum { READ = 1, WRITE = 2, RETAIN = 4 };
+enum { READ = 1, WRITE = 2, RETAIN = 4, WILL = 8 };
 
 #define ROOT       "muster/v1/"
 #define BLOB_LEVEL 64 /* hex digits of a SHA-256 */
@@ -19,9 +19,10 @@ struct row {
     const char *pattern;
 };
 
+/* No will on `state`: the broker stamps no will, so one could carry a stamp of an address that the device once had. */
 static const struct row device_rows[] = {
     {WRITE | RETAIN, "up/%s/%i/state"},
-    {WRITE | RETAIN, "up/%s/%i/gone"},
+    {WRITE | RETAIN | WILL, "up/%s/%i/gone"},
     {WRITE, "up/%s/%i/config"},
     {WRITE, "up/%s/%i/rsp"},
     {WRITE, "up/%s/%i/csr"},
@@ -40,7 +41,7 @@ static const struct row coord_rows[] = {
     {WRITE, "bc/sync"},
     {READ, "bc/#"},
     {READ | WRITE | RETAIN, "fleet/#"},
-    {WRITE | RETAIN, "coord/%i/#"},
+    {WRITE | RETAIN | WILL, "coord/%i/#"},
     {READ, "coord/#"},
     {READ, "$SYS/broker/#"},
 };
@@ -74,7 +75,7 @@ static const struct row watch_all_rows[] = {
 
 static const struct row swarm_rows[] = {
     {WRITE | RETAIN, "up/+/+/state"},
-    {WRITE | RETAIN, "up/+/+/gone"},
+    {WRITE | RETAIN | WILL, "up/+/+/gone"},
     {READ, "dn/#"},
     {READ, "bc/#"},
 };
@@ -215,7 +216,8 @@ bool rights_may_write(const struct rights *rights, struct view topic, bool retai
     if (payload_max != 0 && payload_len > payload_max) {
         return false;
     }
-    return allowed(rights, retain ? WRITE | RETAIN : WRITE, topic);
+    unsigned needed = (retain ? WRITE | RETAIN : WRITE) | (rights->left ? WILL : 0u);
+    return allowed(rights, needed, topic);
 }
 
 bool rights_may_read(const struct rights *rights, struct view topic)

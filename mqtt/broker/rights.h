@@ -35,6 +35,7 @@ struct rights {
     enum role role;
     char id[DEVICE_ID_MAX + 1]; /* certificate CN; empty for watchers */
     char shard[3];              /* first byte of SHA-256(id) in hex */
+    bool left;                  /* the client is gone: what is judged is its will */
 };
 
 /** `[a-z0-9-]{1,40}`: the grammar of every name that a certificate may carry. */
@@ -47,7 +48,8 @@ enum role rights_service_role(struct view name);
 /** @p name is empty for ROLE_NONE and the watchers; else it must be valid, or the role becomes ROLE_NONE. */
 void rights_init(struct rights *rights, enum role role, struct view name, uint8_t shard);
 
-/** May publish @p topic. A device's payload is capped at RIGHTS_UP_PAYLOAD_MAX. */
+/** May publish @p topic, or leave it as its will when the client has left. A device's payload is capped at
+ * RIGHTS_UP_PAYLOAD_MAX. */
 bool rights_may_write(const struct rights *rights, struct view topic, bool retain, size_t payload_len);
 /** May be sent a message of @p topic. */
 bool rights_may_read(const struct rights *rights, struct view topic);

@@ -114,17 +114,33 @@ class Stamp(BrokerCase):
         for message in messages:
             self.assertStamped(message)
 
-    def test_forged_will_on_state_is_never_stamped_validly(self):
+    def test_a_replayed_stamp_in_a_will_reaches_nobody(self):
+        """Whoever may read the topic knows a valid stamp of each address that the device ever had. No hook runs for a will,
+        so the will itself must be refused, whatever it carries and however the connection ends."""
         watcher = self.coordinator()
         name = topic("cam-1", "state")
-        forged = [(USER, (STAMP, "203.0.113.9 " + "0" * 64))]
-        camera = self.client(self.cam1, will={"topic": name, "payload": "forged will", "qos": 1, "retain": True,
-                                              "properties": forged})
-        self.assertTaken(camera, name, "before")
-        camera.abort()
-        message = watcher.wait_messages(1, lambda message: message.payload == b"forged will")[0]
-        for value in user_properties(message, STAMP):
-            self.assertNotEqual(value, self.broker.stamp(name, value.split(" ")[0]))
+        self.assertTaken(self._client_from("127.0.0.66"), name, "old address")
+        kept = watcher.wait_messages(1, lambda message: message.payload == b"old address")[0]
+        self.assertStamped(kept, "127.0.0.66")
+        properties = [(USER, (STAMP, user_properties(kept, STAMP)[0]))]
+        for retain, end in ((True, Client.abort), (False, Client.abort), (True, Client.disconnect_with_will), (True, None)):
+            with self.subTest(retain=retain, end=end):
+                camera = self.client(self.cam1, will={"topic": name, "payload": "old address again", "qos": 1,
+                                                      "retain": retain, "properties": properties})
+                self.assertTaken(camera, name, "before")
+                after = self.client(self.cam1) if end is None else end(camera) or self.client(self.cam1)
+                self.assertTaken(after, topic("cam-1", "rsp"), "after")
+                watcher.wait_messages(1, lambda message: message.payload == b"after")
+                self.assertEqual(self._stamped_again(watcher), [])
+                late = self.client(self.pki.service("svc-viewer-late"))
+                self.assertIn(late.subscribe(name), (0, 1))
+                late.ping()
+                self.assertEqual(self._stamped_again(late), [])
+                watcher.messages.clear()
+
+    @staticmethod
+    def _stamped_again(watcher):
+        return [one for one in watcher.messages if one.payload == b"old address again" and user_properties(one, STAMP)]
 
     def test_the_address_of_another_peer(self):
         watcher = self.coordinator()

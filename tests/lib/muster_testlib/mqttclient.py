@@ -256,6 +256,12 @@ class Client:
             pass  # already gone
         self.abort()
 
+    def disconnect_with_will(self):
+        """Says goodbye and asks for the will all the same (reason 0x04)."""
+        self._send(DISCONNECT << 4, b"\x04\x00")
+        self.wait_closed()
+        self.abort()
+
     def abort(self):
         """Drops the connection without a DISCONNECT: the broker sends the will."""
         try:

@@ -61,6 +61,37 @@ static void device_writes(void **state)
     assert_false(rights_may_write(&rights, view_of("muster/v1/up/3f/cam/state"), true, RIGHTS_UP_PAYLOAD_MAX + 1));
 }
 
+/* A will passes no hook: on `state` it could carry a stamp that somebody has read there. */
+static void wills(void **state)
+{
+    (void)state;
+    static const struct {
+        enum role role;
+        const char *name, *topic;
+        bool granted;
+    } rows[] = {
+        {ROLE_DEVICE, "cam", "muster/v1/up/3f/cam/gone", true},
+        {ROLE_DEVICE, "cam", "muster/v1/up/3f/cam/state", false},
+        {ROLE_DEVICE, "cam", "muster/v1/up/3f/cam/config", false},
+        {ROLE_DEVICE, "cam", "muster/v1/up/3f/cam/rsp", false},
+        {ROLE_DEVICE, "cam", "muster/v1/up/3f/cam/csr", false},
+        {ROLE_DEVICE, "cam", "muster/v1/up/3f/cam2/gone", false},
+        {ROLE_COORD, "svc-coord1", "muster/v1/coord/svc-coord1/state", true},
+        {ROLE_COORD, "svc-coord1", "muster/v1/coord/svc-coord2/state", false},
+        {ROLE_COORD, "svc-coord1", "muster/v1/dn/3f/cam/dns", false},
+        {ROLE_COORD, "svc-coord1", "muster/v1/fleet/summary", false},
+        {ROLE_SIGNER, "svc-signer", "muster/v1/bc/keys", false},
+        {ROLE_SWARM, "swarm", "muster/v1/up/3f/cam/gone", true},
+        {ROLE_SWARM, "swarm", "muster/v1/up/3f/cam/state", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rights rights = of(rows[i].role, rows[i].name);
+        rights.left = true;
+        assert_int_equal(rights_may_write(&rights, view_of(rows[i].topic), false, 10), rows[i].granted);
+        assert_int_equal(rights_may_write(&rights, view_of(rows[i].topic), true, 10), rows[i].granted);
+    }
+}
+
 static void device_subscriptions(void **state)
 {
     (void)state;
@@ -152,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(device_writes),
+        cmocka_unit_test(wills),
         cmocka_unit_test(device_subscriptions),
         cmocka_unit_test(services),
         cmocka_unit_test(names_and_roles_without_rights),
