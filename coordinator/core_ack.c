@@ -73,6 +73,9 @@ static void fill_names(struct core *core, struct core_time now, const struct dev
 
 static const char *error_of(const struct device *device)
 {
+    if (device->registry_ref == DEVICE_NONE) {
+        return "unregistered";
+    }
     if ((device->flags & DEVICE_SHARED) != 0) {
         return "address-shared";
     }
@@ -126,12 +129,11 @@ static void start_ack(struct core *core, uint32_t boot, uint32_t seq, const stru
 static enum err send_ack(struct core *core, struct core_time now, uint32_t index)
 {
     struct device *device = device_at(core->devices, index);
-    if (device->registry_ref == DEVICE_NONE) {
-        return ERR_OK; /* removed from the registry meanwhile: its next state is answered as unregistered */
-    }
     start_ack(core, device->boot, device->seq, &device->observed);
     (void)snprintf(core->ack.error, sizeof(core->ack.error), "%s", error_of(device)); /* fits */
-    fill_names(core, now, device, index, &core->ack);
+    if (device->registry_ref != DEVICE_NONE) {
+        fill_names(core, now, device, index, &core->ack);
+    } /* else removed meanwhile: the names that it had are known to the store only */
     enum err err = publish_ack(core, device_id(core->devices, device), true);
     if (err == ERR_OK) {
         device->answered_s = (uint32_t)(now.wall_ms / 1000);
@@ -148,10 +150,16 @@ static void put_ready(struct core *core, struct core_time now, uint32_t index)
     }
 }
 
+/* "unregistered" promises nothing, so nothing need be durable for it. */
+static bool may_answer(const struct device *device)
+{
+    return (device->flags & DEVICE_DURABLE) != 0 || device->registry_ref == DEVICE_NONE;
+}
+
 void core_ack_now(struct core *core, struct core_time now, uint32_t index)
 {
     struct device *device = device_at(core->devices, index);
-    if ((device->flags & DEVICE_DURABLE) == 0) {
+    if (!may_answer(device)) {
         return; /* it has reported again since: the commit of the newer pair answers both */
     }
     bool waits_for_room = core->ack_ready.len > 0 || core_is_storm(core);
@@ -202,8 +210,8 @@ void core_ack_pump(struct core *core, struct core_time now)
         index = item->value;
         struct device *device = device_at(core->devices, index);
         if ((device->flags & DEVICE_ACK_DUE) != 0) {
-            bool durable = (device->flags & DEVICE_DURABLE) != 0; /* else the commit of the newer pair answers */
-            enum err err = durable ? send_ack(core, now, index) : ERR_OK;
+            bool due = may_answer(device); /* else the commit of the newer pair answers */
+            enum err err = due ? send_ack(core, now, index) : ERR_OK;
             if (err == ERR_LIMIT || err == ERR_STATE) {
                 return; /* the session is full: the rest waits for the next turn */
             }
@@ -215,6 +223,36 @@ void core_ack_pump(struct core *core, struct core_time now)
         }
         (void)queue_pop(&core->ack_ready, &index); /* the one just peeked at */
     }
+}
+
+static void fill_given_up(struct dns_message *ack, int64_t wall_ms, const struct given_up *names, size_t len)
+{
+    for (size_t i = 0; i < len && i < MQTT_NAMES_MAX; i++) {
+        struct name_status *status = &ack->names[ack->names_len++];
+        *status = (struct name_status){
+            .ttl = names[i].ttl, .state = names[i].gone ? NAME_GONE : NAME_PENDING, .since = wall_ms};
+        (void)snprintf(status->name, sizeof(status->name), "%s", names[i].name);              /* fits */
+        (void)snprintf(status->type, sizeof(status->type), "%s", rrtype_name(names[i].type)); /* fits */
+        (void)snprintf(status->error, sizeof(status->error), "unregistered");                 /* fits */
+    }
+}
+
+void core_ack_given_up(struct core *core, struct core_time now, uint32_t index, const struct given_up *names,
+                       size_t names_len)
+{
+    const struct device *device = device_at(core->devices, index);
+    if (device->registry_ref != DEVICE_NONE || !core->connected) {
+        core_ack_now(core, now, index);
+        return;
+    }
+    start_ack(core, device->boot, device->seq, &device->observed);
+    (void)snprintf(core->ack.error, sizeof(core->ack.error), "%s", error_of(device)); /* fits */
+    fill_given_up(&core->ack, now.wall_ms, names, names_len);
+    if (publish_ack(core, device_id(core->devices, device), true) == ERR_OK) {
+        core->stats.acks++;
+        return;
+    }
+    core_ack_now(core, now, index); /* later, without the names, or logged */
 }
 
 void core_answer_unregistered(struct core *core, struct core_time now, struct view id, uint32_t boot, uint32_t seq,

@@ -375,21 +375,22 @@ static const struct store_record *find_record(const struct store_record *records
     return NULL;
 }
 
-static void tombstone(struct core *core, struct core_time now, uint32_t device, const struct store_record *record)
+/* False when there was nothing to do, or no memory. */
+static bool tombstone(struct core *core, struct core_time now, uint32_t device, const struct store_record *record)
 {
     int zone = registry_zone_of(core->registry, view_of(record->name));
     struct outbox_entry *entry;
     if (record->want_null) {
-        return;
+        return false;
     }
     if (zone < 0) {
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s zone=%s note=\"its zone is no longer configured\"",
                   record->name, record->zone);
-        return;
+        return false;
     }
     if (outbox_get(core->outbox, view_of(record->name), record->type, &entry) != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=tombstone"); /* the next reconcile sees it again */
-        return;
+        return false;
     }
     bool wanted = entry->rev != 0 && (entry->flags & OUTBOX_TOMBSTONE) == 0;
     if (wanted && entry->device != device && entry->device != DEVICE_NONE) {
@@ -405,6 +406,27 @@ static void tombstone(struct core *core, struct core_time now, uint32_t device, 
     entry->flags |= OUTBOX_TOMBSTONE;
     core_want_dirty(core, entry);
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
+    return true;
+}
+
+/* What of a device's records the plan has no place for; its retained answer still names them. */
+static void give_up(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
+                    size_t records_len)
+{
+    struct given_up names[MQTT_NAMES_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < records_len; i++) {
+        const struct store_record *record = &records[i];
+        if (plan_find(&core->plan_new, view_of(record->name), record->type) == NULL &&
+            tombstone(core, now, index, record) && record->want.len > 0) {
+            names[MIN(len, (size_t)MQTT_NAMES_MAX - 1)] =
+                (struct given_up){.name = record->name, .type = record->type, .ttl = record->ttl};
+            len++;
+        }
+    }
+    if (len > 0) {
+        core_ack_given_up(core, now, index, names, MIN(len, (size_t)MQTT_NAMES_MAX));
+    }
 }
 
 static bool is_on_its_way(const struct core *core, uint32_t index, const struct plan_item *item)
@@ -424,11 +446,7 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
         plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
                     device_id(core->devices, device), &addresses, &core->plan_new);
     }
-    for (size_t i = 0; i < records_len; i++) {
-        if (plan_find(&core->plan_new, view_of(records[i].name), records[i].type) == NULL) {
-            tombstone(core, now, index, &records[i]);
-        }
-    }
+    give_up(core, now, index, records, records_len);
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         const struct store_record *record = find_record(records, records_len, item);
@@ -449,7 +467,7 @@ void core_reconcile_orphan(struct core *core, struct core_time now, const struct
     if (record->device != NULL && device_add(core->devices, view_of(record->device), &owner) != ERR_OK) {
         return; /* the next reconcile sees it again */
     }
-    tombstone(core, now, owner, record);
+    (void)tombstone(core, now, owner, record); /* without memory the next reconcile tries again */
 }
 
 static bool needs_want(const struct core *core, uint32_t index, const struct plan_item *item)

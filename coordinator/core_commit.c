@@ -521,8 +521,39 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
     }
     if (entry->device != DEVICE_NONE) {
         struct device *device = device_at(core->devices, entry->device);
-        if (device->open == 0 && (device->flags & DEVICE_DURABLE) != 0) {
+        if (device->registry_ref != DEVICE_NONE && device->open == 0 && (device->flags & DEVICE_DURABLE) != 0) {
             core_ack_now(core, now, entry->device);
+        }
+    }
+}
+
+/* Deleted just now, of a device that is in the registry no more. */
+static const struct outbox_entry *deleted_of_nobody(const struct core *core, const struct engine_result *result)
+{
+    const struct outbox_entry *entry = outbox_find(core->outbox, view_of(result->name), result->type);
+    bool deleted = entry != NULL && result->outcome == OUTCOME_APPLIED && entry->rev == result->rev &&
+                   (entry->flags & OUTBOX_TOMBSTONE) != 0 && entry->device != DEVICE_NONE;
+    return deleted && device_at(core->devices, entry->device)->registry_ref == DEVICE_NONE ? entry : NULL;
+}
+
+/* The sweep deletes in the order of names, so a device's records mostly stand together: one answer for a run of them.
+ */
+static void tell_deletions(struct core *core, struct core_time now, const struct engine_result *results, size_t len)
+{
+    struct given_up names[MQTT_NAMES_MAX];
+    size_t names_len = 0;
+    uint32_t device = DEVICE_NONE;
+    for (size_t i = 0; i <= len; i++) {
+        const struct outbox_entry *entry = i < len ? deleted_of_nobody(core, &results[i]) : NULL;
+        uint32_t next = entry != NULL ? entry->device : DEVICE_NONE;
+        if (names_len > 0 && (next != device || names_len == MQTT_NAMES_MAX)) {
+            core_ack_given_up(core, now, device, names, names_len);
+            names_len = 0;
+        }
+        device = next;
+        if (entry != NULL) {
+            names[names_len++] = (struct given_up){
+                .name = entry->name, .type = (enum rrtype)entry->type, .ttl = entry->ttl, .gone = true};
         }
     }
 }
@@ -534,5 +565,6 @@ void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64
     for (size_t i = 0; i < results_len; i++) {
         settle_one(core, now, &results[i]);
     }
+    tell_deletions(core, now, results, results_len);
     core_flush(core, now);
 }

@@ -112,6 +112,17 @@ void core_mark_device(struct core *core, uint32_t index);
 void core_ack_after_commit(struct core *core, struct core_time now, uint32_t index);
 void core_ack_now(struct core *core, struct core_time now, uint32_t index);
 void core_ack_pump(struct core *core, struct core_time now);
+/** A name that its device had and the registry gives it no more. */
+struct given_up {
+    const char *name; /* borrowed for the call */
+    enum rrtype type;
+    uint32_t ttl; /* seconds */
+    bool gone;    /* deleted; else its deletion waits for the sweep */
+};
+/** Takes the place of the retained answer that calls these names applied: a device without a registry entry is told
+ * `unregistered` with them, another one what it has now. @param names_len the first MQTT_NAMES_MAX are told. */
+void core_ack_given_up(struct core *core, struct core_time now, uint32_t index, const struct given_up *names,
+                       size_t names_len);
 void core_answer_unregistered(struct core *core, struct core_time now, struct view id, uint32_t boot, uint32_t seq,
                               const struct ip *observed);
 

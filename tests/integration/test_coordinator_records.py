@@ -167,6 +167,13 @@ class Sweep(Case):
 class LostRegistry(Case):
     """A zone of two devices, far below the size that the guard's share needs."""
 
+    def says_unregistered(self, ack, device_id, state):
+        return ack.get("error") == "unregistered" and [(one["name"], one["value"], one["state"]) for one in ack.get("names", [])] == [
+            (f"{device_id}.{ZONE}", None, state)]
+
+    def wait_told(self, device_id, state):
+        self.devices[device_id].wait_ack(lambda ack: self.says_unregistered(ack, device_id, state))
+
     def test_does_not_empty_a_small_zone(self):
         self.start(registry=registry(range(2)))
         expected = {f"cam-{i}.{ZONE}": [f"93.184.216.{i + 1}"] for i in range(2)}
@@ -181,6 +188,7 @@ class LostRegistry(Case):
         self.reload("devices: []\n")
         coordinator.wait_log("registry-shrunk before=2 now=0")
         coordinator.wait_log(f"record-tombstone.*cam-1.{ZONE}")
+        self.wait_told("cam-1", "pending")
         found = self.sweep_when(deletions=2)
         self.assertEqual((found["stopped"], found["reason"]), (True, "all-deleted"))
         coordinator.wait_log("sweep-guard.*reason=all-deleted")
@@ -188,6 +196,10 @@ class LostRegistry(Case):
         self.reload(registry(range(1)))  # one of the two is meant to go
         self.sweep_when(deletions=1)
         self.wait_zone({f"cam-0.{ZONE}": expected[f"cam-0.{ZONE}"]}, "one of two may go")
+        self.wait_told("cam-1", "gone")
+        late = self.stack.device("cam-1").connect()  # what is retained says the same
+        self.addCleanup(late.close)
+        late.client.wait_messages(1, lambda message: self.says_unregistered(json.loads(message.payload), "cam-1", "gone"))
         self.reload("devices: []\n")
         self.sweep_when(deletions=1)
         self.wait_zone({}, "and so may the last")
