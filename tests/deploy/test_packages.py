@@ -10,6 +10,7 @@ import unittest
 
 import clean_root
 from clean_root import Folder, Root, run
+from closure import Closure
 from muster_testlib import build_dir, source_dir
 from muster_testlib.procs import port_accepts, wait_until
 from services import Services
@@ -33,6 +34,12 @@ def readme_blocks():
     return [textwrap.dedent(block) for block in re.findall(r"^ *```sh\n(.*?)^ *```$", part, re.M | re.S)]
 
 
+def installed_on(machine, text):
+    """Packages that a page's `apt install` line for the machine names."""
+    words = re.search(rf"^apt install (.*?) *# on the {machine}$", text, re.M)[1].split()
+    return [re.sub(r"^\./|_\*\.deb$", "", word) for word in words]
+
+
 def blocks(kind):
     """The lines of the page that are for `kind`."""
     text = (source_dir() / "docs" / "small-deployment.md").read_text()
@@ -52,6 +59,23 @@ class Packages(unittest.TestCase):
         root = Root(self.work, name, network)
         root.install([self.packages[package] for package in packages])
         return root
+
+    def test_a_machine_that_follows_a_page_has_what_the_page_calls(self):
+        """On the clean roots everything is there that this machine has; so it is asked of dpkg."""
+        closure = Closure(self.install("closure", self.packages))
+        self.assertEqual(closure.missing("x=$(kdig a | sed b)\n(umask 077; runuser -u a -- openssl c)\n", []),
+                         {"kdig": "knot-dnsutils", "openssl": "openssl"}, "the question itself")
+        names = re.findall(r"^([^\s#]+)", (source_dir() / "deploy/packages/build").read_text(), re.M)
+        install, *setup, device_lines, look = readme_blocks()
+        build, _, _ = install.partition("apt install")
+        pages = {"README.md": (install, [build], [*setup, look], [device_lines]),
+                 "docs/small-deployment.md": (blocks("packages")[0], blocks("build"), blocks("server") + blocks("look") +
+                                              blocks("laboratory"), blocks("device"))}
+        for page, (install, *parts) in pages.items():
+            there = (names, installed_on("server", install), installed_on("device", install))
+            for lines, packages in zip(parts, there):
+                with self.subTest(page, packages=packages):
+                    self.assertEqual(closure.missing("\n".join(lines), packages), {})
 
     def control(self, package, field):
         return run("dpkg-deb", "-f", self.packages[package], field).strip()
@@ -123,32 +147,35 @@ class Packages(unittest.TestCase):
         run("ip", "-n", "device", "-batch", "-",
             input=f"link set lo up\naddress add {DEVICE}/24 dev eth0\nlink set eth0 up\n")
 
-    def machines(self, name):
+    def machines(self, name, page):
+        """Both with what the page's `apt install` lines name, Debian's services running."""
         self.connect()
-        server = self.install(f"{name}-server", ["muster-broker", "muster-coordinator", "muster-cli"])
-        device = self.install(f"{name}-device", ["muster-agent"], "device")
+        named = [installed_on(machine, page) for machine in ("server", "device")]
+        ours = [[package for package in packages if package in self.packages] for packages in named]
+        server = self.install(f"{name}-server", ours[0])
+        device = self.install(f"{name}-device", ours[1], "device")
         for root in (server, device):
             with open(root / "etc/hosts", "a", encoding="ascii") as hosts:
                 hosts.write(f"{SERVER} broker.example.net\n")
         found = [(root, Services(root, self.work.folder("logs"), self.addCleanup)) for root in (server, device)]
-        found[0][1].installed("knot", "mosquitto")
+        found[0][1].installed(*named[0], "mosquitto")
         return found
 
     def test_the_small_deployment(self):
         """Line by line, in the page's order."""
-        (server, at_server), (device, at_device) = self.machines("small")
+        (server, at_server), (device, at_device) = self.machines("small", blocks("packages")[0])
         for text in blocks("server"):
             at_server.follow(text)
         self.copy_identity(server, device)
         for text in blocks("device"):
             at_device.follow(text)
         self.follow_the_answer(device, at_server)
+        self.assertIn(DEVICE, at_server.follow(blocks("look")[0]).split("\n"))
 
     def test_the_readme(self):
         """Line by line."""
-        (server, at_server), (device, at_device) = self.machines("readme")
-        install, *setup, device_lines, look = readme_blocks()
-        self.assertRegex(install, r"apt install knot ./muster-broker")
+        (server, at_server), (device, at_device) = self.machines("readme", readme_blocks()[0])
+        _, *setup, device_lines, look = readme_blocks()
         for text in setup:
             at_server.follow(text)
         self.copy_identity(server, device)
