@@ -12,6 +12,7 @@ import clean_root
 from clean_root import Folder, Root, run
 from closure import Closure
 from muster_testlib import build_dir, source_dir
+from muster_testlib.mqttclient import Client, NOT_AUTHORIZED
 from muster_testlib.procs import port_accepts, wait_until
 from services import Services
 
@@ -171,6 +172,7 @@ class Packages(unittest.TestCase):
             at_device.follow(text)
         self.follow_the_answer(device, at_server)
         self.assertIn(DEVICE, at_server.follow(blocks("look")[0]).split("\n"))
+        self.viewers_see_the_fleet_only()
 
     def test_the_readme(self):
         """Line by line."""
@@ -211,6 +213,15 @@ class Packages(unittest.TestCase):
         wait_until(lambda: self.answer() == [DEVICE], f"cam-1.cams.example.net answers {DEVICE}")
         status = json.loads(device.run("muster-agent", "status", "--json"))
         self.assertEqual((status["device"], status["connection"]["state"]), ("cam-1", "connected"))
+
+    def viewers_see_the_fleet_only(self):
+        """Any local user can connect there."""
+        viewer = Client("127.0.0.1", 1884, client_id="Me.1")
+        self.addCleanup(viewer.disconnect)
+        for one in ("muster/v1/up/#", "muster/v1/dn/#"):
+            self.assertEqual(viewer.subscribe(one), NOT_AUTHORIZED)
+        self.assertEqual(viewer.subscribe("muster/v1/fleet/#"), 1)
+        viewer.wait_messages(1, lambda message: message.topic == "muster/v1/fleet/summary")
 
     @staticmethod
     def answer():
