@@ -16,7 +16,7 @@ from muster_testlib.dns import update, wait_answer
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from musterbench import agent, ingest, storm  # noqa: E402 (its folder is not a package of the system)
+from musterbench import agent, ingest, latency, storm  # noqa: E402 (its folder is not a package of the system)
 
 LOADER = importlib.machinery.SourceFileLoader("muster_bench", str(HERE / "muster-bench"))
 MAIN = importlib.util.module_from_spec(importlib.util.spec_from_loader("muster_bench", LOADER))
@@ -49,27 +49,38 @@ class Smoke(unittest.TestCase):
                      "anon_kib")
         self.assertEqual(result["baseline_per_s"], min(result["baseline_raw_per_s"], result["baseline_paho_per_s"]))
 
-    def test_a_baseline_that_is_too_slow_is_said(self):
+    def baseline_errors(self, *words):
         out = io.StringIO()
-        words = ["muster-bench", "storm", "--devices", "50", "--connections", "5", "--rounds", "1", "--json"]
-        with (mock.patch.multiple(storm, JUDGED=50, PAHO_FIGURE=1, RAW_FIGURE={"knot": 1e9}),
-              mock.patch.object(sys, "argv", words), contextlib.redirect_stdout(out)):
+        with mock.patch.object(sys, "argv", ["muster-bench", *words, "--json"]), contextlib.redirect_stdout(out):
             status = MAIN.main()
-        result = json.loads(out.getvalue().splitlines()[-1])
-        self.assertEqual((status, len(result["baseline_errors"])), (3, 1))
+        self.assertEqual(status, 3, out.getvalue())
+        return json.loads(out.getvalue().splitlines()[-1])["baseline_errors"]
+
+    def test_a_baseline_that_is_too_slow_is_said(self):
+        with mock.patch.multiple(storm, JUDGED=50, PAHO_FIGURE=1, RAW_FIGURE={"knot": 1e9}):
+            found = self.baseline_errors("storm", "--devices", "50", "--connections", "5", "--rounds", "1")
+        self.assertEqual([error.split()[:2] for error in found], [["raw", "feed"]])
+        with mock.patch.multiple(latency, RAW_MS={"knot": 1e-3}):
+            found = self.baseline_errors("latency", "--changes", "10")
+        self.assertEqual([error.split()[:2] for error in found], [["raw", "update"]])
+        with mock.patch.multiple(ingest, STATES=500, WARM_STATES=500, PAIRS=1, PAHO_US=1e-3):
+            found = self.baseline_errors("ingest", "--devices", "50", "--connections", "5")
+        self.assertEqual([error.split()[:2] for error in found], [["empty", "Paho"]])
 
     def test_latency(self):
-        result = self.run_bench("latency", "--changes", "20")
+        with mock.patch.multiple(latency, RAW_MS={"knot": 1e6}):
+            result = self.run_bench("latency", "--changes", "20")
         self.assertEqual((result["changes"], result["server"]), (20, "knot"))
         self.numbers(result, "seconds", "p50_ms", "p95_ms", "p99_ms", "max_ms", "baseline_p50_ms", "baseline_p95_ms",
                      "baseline_p99_ms")
         self.assertLessEqual(result["p50_ms"], result["max_ms"])
 
     def test_ingest(self):
-        with mock.patch.multiple(ingest, STATES=2000, WARM_STATES=2000, PAIRS=1):
+        with mock.patch.multiple(ingest, STATES=2000, WARM_STATES=2000, PAIRS=1, PAHO_US=1e6):
             result = self.run_bench("ingest", "--devices", "200", "--connections", "10")
         self.assertEqual((result["devices"], result["states"]), (200, 2000))
-        self.numbers(result, "seconds", "states_per_s", "coordinator_us", "baseline_us", "rss_kib", "anon_kib")
+        self.numbers(result, "seconds", "states_per_s", "coordinator_us", "baseline_us", "baseline_states_per_s", "rss_kib",
+                     "anon_kib")
         self.assertAlmostEqual(result["overhead_us"], result["coordinator_us"] - result["baseline_us"], places=2)
         self.assertIn("bytes_per_device", result)
 

@@ -5,8 +5,8 @@ import time
 
 from . import oracle
 from .deployment import POPULATE, PREFIX, ZONE, Deployment
-from .tools import (ToolFailed, await_states, bytes_goal, bytes_per_device, cpu_seconds, median, memory_kib, metric, metrics,
-                    profiled, states)
+from .tools import (PAHO_US, ToolFailed, await_states, baseline_goal, bytes_goal, bytes_per_device, cpu_seconds, median,
+                    memory_kib, metric, metrics, profiled, states, too_slow)
 
 GOAL_US = 3.0
 PAIRS = 7
@@ -32,14 +32,14 @@ def _coordinator(deployment, swarm, rounds):
 
 
 def _paho(swarm, paho, rounds):
-    """CPU µs a state of a subscriber that has counted them all, and no more."""
+    """(CPU µs a state, states/s) of a subscriber that has counted them all, and no more."""
     paho.ask("mark")
     cpu = cpu_seconds(paho.pid)
     paho.tell(f"await {rounds * swarm.devices}")
-    sent, received = swarm.ask(f"heartbeat {rounds}")["published"], paho.result()["received"]
-    if received != sent:
-        raise ToolFailed(f"the empty Paho subscriber got {received} of {sent} states")
-    return (cpu_seconds(paho.pid) - cpu) / sent * 1e6
+    sent, answer = swarm.ask(f"heartbeat {rounds}")["published"], paho.result()
+    if answer["received"] != sent:
+        raise ToolFailed(f"the empty Paho subscriber got {answer['received']} of {sent} states")
+    return (cpu_seconds(paho.pid) - cpu) / sent * 1e6, answer["per_s"]
 
 
 def _warm_up(deployment):
@@ -76,8 +76,9 @@ def run(options, out):
             with profiled(options.profile if number == PAIRS - 1 else None, {"coordinator": deployment.coordinator.pid}):
                 us, per_s, sent, counted = _coordinator(deployment, swarm, rounds)
             raw = _paho(other_swarm, paho, rounds) if raw is None else raw
-            pairs.append((us, raw, per_s, sent, counted))
-            out(f"pair {number + 1}: coordinator {us:.2f} µs, Paho {raw:.2f} µs, {per_s:.0f} states/s, missing {sent - counted}")
+            pairs.append((us, raw[0], per_s, sent, counted, raw[1]))
+            out(f"pair {number + 1}: coordinator {us:.2f} µs, {per_s:.0f} states/s, missing {sent - counted}; "
+                f"Paho {raw[0]:.2f} µs, {raw[1]:.0f} states/s")
         seconds = time.monotonic() - began
         sent, counted = (sum(pair[i] for pair in pairs) for i in (3, 4))
         rss, anon, _ = memory_kib(deployment.coordinator.pid)
@@ -91,12 +92,17 @@ def run(options, out):
               "overhead_us": round(median([pair[0] - pair[1] for pair in pairs]), 3),
               "coordinator_us": round(median([pair[0] for pair in pairs]), 3),
               "baseline_us": round(median([pair[1] for pair in pairs]), 3),
+              "baseline_states_per_s": round(median([pair[5] for pair in pairs]), 1),
               "all_overhead_us": [round(pair[0] - pair[1], 2) for pair in pairs],
               "rss_kib": rss, "anon_kib": anon, "bytes_per_device": bytes_per_device(anon, anon_few, options.devices),
               "table_bytes_per_device": round(table / options.devices, 1),
               "lost": lost, "wrong": found["wrong"], "seconds": round(seconds, 1)}
+    errors = too_slow("empty Paho subscriber", result["baseline_us"], PAHO_US, "µs a state")  # its rate is the fleet's
+    if errors:
+        result["baseline_errors"] = errors
     return result, [
         ("overhead, µs a state", f"<= {GOAL_US}", result["overhead_us"], result["overhead_us"] <= GOAL_US),
         bytes_goal(result),
         ("states/s", "-", result["states_per_s"], None),
-        ("lost", 0, lost, lost == 0), ("wrong", 0, result["wrong"], result["wrong"] == 0)]
+        ("lost", 0, lost, lost == 0), ("wrong", 0, result["wrong"], result["wrong"] == 0),
+        baseline_goal(errors)]

@@ -6,7 +6,7 @@ import time
 
 from . import oracle
 from .deployment import ZONE, Deployment
-from .tools import percentile
+from .tools import RAW_MS, baseline_goal, percentile, too_slow
 
 GOAL_P50_MS, GOAL_P99_MS = 10, 20  # above the server's own
 GAP_S = 0.020          # most of the pause before a change; each is drawn, so that nothing falls into step
@@ -39,6 +39,9 @@ def run(options, out):
         result[f"p{share}_ms"] = round(percentile(ours, share), 3)
         result[f"baseline_p{share}_ms"] = round(percentile(raw, share), 3)
     result["max_ms"] = round(max(ours), 3)
+    errors = too_slow("raw update p50", result["baseline_p50_ms"], RAW_MS[options.server], "ms")
+    if errors:
+        result["baseline_errors"] = errors
     over50 = result["p50_ms"] - result["baseline_p50_ms"]
     over99 = result["p99_ms"] - result["baseline_p99_ms"]
     return result, [
@@ -47,4 +50,5 @@ def run(options, out):
         ("p50, ms", f"raw {result['baseline_p50_ms']}", result["p50_ms"], over50 <= GOAL_P50_MS),
         ("p95, ms", f"raw {result['baseline_p95_ms']}", result["p95_ms"], None),
         ("p99, ms", f"raw {result['baseline_p99_ms']}", result["p99_ms"], over99 <= GOAL_P99_MS),
-        ("lost", 0, found["lost"], found["lost"] == 0), ("wrong", 0, found["wrong"], found["wrong"] == 0)]
+        ("lost", 0, found["lost"], found["lost"] == 0), ("wrong", 0, found["wrong"], found["wrong"] == 0),
+        baseline_goal(errors)]

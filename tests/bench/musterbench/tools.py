@@ -15,6 +15,11 @@ from muster_testlib.procs import DEADLINE, die_with_parent
 
 GOAL_BYTES, GOAL_BYTES_DEVICES = 250, 1000000
 
+# What the baselines do alone on a quiet machine of two cores, Debian 12. One that takes twice as long is an error.
+RAW_MS = {"knot": 26.0, "bind": 2.0}  # one raw update after a pause, until UDP answers it: p50; BIND back to back: 1.0
+PAHO_US = 37.0                        # CPU a state of a subscriber with mutual TLS and an empty callback
+PAHO_FIGURE = 22000                   # states/s of the same
+
 
 class ToolFailed(AssertionError):
     """A load generator or a baseline did not do its work. `lost`, `wrong`: what is known of them all the same."""
@@ -180,6 +185,20 @@ def bytes_goal(result):
     figure = result["bytes_per_device"]
     met = figure <= GOAL_BYTES
     return ("bytes a device", f"<= {GOAL_BYTES} at 1 M", figure, met if met or result["devices"] >= GOAL_BYTES_DEVICES else None)
+
+
+def too_slow(what, took, known, unit):
+    """What to say of a baseline that took more than twice what is known of it, as a list of at most one."""
+    return [f"{what} {took:.1f} {unit}, twice the known figure is {2 * known:.1f} {unit}"] if took > 2 * known else []
+
+
+def below_half(what, per_s, known):
+    """The same of a rate."""
+    return [f"{what} {per_s:.0f}/s, half of the known figure is {known / 2:.0f}/s"] if per_s < known / 2 else []
+
+
+def baseline_goal(errors):
+    return ("baseline", "valid", "; ".join(errors) or "valid", not errors)
 
 
 def median(values):
