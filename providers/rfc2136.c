@@ -172,7 +172,23 @@ static const struct {
     {DNSMSG_BADTRUNC, "badtrunc", "the server refuses the length of the TSIG signature"},
 };
 
-static void explain(struct verdict *verdict, enum verdict_kind kind, const struct dnsmsg *message)
+/** What to do about a refusal where the code alone would mislead: without a key, and before the zone's first answer. */
+static const char *remedy_of(const struct rfc2136 *state, int stage, unsigned code, const char *usual)
+{
+    if (code != DNSMSG_REFUSED && code != DNSMSG_NOTAUTH) {
+        return usual;
+    }
+    if (state->key == NULL) {
+        return "what we sent was not signed: set `key_file` to a TSIG key that may update the zone";
+    }
+    return stage == STAGE_OWNER
+               ? "the server does not serve the zone, or does not let this key ask about it: check the "
+                 "zone's name, `server` and the rights of the key in `key_file`"
+               : usual;
+}
+
+static void explain(struct verdict *verdict, enum verdict_kind kind, const struct dnsmsg *message,
+                    const struct rfc2136 *state, const struct provider_request *request)
 {
     unsigned code = message->tsig_error != 0 ? message->tsig_error : message->rcode;
     char skew[64] = "";
@@ -184,7 +200,7 @@ static void explain(struct verdict *verdict, enum verdict_kind kind, const struc
     for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
         if (explanations[i].code == code) {
             verdict_set(verdict, kind, explanations[i].error, "%s: %s%s", dnsmsg_rcode_name(code),
-                        explanations[i].remedy, skew);
+                        remedy_of(state, request->stage, code, explanations[i].remedy), skew);
             return;
         }
     }
@@ -215,7 +231,7 @@ static enum err read_reply(struct rfc2136 *state, const struct provider_request 
             verdict_set(verdict, VERDICT_SUSPECT, "refused",
                         "BADKEY: the server's policy does not allow it: allow this key to update these names");
         } else if (message->rcode != DNSMSG_NOERROR) {
-            explain(verdict, VERDICT_UNKNOWN, message);
+            explain(verdict, VERDICT_UNKNOWN, message, state, request);
         } else {
             verdict_set(verdict, VERDICT_UNKNOWN, "unsigned",
                         "the answer carries no signature although the request did");
@@ -223,7 +239,7 @@ static enum err read_reply(struct rfc2136 *state, const struct provider_request 
     } else if (message->truncated) {
         verdict_set(verdict, VERDICT_UNKNOWN, "truncated", "the answer is cut off although it came over TCP");
     } else if (message->tsig_error != 0) {
-        explain(verdict, VERDICT_RETRY, message);
+        explain(verdict, VERDICT_RETRY, message, state, request);
     } else {
         *ret_judged = false;
     }
@@ -305,7 +321,7 @@ static enum err rfc2136_parse(void *context, struct provider_zone *zone, struct 
         } else {
             enum verdict_kind kind =
                 request->stage == STAGE_LOOKUP ? VERDICT_RETRY : change_verdict(message.rcode, zone->mode);
-            explain(ret_verdict, kind, &message);
+            explain(ret_verdict, kind, &message, context, request);
         }
     }
     dnsmsg_deinit(&message);
@@ -346,10 +362,6 @@ static void collect_owner(void *context, const struct dnsmsg_record *record)
 static void judge_owner(const struct dnsmsg *message, struct provider_owner *ret_owner, struct verdict *verdict)
 {
     struct owner_found found = {0};
-    if (message->rcode != DNSMSG_NOERROR && message->rcode != DNSMSG_NXDOMAIN) {
-        explain(verdict, VERDICT_RETRY, message);
-        return;
-    }
     if (!message->authoritative) {
         verdict_set(verdict, VERDICT_RETRY, "notauth",
                     "the server is not authoritative for the zone: check its name "
@@ -376,7 +388,9 @@ static enum err rfc2136_parse_owner(void *context, const struct provider_request
     if (err != ERR_OK) {
         return err;
     }
-    if (!judged) {
+    if (!judged && message.rcode != DNSMSG_NOERROR && message.rcode != DNSMSG_NXDOMAIN) {
+        explain(ret_verdict, VERDICT_RETRY, &message, context, request);
+    } else if (!judged) {
         judge_owner(&message, ret_owner, ret_verdict);
     }
     dnsmsg_deinit(&message);
@@ -415,7 +429,7 @@ static enum err rfc2136_parse_claim(void *context, const struct provider_request
         *ret_verdict = (struct verdict){.kind = VERDICT_SETTLED};
     } else if (!judged) {
         bool beaten = message.rcode == DNSMSG_NXRRSET || message.rcode == DNSMSG_YXRRSET;
-        explain(ret_verdict, beaten ? VERDICT_FENCED : VERDICT_RETRY, &message);
+        explain(ret_verdict, beaten ? VERDICT_FENCED : VERDICT_RETRY, &message, context, request);
     }
     dnsmsg_deinit(&message);
     return ERR_OK;

@@ -179,7 +179,9 @@ class Cases:
         config = {"provider": "rfc2136", "server": f"{self.server.address}:{self.server.port}", **FAST}
         with self.server, Probe(self.work, config, ZONE, "dedicated") as probe:
             probe.submit(f"a.{ZONE}", "192.0.2.1", 1)
-            self.assertIn(probe.settled(1, ("retry",))["error"], ("refused", "notauth"))
+            event = probe.settled(1, ("retry",))
+            self.assertIn(event["error"], ("refused", "notauth"))
+            self.assertIn("not signed: set `key_file`", event["detail"])
 
     def test_clock_skew_is_explained(self):
         library = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), ctypes.util.find_library("faketime"))
@@ -195,7 +197,10 @@ class Cases:
                       "key_file": self.key(), **FAST}
             with Probe(self.work, config, "elsewhere.example", "dedicated") as probe:
                 probe.submit("a.elsewhere.example", "192.0.2.1", 1)
-                self.assertIn(probe.settled(1, ("retry",))["error"], ("refused", "notauth"))
+                event = probe.settled(1, ("retry",))
+                self.assertIn(event["error"], ("refused", "notauth"))
+                self.assertIn("does not serve the zone", event["detail"])
+                self.assertIn("check the zone's name, `server`", event["detail"])
 
     def test_shared_zone_leaves_foreign_records_until_adopted(self):
         with self.server, self.probe("shared") as probe:
