@@ -538,7 +538,8 @@ void core_set_records(struct core *core, uint64_t records)
 
 void core_zone_claimed(struct core *core, uint16_t zone, uint64_t epoch)
 {
-    core->zones_known[core->zone_refs[zone]].epoch = epoch;
+    struct known_zone *known = &core->zones_known[core->zone_refs[zone]];
+    known->epoch = MAX(known->epoch, epoch); /* a new writer knows none before its claim; a provider may have none */
 }
 
 uint64_t core_tick(struct core *core, struct core_time now)

@@ -561,7 +561,7 @@ static void tell_deletions(struct core *core, struct core_time now, const struct
 void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64_t epoch,
                   const struct engine_result *results, size_t results_len)
 {
-    core->zones_known[core->zone_refs[zone]].epoch = epoch;
+    core_zone_claimed(core, zone, epoch);
     for (size_t i = 0; i < results_len; i++) {
         settle_one(core, now, &results[i]);
     }

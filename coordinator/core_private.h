@@ -32,7 +32,7 @@ struct commit {
 
 struct known_zone {
     const char *name; /* in zone_texts */
-    uint64_t epoch;   /* last one a settled batch was written under */
+    uint64_t epoch;   /* highest one that was claimed or settled under; 0 = none in this process */
     int config_index; /* in the present config's zones; -1 = no longer configured */
 };
 

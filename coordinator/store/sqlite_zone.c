@@ -108,6 +108,9 @@ enum err sqlite_zone_find(struct store *store, const char *name, bool create, st
 
 enum err sqlite_zone_fence(struct store *store, struct sqlite_zone *zone, uint64_t epoch, struct errinfo *info)
 {
+    if (epoch == 0) {
+        return ERR_OK;
+    }
     if (zone->epoch_tx != store->tx) {
         int64_t id;
         enum err err = zone_read(store, zone->name, &id, &zone->epoch, info);

@@ -101,7 +101,9 @@ struct store_want {
 struct store_have {
     const char *zone, *name;
     enum rrtype type;
-    uint64_t epoch; /* of the zone's writer; the whole batch fails with ERR_FENCED when the store holds a newer one */
+    /** Of the zone's writer; the whole batch fails with ERR_FENCED when the store holds a newer one. 0: not compared,
+     * since it was settled without a claim, by a provider that cannot fence (the zone's former one may have). */
+    uint64_t epoch;
     bool applied;   /* false: only error, attempts and not_before are written */
     bool forget;    /* applied and want is still NULL: the tombstone's row goes */
     bool with_want; /* a want of this batch carries it as `outcome`: not written a second time */

@@ -339,6 +339,8 @@ static void a_want_with_its_outcome_is_one_row(void **state)
     assert_true(newer > epoch);
     (void)both("dev-b", 78, 23, epoch, ERR_FENCED); /* a deposed writer */
     assert_int_equal(query((struct store_record_query){0}).records[0].want_rev, 22);
+    (void)both("dev-b", 79, 24, 0, ERR_OK); /* one whose provider cannot claim */
+    assert_int_equal(query((struct store_record_query){0}).records[0].have_rev, 24);
 }
 
 static void a_late_outcome_leaves_the_newer_want_pending(void **state)
@@ -451,6 +453,10 @@ static void a_deposed_writer_changes_nothing(void **state)
     struct store_device seen;
     assert_int_equal(backend->ops->get_device(fixture.store, "dev-z", see_device, &seen), ERR_NOTFOUND);
     assert_int_equal(query((struct store_record_query){.pending_only = true}).len, 1);
+    have.epoch = 0; /* its provider cannot claim, or it refused before a claim */
+    have.applied = false;
+    assert_int_equal(commit(&batch), ERR_OK);
+    have.applied = true;
     have.epoch = epoch;
     assert_int_equal(commit(&batch), ERR_OK);
     assert_int_equal(query((struct store_record_query){.pending_only = true}).len, 0);

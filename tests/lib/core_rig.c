@@ -135,7 +135,7 @@ static uint64_t on_random(void *context)
 void rig_start(struct rig *rig, const struct rig_config *config)
 {
     static const uint8_t key[32] = "the key of broker and core";
-    *rig = (struct rig){.now = {.mono_ms = 1000000, .wall_ms = INT64_C(1780000000000)}};
+    *rig = (struct rig){.epoch = 1, .now = {.mono_ms = 1000000, .wall_ms = INT64_C(1780000000000)}};
     (void)snprintf(rig->folder, sizeof(rig->folder), "/tmp/muster-rig-XXXXXX"); /* fits */
     assert_non_null(mkdtemp(rig->folder));
     log_set_level(LOG_LEVEL_ERROR);
@@ -320,7 +320,7 @@ void rig_settle(struct rig *rig, struct rig_change *change, enum outcome outcome
                                          .retry_ms = rig->now.mono_ms + 1000,
                                          .attempts = 1};
     in_core(rig, true);
-    core_settled(rig->core, rig->now, change->zone, 1, &result, 1);
+    core_settled(rig->core, rig->now, change->zone, rig->epoch, &result, 1);
     in_core(rig, false);
 }
 

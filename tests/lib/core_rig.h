@@ -32,6 +32,7 @@ struct rig {
     struct core *core;
     struct core_time now;
     uint64_t last_rev;
+    uint64_t epoch; /* that outcomes are settled under; 1 at the start */
     /* what the core did */
     struct store_batch *batch; /* running commit, NULL = none */
     struct rig_change *changes;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -215,6 +216,63 @@ static void a_pending_record_of_the_stored_address_is_sent_once(void **state)
     assert_int_equal(rig.changes_len, 1);
 }
 
+static enum err commit_to(struct store *store)
+{
+    struct errinfo info = {0};
+    enum err err = store_sqlite.commit(store, rig.batch, &info);
+    rig_commit(&rig, err);
+    return err;
+}
+
+/* A zone that was written by rfc2136, which claims it, and is written by dyndns2 now, which cannot: after a restart. */
+static void a_zone_that_cannot_be_fenced_any_more_settles(void **state)
+{
+    (void)state;
+    char path[128];
+    struct store *store;
+    struct errinfo info = {0};
+    uint64_t claimed;
+    (void)snprintf(path, sizeof(path), "%s/store.db", rig.folder); /* fits */
+    const struct store_options options = {.path = path};
+    assert_int_equal(store_sqlite.open(&options, &store, &info), ERR_OK);
+    assert_int_equal(store_sqlite.claim_zone(store, "example.net", 0, &claimed, &info), ERR_OK);
+    rig.epoch = 0;
+    report(CAM, 1, NAT, NULL);
+    for (int i = 0; i < 20; i++) {
+        while (rig.batch != NULL) {
+            assert_int_equal(commit_to(store), ERR_OK);
+        }
+        struct rig_change *change = rig_change(&rig, NAME, RRTYPE_A);
+        if (change != NULL) {
+            rig_settle(&rig, change, OUTCOME_APPLIED, NULL);
+        }
+        rig_pass(&rig, 1000);
+    }
+    store_sqlite.close(store);
+    (void)unlink(path); /* else the rig's folder stays, and shows itself */
+    assert_int_equal(rig.changes_len, 1);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    assert_int_equal(rig_stats(&rig).commit_failures, 0);
+}
+
+/* A new zone writer knows no epoch until its claim is answered; what it settles before does not lower ours. */
+static void a_known_epoch_is_never_lowered(void **state)
+{
+    (void)state;
+    core_zone_claimed(rig.core, 0, 5);
+    rig.epoch = 0;
+    report(CAM, 1, NAT, NULL);
+    rig_commit(&rig, ERR_OK);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "badauth");
+    assert_int_equal(rig_batch_have(&rig, NAME)->epoch, 5);
+    core_zone_claimed(rig.core, 0, 4); /* an answer that was overtaken */
+    report(CAM, 2, NAT2, NULL);
+    rig_commit(&rig, ERR_OK);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "badauth");
+    rig_commit(&rig, ERR_OK);
+    assert_int_equal(rig_batch_have(&rig, NAME)->epoch, 5);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -224,6 +282,8 @@ int main(void)
         TEST(records_that_stand_far_apart_are_committed_together),
         TEST(a_pending_record_beside_another_address_is_planned_anew),
         TEST(a_pending_record_of_the_stored_address_is_sent_once),
+        TEST(a_zone_that_cannot_be_fenced_any_more_settles),
+        TEST(a_known_epoch_is_never_lowered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
