@@ -196,6 +196,37 @@ static void set_flag(struct device *device, uint16_t flag, bool on)
     device->flags = (uint16_t)(on ? device->flags | flag : device->flags & ~flag);
 }
 
+/* Each address that would follow from it must be one that may stand in DNS. */
+static bool prefix_is_publishable(const struct core *core, const struct registry_entry *entry,
+                                  const struct ip_prefix *prefix)
+{
+    bool good = policy_is_publishable(&core->policy, &prefix->ip);
+    for (size_t i = 0; i < entry->hosts_len && good; i++) {
+        struct ip host = plan_host_address(prefix, &entry->hosts[i].suffix);
+        good = policy_is_publishable(&core->policy, &host);
+    }
+    return good;
+}
+
+/* As with an address: what may not be published leaves what was before, and an explicit null takes it away. */
+static void judge_prefix(struct core *core, struct device *device, const struct state_message *state,
+                         struct ip_prefix *prefix)
+{
+    const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
+    if (!entry->group->gateway) {
+        return;
+    }
+    bool good = state->has_prefix6 && prefix_is_publishable(core, entry, &state->prefix6);
+    if (good) {
+        *prefix = state->prefix6;
+    } else if (state->prefix6_gone || !prefix_is_publishable(core, entry, prefix)) {
+        *prefix = (struct ip_prefix){0}; /* gone, or kept from the time of another policy */
+    }
+    if (state->has_prefix6 && !good) {
+        set_flag(device, DEVICE_NOT_PUBLIC, true);
+    }
+}
+
 static void judge_addresses(struct core *core, uint32_t index, const struct state_message *state,
                             struct plan_addresses *ret_after)
 {
@@ -222,9 +253,7 @@ static void judge_addresses(struct core *core, uint32_t index, const struct stat
     set_flag(device, DEVICE_SHARED, verdict.shared);
     ret_after->ip4 = apply_family(ret_after->ip4, &verdict.ip4);
     ret_after->ip6 = apply_family(ret_after->ip6, &verdict.ip6);
-    if (group->gateway && state->has_prefix6) {
-        ret_after->prefix6 = state->prefix6;
-    }
+    judge_prefix(core, device, state, &ret_after->prefix6);
 }
 
 static void take_pair(struct device *device, const struct state_scan *scan)

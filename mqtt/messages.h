@@ -45,7 +45,8 @@ struct state_message {
     int64_t ts; /* wall ms, 0 when unknown; orders nothing */
     enum time_quality tsq;
     struct address_field ip4, ip6;
-    bool has_prefix6;
+    bool has_prefix6;         /* false: unknown, unless prefix6_gone */
+    bool prefix6_gone;        /* an explicit null; not together with has_prefix6 */
     struct ip_prefix prefix6; /* the prefix that a gateway's hosts live in */
     struct uplink uplinks[MQTT_UPLINKS_MAX];
     size_t uplinks_len;

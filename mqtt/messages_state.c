@@ -55,7 +55,8 @@ static bool state_fits(const struct state_message *message)
 {
     return texts_fit(message) && lists_fit(message) && family_fits(&message->ip4, IP_V4) &&
            family_fits(&message->ip6, IP_V6) && (size_t)message->tsq < ARRAY_LEN(QUALITIES) && message->ts >= 0 &&
-           message->ts <= FIELDS_WALL_MAX && (!message->has_prefix6 || message->prefix6.ip.family == IP_V6);
+           message->ts <= FIELDS_WALL_MAX &&
+           (!message->has_prefix6 || (message->prefix6.ip.family == IP_V6 && !message->prefix6_gone));
 }
 
 static void write_if_set(struct strbuf *out, const char *key, const char *text)
@@ -113,6 +114,8 @@ enum err state_encode(const struct state_message *message, struct strbuf *out)
         char text[IP_PREFIX_TEXT_SIZE];
         (void)ip_prefix_format(&message->prefix6, text);
         write_text(out, "prefix6", text);
+    } else if (message->prefix6_gone) {
+        (void)strbuf_adds(out, ",\"prefix6\":null");
     }
     if (message->uplinks_len != 0) {
         write_uplinks(message, out);
@@ -133,6 +136,7 @@ static void read_prefix(struct fields *fields, struct state_message *message)
 {
     const json_t *value = fields_find(fields, "prefix6", FIELD_OPTIONAL);
     if (value == NULL || json_is_null(value)) {
+        message->prefix6_gone = value != NULL;
         return;
     }
     struct view text = view_n(json_string_value(value), json_is_string(value) ? json_string_length(value) : 0);

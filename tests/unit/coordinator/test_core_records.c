@@ -602,6 +602,65 @@ static void a_gateways_prefix_renumbers_its_hosts(void **state)
     assert_non_null(rig_change(&rig, "nvr.cam-1.example.net", RRTYPE_AAAA));
 }
 
+static void gateway_says(uint32_t seq, const char *prefix)
+{
+    rig_state(&rig, &(struct rig_state){.id = CAM, .boot = 1, .seq = seq, .observed = NAT, .prefix6 = prefix});
+}
+
+#define NVR "nvr.cam-1.example.net"
+
+#define GATEWAY                                                                                                        \
+    "  - name: cameras\n    gateway: true\n    damping: false\n    names:\n"                                           \
+    "      - name: \"{host}.{id}.example.net\"\n        hosts: true\n"
+#define GATEWAY_DEVICES(suffix)                                                                                        \
+    "devices:\n  - id: cam-1\n    group: cameras\n    hosts:\n      - {name: nvr, suffix: \"" suffix "\"}\n"
+
+static void a_prefix_that_is_not_public_is_not_published(void **state)
+{
+    (void)state;
+    static const char *const prefixes[] = {"fe80::/64", "fd00:1::/64", "::/0", "2001:db8:1::/64", "ff02::/64"};
+    begin(NULL, GATEWAY, GATEWAY_DEVICES("::10"));
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        gateway_says(1 + (uint32_t)i, prefixes[i]);
+        rig_commit_all(&rig);
+        assert_null(rig_change(&rig, NVR, RRTYPE_AAAA));
+        assert_true((device_at(core_devices(rig.core), 0)->flags & DEVICE_NOT_PUBLIC) != 0);
+    }
+    gateway_says(9, "2a00:1450:1:2::/64");
+    struct rrset_value nvr = rig_value("2a00:1450:1:2::10");
+    assert_true(rrset_value_equal(&rig_change(&rig, NVR, RRTYPE_AAAA)->change.want, &nvr));
+    rig_settle_all(&rig);
+    gateway_says(10, "fe80::/64"); /* as with an address: what was good before stays */
+    rig_commit_all(&rig);
+    assert_null(rig_change(&rig, NVR, RRTYPE_AAAA));
+}
+
+/* The prefix may be published, and a host in it may not. */
+static void a_host_that_is_not_public_is_not_published(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){.groups = GATEWAY,
+                                         .devices = GATEWAY_DEVICES("::1:0:0:10"),
+                                         .more = "policy:\n  treat_as_public: [\"fd00:1::/96\"]\n"});
+    gateway_says(1, "fd00:1::/64");
+    rig_commit_all(&rig);
+    assert_null(rig_change(&rig, NVR, RRTYPE_AAAA));
+}
+
+static void a_prefix_that_is_gone_takes_its_hosts_along(void **state)
+{
+    (void)state;
+    begin(NULL, GATEWAY, GATEWAY_DEVICES("::10"));
+    gateway_says(1, "2a00:1450:1:2::/64");
+    rig_settle_all(&rig);
+    gateway_says(2, NULL); /* unknown: records stay */
+    assert_null(rig_change(&rig, NVR, RRTYPE_AAAA));
+    rig_settle_all(&rig);
+    gateway_says(3, "null");
+    struct rig_change *change = rig_change(&rig, NVR, RRTYPE_AAAA);
+    assert_true(change != NULL && change->change.want.len == 0);
+}
+
 static void a_crowd_behind_one_address_is_not_published(void **state)
 {
     (void)state;
@@ -743,6 +802,9 @@ int main(void)
         TEST(what_was_pending_at_the_end_is_resumed),
         TEST(an_absent_family_stays_and_a_null_one_goes),
         TEST(a_gateways_prefix_renumbers_its_hosts),
+        TEST(a_prefix_that_is_not_public_is_not_published),
+        TEST(a_host_that_is_not_public_is_not_published),
+        TEST(a_prefix_that_is_gone_takes_its_hosts_along),
         TEST(a_crowd_behind_one_address_is_not_published),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,26 @@ static void the_smallest_state_has_only_what_orders_it(void **state)
     assert_string_equal(message.fw, "");
 }
 
+static void a_prefix_that_is_gone_is_not_one_that_is_unknown(void **state)
+{
+    (void)state;
+    struct state_message message;
+    struct strbuf buf;
+    strbuf_init(&buf, MQTT_PAYLOAD_MAX);
+    const char *text = "{\"v\":1,\"s\":\"on\",\"boot\":1,\"conn\":2,\"seq\":3,\"prefix6\":null}";
+    assert_int_equal(state_decode(view_of(text), &message, NULL), ERR_OK);
+    assert_true(message.prefix6_gone && !message.has_prefix6);
+    assert_int_equal(state_encode(&message, &buf), ERR_OK);
+    assert_non_null(strstr(strbuf_str(&buf), ",\"prefix6\":null"));
+    message.has_prefix6 = true;
+    message.prefix6.ip.family = IP_V6;
+    assert_int_equal(state_encode(&message, &buf), ERR_INVALID);
+    strbuf_deinit(&buf);
+    text = "{\"v\":1,\"s\":\"on\",\"boot\":1,\"conn\":2,\"seq\":3}";
+    assert_int_equal(state_decode(view_of(text), &message, NULL), ERR_OK);
+    assert_false(message.prefix6_gone || message.has_prefix6);
+}
+
 static void encoders_refuse_what_decoders_would(void **state)
 {
     (void)state;
@@ -252,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_survives_the_wire),
         cmocka_unit_test(the_smallest_state_has_only_what_orders_it),
+        cmocka_unit_test(a_prefix_that_is_gone_is_not_one_that_is_unknown),
         cmocka_unit_test(encoders_refuse_what_decoders_would),
         cmocka_unit_test(dns_survives_the_wire),
         cmocka_unit_test(a_dns_ack_over_the_payload_cap_is_an_error_not_a_long_message),
