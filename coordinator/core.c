@@ -510,7 +510,10 @@ enum err core_load_device(struct core *core, const struct store_device *stored)
     if (stored->prefix6.ip.family != IP_NONE) {
         device_set_prefix6(core->devices, index, &stored->prefix6);
     }
-    (void)addrcount_move(core->observed, &(struct ip){0}, &device->observed); /* counted for the policy */
+    /* The row of a device that was removed stays: should it come back, an old retained state must not count as new. */
+    if (device->registry_ref != DEVICE_NONE) {
+        (void)addrcount_move(core->observed, &(struct ip){0}, &device->observed); /* the policy asks */
+    }
     return ERR_OK;
 }
 
@@ -529,6 +532,36 @@ static uint64_t policy_fingerprint(const struct coordinator_config *config)
     return fingerprint;
 }
 
+/* How the device's addresses are judged depends on its group, besides the policy that all share. */
+static bool is_judged_otherwise(const struct registry_group *before, const struct registry_group *after)
+{
+    return before->publish != after->publish || before->gateway != after->gateway;
+}
+
+/* Looks one device up in the new registry; core->registry is still the old one. @return its state should be replayed.
+ */
+static bool register_anew(struct core *core, const struct registry *registry, uint32_t index, bool other_policy)
+{
+    static const struct ip nowhere = {0};
+    struct device *device = device_at(core->devices, index);
+    uint32_t before = device->registry_ref;
+    uint32_t after = registry_find(registry, device_id(core->devices, device));
+    bool other = before != DEVICE_NONE && after != DEVICE_NONE &&
+                 is_judged_otherwise(registry_entry_at(core->registry, before)->group,
+                                     registry_entry_at(registry, after)->group);
+    if (before != DEVICE_NONE && after == DEVICE_NONE) {
+        (void)addrcount_move(core->observed, &device->observed, &nowhere); /* who is removed is no crowd */
+    } else if (before == DEVICE_NONE && after != DEVICE_NONE) {
+        (void)addrcount_move(core->observed, &nowhere, &device->observed); /* the policy asks when it is judged */
+    }
+    device->registry_ref = after;
+    set_flag(device, DEVICE_REGISTERED, after != DEVICE_NONE);
+    core->stats.registered += after != DEVICE_NONE;
+    device->answered_s = 0;
+    device->content_hash = other_policy || other ? 0 : device->content_hash;
+    return other || (before == DEVICE_NONE && after != DEVICE_NONE);
+}
+
 enum err core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry,
                           bool *ret_replay)
 {
@@ -537,25 +570,17 @@ enum err core_reconfigure(struct core *core, const struct coordinator_config *co
         return err;
     }
     bool other_policy = policy_fingerprint(config) != policy_fingerprint(core->config);
-    uint32_t newly_registered = 0;
+    bool replay = other_policy;
+    core->stats.registered = 0;
+    core->summary_dirty = true;
+    for (uint32_t i = 0; i < device_count(core->devices); i++) {
+        replay = register_anew(core, registry, i, other_policy) || replay;
+    }
     core->config = config;
     core->registry = registry;
     core->names_exclusive = registry_names_exclusive(registry);
     take_policy(core, config);
-    core->stats.registered = 0;
-    core->summary_dirty = true;
-    for (uint32_t i = 0; i < device_count(core->devices); i++) {
-        struct device *device = device_at(core->devices, i);
-        bool was_registered = device->registry_ref != DEVICE_NONE;
-        device->registry_ref = registry_find(registry, device_id(core->devices, device));
-        bool is_registered = device->registry_ref != DEVICE_NONE;
-        set_flag(device, DEVICE_REGISTERED, is_registered);
-        core->stats.registered += is_registered;
-        newly_registered += is_registered && !was_registered;
-        device->answered_s = 0;
-        device->content_hash = other_policy ? 0 : device->content_hash;
-    }
-    *ret_replay = other_policy || newly_registered > 0;
+    *ret_replay = replay;
     return ERR_OK;
 }
 

@@ -97,8 +97,8 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
  * New config and registry (SIGHUP): every loaded device is looked up anew; core_reconcile then repairs its records.
  * Zones may be others in another order: core_resubmit must follow when the zone writers stand.
  * @param ret_replay retained states should be replayed: devices were registered that had reported before, or another
- * policy judges addresses otherwise (then every state counts as unseen). @return ERR_NOMEM: nothing has
- * changed, the old config and registry stay in use.
+ * policy judges addresses otherwise, for all devices or for one that has moved to another group (then its states count
+ * as unseen). @return ERR_NOMEM: nothing has changed, the old config and registry stay in use.
  */
 enum err core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry,
                           bool *ret_replay) MUST_CHECK;

@@ -680,6 +680,68 @@ static void a_crowd_behind_one_address_is_not_published(void **state)
     assert_true(wants("cam-51.example.net", NAT));
 }
 
+#define NEW_CAMERA "devices:\n  - id: new\n    group: cameras\n  - id: other\n    group: cameras\n"
+
+static void a_crowd_that_was_removed_is_none(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    char id[DEVICE_ID_MAX + 1];
+    for (int i = 1; i <= 50; i++) {
+        (void)snprintf(id, sizeof(id), "cam-%d", i); /* fits */
+        report_of(id, 1, NAT);
+        rig_settle_all(&rig);
+    }
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NEW_CAMERA});
+    report_of("new", 1, NAT);
+    assert_true(wants("new.example.net", NAT));
+    rig_settle_all(&rig);
+    assert_true(rig_reload(&rig, &(struct rig_config){0})); /* they come back, and count again */
+    report_of("cam-51", 1, NAT);
+    assert_null(rig_change(&rig, "cam-51.example.net", RRTYPE_A));
+}
+
+static void a_removed_device_of_the_store_does_not_count(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NEW_CAMERA);
+    char id[DEVICE_ID_MAX + 1];
+    for (int i = 1; i <= 50; i++) {
+        (void)snprintf(id, sizeof(id), "cam-%d", i); /* fits */
+        const struct store_device stored = {.id = id, .boot = 1, .seq = 1, .observed = rig_ip(NAT)};
+        assert_int_equal(core_load_device(rig.core, &stored), ERR_OK);
+    }
+    report_of("new", 1, NAT);
+    assert_true(wants("new.example.net", NAT));
+}
+
+#define TWO_GROUPS                                                                                                     \
+    "  - name: cameras\n    publish: observed\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n"   \
+    "        types: [A]\n"                                                                                             \
+    "  - name: trusted\n    publish: reported\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n"   \
+    "        types: [A]\n"
+
+static void a_device_moved_to_a_group_with_another_policy_is_judged_anew(void **state)
+{
+    (void)state;
+    static const struct rig_config before = {.groups = TWO_GROUPS,
+                                             .devices = "devices:\n  - id: cam-1\n    group: cameras\n"};
+    static const struct rig_config after = {.groups = TWO_GROUPS,
+                                            .devices = "devices:\n  - id: cam-1\n    group: trusted\n"};
+    const struct rig_state says = {
+        .id = CAM, .boot = 1, .conn = 1, .seq = 1, .ip4 = NAT2, .observed = NAT, .retained = true};
+    rig_start(&rig, &before);
+    rig_state(&rig, &says);
+    assert_true(wants(NAME, NAT));
+    rig_settle_all(&rig);
+    assert_false(rig_reload(&rig, &before));
+    rig_state(&rig, &says);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    assert_true(rig_reload(&rig, &after));
+    rig_state(&rig, &says); /* replayed */
+    assert_true(wants(NAME, NAT2));
+}
+
 static void an_ack_too_long_is_cut_and_blocks_nobody(void **state)
 {
     (void)state;
@@ -790,6 +852,9 @@ int main(void)
         TEST(an_orphan_is_given_up_by_its_owner),
         TEST(a_row_read_too_long_ago_is_not_written),
         TEST(a_refused_claim_does_not_silence_the_owner),
+        TEST(a_crowd_that_was_removed_is_none),
+        TEST(a_removed_device_of_the_store_does_not_count),
+        TEST(a_device_moved_to_a_group_with_another_policy_is_judged_anew),
         TEST(an_ack_too_long_is_cut_and_blocks_nobody),
         TEST(a_stored_device_is_not_believed_without_its_stamp),
         TEST(a_reconcile_writes_nothing_twice),
