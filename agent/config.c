@@ -21,13 +21,6 @@ static enum err check_device_id(struct view value, struct errinfo *info)
     return ERR_OK;
 }
 
-static enum err check_endpoint(struct view value, struct errinfo *info)
-{
-    struct view host;
-    uint16_t port;
-    return hostport_parse(value, &host, &port, info);
-}
-
 static enum err check_pattern(struct view value, struct errinfo *info)
 {
     if (value.len == 0 || value.len >= 4 * RT_IFNAME_SIZE) {
@@ -45,7 +38,7 @@ static const struct config_row broker_rows[] = {
      .flags = CONFIG_REQUIRED,
      .min = 1,
      .max = 16,
-     .check = check_endpoint,
+     .check = hostport_check,
      .help = "Brokers as host:port, tried in turn, each with all its IPv4 and IPv6 addresses"},
     {.name = "keepalive",
      .type = CONFIG_DURATION,

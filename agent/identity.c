@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "mqtt/topics.h"
 #include "provisioning/certread.h"
+#include "provisioning/keypair.h"
 #include "provisioning/limits.h"
 #include "provisioning/pem.h"
 #include "provisioning/pemfile.h"
@@ -75,6 +76,25 @@ static bool check_file(const char *path, const char *key, const char *file, stru
     return err == ERR_OK;
 }
 
+static bool check_pair(const struct agent_config *config, const char *path, struct strbuf *report)
+{
+    struct errinfo info = {0};
+    struct keypair pair;
+    if (config->tls.key_file == NULL || config->tls.key_file[0] == '\0') {
+        return true;
+    }
+    if (keypair_check(config->tls.cert_file, config->tls.key_file, &pair, &info) != ERR_OK) {
+        (void)strbuf_addf(report, "%s: tls.key_file: %s\n", path, info.text); /* as above */
+        return false;
+    }
+    if (pair.known && pair.server_only) {
+        (void)strbuf_addf(report, "%s: tls.cert_file: %s: is a server's; issue one with --profile device\n", path,
+                          config->tls.cert_file); /* as above */
+        return false;
+    }
+    return true;
+}
+
 enum err identity_check(const struct agent_config *config, const char *path, struct strbuf *report)
 {
     char id[DEVICE_ID_MAX + 1];
@@ -87,5 +107,5 @@ enum err identity_check(const struct agent_config *config, const char *path, str
         (void)strbuf_addf(report, "%s: tls.cert_file: %s\n", path, info.text); /* as above */
         good = false;
     }
-    return good ? ERR_OK : ERR_INVALID;
+    return good && check_pair(config, path, report) ? ERR_OK : ERR_INVALID;
 }

@@ -55,3 +55,10 @@ enum err hostport_parse(struct view text, struct view *ret_host, uint16_t *ret_p
     *ret_port = (uint16_t)port;
     return ERR_OK;
 }
+
+enum err hostport_check(struct view text, struct errinfo *info)
+{
+    struct view host;
+    uint16_t port;
+    return hostport_parse(text, &host, &port, info);
+}

@@ -2,7 +2,9 @@
 #include "coordinator/config.h"
 
 #include <string.h>
+#include <sys/un.h>
 
+#include "base/hostport.h"
 #include "coordinator/limits.h"
 #include "coordinator/template.h"
 #include "providers/account.h"
@@ -34,6 +36,29 @@ static enum err check_client_id(struct view value, struct errinfo *info)
         return ERR_OK;
     }
     return errinfo_set(info, ERR_INVALID, "config", 0, "must be the certificate's name and start with \"svc-\"");
+}
+
+static enum err check_socket(struct view value, struct errinfo *info)
+{
+    size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+    if (value.len <= most) {
+        return ERR_OK;
+    }
+    return errinfo_set(info, ERR_INVALID, "config", 0, "a socket's path has at most %zu bytes; choose a shorter one",
+                       most);
+}
+
+static enum err check_mode(struct view value, struct errinfo *info)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < '0' || value.ptr[i] > '7') {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "not octal; write permission bits such as \"0660\"");
+        }
+    }
+    if (value.len == 4 && value.ptr[0] != '0') {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "more than permission bits; write such as \"0660\"");
+    }
+    return ERR_OK;
 }
 
 static enum err check_template(struct view value, struct errinfo *info)
@@ -165,6 +190,7 @@ static const struct config_row broker_rows[] = {
      .flags = CONFIG_REQUIRED,
      .min = 1,
      .max = 16,
+     .check = hostport_check,
      .help = "host:port of each broker address, tried in turn"},
     {.name = "client_id",
      .type = CONFIG_STRING,
@@ -218,6 +244,7 @@ static const struct config_row control_rows[] = {
      .type = CONFIG_PATH,
      .offset = FIELD(control.socket),
      .def = "/run/muster/control.sock",
+     .check = check_socket,
      .help = "unix socket of the muster command"},
     {.name = "mode",
      .type = CONFIG_STRING,
@@ -225,6 +252,7 @@ static const struct config_row control_rows[] = {
      .min = 3,
      .max = 4,
      .def = "\"0660\"",
+     .check = check_mode,
      .help = "permission bits of the socket"},
     {0},
 };
@@ -424,6 +452,10 @@ static void check_accounts(const struct coordinator_config *config, struct confi
 {
     const struct engine_account_config *accounts = config->accounts.items;
     for (size_t i = 0; i < config->accounts.len; i++) {
+        if (accounts[i].retry_min > accounts[i].retry_max) {
+            config_error(errors, &accounts[i].position, "accounts: %s: retry_min is longer than retry_max; swap them",
+                         accounts[i].name);
+        }
         for (size_t k = 0; k < i; k++) {
             if (strcmp(accounts[i].name, accounts[k].name) == 0) {
                 config_error(errors, &accounts[i].position, "accounts: name \"%s\" is used twice; rename one",

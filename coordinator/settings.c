@@ -2,11 +2,14 @@
 /* A config with everything that is made from it, loaded whole before anything is swapped. */
 #include "coordinator/settings.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
 #include "providers/provider.h"
+#include "provisioning/keypair.h"
 #include "provisioning/pemfile.h"
 
 #define CONFIG_ARENA_MAX ((size_t)64 << 20)
@@ -42,6 +45,29 @@ static void tell(struct strbuf *report, const char *path, const char *key, const
     (void)strbuf_addf(report, "%s: %s: %s\n", path, key, info->text); /* full: the first errors are enough */
 }
 
+/* Certificate and key as the session will use them; both files are there. */
+static bool check_pair(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    struct errinfo info = {0};
+    struct keypair pair;
+    const char *id = settings->config.broker.client_id;
+    if (keypair_check(settings->config.broker.cert_file, settings->config.broker.key_file, &pair, &info) != ERR_OK) {
+        tell(report, path, "broker.key_file", &info);
+        return false;
+    }
+    if (pair.known && strcmp(pair.common_name, id) != 0) {
+        (void)strbuf_addf(report, "%s: broker.cert_file: %s: is of '%s', but client_id is '%s'; make them equal\n",
+                          path, settings->config.broker.cert_file, pair.common_name, id); /* as tell */
+        return false;
+    }
+    if (pair.known && pair.server_only) {
+        (void)strbuf_addf(report, "%s: broker.cert_file: %s: is a server's; issue one with --profile service\n", path,
+                          settings->config.broker.cert_file); /* as tell */
+        return false;
+    }
+    return true;
+}
+
 static bool check_broker_files(const struct settings *settings, const char *path, struct strbuf *report)
 {
     const struct {
@@ -57,6 +83,7 @@ static bool check_broker_files(const struct settings *settings, const char *path
             good = false;
         }
     }
+    good = good && check_pair(settings, path, report);
     struct crypto_hmac *key = NULL;
     good = settings_stamp_key(settings, &key, report) == ERR_OK && good;
     crypto_hmac_free(key);
@@ -108,6 +135,21 @@ enum err settings_metrics_address(const struct coordinator_config *config, struc
     return ERR_OK;
 }
 
+static bool check_store_folder(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    const char *file = settings->config.store.path;
+    const char *slash = strrchr(file, '/'); /* a path of the config is absolute */
+    char folder[PATH_MAX];
+    struct stat status;
+    if (view_copy(view_n(file, slash == file ? 1 : (size_t)(slash - file)), folder, sizeof(folder)) == ERR_OK &&
+        stat(folder, &status) == 0 && S_ISDIR(status.st_mode)) {
+        return true;
+    }
+    (void)strbuf_addf(report, "%s: store.path: %s: its folder is missing; make it, owned by the daemon's user\n", path,
+                      file); /* as tell */
+    return false;
+}
+
 static enum err check_named(const struct settings *settings, const char *path, struct strbuf *report)
 {
     struct ip ip;
@@ -115,6 +157,7 @@ static enum err check_named(const struct settings *settings, const char *path, s
     struct errinfo info = {0};
     bool good = check_broker_files(settings, path, report);
     good = check_accounts(settings, path, report) && good;
+    good = check_store_folder(settings, path, report) && good;
     if (settings_metrics_address(&settings->config, &ip, &port, &info) != ERR_OK) {
         tell(report, path, "metrics.listen", &info);
         good = false;

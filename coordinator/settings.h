@@ -19,9 +19,10 @@ struct settings {
 /** Config and registry alone. @param report errors, one a line with file:line:column. @return ERR_INVALID,
  * ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM. */
 enum err settings_read(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
-/** The same, then what they name: certificates, stamp key, each account's key and password files, the address of the
- * metrics. What passes here does not stop a start by a file; --check-config, start and reload all come by here. All
- * errors are told. Blocks on the disk. @return as settings_read; ERR_INVALID for what is named. */
+/** The same, then what they name: certificate and key and whether they fit, stamp key, the store's folder, each
+ * account's key and password files, the address of the metrics. What passes here does not stop a start by a file;
+ * --check-config, start and reload all come by here. All errors are told. Blocks on the disk. @return as settings_read;
+ * ERR_INVALID for what is named. */
 enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
 void settings_free(struct settings *settings); /* NULL allowed */
 

@@ -438,6 +438,11 @@ class Service(Case):
         refused = device.command("-c", device.config_file)
         self.assertEqual(refused.returncode, 78)
         self.assertIn("is of 'cam-1', but device_id is 'cam-2'", refused.stderr)
+        other = self.pki.device("cam-2")
+        device.configure(tls={"ca_file": str(self.broker.ca_file), "cert_file": str(device.identity.cert), "key_file": str(other.key)})
+        refused = device.command("--check-config", "-c", device.config_file)
+        self.assertEqual(refused.returncode, 78, refused.stderr)
+        self.assertIn(f"tls.key_file: {other.key}: is not the key of ", refused.stderr)
 
 
 if __name__ == "__main__":

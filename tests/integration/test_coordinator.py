@@ -117,6 +117,40 @@ class Spine(unittest.TestCase):
                     for key in keys:
                         self.assertIn(told[key], refused.stderr)
             self.assertEqual(run("--dump-config").returncode, 0)
+        self.stack.write_config(**values)
+        other, server = self.stack.pki.service("svc-coord2"), self.stack.pki.servers.issue("server", "svc-coord1", file="wrong")
+        device = self.stack.pki.device("cam-9")
+        key = self.work.write("coordinator/open.key", values["key"].read_text(), 0o644)
+        good = self.stack.config_file.read_text()
+        for more, line in (
+                ({"key": other.key}, f"broker.key_file: {other.key}: is not the key of {values['cert']}; name the two"),
+                ({"key": key}, f"broker.key_file: {key}: anyone may read it; chmod o-rwx it"),
+                ({"key": values["ca"]}, f"broker.key_file: {values['ca']}: no key for {values['cert']}: "),
+                ({"key": other.key, "cert": other.cert}, "is of 'svc-coord2', but client_id is 'svc-coord1'; make them equal"),
+                ({"key": device.key, "cert": device.cert}, "is of 'cam-9', but client_id is 'svc-coord1'; make them equal"),
+                ({"key": server.key, "cert": server.cert}, f"broker.cert_file: {server.cert}: is a server's; issue one with"),
+                ({"broker": "localhost"}, "coordinator.yaml:2:15: broker.endpoints[0]: `localhost`: the port is missing: write host:port"),
+                ({"broker": "localhost:0"}, "coordinator.yaml:2:15: broker.endpoints[0]: `localhost:0`: the port is not a number from 1 to 65535"),
+                ({"broker": "mqtts://foo bar"}, "coordinator.yaml:2:15: broker.endpoints[0]: `mqtts://foo bar`: the port is not a number"),
+                ({"store": missing}, f"store.path: {missing}/coordinator.db: its folder is missing; make it"),
+                ({"address_line": "  socket: /run/" + "x" * 110}, "x...`: a socket's path has at most 107 bytes"),
+                ({"address_line": '  mode: "0888"'}, "coordinator.yaml:12:9: control.mode: `0888`: not octal; write permission bits such as"),
+                ({"address_line": '  mode: "7660"'}, "control.mode: `7660`: more than permission bits"),
+                ({"account": values["account"] + "    retry_min: 2m\n    retry_max: 1m\n"},
+                 "accounts: dns: retry_min is longer than retry_max; swap them")):
+            line_of_control = more.pop("address_line", None)
+            self.stack.write_config(**{**values, "broker": self.stack.broker.endpoint, "store": self.stack.folder, **more})
+            if line_of_control is not None:
+                text = good.replace(f"  socket: {self.stack.folder}/control.sock", line_of_control)
+                self.assertNotEqual(text, good)
+                self.work.write("coordinator/coordinator.yaml", text)
+            for arguments in (["--check-config"], []):
+                with self.subTest(line=line, arguments=arguments):
+                    refused = run(*arguments)
+                    self.assertEqual(refused.returncode, 78, refused.stderr)
+                    self.assertIn(line, refused.stderr)
+        self.stack.write_config(**{**values, "broker": self.stack.broker.endpoint, "store": self.stack.folder})
+        self.assertEqual(run("--check-config").returncode, 0)
 
     def test_a_reload_with_a_corrected_account_sends_what_was_refused(self):
         good = self.stack.values["account"]
