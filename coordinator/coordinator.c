@@ -729,10 +729,10 @@ void coordinator_free(struct coordinator *coordinator)
     if (coordinator == NULL) {
         return;
     }
+    loop_worker_free(coordinator->worker); /* first: what it still delivers acks over the session, answers over HTTP */
     control_free(coordinator->control);
     notify_watchdog_free(coordinator->watchdog);
     session_free(coordinator->session);
-    loop_worker_free(coordinator->worker); /* finishes the commits that run */
     sweeper_free(coordinator->sweeper);
     free_zones(coordinator);
     engine_free(coordinator->engine);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon as a whole without a broker: what its parts do to each other when it ends. Seen by a sanitizer. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "coordinator/coordinator_private.h"
+#include "mqtt/topics.h"
+
+#define CAM "cam-1"
+#define NAT "93.184.216.34"
+
+static const char stamp_key[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+static const char pem[] = "-----BEGIN NOTHING-----\n-----END NOTHING-----\n"; /* no connection is ever made with it */
+
+static char folder[] = "/tmp/muster-life-XXXXXX";
+static char config_path[64];
+static struct coordinator *coordinator;
+
+static void write_file(const char *name, const char *text)
+{
+    char path[96];
+    (void)snprintf(path, sizeof(path), "%s/%s", folder, name); /* fits */
+    assert_int_equal(file_replace(path, view_of(text), 0600), ERR_OK);
+}
+
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    (void)close(fd); /* the daemon opens it anew */
+    return ntohs(address.sin_port);
+}
+
+static void write_config(void)
+{
+    char text[2048];
+    int len = snprintf(text, sizeof(text),
+                       "broker:\n  endpoints: [\"127.0.0.1:1\"]\n  client_id: svc-life\n  ca_file: %1$s/pem\n"
+                       "  cert_file: %1$s/pem\n  key_file: %1$s/pem\n  stamp_key_file: %1$s/stamp\n"
+                       "store:\n  path: %1$s/store.db\ncontrol:\n  socket: %1$s/control.sock\n"
+                       "metrics:\n  listen: \"127.0.0.1:%2$u\"\nlog:\n  level: error\nregistry: %1$s/registry.yaml\n"
+                       "accounts:\n  - name: dns\n    provider: rfc2136\n    server: \"127.0.0.1:1\"\n"
+                       "    key_file: %1$s/tsig\n"
+                       "zones:\n  - name: example.net\n    account: dns\n"
+                       "groups:\n  - name: cameras\n    names:\n      - name: \"{id}.example.net\"\n",
+                       folder, free_port());
+    assert_true(len > 0 && (size_t)len < sizeof(text));
+    write_file("coordinator.yaml", text);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(config_path, sizeof(config_path), "%s/coordinator.yaml", folder); /* fits */
+    write_file("pem", pem);
+    write_file("stamp", stamp_key);
+    write_file("tsig", "hmac-sha256:life:c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0");
+    write_file("registry.yaml", "devices:\n  - match: \"cam-*\"\n    group: cameras\n");
+    write_config();
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
+    }
+    if (dir != NULL) {
+        (void)closedir(dir); /* only read from */
+    }
+    return rmdir(folder);
+}
+
+static enum err make(struct coordinator **ret_coordinator, struct strbuf *report)
+{
+    strbuf_init(report, 64 * 1024);
+    return coordinator_new(config_path, ret_coordinator, report);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    struct strbuf report;
+    enum err err = make(&coordinator, &report);
+    if (err != ERR_OK) {
+        print_error("%s\n", strbuf_str(&report));
+    }
+    strbuf_deinit(&report);
+    return err == ERR_OK ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    coordinator_free(coordinator);
+    return 0;
+}
+
+/* A state of a device that is stored with the same address: nothing but its pair is to be committed. */
+static void take_state(void)
+{
+    char topic[TOPIC_SIZE];
+    char stamp[128];
+    uint8_t mac[SHA256_SIZE];
+    assert_int_equal(topic_build(TOPIC_UP_STATE, VIEW_LITERAL(CAM), topic), ERR_OK);
+    const struct view parts[] = {view_of(topic), VIEW_LITERAL("|"), VIEW_LITERAL(NAT)};
+    assert_int_equal(crypto_hmac_sha256(coordinator->stamp_key, parts, ARRAY_LEN(parts), mac), ERR_OK);
+    int len = snprintf(stamp, sizeof(stamp), "%s ", NAT);
+    for (size_t i = 0; i < sizeof(mac); i++) {
+        len += snprintf(stamp + len, sizeof(stamp) - (size_t)len, "%02x", mac[i]);
+    }
+    const struct core_message message = {
+        .topic = view_of(topic),
+        .payload = VIEW_LITERAL("{\"v\":1,\"s\":\"on\",\"boot\":1,\"conn\":2,\"seq\":2,\"ts\":0,\"tsq\":\"none\","
+                                "\"src\":\"interface\",\"why\":\"change\",\"agent\":\"1\"}"),
+        .observed = view_of(stamp)};
+    core_message(coordinator->core, coordinator_now(), &message);
+    core_flush(coordinator->core, coordinator_now());
+}
+
+/* The commit is worked and nobody has heard of it when the daemon ends: its ack must not go to a session that is gone.
+ */
+static void a_commit_that_ends_with_the_daemon_harms_nobody(void **state)
+{
+    (void)state;
+    const struct store_device stored = {.id = CAM, .boot = 1, .conn = 1, .seq = 1};
+    struct store_device device = stored;
+    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &device.ip4), ERR_OK);
+    device.observed = device.ip4;
+    assert_int_equal(core_load_device(coordinator->core, &device), ERR_OK);
+    core_connected(coordinator->core, coordinator_now(), true); /* as if: the session itself knows better */
+    take_state();
+    assert_false(core_is_durable(coordinator->core));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(a_commit_that_ends_with_the_daemon_harms_nobody),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
