@@ -54,6 +54,7 @@ struct verdict {
     char detail[PROVIDER_DETAIL_MAX]; /* cause and remedy */
     uint64_t wait_ms;                 /* the peer's own wait, for the whole account; 0 = none */
     bool stop;                        /* SETTLED, and the account stops all the same */
+    bool probe;      /* with SUSPECT: or nothing in the zone may be changed at present: claim the present epoch again */
     bool everywhere; /* with STOP or `stop`: every account at this service, it refuses the client itself */
 };
 

@@ -152,7 +152,7 @@ static bool add_group(struct engine_zone *zone, struct change *const *changes, s
     if (group == NULL) {
         return false;
     }
-    *group = (struct group){.suspect = suspect != NULL, .len = len};
+    *group = (struct group){.suspect = suspect != NULL, .probe = suspect != NULL && suspect->probe, .len = len};
     if (suspect != NULL) {
         group->error = suspect->error;
         memcpy(group->detail, suspect->detail, sizeof(group->detail));
@@ -236,7 +236,9 @@ void groups_release(struct engine_zone *zone)
         struct group *group = suspects;
         suspects = group->next;
         size_t half = !group->suspect || group->len < 2 ? group->len : batch_half(group->len);
-        if (group->suspect && group->len == 1) {
+        bool again = group->suspect && group->probe && group->len == 1 && !group->changes[0]->doubted;
+        group->changes[0]->doubted |= again; /* the zone may have thawed between the refusal and the probe */
+        if (group->suspect && group->len == 1 && !again) {
             refuse_change(zone, group->changes[0], group->error, group->detail);
         } else {
             add_group_or_put_back(zone, group->changes, half, NULL);
@@ -449,6 +451,7 @@ static void suspect(struct exchange *exchange, const struct verdict *may_be_item
         zone->phase = PHASE_ASKING;
     }
     if (may_be_item != NULL) {
+        zone->must_probe |= may_be_item->probe;
         exchange_unlink(exchange);
         add_group_or_put_back(zone, exchange->changes, exchange->batch.len, may_be_item);
         exchange_free(exchange);

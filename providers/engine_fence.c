@@ -38,12 +38,19 @@ void fence_ask(struct engine_zone *zone)
         zone_kick_at(zone, open);
         return;
     }
-    struct exchange *exchange = control_new(zone, EXCHANGE_OWNER);
+    bool probe = zone->must_probe && !zone->must_claim;
+    struct exchange *exchange = control_new(zone, probe ? EXCHANGE_PROBE : EXCHANGE_OWNER);
     if (exchange == NULL) {
         zone_kick_at(zone, now + zone->account->retry_min_ms);
         return;
     }
     const struct provider_ops *ops = zone->account->ops;
+    if (exchange->kind == EXCHANGE_PROBE) {
+        struct provider_owner ours = {.present = true, .epoch = zone->about.epoch};
+        (void)send_control(exchange, ops->build_claim(zone->account->state, &zone->about, &ours, ours.epoch,
+                                                      &exchange->request)); /* as below */
+        return;
+    }
     (void)send_control(exchange, ops->build_owner(zone->account->state, &zone->about,
                                                   &exchange->request)); /* a failure is told and tried again */
 }
@@ -52,6 +59,7 @@ static void claimed(struct engine_zone *zone, uint64_t epoch)
 {
     zone->about.epoch = epoch;
     zone->must_claim = false;
+    zone->must_probe = false;
     zone->beaten = false;
     zone->phase = PHASE_RUNNING;
     zone->last_error[0] = '\0';
@@ -86,6 +94,8 @@ static void owner_known(struct engine_zone *zone)
 {
     if (is_newer(zone)) {
         depose(zone);
+    } else if (is_ours(zone) && zone->must_probe && !zone->must_claim && zone->phase == PHASE_ASKING) {
+        zone_kick(zone); /* asked before a change was refused: that is not settled by it */
     } else if (is_ours(zone) && !zone->must_claim) {
         zone->phase = PHASE_RUNNING;
         breaker_success(&zone->breaker);
@@ -174,16 +184,35 @@ static void claim_reply(struct engine_zone *zone, const struct verdict *verdict,
     }
 }
 
+static void probe_reply(struct engine_zone *zone, const struct verdict *verdict)
+{
+    if (verdict->kind == VERDICT_SETTLED) {
+        zone->must_probe = false;
+        zone->phase = PHASE_RUNNING;
+        zone->last_error[0] = '\0';
+        breaker_success(&zone->breaker);
+        groups_release(zone);
+        zone_kick(zone);
+    } else if (verdict->kind == VERDICT_FENCED) {
+        zone->must_probe = false; /* who owns the zone matters more, and that is to be read */
+        zone_kick(zone);
+    } else {
+        groups_put_back(zone); /* nothing is wrong with them */
+        zone_failed(zone, verdict);
+    }
+}
+
 void fence_reply(struct exchange *exchange, const struct provider_reply *reply)
 {
     struct engine_zone *zone = exchange->zone;
     const struct provider_ops *ops = zone->account->ops;
     struct verdict verdict = {0};
     struct provider_owner seen = {0};
-    bool owner = exchange->kind == EXCHANGE_OWNER;
+    enum exchange_kind kind = exchange->kind;
     uint64_t epoch = exchange->epoch;
-    enum err err = owner ? ops->parse_owner(zone->account->state, &exchange->request, reply, &seen, &verdict)
-                         : ops->parse_claim(zone->account->state, &exchange->request, reply, &verdict);
+    enum err err = kind == EXCHANGE_OWNER
+                       ? ops->parse_owner(zone->account->state, &exchange->request, reply, &seen, &verdict)
+                       : ops->parse_claim(zone->account->state, &exchange->request, reply, &verdict);
     exchange_unlink(exchange);
     exchange_free(exchange);
     if (err != ERR_OK) {
@@ -192,7 +221,9 @@ void fence_reply(struct exchange *exchange, const struct provider_reply *reply)
     if (verdict.kind == VERDICT_UNKNOWN) {
         zone_disconnect(zone, verdict.error, verdict.detail);
         zone_failed(zone, &verdict);
-    } else if (owner) {
+    } else if (kind == EXCHANGE_PROBE) {
+        probe_reply(zone, &verdict);
+    } else if (kind == EXCHANGE_OWNER) {
         owner_reply(zone, &verdict, &seen);
     } else {
         claim_reply(zone, &verdict, epoch);

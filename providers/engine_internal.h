@@ -19,6 +19,9 @@
  *    |                                 '------------------- beaten, or fenced ------------------|
  *    '---------- connection lost, unknown outcome, refused (breaker decides when) --------------'
  *
+ * A change that was refused leads to ASKING too. There our own epoch is set once more instead of being read (a probe):
+ * a zone that is frozen refuses that as well, and the change waits; else the change is to blame.
+ *
  * The breaker of such a zone may be HALF_OPEN from CONNECTING to RUNNING: the probe is the whole way there, so each way
  * out of these phases tells it: zone_failed, the claim (breaker_admit), or deposed (breaker_unused).
  */
@@ -70,7 +73,7 @@ enum zone_phase {
     PHASE_DEPOSED,
 };
 
-enum exchange_kind { EXCHANGE_OWNER, EXCHANGE_CLAIM, EXCHANGE_CHANGES };
+enum exchange_kind { EXCHANGE_OWNER, EXCHANGE_CLAIM, EXCHANGE_PROBE, EXCHANGE_CHANGES };
 
 /** One message under way and what it is about. */
 struct exchange {
@@ -83,7 +86,7 @@ struct exchange {
     struct adapt_stamp stamp;
     uint64_t deadline_ms;
     unsigned rounds; /* requests made for this batch */
-    uint64_t epoch;  /* CLAIM: what it sets */
+    uint64_t epoch;  /* CLAIM, PROBE: what it sets */
     struct http_transfer *http;
 };
 
@@ -91,6 +94,7 @@ struct exchange {
 struct group {
     struct group *next;
     bool suspect;      /* the owner must be asked before it may be bisected */
+    bool probe;        /* and whether the zone takes updates at all */
     const char *error; /* suspect: what a single change is refused with */
     char detail[PROVIDER_DETAIL_MAX];
     size_t len;
@@ -124,6 +128,7 @@ struct engine_zone {
     struct provider_owner seen;
     uint64_t highest_epoch; /* that we tried to set */
     bool must_claim;        /* raise the epoch even if it is ours */
+    bool must_probe;        /* a change was refused: does the zone take updates at all? */
     bool claim_open;        /* the owner of the zone has not answered `claim` */
     bool beaten;            /* our compare-and-set failed for certain */
     uint64_t heard_ms;      /* monotonic: last message from the server */

@@ -110,7 +110,7 @@ struct provider_ops {
     /** Verdict SETTLED: @p ret_owner is filled. */
     enum err (*parse_owner)(void *state, const struct provider_request *request, const struct provider_reply *reply,
                             struct provider_owner *ret_owner, struct verdict *ret_verdict);
-    /** Compare and set: from what was @p seen to @p epoch. */
+    /** Compare and set: from what was @p seen to @p epoch. The same epoch: a probe whether the zone takes updates. */
     enum err (*build_claim)(void *state, const struct provider_zone *zone, const struct provider_owner *seen,
                             uint64_t epoch, struct provider_request *request);
     /** Verdict SETTLED: claimed; FENCED: somebody else was faster. */

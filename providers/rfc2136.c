@@ -15,7 +15,7 @@
 
 #define OWNER_LABEL "_muster-owner."
 enum { OWNER_TTL_S = 60, OWNER_TEXT_SIZE = 32, MESSAGE_OVERHEAD = 12 + 255 + 4 + 512 /* header, zone, owner, TSIG */ };
-enum { STAGE_CHANGE, STAGE_LOOKUP, STAGE_OWNER };
+enum { STAGE_CHANGE, STAGE_LOOKUP, STAGE_OWNER, STAGE_CLAIM, STAGE_PROBE };
 
 struct rfc2136 {
     struct dnsmsg_key *key; /* owned; NULL = unsigned */
@@ -181,7 +181,11 @@ static const char *remedy_of(const struct rfc2136 *state, int stage, unsigned co
     if (state->key == NULL) {
         return "what we sent was not signed: set `key_file` to a TSIG key that may update the zone";
     }
-    return stage == STAGE_OWNER
+    if (stage == STAGE_CLAIM && code == DNSMSG_REFUSED) {
+        return "the server answers about the zone but takes no update of it: let this key update it, or thaw it if it "
+               "is frozen";
+    }
+    return stage == STAGE_OWNER || stage == STAGE_CLAIM
                ? "the server does not serve the zone, or does not let this key ask about it: check the "
                  "zone's name, `server` and the rights of the key in `key_file`"
                : usual;
@@ -260,8 +264,9 @@ static enum verdict_kind change_verdict(unsigned rcode, enum zone_mode mode)
     switch (rcode) {
     case DNSMSG_NXRRSET: /* RFC 2136 3.2.5: the owner's prerequisite, or in a shared zone a record's */
         return mode == ZONE_SHARED ? VERDICT_SUSPECT : VERDICT_FENCED;
+    case DNSMSG_REFUSED: /* about one of the names, or the zone was frozen since it was claimed */
+        return VERDICT_SUSPECT;
     case DNSMSG_FORMERR:
-    case DNSMSG_REFUSED: /* the claim, an update like this one, was allowed: it is about one of the names */
     case DNSMSG_YXDOMAIN:
     case DNSMSG_YXRRSET:
     case DNSMSG_NOTZONE:
@@ -322,6 +327,7 @@ static enum err rfc2136_parse(void *context, struct provider_zone *zone, struct 
             enum verdict_kind kind =
                 request->stage == STAGE_LOOKUP ? VERDICT_RETRY : change_verdict(message.rcode, zone->mode);
             explain(ret_verdict, kind, &message, context, request);
+            ret_verdict->probe = request->stage == STAGE_CHANGE && message.rcode == DNSMSG_REFUSED;
         }
     }
     dnsmsg_deinit(&message);
@@ -405,7 +411,7 @@ static enum err rfc2136_build_claim(void *context, const struct provider_zone *z
     struct owner_name buffer;
     char before[OWNER_TEXT_SIZE], after[OWNER_TEXT_SIZE];
     struct view owner = owner_name(zone, &buffer);
-    request->stage = STAGE_OWNER;
+    request->stage = seen->present && seen->epoch == epoch ? STAGE_PROBE : STAGE_CLAIM;
     dnswire_update(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(zone->name));
     if (seen->present) {
         dnswire_require_txt(&wire, owner, owner_text(seen->epoch, before));
@@ -427,6 +433,10 @@ static enum err rfc2136_parse_claim(void *context, const struct provider_request
     }
     if (!judged && message.rcode == DNSMSG_NOERROR) {
         *ret_verdict = (struct verdict){.kind = VERDICT_SETTLED};
+    } else if (!judged && message.rcode == DNSMSG_REFUSED && request->stage == STAGE_PROBE) {
+        verdict_set(ret_verdict, VERDICT_RETRY, "frozen",
+                    "REFUSED: the server takes no update of the zone any more: thaw it if it is frozen, or allow this "
+                    "key again to update it");
     } else if (!judged) {
         bool beaten = message.rcode == DNSMSG_NXRRSET || message.rcode == DNSMSG_YXRRSET;
         explain(ret_verdict, beaten ? VERDICT_FENCED : VERDICT_RETRY, &message, context, request);

@@ -3,11 +3,13 @@
 import ctypes.util
 import glob
 import pathlib
+import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from muster_testlib import dns, procs  # noqa: E402
+from muster_testlib import dns, ports, procs  # noqa: E402
 
 from probe import Probe  # noqa: E402
 from proxy import Proxy  # noqa: E402
@@ -102,6 +104,37 @@ class Cases:
             for i in range(500):
                 if i != 321:
                     self.assertEqual(zone[(f"n{i}.ok.{ZONE}", "A")], [f"10.0.{i // 250}.{i % 250 + 1}"])
+
+    def open_control(self):
+        """Before the start: lets control() reach the server."""
+
+    def run_tool(self, *words):
+        subprocess.run(words, check=True, capture_output=True, timeout=procs.DEADLINE)
+
+    def control(self, verb):
+        """`freeze` or `thaw`: the zone, by the server's own tool."""
+        raise NotImplementedError
+
+    def test_frozen_zone_delays_and_refuses_nothing(self):
+        self.open_control()
+        with self.server, self.probe() as probe:
+            probe.submit(f"before.{ZONE}", "192.0.2.1", 1)
+            probe.settled(1)
+            self.control("freeze")
+            for i in range(10):
+                probe.submit(f"n{i}.{ZONE}", f"192.0.2.{i + 1}", i + 10)
+            event = probe.settled(10, ("retry",))
+            self.assertEqual(event["error"], "frozen")
+            self.assertIn("thaw", event["detail"])
+            failures = probe.status()["failures"]
+            while probe.status()["failures"] < failures + 3:  # it goes on asking, and the changes wait
+                time.sleep(0.02)  # between two looks
+            self.assertEqual(probe.status()["changes"], 1)
+            self.control("thaw")
+            for i in range(10):
+                self.assertEqual(probe.settled(i + 10)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, f"n9.{ZONE}"), ["192.0.2.10"])
+            self.assertEqual(self.owner(), ['"epoch=1"'])
 
     def lose_after_applied(self, mode):
         with self.server, Proxy(self.server.address, self.server.port) as proxy, self.probe(mode, via=proxy) as probe:
@@ -261,6 +294,9 @@ class Cases:
 class Knot(Cases, unittest.TestCase):
     kind = dns.Knot
 
+    def control(self, verb):
+        self.run_tool("knotc", "-s", self.server.folder / "knot.sock", "-b", f"zone-{verb}", ZONE)
+
     def refuse_all_but_ok(self):
         text = self.server.config_file.read_text()
         rule = "    action: [update, transfer]\n"
@@ -274,6 +310,18 @@ class Knot(Cases, unittest.TestCase):
 
 class Bind(Cases, unittest.TestCase):
     kind = dns.Bind
+
+    def open_control(self):
+        self.control_port = ports.free_port(self.server.address)
+        text = self.server.config_file.read_text()
+        self.assertIn("controls { };", text)
+        self.server.config_file.write_text(text.replace(
+            "controls { };", f"controls {{ inet {self.server.address} port {self.control_port} allow {{ any; }}"
+                             f" keys {{ {self.server.key_name}; }}; }};"))
+
+    def control(self, verb):
+        self.run_tool("rndc", "-s", self.server.address, "-p", str(self.control_port), "-k", self.key("rndc.key"), verb,
+                      ZONE)
 
     def refuse_all_but_ok(self):
         text = self.server.config_file.read_text()

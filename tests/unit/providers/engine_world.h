@@ -22,7 +22,7 @@
 #include "providers/account.h"
 #include "providers/engine.h"
 
-enum { TIMERS_MAX = 8, TRANSFERS_MAX = 4, HOURS = 3600 * 1000, ANSWER_MS = 50, QUERY_SIZE = 2048 };
+enum { TIMERS_MAX = 8, TRANSFERS_MAX = 4, HOURS = 3600 * 1000, ANSWER_MS = 50, QUERY_SIZE = 2048, QUERIES_MAX = 20 };
 enum { CONNECTIONS_MAX = 20000 /* more in one test is a client that hammers */ };
 
 struct loop_timer {
@@ -39,12 +39,17 @@ struct http_transfer {
     char url[512];
 };
 
+struct query {
+    uint64_t at_ms; /* of its answer */
+    uint8_t wire[QUERY_SIZE];
+    size_t len;
+};
+
 struct stream {
     struct stream_options options;
     bool open;
-    uint64_t connected_ms; /* when `connected` is to be called; UINT64_MAX = it was */
-    uint64_t at_ms;        /* of the answer to `query`; UINT64_MAX = nothing was asked */
-    uint8_t query[QUERY_SIZE];
+    uint64_t connected_ms;             /* when `connected` is to be called; UINT64_MAX = it was */
+    struct query queries[QUERIES_MAX]; /* `len` of them, oldest first */
     size_t len;
     unsigned answers;
 };
@@ -124,8 +129,7 @@ enum err stream_new(struct loop *loop, const struct stream_options *options, str
     }
     assert_false(world.stream.open);
     assert_true(++world.connections < CONNECTIONS_MAX);
-    world.stream =
-        (struct stream){.options = *options, .open = true, .connected_ms = world.now_ms + 1, .at_ms = UINT64_MAX};
+    world.stream = (struct stream){.options = *options, .open = true, .connected_ms = world.now_ms + 1};
     *ret_stream = &world.stream;
     return ERR_OK;
 }
@@ -134,7 +138,7 @@ void stream_free(struct stream *stream)
 {
     if (stream != NULL) {
         stream->open = false;
-        stream->at_ms = UINT64_MAX;
+        stream->len = 0;
         stream->connected_ms = UINT64_MAX;
     }
 }
@@ -149,10 +153,11 @@ static void close_stream(enum stream_close why)
 
 enum err stream_write_framed(struct stream *stream, struct view message)
 {
-    assert_true(stream->open && message.len <= sizeof(stream->query));
-    memcpy(stream->query, message.ptr, message.len);
-    stream->len = message.len;
-    stream->at_ms = world.now_ms + ANSWER_MS;
+    assert_true(stream->open && stream->len < QUERIES_MAX && message.len <= QUERY_SIZE);
+    struct query *query = &stream->queries[stream->len++];
+    memcpy(query->wire, message.ptr, message.len);
+    query->len = message.len;
+    query->at_ms = world.now_ms + ANSWER_MS;
     return ERR_OK;
 }
 
@@ -274,18 +279,26 @@ static size_t serve_address(const uint8_t *query, size_t len, uint8_t *reply)
 static void answer_dns(void)
 {
     struct stream *stream = &world.stream;
+    const struct query query = stream->queries[0];
     uint8_t wire[2 + QUERY_SIZE];
-    size_t len = (world.serve != NULL ? world.serve : serve_address)(stream->query, stream->len, wire + 2);
+    size_t len = (world.serve != NULL ? world.serve : serve_address)(query.wire, query.len, wire + 2);
     wire[0] = (uint8_t)(len >> 8);
     wire[1] = (uint8_t)len;
     world.queries++;
-    stream->at_ms = UINT64_MAX;
+    memmove(stream->queries, stream->queries + 1, --stream->len * sizeof(query));
     if (len > 0) {
         assert_int_equal(stream->options.read(stream->options.context, view_n((const char *)wire, len + 2)), len + 2);
     }
     if (++stream->answers == world.closes_after && stream->open) {
         close_stream(STREAM_CLOSE_PEER);
     }
+}
+
+static uint64_t stream_next_ms(void)
+{
+    const struct stream *stream = &world.stream;
+    uint64_t answer_ms = stream->len > 0 ? stream->queries[0].at_ms : UINT64_MAX;
+    return stream->open ? MIN(answer_ms, stream->connected_ms) : UINT64_MAX;
 }
 
 /** The connection is there, or the answer is. */
@@ -319,7 +332,7 @@ static void run_world(uint64_t until_ms, unsigned requests)
         }
         uint64_t timer_ms = timer != NULL ? timer->at_ms : UINT64_MAX;
         uint64_t http_ms = transfer != NULL ? transfer->at_ms : UINT64_MAX;
-        uint64_t dns_ms = world.stream.open ? MIN(world.stream.at_ms, world.stream.connected_ms) : UINT64_MAX;
+        uint64_t dns_ms = stream_next_ms();
         uint64_t at_ms = MIN(timer_ms, MIN(http_ms, dns_ms));
         if (at_ms > until_ms) {
             world.now_ms = until_ms;

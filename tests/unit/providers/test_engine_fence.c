@@ -5,6 +5,8 @@
  */
 #include "engine_world.h"
 
+#include <limits.h>
+
 enum { UPDATE = 5, REFUSED = 5, NXRRSET = 8, CHANGES = 10 };
 
 /** An authoritative server as far as the owner's record goes, and the coordinator that is asked for epochs. */
@@ -289,6 +291,70 @@ static void connection_that_ends_after_a_change_was_written_is_no_failure(void *
     engine_free(service.engine);
 }
 
+static void submit_all(struct engine_zone *zone)
+{
+    static const char *const names[CHANGES] = {"a.example", "b.example", "c.example", "d.example", "e.example",
+                                               "f.example", "g.example", "h.example", "i.example", "j.example"};
+    for (uint8_t i = 0; i < CHANGES; i++) {
+        submit(zone, names[i], i, i);
+    }
+}
+
+static void frozen_zone_refuses_nothing_for_good(void **state)
+{
+    (void)state;
+    struct service service;
+    struct engine_zone *zone = open_zone(&service);
+    run_for(1000);
+    server.frozen = true;
+    submit_all(zone);
+    run_for(HOURS);
+    assert_int_equal(server.refused, 0);
+    assert_int_equal(server.retried, CHANGES);
+    assert_string_equal(server.error, "frozen");
+    assert_non_null(strstr(server.detail, "thaw"));
+    assert_string_not_equal(state_of(zone), "running");
+    assert_in_range(server.updates, 5, 60);
+    server.frozen = false;
+    run_for(HOURS);
+    assert_int_equal(server.refused, 0);
+    assert_int_equal(server.applied, CHANGES);
+    assert_string_equal(state_of(zone), "running");
+    assert_int_equal(server.epoch, 1);
+    assert_int_equal(server.asked, 1);
+    engine_free(service.engine);
+}
+
+static void zone_that_thaws_before_the_probe_refuses_nothing_either(void **state)
+{
+    (void)state;
+    struct service service;
+    struct engine_zone *zone = open_zone(&service);
+    run_for(1000);
+    server.poison = 1; /* one message */
+    submit(zone, "a.example", 1, 1);
+    run_for(HOURS);
+    assert_int_equal(server.refused, 0);
+    assert_int_equal(server.applied, 1);
+    engine_free(service.engine);
+}
+
+static void policy_that_allows_the_owner_only_refuses_for_good(void **state)
+{
+    (void)state;
+    struct service service;
+    struct engine_zone *zone = open_zone(&service);
+    run_for(1000);
+    server.poison = UINT_MAX;
+    submit_all(zone);
+    run_for(HOURS);
+    assert_int_equal(server.refused, CHANGES);
+    assert_string_equal(server.error, "refused");
+    assert_string_equal(state_of(zone), "running");
+    assert_int_equal(failures_of(zone), 0);
+    engine_free(service.engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +364,9 @@ int main(void)
         cmocka_unit_test(server_that_hangs_up_on_us_is_not_hammered),
         cmocka_unit_test(connection_that_ends_for_idleness_is_no_failure),
         cmocka_unit_test(connection_that_ends_after_a_change_was_written_is_no_failure),
+        cmocka_unit_test(frozen_zone_refuses_nothing_for_good),
+        cmocka_unit_test(zone_that_thaws_before_the_probe_refuses_nothing_either),
+        cmocka_unit_test(policy_that_allows_the_owner_only_refuses_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
