@@ -130,6 +130,9 @@ struct device_table *core_devices(struct core *core);
 const struct registry *core_registry(const struct core *core);
 /** The moving part of a record, NULL when it rests. */
 const struct outbox_entry *core_outbox_find(const struct core *core, struct view name, enum rrtype type);
+/** The moving part of a stored record, NULL when it rests: a claim of another device that the store has refused is no
+ * part of it, though it bears the name. */
+const struct outbox_entry *core_moving(const struct core *core, const struct store_record *record);
 void core_stats(const struct core *core, struct core_stats *ret_stats);
 /** fleet/summary as of now. */
 enum err core_summary(const struct core *core, struct core_time now, struct strbuf *out) MUST_CHECK;

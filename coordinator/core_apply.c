@@ -334,7 +334,7 @@ static void release_device(struct core *core, struct core_time now, uint32_t ind
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
-        if (entry != NULL && (entry->flags & OUTBOX_HELD) != 0) {
+        if (entry != NULL && entry->device == index && (entry->flags & OUTBOX_HELD) != 0) {
             release_entry(core, now, entry);
         }
     }
@@ -501,7 +501,27 @@ void core_replan_due(struct core *core, struct core_time now)
     }
 }
 
-static enum err entry_of_record(struct core *core, const struct store_record *record, struct outbox_entry **ret_entry)
+static uint32_t owner_of(const struct core *core, const struct store_record *record)
+{
+    return record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
+}
+
+static struct outbox_entry *moving(const struct core *core, const struct store_record *record)
+{
+    struct outbox_entry *entry = outbox_find(core->outbox, view_of(record->name), record->type);
+    if (entry == NULL || (entry->flags & OUTBOX_TAKEN) == 0 || entry->device == owner_of(core, record)) {
+        return entry;
+    }
+    return (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0 ? entry : NULL;
+}
+
+const struct outbox_entry *core_moving(const struct core *core, const struct store_record *record)
+{
+    return moving(core, record);
+}
+
+static enum err entry_of_record(struct core *core, struct core_time now, const struct store_record *record,
+                                struct outbox_entry **ret_entry)
 {
     int zone = registry_zone_of(core->registry, view_of(record->name));
     if (zone < 0) {
@@ -512,11 +532,11 @@ static enum err entry_of_record(struct core *core, const struct store_record *re
     if (err != ERR_OK) {
         return err;
     }
-    if (entry->rev != 0) {
+    if (entry->rev != 0 && core_moving(core, record) != NULL) {
         return ERR_EXISTS; /* it is moving, and newer than the stored row */
     }
-    uint32_t device = record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
-    entry->device = device;
+    take_back(core, now, entry); /* of another device's refused claim */
+    entry->device = owner_of(core, record);
     entry->zone = (uint16_t)core->zone_refs[zone];
     entry->ttl = record->ttl;
     entry->want = record->want_null ? (struct rrset_value){0} : record->want;
@@ -531,7 +551,7 @@ static enum err entry_of_record(struct core *core, const struct store_record *re
 /* What the owner's addresses say of a record, in plan_new; NULL when they say nothing. */
 static const struct plan_item *planned(struct core *core, const struct store_record *record, uint32_t *ret_index)
 {
-    uint32_t index = record->device != NULL ? device_find(core->devices, view_of(record->device)) : DEVICE_NONE;
+    uint32_t index = owner_of(core, record);
     *ret_index = index;
     if (index == DEVICE_NONE || device_at(core->devices, index)->registry_ref == DEVICE_NONE) {
         return NULL;
@@ -548,7 +568,7 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
     if (record->want_null) {
         return ERR_OK; /* the sweep deletes tombstones, under its guard */
     }
-    struct outbox_entry *entry = outbox_find(core->outbox, view_of(record->name), record->type);
+    struct outbox_entry *entry = moving(core, record);
     if (entry != NULL && entry->rev != 0) {
         return ERR_OK; /* it is moving, and newer than the stored row */
     }
@@ -561,7 +581,7 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
         }
         device->flags |= DEVICE_UNSURE;
     }
-    enum err err = entry_of_record(core, record, &entry);
+    enum err err = entry_of_record(core, now, record, &entry);
     if (err != ERR_OK) {
         return err;
     }
@@ -598,12 +618,12 @@ static enum err reopen(struct core *core, struct outbox_entry *entry, const stru
 
 enum err core_rewrite(struct core *core, struct core_time now, const struct store_record *record, bool adopt)
 {
-    struct outbox_entry *entry = outbox_find(core->outbox, view_of(record->name), record->type);
+    struct outbox_entry *entry = moving(core, record);
     enum err err;
     if (entry != NULL) {
         err = reopen(core, entry, record, adopt);
     } else {
-        err = is_current(core, record) ? entry_of_record(core, record, &entry) : ERR_AGAIN;
+        err = is_current(core, record) ? entry_of_record(core, now, record, &entry) : ERR_AGAIN;
     }
     if (err != ERR_OK) {
         return err;

@@ -315,6 +315,7 @@ static void retire(struct core *core, struct outbox_entry *entry)
 
 static void refuse_taken(struct core *core, struct core_time now, struct outbox_entry *entry)
 {
+    core->stats.records_held -= (entry->flags & OUTBOX_HELD) != 0 && core->stats.records_held > 0;
     entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED | OUTBOX_TAKEN) & ~(OUTBOX_WAIT_WANT | OUTBOX_HELD));
     entry->have_applied = false;
     (void)snprintf(entry->error, sizeof(entry->error), "taken"); /* fits */

@@ -184,7 +184,9 @@ static void judge(struct sweep *sweep, const struct store_record *record, const 
                   enum rrtype type)
 {
     const struct zone_config *zone = zone_config_of(sweep);
-    const struct outbox_entry *entry = core_outbox_find(sweep->sweeper->coordinator->core, view_of(name), type);
+    const struct core *core = sweep->sweeper->coordinator->core;
+    const struct outbox_entry *entry =
+        record != NULL ? core_moving(core, record) : core_outbox_find(core, view_of(name), type);
     bool refused = record != NULL && entry != NULL && has_given_up(entry);
     const struct drift_input input = {
         .record = record,

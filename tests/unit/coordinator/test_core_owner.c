@@ -83,11 +83,105 @@ static void a_reload_sends_the_dns_nothing_that_the_store_refused(void **state)
     assert_true(wants(CLASH_NAME, "93.184.216.99"));
 }
 
+static struct store_record row_of(const char *zone, const char *device, const char *name, const char *address)
+{
+    return (struct store_record){.zone = zone,
+                                 .name = name,
+                                 .type = RRTYPE_A,
+                                 .device = device,
+                                 .ttl = 60,
+                                 .want = rig_value(address),
+                                 .want_rev = 50,
+                                 .have_known = true,
+                                 .have = rig_value(address),
+                                 .have_rev = 50,
+                                 .error = ""};
+}
+
+/* The sweep has found the owner's record changed by hand, or about to expire. */
+static void a_refused_claim_does_not_keep_the_sweep_from_the_owners_record(void **state)
+{
+    (void)state;
+    begin_with_a_refused_claim();
+    const struct store_record row = row_of("example.net", "cam-x1", CLASH_NAME, NAT);
+    const struct store_record claim = row_of("example.net", "x1", CLASH_NAME, NAT2);
+    assert_null(core_moving(rig.core, &row)); /* the owner's record rests: its repair is guarded */
+    assert_non_null(core_moving(rig.core, &claim));
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_OK);
+    core_flush(rig.core, rig.now);
+    assert_string_equal(rig_batch_want(&rig, CLASH_NAME)->device, "cam-x1");
+    rig_commit_all(&rig);
+    assert_true(wants(CLASH_NAME, NAT));
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+    rig_settle(&rig, rig_change(&rig, CLASH_NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    rig_commit_all(&rig);
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
+/* Templates that may clash, of devices that are damped. */
+static void begin_damped(void)
+{
+    begin(NULL,
+          "  - name: a\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n"
+          "  - name: b\n    names:\n      - name: \"cam-{id}.example.net\"\n        types: [A]\n",
+          CLASH_DEVICES);
+}
+
+static uint32_t flap_until_held(const char *id)
+{
+    uint32_t seq = 0;
+    uint32_t held = rig_stats(&rig).records_held;
+    while (rig_stats(&rig).records_held == held) {
+        assert_true(++seq < 20);
+        if (seq > 1) {
+            rig_settle_all(&rig);
+        }
+        report(id, seq, seq % 2 == 0 ? NAT2 : NAT);
+    }
+    return seq;
+}
+
+static void a_held_claim_that_is_refused_is_held_no_more(void **state)
+{
+    (void)state;
+    begin_damped();
+    (void)flap_until_held("x1");
+    rig_batch_want(&rig, CLASH_NAME)->taken = true;
+    rig_commit_all(&rig);
+    assert_int_equal(rig_stats(&rig).records_held, 0);
+    assert_int_equal(rig_stats(&rig).records_refused, 1);
+}
+
+/* x1 was held with the name, then lost it to cam-x1, which is held longer: the end of x1's hold is not cam-x1's. */
+static void a_hold_ends_when_its_own_device_is_released(void **state)
+{
+    (void)state;
+    begin_damped();
+    (void)flap_until_held("x1");
+    rig_batch_want(&rig, CLASH_NAME)->taken = true;
+    rig_commit_all(&rig);
+    rig_pass(&rig, UINT64_C(600) * 1000);
+    (void)flap_until_held("cam-x1");
+    rig_commit_all(&rig);
+    uint64_t release_ms = entry_of(CLASH_NAME)->not_before_ms;
+    for (;;) {
+        bool held = (entry_of(CLASH_NAME)->flags & OUTBOX_HELD) != 0;
+        if (!held) {
+            break;
+        }
+        rig_pass(&rig, 1000);
+    }
+    assert_true(rig.now.mono_ms >= release_ms);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
     const struct CMUnitTest tests[] = {
         TEST(a_reload_sends_the_dns_nothing_that_the_store_refused),
+        TEST(a_refused_claim_does_not_keep_the_sweep_from_the_owners_record),
+        TEST(a_held_claim_that_is_refused_is_held_no_more),
+        TEST(a_hold_ends_when_its_own_device_is_released),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
