@@ -80,11 +80,11 @@ enum err core_new(const struct core_options *options, struct core **ret_core)
     }
     core->config = options->config;
     core->registry = options->registry;
+    core->registry_fingerprint = registry_fingerprint(options->registry);
     core->stamp_key = options->stamp_key;
     core->ops = options->ops;
     core->context = options->context;
     core->rev = options->last_rev;
-    core->names_exclusive = registry_names_exclusive(options->registry);
     core->stats.store_state = "ok";
     strbuf_init(&core->scratch, SCRATCH_MAX);
     take_policy(core, options->config);
@@ -576,12 +576,18 @@ enum err core_reconfigure(struct core *core, const struct coordinator_config *co
     for (uint32_t i = 0; i < device_count(core->devices); i++) {
         replay = register_anew(core, registry, i, other_policy) || replay;
     }
+    core->names_exclusive = core->names_exclusive && registry_fingerprint(registry) == core->registry_fingerprint;
+    core->registry_fingerprint = registry_fingerprint(registry);
     core->config = config;
     core->registry = registry;
-    core->names_exclusive = registry_names_exclusive(registry);
     take_policy(core, config);
     *ret_replay = replay;
     return ERR_OK;
+}
+
+void core_reconciled(struct core *core)
+{
+    core->names_exclusive = registry_names_exclusive(core->registry);
 }
 
 void core_set_records(struct core *core, uint64_t records)

@@ -113,6 +113,11 @@ void core_set_records(struct core *core, uint64_t records);
  */
 void core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records,
                     size_t records_len);
+/**
+ * The records of all devices were compared with the registry in use. Until then the store is asked first whose a name
+ * is: templates that keep names apart say nothing about rows that another registry left behind.
+ */
+void core_reconciled(struct core *core);
 /** A record that belongs to no known device: tombstone. */
 void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record);
 /**

@@ -507,6 +507,9 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
     if (final && result->rev == entry->submitted_rev) {
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;
     }
+    if ((entry->flags & OUTBOX_TAKEN) != 0) {
+        return; /* the row that this would be written to belongs to another device */
+    }
     if (result->outcome == OUTCOME_APPLIED) {
         settle_applied(core, now, entry, result);
     } else if (entry->rev == result->rev) {

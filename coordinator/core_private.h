@@ -56,7 +56,8 @@ struct core {
     struct damper *damper;
     struct policy policy;
     struct ip_prefix treat_as_public[64];
-    bool names_exclusive;
+    bool names_exclusive; /* the registry in use promises it, and the store has no other rows */
+    uint64_t registry_fingerprint;
 
     struct queue dirty_devices; /* device indices */
     struct queue ack_join;      /* device indices in order of their join deadline */

@@ -305,6 +305,7 @@ static void next_phase(struct loader *loader)
     }
     if (loader->phase == PHASE_LIVE && loader->fingerprint != 0 && !loader->reconcile_wanted) {
         loader->fingerprint_due = true;
+        core_reconciled(loader->coordinator->core);
     }
     if (loader->phase == PHASE_LIVE) {
         log_event(LOG_LEVEL_NOTICE, "loaded", "devices=%u", device_count(core_devices(loader->coordinator->core)));
@@ -549,6 +550,8 @@ void loader_reconcile_if_changed(struct loader *loader)
     enum err err = coordinator->store_ops->reconciled(coordinator->store, &noted);
     if (err != ERR_OK || noted != registry_fingerprint(coordinator->settings->registry)) {
         loader_reconcile(loader);
+    } else {
+        core_reconciled(coordinator->core);
     }
 }
 

@@ -151,6 +151,7 @@ void rig_start(struct rig *rig, const struct rig_config *config)
         .context = rig,
     };
     assert_int_equal(core_new(&options, &rig->core), ERR_OK);
+    core_reconciled(rig->core);
     core_connected(rig->core, rig->now, true);
 }
 

@@ -323,6 +323,7 @@ static void start_coordinator(void)
     sim.tick_at = 0;
     sim.engine_due = false;
     assert_int_equal(core_new(&core_options, &sim.core), ERR_OK);
+    core_reconciled(sim.core);
     core_zone_claimed(sim.core, 0, sim.epoch);
     assert_int_equal(store_sqlite.each_device(sim.store, STORE_ALL_SHARDS, load_device, NULL), ERR_OK);
     const struct store_record_query pending = {.pending_only = true};

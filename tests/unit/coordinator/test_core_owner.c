@@ -174,6 +174,64 @@ static void a_hold_ends_when_its_own_device_is_released(void **state)
     assert_true(rig.now.mono_ms >= release_ms);
 }
 
+#define ROLES                                                                                                          \
+    "  - name: a\n    damping: false\n    names:\n      - name: \"{labels.role}.example.net\"\n        types: [A]\n"
+#define IDS "  - name: a\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n"
+
+static void reconcile(const char *id, const struct store_record *records, size_t len)
+{
+    core_reconcile(rig.core, rig.now, device_find(core_devices(rig.core), view_of(id)), records, len);
+    core_flush(rig.core, rig.now);
+}
+
+/* The name b moves from a to b at a reload whose templates promise that names never meet. */
+static void a_name_that_moves_at_a_reload_reaches_its_new_owner(void **state)
+{
+    (void)state;
+    const char *devices = "devices:\n  - id: b\n    group: a\n    labels: {role: x}\n"
+                          "  - id: a\n    group: a\n    labels: {role: b}\n";
+    begin(NULL, ROLES, devices);
+    report("b", 1, NAT);
+    report("a", 1, NAT2);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.groups = IDS, .devices = devices});
+    const struct store_record x = row_of("example.net", "b", "x.example.net", NAT);
+    const struct store_record b = row_of("example.net", "a", "b.example.net", NAT2);
+    reconcile("b", &x, 1);
+    assert_null(rig_change(&rig, "b.example.net", RRTYPE_A)); /* the store knows whose the name is */
+    rig_batch_want(&rig, "b.example.net")->taken = true;
+    rig_commit_all(&rig);
+    reconcile("a", &b, 1);
+    core_reconciled(rig.core);
+    for (int i = 0; i < 5; i++) {
+        rig_settle_all(&rig);
+        rig_pass(&rig, 300);
+    }
+    const struct rig_change *last = NULL;
+    for (size_t i = 0; i < rig.changes_len; i++) {
+        last = strcmp(rig.changes[i].name, "b.example.net") == 0 ? &rig.changes[i] : last;
+    }
+    struct rrset_value value = rig_value(NAT);
+    assert_true(last != NULL && rrset_value_equal(&last->change.want, &value));
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+}
+
+/* The DNS was faster than the store. */
+static void a_refused_claim_that_was_applied_stays_refused(void **state)
+{
+    (void)state;
+    begin(NULL, IDS, "devices:\n  - id: b\n    group: a\n");
+    report("b", 1, NAT);
+    rig_batch_want(&rig, "b.example.net")->taken = true;
+    rig_commit_all(&rig);
+    rig_settle(&rig, rig_change(&rig, "b.example.net", RRTYPE_A), OUTCOME_APPLIED, NULL);
+    rig_commit_all(&rig);
+    assert_non_null(entry_of("b.example.net"));
+    assert_true((entry_of("b.example.net")->flags & OUTBOX_TAKEN) != 0);
+    assert_int_equal(rig_stats(&rig).records_refused, 1);
+    assert_int_equal(rig_ack_name(&rig, "b.example.net", "A")->state, NAME_REFUSED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
@@ -182,6 +240,8 @@ int main(void)
         TEST(a_refused_claim_does_not_keep_the_sweep_from_the_owners_record),
         TEST(a_held_claim_that_is_refused_is_held_no_more),
         TEST(a_hold_ends_when_its_own_device_is_released),
+        TEST(a_name_that_moves_at_a_reload_reaches_its_new_owner),
+        TEST(a_refused_claim_that_was_applied_stays_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
