@@ -12,6 +12,7 @@
 #define TEMPLATES_MAX         8     /* name templates of one group */
 #define HOSTS_MAX             256   /* hosts behind one gateway */
 #define PLAN_MAX              640   /* RRsets of one device: templates, both families, hosts */
+#define PLAN_TEXT_MAX         40960 /* bytes of the names of one device: 64 a name */
 #define COMMIT_ROWS_MAX       4096  /* rows of one group commit: bounds the time of one transaction */
 #define ACK_JOIN_MS           250   /* a DNS result this soon travels in the same ack */
 #define ACKS_IN_FLIGHT_MAX    2000  /* acks handed to the session and not yet sent */

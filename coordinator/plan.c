@@ -22,8 +22,10 @@ struct ip plan_host_address(const struct ip_prefix *prefix, const struct ip *suf
 static const char *keep_name(struct plan *plan, const char *name)
 {
     size_t size = strlen(name) + 1;
-    if (plan->len + 2 > PLAN_MAX || sizeof(plan->text) - plan->text_used < size) {
-        plan->truncated = true;
+    if (plan->len + 2 > ARRAY_LEN(plan->items) || sizeof(plan->text) - plan->text_used < size) {
+        if (plan->error[0] == '\0') {
+            (void)snprintf(plan->error, sizeof(plan->error), "more names than a device may have"); /* fits */
+        }
         return NULL;
     }
     char *kept = plan->text + plan->text_used;
@@ -78,7 +80,6 @@ void plan_device(const struct registry *registry, const struct registry_entry *e
 {
     ret_plan->len = 0;
     ret_plan->text_used = 0;
-    ret_plan->truncated = false;
     ret_plan->error[0] = '\0';
     const struct registry_group *group = entry->group;
     for (size_t i = 0; i < group->templates_len; i++) {

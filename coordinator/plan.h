@@ -23,11 +23,10 @@ struct plan_item {
 };
 
 struct plan {
-    struct plan_item items[PLAN_MAX];
+    struct plan_item items[PLAN_MAX + 1]; /* the last name is not asked whether it has one or two */
     size_t len;
     size_t text_used;
-    char text[PLAN_MAX * 64]; /* names; a fleet's are short, and what does not fit is an error that is said */
-    bool truncated;
+    char text[PLAN_TEXT_MAX];     /* names; the registry refuses a device whose own do not fit */
     char error[ERRINFO_TEXT_MAX]; /* first name that could not be rendered; "" when none */
 };
 

@@ -379,8 +379,9 @@ static bool check_name(const struct registry *registry, const struct collision_c
     return true;
 }
 
-/* One name of an entry: valid, in a zone, and nobody else's. */
-static enum err take_name(struct registry *registry, const struct collision_claim *claim, struct config_errors *errors)
+/* One name of an entry: valid, in a zone, and nobody else's. @param text counts the bytes of names. */
+static enum err take_name(struct registry *registry, const struct collision_claim *claim, struct config_errors *errors,
+                          size_t *text)
 {
     char name[DNSNAME_SIZE];
     struct errinfo info = {0};
@@ -391,6 +392,8 @@ static enum err take_name(struct registry *registry, const struct collision_clai
         config_error(errors, &entry->position, "devices: %s: %s", entry->id, info.text);
         return ERR_OK;
     }
+    size_t size = strlen(name) + 1 + (entry->is_pattern ? DEVICE_ID_MAX : 0); /* the id is not known yet */
+    *text += MIN(size, (size_t)DNSNAME_SIZE);
     if (!check_name(registry, claim, name, errors) || entry->is_pattern) {
         return ERR_OK;
     }
@@ -405,19 +408,39 @@ static enum err take_name(struct registry *registry, const struct collision_clai
     return err;
 }
 
+/* Said here, where it can be mended: a plan that is full would leave names out. */
+static void check_size(const struct registry_entry *entry, size_t records, size_t text, struct config_errors *errors)
+{
+    if (records > PLAN_MAX) {
+        config_error(errors, &entry->position,
+                     "devices: %s: %zu records; a device may have %d: remove hosts, templates or types", entry->id,
+                     records, PLAN_MAX);
+    } else if (text > PLAN_TEXT_MAX) {
+        config_error(errors, &entry->position,
+                     "devices: %s: its names are %zu bytes long together; a device may have %d: shorten them or remove "
+                     "hosts",
+                     entry->id, text, PLAN_TEXT_MAX);
+    }
+}
+
 static enum err take_names(struct registry *registry, const struct registry_entry *entry, struct config_errors *errors)
 {
     enum err err = ERR_OK;
+    size_t records = 0;
+    size_t text = 0;
     struct collision_claim claim = {.ref = (uint32_t)registry->entries_len, .entry = entry};
     for (size_t i = 0; i < entry->group->templates_len && err == ERR_OK; i++) {
-        bool hosts = entry->group->templates[i].hosts;
+        const struct registry_template *name_template = &entry->group->templates[i];
+        bool hosts = name_template->hosts;
         claim.template_index = i;
         size_t len = hosts ? entry->hosts_len : 1;
+        records += len * ((size_t)name_template->aaaa + (size_t)(name_template->a && !hosts));
         for (size_t k = 0; k < len && err == ERR_OK; k++) {
             claim.host_index = hosts ? k : COLLISION_DEVICE;
-            err = take_name(registry, &claim, errors);
+            err = take_name(registry, &claim, errors, &text);
         }
     }
+    check_size(entry, records, text, errors);
     return err;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "coordinator/device.h"
+#include "coordinator/plan.h"
 #include "tests/lib/core_rig.h"
 
 #define ENTRIES 100000
@@ -111,6 +112,55 @@ static void mistakes_are_told_with_their_place(void **state)
         settings_free(settings);
         strbuf_deinit(&report);
     }
+}
+
+/* @return whether a gateway with so many hosts under three templates loads. */
+static bool loads_with_hosts(size_t hosts, const char *suffix, struct strbuf *report)
+{
+    static char devices[65536];
+    char groups[1024];
+    (void)snprintf(groups, sizeof(groups),
+                   "  - name: g\n    gateway: true\n    names:\n"
+                   "      - name: \"{host}.{id}.example.net\"\n        hosts: true\n"
+                   "      - name: \"{host}.{id}.b%s.example.net\"\n        hosts: true\n"
+                   "      - name: \"{host}.{id}.c%s.example.net\"\n        hosts: true\n" ID,
+                   suffix, suffix); /* fits */
+    int len = snprintf(devices, sizeof(devices), "devices:\n  - id: gw-1\n    group: g\n    hosts:\n");
+    for (size_t i = 0; i < hosts; i++) {
+        len += snprintf(devices + len, sizeof(devices) - (size_t)len, "      - {name: h%zu, suffix: \"::%zx\"}\n", i,
+                        i + 16);
+    }
+    struct settings *settings = load(groups, devices, report);
+    bool loaded = settings != NULL;
+    if (loaded) {
+        static struct plan plan;
+        const struct registry_entry *entry = registry_entry_at(settings->registry, 0);
+        plan_device(settings->registry, entry, view_of("gw-1"), &(struct plan_addresses){0}, &plan);
+        assert_int_equal(plan.len, hosts * 3 + 2);
+        assert_string_equal(plan.error, "");
+    }
+    settings_free(settings);
+    return loaded;
+}
+
+/* A device whose names do not all fit would lose some of them without a word. */
+static void more_names_than_a_device_may_have_are_refused(void **state)
+{
+    (void)state;
+    struct strbuf report;
+    assert_true(loads_with_hosts((PLAN_MAX - 2) / 3, "", &report));
+    strbuf_deinit(&report);
+    assert_false(loads_with_hosts(HOSTS_MAX, "", &report));
+    assert_non_null(strstr(strbuf_str(&report), "registry.yaml:2:"));
+    assert_non_null(strstr(strbuf_str(&report), "gw-1: 770 records; a device may have 640: remove hosts"));
+    strbuf_deinit(&report);
+    char label[61] = "";
+    memset(label, 'x', sizeof(label) - 1);
+    char labels[130];
+    (void)snprintf(labels, sizeof(labels), "%s.%s", label, label); /* fits */
+    assert_false(loads_with_hosts(200, labels, &report));
+    assert_non_null(strstr(strbuf_str(&report), "shorten them"));
+    strbuf_deinit(&report);
 }
 
 static void an_id_wins_over_patterns_in_order(void **state)
@@ -260,6 +310,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(mistakes_are_told_with_their_place),
+        TEST(more_names_than_a_device_may_have_are_refused),
         TEST(an_id_wins_over_patterns_in_order),
         TEST(patterns_match_as_shells_do),
         TEST(the_longest_zone_counts),
