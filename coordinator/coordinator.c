@@ -468,9 +468,11 @@ static void log_shrinking(size_t before, size_t now)
     }
 }
 
-/* From the core's step on the new config counts, and accounts and fresh belong to the coordinator; before it nothing
- * has changed. Zone writers start anew, so what an account refused before (a wrong password, say) is tried again. */
-static enum err swap_settings(struct coordinator *coordinator, struct settings *fresh, struct engine_account **accounts)
+/* From the core's step on the new config counts, and accounts, key and fresh belong to the coordinator; before it
+ * nothing has changed. Zone writers start anew, so what an account refused before (a wrong password, say) is tried
+ * again. */
+static enum err swap_settings(struct coordinator *coordinator, struct settings *fresh, struct engine_account **accounts,
+                              struct crypto_hmac *stamp_key)
 {
     size_t old_accounts = coordinator->settings->config.accounts.len;
     bool replay = false;
@@ -478,8 +480,12 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     if (err != ERR_OK) {
         free_accounts(accounts, fresh->config.accounts.len);
         settings_free(fresh);
+        crypto_hmac_free(stamp_key);
         return err;
     }
+    core_set_stamp_key(coordinator->core, stamp_key);
+    crypto_hmac_free(coordinator->stamp_key);
+    coordinator->stamp_key = stamp_key;
     free_zones(coordinator);
     sweeper_free(TAKE(coordinator->sweeper));
     free_accounts(coordinator->accounts, old_accounts);
@@ -508,15 +514,20 @@ static enum err reload(struct coordinator *coordinator, struct strbuf *report)
 {
     struct settings *fresh = NULL;
     struct engine_account *accounts[ACCOUNTS_MAX] = {0};
+    struct crypto_hmac *stamp_key = NULL;
     enum err err = settings_load(coordinator->config_path, &fresh, report);
+    if (err == ERR_OK) {
+        err = settings_stamp_key(fresh, &stamp_key, report);
+    }
     if (err == ERR_OK) {
         err = make_accounts(coordinator, &fresh->config, accounts, report);
     }
     if (err != ERR_OK) {
+        crypto_hmac_free(stamp_key);
         settings_free(fresh);
         return err;
     }
-    return swap_settings(coordinator, fresh, accounts);
+    return swap_settings(coordinator, fresh, accounts, stamp_key);
 }
 
 static void on_reload(void *context)

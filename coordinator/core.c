@@ -590,6 +590,14 @@ void core_reconciled(struct core *core)
     core->names_exclusive = registry_names_exclusive(core->registry);
 }
 
+void core_set_stamp_key(struct core *core, struct crypto_hmac *key)
+{
+    core->stamp_key = key;
+    for (uint32_t i = 0; i < device_count(core->devices); i++) {
+        set_flag(device_at(core->devices, i), DEVICE_MAC_KNOWN, false);
+    }
+}
+
 void core_set_records(struct core *core, uint64_t records)
 {
     core->summary_dirty = core->summary_dirty || core->records != records;

@@ -45,7 +45,7 @@ struct core_ops {
 struct core_options {
     const struct coordinator_config *config; /* borrowed; core_reconfigure swaps */
     const struct registry *registry;         /* borrowed */
-    struct crypto_hmac *stamp_key;           /* borrowed; NULL: no stamp is ever valid */
+    struct crypto_hmac *stamp_key;           /* borrowed; core_set_stamp_key swaps; NULL: no stamp is ever valid */
     const char *term;                        /* "<uuid>:<n>", copied */
     uint64_t last_rev;                       /* store's */
     struct core_ops ops;
@@ -106,6 +106,8 @@ enum err core_reconfigure(struct core *core, const struct coordinator_config *co
 void core_resubmit(struct core *core, struct core_time now);
 /** How many records the store holds, for the summary. */
 void core_set_records(struct core *core, uint64_t records);
+/** Stamps count by this key from now on (borrowed); the one before may be freed. */
+void core_set_stamp_key(struct core *core, struct crypto_hmac *key);
 /**
  * Compares the stored records of one device (all of them, in any order) with its plan: missing and wrong ones are
  * planned, superfluous ones become tombstones. The rows may be as old as the last core_committed before this call:

@@ -52,6 +52,21 @@ class Spine(unittest.TestCase):
         self.stack.coordinator.signal(signal.SIGHUP)
         return mark
 
+    def test_the_stamp_key_is_changed_without_a_restart(self):
+        device = self.stack.device("cam-9").connect()
+        self.addCleanup(device.close)
+        device.report(ip4="93.184.216.9")
+        device.wait_ack()
+        self.stack.broker.stamp_key_file.write_text("5a" * 32 + "\n")
+        self.stack.broker.reload()
+        self.stack.coordinator.wait_log("reloaded", since=self.reload())
+        device.report(ip4="93.184.216.10")
+        wait_answer(self.stack.dns, "cam-9.example.net", "A", ["93.184.216.10"])
+        self.stack.broker.stamp_key_file.write_text("short\n")
+        self.stack.coordinator.wait_log("reload-refused.*64 hex digits", since=self.reload())
+        device.report(ip4="93.184.216.11")
+        wait_answer(self.stack.dns, "cam-9.example.net", "A", ["93.184.216.11"])
+
     def test_a_reload_registers_what_reported_before(self):
         device = self.stack.device("door-1").connect()
         self.addCleanup(device.close)

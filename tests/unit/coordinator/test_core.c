@@ -379,6 +379,26 @@ static void a_stamp_is_needed_to_change_anything(void **state)
     assert_int_equal(rig_stats(&rig).off, 1); /* presence at most */
 }
 
+static void a_new_stamp_key_ends_the_old_one(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[32] = "the next key of broker and core";
+    struct crypto_hmac *old = rig.key;
+    struct crypto_hmac *next = NULL;
+    assert_int_equal(crypto_hmac_new(bytes, sizeof(bytes), &next), ERR_OK);
+    settled(1, 1, NAT);
+    core_set_stamp_key(rig.core, next);
+    report(1, 2, NAT); /* the very stamp that was good before, too */
+    report(1, 3, NAT2);
+    assert_int_equal(rig_stats(&rig).bad_stamp, 2);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    rig.key = next;
+    report(1, 3, NAT2);
+    assert_int_equal(rig_stats(&rig).bad_stamp, 2);
+    assert_non_null(rig_change(&rig, NAME, RRTYPE_A));
+    crypto_hmac_free(old);
+}
+
 static void presence_follows_births_and_wills(void **state)
 {
     (void)state;
@@ -487,6 +507,7 @@ int main(void)
         TEST(a_full_batch_takes_wants_before_devices),
         TEST(an_unregistered_device_is_told_hourly),
         TEST(a_stamp_is_needed_to_change_anything),
+        TEST(a_new_stamp_key_ends_the_old_one),
         TEST(presence_follows_births_and_wills),
         TEST(bad_input_costs_a_counter),
     };
