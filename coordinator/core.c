@@ -612,6 +612,7 @@ void core_zone_claimed(struct core *core, uint16_t zone, uint64_t epoch)
 
 uint64_t core_tick(struct core *core, struct core_time now)
 {
+    core_storm_tick(core, now);
     core_release_held(core, now);
     core_replan_due(core, now);
     core_ack_pump(core, now);

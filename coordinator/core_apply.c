@@ -37,13 +37,14 @@ void core_want_clean(struct core *core, struct outbox_entry *entry)
     entry->flags &= (uint16_t)~OUTBOX_WANT_DIRTY;
 }
 
-void core_entry_open(struct core *core, struct outbox_entry *entry)
+void core_entry_open(struct core *core, struct core_time now, struct outbox_entry *entry)
 {
     if ((entry->flags & OUTBOX_OPEN) != 0) {
         return;
     }
     entry->flags |= OUTBOX_OPEN;
     core->stats.records_open++;
+    core_storm_opened(core, now, entry->zone);
     if (entry->device != DEVICE_NONE) {
         struct device *device = device_at(core->devices, entry->device);
         device->open = (uint16_t)(device->open + (device->open < UINT16_MAX));
@@ -57,6 +58,7 @@ void core_entry_close(struct core *core, struct core_time now, struct outbox_ent
     }
     entry->flags &= (uint16_t)~OUTBOX_OPEN;
     core->stats.records_open--;
+    core_storm_closed(core, entry->zone);
     core->summary_dirty = true;
     if (entry->device != DEVICE_NONE) {
         struct device *device = device_at(core->devices, entry->device);
@@ -171,7 +173,7 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
         entry->not_before_ms = hold_until_ms;
         return ERR_OK;
     }
-    core_entry_open(core, entry);
+    core_entry_open(core, now, entry);
     if (taken) {
         entry->flags |= OUTBOX_WAIT_WANT; /* whose the name is, the store says, whatever the templates promise */
     } else {
@@ -316,7 +318,7 @@ static void release_entry(struct core *core, struct core_time now, struct outbox
     entry->flags &= (uint16_t)~OUTBOX_HELD;
     core->stats.records_held -= core->stats.records_held > 0;
     entry->started_ms = 0; /* the delay was meant: not a change-to-answer time */
-    core_entry_open(core, entry);
+    core_entry_open(core, now, entry);
     core_want_dirty(core, entry); /* asks the store again for what we wrote last */
     submit_or_wait(core, now, entry);
 }
@@ -585,7 +587,7 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
     if (err != ERR_OK) {
         return err;
     }
-    core_entry_open(core, entry);
+    core_entry_open(core, now, entry);
     core_submit(core, now, entry);
     return ERR_OK;
 }
@@ -632,7 +634,7 @@ enum err core_rewrite(struct core *core, struct core_time now, const struct stor
     entry->flags = (uint16_t)(entry->flags | (adopt ? OUTBOX_ADOPT : 0) | (record->want_null ? OUTBOX_TOMBSTONE : 0));
     entry->started_ms = 0;
     core_want_dirty(core, entry);
-    core_entry_open(core, entry);
+    core_entry_open(core, now, entry);
     submit_or_wait(core, now, entry);
     return ERR_OK;
 }
@@ -651,7 +653,14 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s note=\"its zone is no longer configured\"", entry->name);
         return; /* stays pending in the store until its zone comes back */
     }
-    entry->zone = (uint16_t)core->zone_refs[zone];
+    if (entry->zone != core->zone_refs[zone]) { /* counted where it stands */
+        bool open = (entry->flags & OUTBOX_OPEN) != 0;
+        core_entry_close(core, resubmit->now, entry);
+        entry->zone = (uint16_t)core->zone_refs[zone];
+        if (open) {
+            core_entry_open(core, resubmit->now, entry);
+        }
+    }
     if ((entry->flags & OUTBOX_TAKEN) != 0) {
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* the writer that had it is gone; what the store refused, the DNS
                                                         must not hear of. The reconcile asks the store again. */
@@ -661,7 +670,7 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
     if (refused) { /* a corrected account may take what the old one refused */
         entry->flags &= (uint16_t)~OUTBOX_SETTLED;
         core->stats.records_refused -= core->stats.records_refused > 0;
-        core_entry_open(core, entry);
+        core_entry_open(core, resubmit->now, entry);
     }
     if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {
         core_submit(core, resubmit->now, entry);

@@ -261,9 +261,46 @@ static void start_commit(struct core *core)
     core->ops.commit(core->context, &commit->batch);
 }
 
+void core_storm_opened(struct core *core, struct core_time now, uint16_t zone)
+{
+    struct known_zone *known = &core->zones_known[zone];
+    if (known->open++ == 0) {
+        known->moving = true; /* until the contrary is known */
+        known->moved_ms = now.mono_ms;
+    }
+    core->open_moving += known->moving;
+}
+
+void core_storm_closed(struct core *core, uint16_t zone)
+{
+    struct known_zone *known = &core->zones_known[zone];
+    known->open--;
+    core->open_moving -= known->moving;
+}
+
+/* The zone's server has answered about a record. */
+static void storm_answered(struct core *core, struct core_time now, uint16_t zone)
+{
+    struct known_zone *known = &core->zones_known[zone];
+    core->open_moving += known->moving ? 0 : known->open;
+    known->moving = true;
+    known->moved_ms = now.mono_ms;
+}
+
+void core_storm_tick(struct core *core, struct core_time now)
+{
+    for (size_t i = 0; core->open_moving > 0 && i < core->zones_known_len; i++) {
+        struct known_zone *known = &core->zones_known[i];
+        if (known->moving && now.mono_ms - known->moved_ms >= STORM_MOVING_MS) {
+            known->moving = false;
+            core->open_moving -= known->open;
+        }
+    }
+}
+
 bool core_is_storm(const struct core *core)
 {
-    return core->stats.records_open > STORM_OPEN_RECORDS;
+    return core->open_moving > STORM_OPEN_RECORDS;
 }
 
 void core_flush(struct core *core, struct core_time now)
@@ -416,7 +453,7 @@ static void drop_haves_of_deposed(struct core *core, struct core_time now)
         if ((entry->flags & OUTBOX_SETTLED) != 0) {
             core->stats.records_refused -= !entry->have_applied && core->stats.records_refused > 0;
             entry->flags &= (uint16_t)~OUTBOX_SETTLED;
-            core_entry_open(core, entry);
+            core_entry_open(core, now, entry);
             core_submit(core, now, entry);
         }
     }
@@ -503,6 +540,9 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
     if (result->alarm != NULL) {
         log_event(LOG_LEVEL_WARN, "provider-alarm", "name=%s type=%s alarm=%s detail=\"%s\"", entry->name,
                   rrtype_name(result->type), result->alarm, result->detail);
+    }
+    if (final) {
+        storm_answered(core, now, entry->zone);
     }
     if (final && result->rev == entry->submitted_rev) {
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;

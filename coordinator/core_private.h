@@ -31,9 +31,12 @@ struct commit {
 };
 
 struct known_zone {
-    const char *name; /* in zone_texts */
-    uint64_t epoch;   /* highest one that was claimed or settled under; 0 = none in this process */
-    int config_index; /* in the present config's zones; -1 = no longer configured */
+    const char *name;  /* in zone_texts */
+    uint64_t epoch;    /* highest one that was claimed or settled under; 0 = none in this process */
+    int config_index;  /* in the present config's zones; -1 = no longer configured */
+    uint32_t open;     /* of stats.records_open */
+    bool moving;       /* one of them was settled within STORM_MOVING_MS, or the first one came within it */
+    uint64_t moved_ms; /* mono: when it was, valid with moving */
 };
 
 struct core {
@@ -67,6 +70,7 @@ struct core {
     struct queue replan;        /* devices one of whose names could not be wanted yet, in order of their next try */
 
     struct commit commit;
+    uint64_t open_moving; /* open records of the zones that are moving */
     bool connected;
     uint32_t presence_cursor;
     uint64_t presence_due_ms;
@@ -95,7 +99,7 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
 /** The entry's want must be committed, before its device counts as durable. */
 void core_want_dirty(struct core *core, struct outbox_entry *entry);
 void core_want_clean(struct core *core, struct outbox_entry *entry);
-void core_entry_open(struct core *core, struct outbox_entry *entry);
+void core_entry_open(struct core *core, struct core_time now, struct outbox_entry *entry);
 void core_entry_close(struct core *core, struct core_time now, struct outbox_entry *entry);
 void core_release_held(struct core *core, struct core_time now);
 /** Tries again what core_want answered with ERR_AGAIN, or the engine did not take. */
@@ -103,8 +107,13 @@ void core_replan_due(struct core *core, struct core_time now);
 void core_replan_later(struct core *core, struct core_time now, uint32_t device);
 
 /* core_commit.c */
-/** Many records wait for the DNS: commits gather longer and acks yield, so that the answers come first. */
+/** Many records wait for a DNS that serves them: commits gather longer and acks yield, so that the answers come first.
+ * A zone that settles nothing (its server is away) does not count. */
 bool core_is_storm(const struct core *core);
+void core_storm_opened(struct core *core, struct core_time now, uint16_t zone);
+void core_storm_closed(struct core *core, uint16_t zone);
+/** Finds zones that no longer move. */
+void core_storm_tick(struct core *core, struct core_time now);
 enum err core_commit_init(struct core *core);
 void core_commit_deinit(struct core *core);
 void core_mark_device(struct core *core, uint32_t index);

@@ -25,6 +25,7 @@
 /* A storm: DNS answers first, commits and acks a little later. Acks still come before a device's first repeat, 10
  * s after its report at the earliest (agent/report.h). */
 #define STORM_OPEN_RECORDS 256
+#define STORM_MOVING_MS    1000 /* a zone that settles nothing for so long has no storm: its server is away or slow */
 #define STORM_COMMIT_MS    150  /* longest gathering of a group commit */
 #define STORM_COMMIT_ROWS  2048 /* or this many rows */
 #define STORM_ACK_YIELD_MS 8000
