@@ -494,6 +494,17 @@ static bool template_in_some_zone(const struct coordinator_config *config, struc
     return false;
 }
 
+static bool is_zone(const struct coordinator_config *config, struct view name)
+{
+    const struct zone_config *zones = config->zones.items;
+    for (size_t i = 0; i < config->zones.len; i++) {
+        if (view_equals(name, zones[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void check_group(const struct coordinator_config *config, const struct group_config *group,
                         struct config_errors *errors)
 {
@@ -505,6 +516,11 @@ static void check_group(const struct coordinator_config *config, const struct gr
         }
         if (!template_in_some_zone(config, template_tail(&parsed))) {
             config_error(errors, &templates[i].position, "names: %s lies in none of the zones; add its zone",
+                         templates[i].name);
+        }
+        if (is_zone(config, view_of(templates[i].name))) {
+            config_error(errors, &templates[i].position,
+                         "names: %s is the zone itself, whose addresses are not a device's; put a label before it",
                          templates[i].name);
         }
         if (templates[i].hosts != template_uses_host(&parsed)) {

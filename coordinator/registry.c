@@ -370,6 +370,14 @@ static bool check_name(const struct registry *registry, const struct collision_c
                      name);
         return false;
     }
+    if (registry_is_apex(registry, view_of(name))) {
+        config_error(
+            errors, &entry->position,
+            "devices: %s: %s is the zone itself, whose addresses are not a device's; give the template a label "
+            "before it",
+            entry->id, name);
+        return false;
+    }
     if (entry->is_pattern && !template_uses_id(&entry->group->templates[claim->template_index].parsed)) {
         config_error(errors, &entry->position,
                      "devices: %s: all devices of a pattern would share %s; put {id} into the group's template",
@@ -646,6 +654,13 @@ int registry_zone_of(const struct registry *registry, struct view name)
         }
     }
     return best;
+}
+
+bool registry_is_apex(const struct registry *registry, struct view name)
+{
+    int zone = registry_zone_of(registry, name);
+    const struct zone_config *zones = registry->config->zones.items;
+    return zone >= 0 && view_equals(name, zones[zone].name);
 }
 
 bool registry_names_exclusive(const struct registry *registry)

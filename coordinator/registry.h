@@ -79,6 +79,9 @@ size_t registry_count(const struct registry *registry);
 /** Index into config->zones of the zone that @p name lies in (the longest), -1 for none. */
 int registry_zone_of(const struct registry *registry, struct view name);
 
+/** The name of one of the zones: what stands there is the zone's own, and no device may have it. */
+bool registry_is_apex(const struct registry *registry, struct view name);
+
 /** Renders one name of a device. @p host NULL for the device itself. */
 enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template,
                          struct view id, const struct registry_host *host, char ret_name[static DNSNAME_SIZE],

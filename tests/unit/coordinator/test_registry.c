@@ -90,6 +90,14 @@ static const struct bad bad_files[] = {
      "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\"}, {name: n, suffix: \"::2\"}]}\n",
      {"registry.yaml:2:", "host n stands twice"}},
     {GROUP("g", "      - name: \"{id}.example.org\"\n"), "devices:\n  - {id: a, group: g}\n", {"example.org"}},
+    /* the zone's own name is nobody's */
+    {GROUP("g", "      - name: \"example.net\"\n"), "devices: []\n", {"coordinator.yaml:", "is the zone itself"}},
+    {GROUP("g", "      - name: \"{labels.role}.net\"\n"),
+     "devices:\n  - {id: a, group: g, labels: {role: example}}\n",
+     {"registry.yaml:2:", "example.net is the zone itself"}},
+    {GROUP("g", "      - name: \"{id}.net\"\n"),
+     "devices:\n  - {id: example, group: g}\n",
+     {"registry.yaml:2:", "example.net is the zone itself"}},
     /* all errors of a file at once */
     {GROUP("g", ID),
      "devices:\n  - id: A\n    group: g\n  - id: b\n    group: h\n  - id: -c\n    group: g\n",
