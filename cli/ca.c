@@ -53,13 +53,38 @@ const struct args_row ca_bundle_rows[] = {
     {0},
 };
 
-static const char *hint_of(enum err err)
+/* What is missing decides what to do about it: "path: what" begins with the path. */
+static const char *hint_of_missing(const char *cause)
 {
-    switch (err) {
+    static const struct {
+        const char *ending, *hint;
+    } rows[] = {
+        {"/devices.key", "bring back this key of the CA from its backup; a new CA would replace every certificate"},
+        {"/services.key", "bring back this key of the CA from its backup; a new CA would replace every certificate"},
+        {"/server-ca.key", "bring back this key of the CA from its backup; a new CA would replace every certificate"},
+        {"/root.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
+        {"/devices.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
+        {"/services.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
+        {"/server-ca.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
+    };
+    struct view path = view_of(cause);
+    const char *end = strstr(cause, ": ");
+    path.len = end != NULL ? (size_t)(end - cause) : path.len;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (view_ends_with(path, view_of(rows[i].ending))) {
+            return rows[i].hint;
+        }
+    }
+    return "correct the path that the cause names, or make its folder";
+}
+
+static const char *hint_of(const struct errinfo *info)
+{
+    switch (info->err) {
     case ERR_EXISTS:
         return "choose another place; issued files are replaced with --force, a CA never is";
     case ERR_NOTFOUND:
-        return "make the CA first: muster ca init --dir DIR";
+        return hint_of_missing(info->text);
     case ERR_DENIED:
         return "run the command as the owner of the files; keys have mode 0600";
     case ERR_INVALID:
@@ -78,7 +103,7 @@ static const char *hint_of(enum err err)
 
 enum exit_code ca_failed(const struct command_call *call, const char *what, const struct errinfo *info)
 {
-    const struct report report = {.error = what, .cause = info->text, .hint = hint_of(info->err), .docs = call->name};
+    const struct report report = {.error = what, .cause = info->text, .hint = hint_of(info), .docs = call->name};
     report_print(&report, stderr);
     return exit_code_of(info->err);
 }

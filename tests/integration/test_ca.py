@@ -212,6 +212,18 @@ class Refusals(Authority):
         with open(first, encoding="ascii") as file:
             self.assertNotEqual(file.read(), before)
 
+    def test_the_hint_is_about_the_file_that_is_missing(self):
+        def hint(done):
+            return next(line for line in done.stderr.splitlines() if line.startswith("  hint:"))
+
+        done = muster("ca", "issue", "--dir", self.work / "none", "--profile", "device", "--cn", "cam-1", "--out", self.work / "cam-1")
+        self.assertIn("muster ca init --dir DIR", hint(done))
+        done = muster("ca", "revoke", "--dir", self.dir, "--cert", self.work / "none.pem")
+        self.assertIn("none.pem", done.stderr)
+        self.assertIn("correct the path", hint(done))
+        os.unlink(self.dir / "devices.key")
+        self.assertIn("from its backup", hint(self.issue("device", "cam-2", code=5)[2]))
+
     def test_a_readable_key_and_a_foreign_key_are_refused(self):
         os.chmod(self.dir / "devices.key", 0o644)
         self.assert_report(self.issue("device", "cam-1", code=4)[2], "group or others")
