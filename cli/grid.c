@@ -184,12 +184,21 @@ static void print_cell(const struct grid *grid, size_t column, const char *cell,
     }
 }
 
+/* What the edge would cut of the last column, which mostly says what is wrong: whole, below its row. */
+static bool overflows(const struct grid *grid, const char *cell, size_t used)
+{
+    return grid->aligned && grid->edge > 0 && used + width_of(cell) > grid->edge && strcmp(cell, "-") != 0;
+}
+
 static const char *print_row(const struct grid *grid, const char *cell, bool titles)
 {
+    const char *below = NULL;
     size_t used = 0;
     for (size_t column = 0; column < grid->columns_len; column++) {
         const char *text = titles ? grid->columns[column].title : cell;
-        if (grid->aligned) {
+        if (!titles && column + 1 == grid->columns_len && overflows(grid, text, used)) {
+            below = text;
+        } else if (grid->aligned) {
             print_cell(grid, column, text, used, titles);
         } else {
             (void)fprintf(grid->stream, "%s%s", column > 0 ? "\t" : "", text); /* see print_cell */
@@ -198,6 +207,9 @@ static const char *print_row(const struct grid *grid, const char *cell, bool tit
         cell = titles ? cell : cell + strlen(cell) + 1;
     }
     (void)fputc('\n', grid->stream); /* see print_cell */
+    if (below != NULL) {
+        (void)fprintf(grid->stream, "  %s: %s\n", grid->columns[grid->columns_len - 1].title, below); /* the same */
+    }
     return cell;
 }
 

@@ -2,8 +2,9 @@
 #pragma once
 /**
  * grid: rows of cells on stdout. For people (a terminal): a header, aligned columns, words in colour where NO_COLOR and
- * TERM=dumb allow, the last column cut at the edge. For scripts (a pipe): no header, cells uncut and separated by tabs.
- * Bytes that are not printable text come out as "?": error texts hold what a peer sent. Main thread.
+ * TERM=dumb allow; a last column that does not fit stands below its row. For scripts (a pipe): no header, cells uncut
+ * and separated by tabs. Bytes that are not printable text come out as "?": error texts hold what a peer sent. Main
+ * thread.
  */
 #include <stdbool.h>
 #include <stddef.h>

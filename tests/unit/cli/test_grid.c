@@ -113,14 +113,20 @@ static void test_a_peer_s_words_cannot_drive_the_terminal(void **state)
     }
 }
 
-static void test_the_edge_cuts_the_last_column(void **state)
+static void test_what_the_edge_would_cut_stands_below(void **state)
 {
     (void)state; /* none */
     struct sheet sheet;
     open_sheet(&sheet, true);
     sheet.grid.edge = 20;
     row(&sheet.grid, "cam", "off", 1, "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
-    expect(&sheet, "NAME  STATE  N  ERRO\ncam   off    1  \xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\n");
+    row(&sheet.grid, "cam", "off", 1, "");
+    row(&sheet.grid, "cam", "off", 1, "four");
+    expect(&sheet, "NAME  STATE  N  ERRO\n"
+                   "cam   off    1  \n"
+                   "  ERROR: \xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\n"
+                   "cam   off    1  -\n"
+                   "cam   off    1  four\n");
     close_sheet(&sheet);
 }
 
@@ -180,7 +186,7 @@ int main(void)
         cmocka_unit_test(test_scripts_read_tabs),
         cmocka_unit_test(test_nothing_is_printed_of_nothing),
         cmocka_unit_test(test_a_peer_s_words_cannot_drive_the_terminal),
-        cmocka_unit_test(test_the_edge_cuts_the_last_column),
+        cmocka_unit_test(test_what_the_edge_would_cut_stands_below),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_colour),
         cmocka_unit_test(test_when_there_is_colour),
