@@ -49,8 +49,13 @@ void control_reply(struct httpd_request *request, struct strbuf *out)
 int control_zone_index(const struct coordinator *coordinator, struct view name)
 {
     const struct zone_config *zones = coordinator->settings->config.zones.items;
+    char canonical[DNSNAME_SIZE];
+    struct errinfo info = {0};
+    if (dnsname_parse(name, DNSNAME_RECORD, canonical, &info) != ERR_OK) {
+        return -1;
+    }
     for (size_t i = 0; i < coordinator->zones_len; i++) {
-        if (view_equals(name, zones[i].name)) {
+        if (strcmp(canonical, zones[i].name) == 0) {
             return (int)i;
         }
     }
@@ -91,7 +96,7 @@ static const struct httpd_route control_routes[] = {
      .query = "limit after zone device pending name"},
     {.method = "POST", .path = "/v1/records/{name}/adopt", .handler = control_adopt_record, .query = "type"},
     {.method = "POST", .path = "/v1/records/{name}/retry", .handler = control_retry_record, .query = "type"},
-    {.method = "GET", .path = "/v1/zones", .handler = control_get_zones},
+    {.method = "GET", .path = "/v1/zones", .handler = control_get_zones, .query = "limit after"},
     {.method = "GET", .path = "/v1/zones/{zone}/diff", .handler = control_diff_zone},
     {.method = "POST", .path = "/v1/zones/{zone}/sweep", .handler = control_sweep_zone, .query = "force"},
     {.method = "POST", .path = "/v1/zones/{zone}/resume", .handler = control_resume_zone},

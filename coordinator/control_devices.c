@@ -67,22 +67,45 @@ static void add_zone_status(struct coordinator *coordinator, struct jsonout *jso
     jsonout_close(json, '}');
 }
 
-static void add_zones(struct coordinator *coordinator, struct jsonout *json)
+static void add_zones(struct coordinator *coordinator, struct jsonout *json, size_t from, size_t end)
 {
     jsonout_open(json, "zones", '[');
-    for (size_t i = 0; i < coordinator->zones_len; i++) {
+    for (size_t i = from; i < end; i++) {
         add_zone_status(coordinator, json, i);
     }
     jsonout_close(json, ']');
 }
 
+/* after=: the number that the page before gave as `next`; false after an error reply. */
+static bool parse_cursor(struct httpd_request *request, uint64_t *ret_cursor)
+{
+    struct view after = httpd_request_query(request, "after");
+    *ret_cursor = 0;
+    if (after.ptr != NULL && view_to_u64(after, UINT32_MAX, ret_cursor) != ERR_OK) {
+        httpd_reply_error(request, 400, "bad-cursor", "after is the `next` of the page before");
+        return false;
+    }
+    return true;
+}
+
 void control_get_zones(void *context, struct httpd_request *request)
 {
+    struct coordinator *coordinator = context;
+    size_t limit;
+    uint64_t cursor;
+    if (!control_limit(request, &limit) || !parse_cursor(request, &cursor)) {
+        return;
+    }
+    size_t from = MIN((size_t)cursor, coordinator->zones_len);
+    size_t end = MIN(from + limit, coordinator->zones_len);
     struct strbuf out;
     strbuf_init(&out, CONTROL_REPLY_MAX);
     struct jsonout json = {.out = &out};
     jsonout_open(&json, NULL, '{');
-    add_zones(context, &json);
+    add_zones(coordinator, &json, from, end);
+    if (end < coordinator->zones_len) {
+        jsonout_u64(&json, "next", end);
+    }
     jsonout_close(&json, '}');
     control_reply(request, &out);
 }
@@ -133,7 +156,7 @@ void control_get_status(void *context, struct httpd_request *request)
     add_counts(&json, &stats);
     jsonout_double(&json, "change_p50_ms", histogram_quantile(&stats.change_ms, 0.5));
     jsonout_double(&json, "change_p99_ms", histogram_quantile(&stats.change_ms, 0.99));
-    add_zones(coordinator, &json);
+    add_zones(coordinator, &json, 0, coordinator->zones_len);
     jsonout_close(&json, '}');
     control_reply(request, &out);
 }
@@ -206,6 +229,17 @@ static bool filter_matches(struct coordinator *coordinator, const struct device 
            (filter->group.ptr == NULL || view_equals(filter->group, entry->group->name));
 }
 
+static bool group_exists(const struct coordinator *coordinator, struct view name)
+{
+    const struct group_config *groups = coordinator->settings->config.groups.items;
+    for (size_t i = 0; i < coordinator->settings->config.groups.len; i++) {
+        if (view_equals(name, groups[i].name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A page ends after SCAN_MAX devices looked at, too, so that a filter that hardly any of a million fits does not hold
  * up the loop. */
 static uint32_t add_page(struct coordinator *coordinator, struct jsonout *json, struct httpd_request *request,
@@ -229,13 +263,13 @@ void control_get_devices(void *context, struct httpd_request *request)
 {
     struct coordinator *coordinator = context;
     size_t limit;
-    uint64_t cursor = 0;
-    struct view after = httpd_request_query(request, "after");
-    if (!control_limit(request, &limit)) {
+    uint64_t cursor;
+    if (!control_limit(request, &limit) || !parse_cursor(request, &cursor)) {
         return;
     }
-    if (after.ptr != NULL && view_to_u64(after, UINT32_MAX, &cursor) != ERR_OK) {
-        httpd_reply_error(request, 400, "bad-cursor", "after is the `next` of the page before");
+    struct view group = httpd_request_query(request, "group");
+    if (group.ptr != NULL && !group_exists(coordinator, group)) {
+        httpd_reply_error(request, 404, "no-such-group", "the coordinator's config has no group of this name");
         return;
     }
     struct strbuf out;

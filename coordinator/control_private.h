@@ -17,7 +17,7 @@ struct control {
 
 /** Sends the buffer as JSON and frees it; says so when it did not fit. */
 void control_reply(struct httpd_request *request, struct strbuf *out);
-/** Index of a zone by name, -1. */
+/** Index of a zone by name, in any case and with or without the dot at its end; -1. */
 int control_zone_index(const struct coordinator *coordinator, struct view name);
 /** One log line for a call that changes something. */
 void control_audit(struct httpd_request *request, const char *action, struct view subject);

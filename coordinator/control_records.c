@@ -6,12 +6,14 @@
 
 #include "coordinator/control_private.h"
 
+#define NO_SUCH_ZONE "no zone of this name is configured; muster zone list has those that are"
+
 struct record_job {
     struct coordinator *coordinator;
     struct httpd_request *request;
     char zone[DNSNAME_SIZE], device[DEVICE_ID_MAX + 1], after_zone[DNSNAME_SIZE], after_name[DNSNAME_SIZE];
     enum rrtype after_type;
-    bool pending_only;
+    bool pending_only, zone_unknown;
     size_t limit, taken;
     struct strbuf out;
     struct jsonout json;
@@ -85,6 +87,8 @@ static void list_done(void *context)
     struct record_job *job = context;
     if (job->err != ERR_OK && job->err != ERR_LIMIT) {
         httpd_reply_error(job->request, 500, "store-failed", err_text(job->err));
+    } else if (job->zone_unknown && job->taken == 0 && job->after_zone[0] == '\0') {
+        httpd_reply_error(job->request, 404, "no-such-zone", NO_SUCH_ZONE);
     } else {
         control_reply(job->request, &job->out);
     }
@@ -95,6 +99,18 @@ static bool copy_query(struct httpd_request *request, const char *key, char *buf
 {
     struct view value = httpd_request_query(request, key);
     return view_copy(value, buffer, size) == ERR_OK;
+}
+
+/* zone=: one that is configured, in its own spelling, or one that was, and has records still. */
+static bool parse_zone(struct httpd_request *request, struct record_job *job)
+{
+    struct view text = httpd_request_query(request, "zone");
+    struct errinfo info = {0};
+    if (text.ptr == NULL) {
+        return true;
+    }
+    job->zone_unknown = control_zone_index(job->coordinator, text) < 0;
+    return dnsname_parse(text, DNSNAME_RECORD, job->zone, &info) == ERR_OK;
 }
 
 /* "zone/name/type", as `next` gives it. */
@@ -178,8 +194,8 @@ void control_get_records(void *context, struct httpd_request *request)
     }
     job->limit = limit;
     job->pending_only = pending_only;
-    if (!copy_query(request, "zone", job->zone, sizeof(job->zone)) ||
-        !copy_query(request, "device", job->device, sizeof(job->device)) || !parse_cursor(request, job)) {
+    if (!parse_zone(request, job) || !copy_query(request, "device", job->device, sizeof(job->device)) ||
+        !parse_cursor(request, job)) {
         httpd_reply_error(request, 400, "bad-query", "zone, device and after are as the answers give them");
         free_job(job);
         return;
@@ -326,7 +342,7 @@ static int find_zone(const struct coordinator *coordinator, struct httpd_request
 {
     int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
     if (zone < 0) {
-        httpd_reply_error(request, 404, "no-such-zone", "no zone of this name is configured");
+        httpd_reply_error(request, 404, "no-such-zone", NO_SUCH_ZONE);
     }
     return zone;
 }

@@ -184,7 +184,9 @@ class Commands(Cli):
         self.assertEqual([row[:6] for row in self.lines("record", "list", "--device", "door-1")],
                          [["door-1.lab.example.net", "A", "served", "93.184.216.36", "93.184.216.36", "door-1"]])
         self.assertEqual(self.lines("record", "list", "--pending"), [])
-        self.assertEqual(self.lines("record", "list", "--zone", "example.org"), [])
+        self.refused("record", "list", "--zone", "example.org", code=5, cause="no zone of this name is configured")
+        self.refused("device", "list", "--group", "nope", code=5, cause="no group of this name")
+        self.muster("zone", "diff", "EXAMPLE.net.")
 
     def test_the_records_of_a_name(self):
         records = self.json("record", "show", "cam-1.example.net")["records"]

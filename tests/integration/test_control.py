@@ -60,6 +60,8 @@ class Control(unittest.TestCase):
                 ("GET", "/v1/records?name=a..b", 400, "bad-name"), ("GET", "/v1/records?name=", 400, "bad-name"),
                 ("GET", "/v1/records?name=a.example.org", 404, "no-such-record"),
                 ("GET", "/v1/records?name=" + "x." * 200 + "example.net", 400, "bad-name"),
+                ("GET", "/v1/records?zone=example.org", 404, "no-such-zone"), ("GET", "/v1/records?zone=", 400, "bad-query"),
+                ("GET", "/v1/devices?group=nope", 404, "no-such-group"), ("GET", "/v1/devices?group=", 404, "no-such-group"),
                 ("GET", "/v1/records?pending=0", 400, "bad-query"), ("GET", "/v1/records?zoned=example.net", 400, "bad-query"),
                 ("GET", "/v1/devices?state=lost", 400, "bad-query"), ("GET", "/v1/status?x", 400, "bad-query"),
                 ("GET", "/v1/zones/example.net/diff?force=1", 400, "bad-query"),
@@ -86,6 +88,12 @@ class Control(unittest.TestCase):
                     self.assertEqual(set(answer), {"error", "message"})
                     self.assertEqual(answer["error"], error)
         self.assertEqual(self.ask("/healthz"), (200, b"ok\n"))
+
+    def test_a_zone_may_be_written_in_any_case_and_with_its_dot(self):
+        for zone in ("example.net", "EXAMPLE.net", "example.net.", "Example.NET."):
+            status, body = self.ask(f"/v1/records?zone={zone}")
+            self.assertEqual((status, len(json.loads(body)["records"])), (200, 2), body)
+            self.assertEqual(self.ask(f"/v1/zones/{zone}/diff")[0], 200)
 
     def test_a_body_is_refused_where_none_belongs(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as raw:
