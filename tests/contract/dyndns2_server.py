@@ -3,11 +3,13 @@
 answers are real; `script` holds replies for the next requests instead: a body, (status, body, headers), or a word:
 "stall" (no reply), "cut" (half a reply), "apply-cut" (applied, then half a reply), "apply-html" (applied, an HTML page),
 or a Held, which is answered when the test says so. `ipv6` is the dialect: "myip" (one address a request), "list" (or one
-of each family with a comma), "myipv6" (each family in its parameter; `unchanged` for one that stays).
+of each family with a comma), "myipv6" (each family in its parameter; `unchanged` for one that stays). Hosts in `unknown`
+get "nohost". stop() ends it like a crash, start() brings it back on the same port.
 """
 import base64
 import http.server
 import ipaddress
+import socket
 import ssl
 import threading
 import time
@@ -27,16 +29,25 @@ class Service:
     def __init__(self, pki, zone_server, user="fleet", password="pass word"):
         self.zone_server, self.user, self.password = zone_server, user, password
         self.script, self.requests, self.faults = [], [], []
-        self.ipv6, self.unchanged = "myip", None
+        self.ipv6, self.unchanged, self.unknown = "myip", None, set()
+        self.open = set()  # connections
         self.times = []  # of the requests, monotonic seconds
         self.stopped = threading.Event()
         identity = pki.server("dyndns2", names=("localhost",))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(identity.cert, identity.key)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(identity.cert, identity.key)
+        self.port, self.httpd = ports.free_port("127.0.0.1"), None
+        self.start()
+
+    def start(self):
         service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                service.open.add(self.request)
+                super().setup()
 
             def do_GET(self):
                 service.handle(self)
@@ -50,10 +61,21 @@ class Service:
             def handle_error(self, request, client_address):
                 pass  # clients that refuse the certificate are part of the tests
 
-        self.port = ports.free_port("127.0.0.1")
         self.httpd = Server(("127.0.0.1", self.port), Handler)
-        self.httpd.socket = context.wrap_socket(self.httpd.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=self.httpd.serve_forever, daemon=True).start()
+        self.httpd.socket = self.context.wrap_socket(self.httpd.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=self.httpd.serve_forever, args=(0.02,), daemon=True).start()
+
+    def stop(self):
+        if self.httpd is not None:
+            self.httpd.shutdown()
+            self.httpd.server_close()
+            self.httpd = None
+        for connection in list(self.open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # its client was first
+        self.open.clear()
 
     @property
     def url(self):
@@ -106,7 +128,7 @@ class Service:
             for address in addresses.split(","):
                 rtype = "AAAA" if ":" in address else "A"
                 lines += [f"del {host}. {rtype}", f"add {host}. 60 {rtype} {address}"]
-        fault = dns.update(self.zone_server, *lines)
+        fault = dns.update(self.zone_server, *lines) if lines else ""
         if fault:
             self.faults.append(fault)
 
@@ -124,7 +146,7 @@ class Service:
             reply.released.wait()
             reply = None
         if reply is None or str(reply).startswith("apply"):
-            self.apply(hosts, address)
+            self.apply([host for host in hosts if host not in self.unknown], address)
         if reply in ("cut", "apply-cut"):
             handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ngood")
             handler.close_connection = True
@@ -132,7 +154,7 @@ class Service:
         if reply == "apply-html":
             return self.send(handler, 200, "<html><body>\n<h1>Welcome</h1>\n</body></html>\n")
         if reply is None:
-            return self.send(handler, 200, "".join(f"good {address}\n" for _ in hosts))
+            return self.send(handler, 200, "".join("nohost\n" if host in self.unknown else f"good {address}\n" for host in hosts))
         return self.send(handler, *reply) if isinstance(reply, tuple) else self.send(handler, 200, reply)
 
     @staticmethod
@@ -147,8 +169,7 @@ class Service:
 
     def close(self):
         self.stopped.set()
-        self.httpd.shutdown()
-        self.httpd.server_close()
+        self.stop()
 
     def __enter__(self):
         return self

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contract of the providers, held by dyndns2 against a strict service over HTTPS that feeds a real Knot zone."""
+import contextlib
 import pathlib
 import sys
 import time
@@ -10,12 +11,13 @@ from muster_testlib import certs, dns, procs  # noqa: E402
 
 from dyndns2_server import Held, Service  # noqa: E402
 from probe import Probe  # noqa: E402
+from provider_cases import BAD, ZONE, ProviderCases  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
-ZONE = "example.net"
 
+class Dyndns2(ProviderCases, unittest.TestCase):
+    refusal, many = ("nohost", "create it at the service"), 50
 
-class Dyndns2(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.work = procs.Workspace()
@@ -43,6 +45,36 @@ class Dyndns2(unittest.TestCase):
                   "ca_file": self.pki.servers.cert, "verify_server": f"{self.server.address}:{self.server.port}",
                   "retry_min": "20ms", "retry_max": "200ms", "timeout": "20s", **config}
         return Probe(self.folder, config, ZONE)
+
+    def up(self):
+        if self.service.httpd is None:
+            self.service.start()
+
+    def down(self):
+        self.service.stop()
+
+    def refuse_bad(self):
+        self.service.unknown = {BAD}
+
+    def open(self, faults=False):
+        return self.probe(timeout="30s") if faults else self.probe()
+
+    @contextlib.contextmanager
+    def holding(self):
+        held = Held()
+        self.service.script[:] = [held]
+        yield
+        self.assertTrue(held.arrived.wait(procs.DEADLINE))
+        held.released.set()
+
+    @contextlib.contextmanager
+    def losing_answer(self, name, value):
+        self.service.script[:] = ["apply-cut"]
+        yield
+        dns.wait_answer(self.server, name, "A", value)
+
+    def address(self, number):
+        return f"192.0.2.{number % 2 + 1}"  # hosts of one address share a request
 
     def test_hosts_of_one_address_share_a_request(self):
         first = Held()
@@ -130,19 +162,6 @@ class Dyndns2(unittest.TestCase):
                 self.assertEqual(len(self.service.requests), sent + 1)
                 self.assertEqual(probe.status()["waiting"], 2)
 
-    def test_one_bad_host_blocks_nobody(self):
-        first = Held()
-        with self.probe(timeout="30s") as probe:
-            self.service.script[:] = [first, "good 192.0.2.1\nnohost\nnochg 192.0.2.1\n"]
-            probe.submit(f"zero.{ZONE}", "192.0.2.9", 1)
-            self.assertTrue(first.arrived.wait(30))
-            for i in range(3):
-                probe.submit(f"h{i}.{ZONE}", "192.0.2.1", 10 + i)
-            self.assertEqual(probe.status()["waiting"], 3)  # answered after the submits: all three go together
-            first.released.set()
-            self.assertEqual(probe.settled(1)["outcome"], "applied")
-            self.assertEqual([probe.settled(10 + i)["outcome"] for i in range(3)], ["applied", "refused", "applied"])
-
     def test_numhost_splits(self):
         first = Held()
         with self.probe() as probe:
@@ -157,7 +176,7 @@ class Dyndns2(unittest.TestCase):
                 self.assertEqual(probe.settled(10 + i)["outcome"], "applied")
             self.assertEqual([len(hosts) for hosts, _ in self.service.requests], [1, 8, 4, 4])
 
-    def test_unknown_is_settled_by_the_authoritative_server(self):
+    def test_unknown_that_was_applied_is_not_sent_again(self):
         for reply in ("apply-html", "apply-cut"):
             with self.subTest(reply), self.probe() as probe:
                 name = f"{reply}.{ZONE}"
