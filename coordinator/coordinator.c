@@ -588,7 +588,7 @@ static enum err open_store(struct coordinator *coordinator, struct strbuf *repor
 {
     const char *path = coordinator->settings->config.store.path;
     struct errinfo info = {0};
-    const struct store_options options = {.path = path, .check_only_after_crash = true};
+    const struct store_options options = {.path = path};
     coordinator->store_ops = &store_sqlite;
     enum err err = coordinator->store_ops->open(&options, &coordinator->store, &info);
     uint64_t term = 0;

@@ -122,7 +122,7 @@ static enum err store_open(const struct store_options *options, struct store **r
         err = configure(store, options->checkpoint_pages, info);
     }
     if (err == ERR_OK) {
-        err = sqlite_schema_open(store, options->check_only_after_crash, info);
+        err = sqlite_schema_open(store, info);
     }
     if (err != ERR_OK) {
         store->uuid[0] = '\0'; /* no mark of an orderly close: nothing was opened */

@@ -136,7 +136,7 @@ bool sqlite_read_value(sqlite3_stmt *statement, int column, enum rrtype type, bo
 
 /* sqlite_schema.c */
 /** Checks, migrates and makes the first rows. Fills store->facts and store->uuid. */
-enum err sqlite_schema_open(struct store *store, bool check_only_after_crash, struct errinfo *info) MUST_CHECK;
+enum err sqlite_schema_open(struct store *store, struct errinfo *info) MUST_CHECK;
 
 /* sqlite_zone.c */
 /** The zone of that name, made when @p create, inside the present transaction; NULL when there is none. The pointer

@@ -163,13 +163,13 @@ static enum err read_meta(struct store *store, struct errinfo *info)
     return err;
 }
 
-enum err sqlite_schema_open(struct store *store, bool check_only_after_crash, struct errinfo *info)
+enum err sqlite_schema_open(struct store *store, struct errinfo *info)
 {
     enum err err = migrate(store, info);
     if (err == ERR_OK) {
         err = read_meta(store, info);
     }
-    if (err == ERR_OK && !(check_only_after_crash && store->facts.was_clean)) {
+    if (err == ERR_OK) {
         err = check(store, info);
     }
     if (err == ERR_OK) {

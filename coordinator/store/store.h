@@ -126,10 +126,9 @@ struct store_record_query {
 
 struct store_options {
     const char *path;
-    const char *vfs;             /* tests: name of a registered SQLite VFS; NULL = default */
-    bool check_only_after_crash; /* leaves the check at start out if, and only if, the last close was orderly */
-    int64_t audit_keep_ms;       /* 0 = STORE_AUDIT_KEEP_MS */
-    uint32_t checkpoint_pages;   /* SQLite: length of the log at which a commit also moves it into the file; 0 = 8000 */
+    const char *vfs;           /* tests: name of a registered SQLite VFS; NULL = default */
+    int64_t audit_keep_ms;     /* 0 = STORE_AUDIT_KEEP_MS */
+    uint32_t checkpoint_pages; /* SQLite: length of the log at which a commit also moves it into the file; 0 = 8000 */
 };
 
 #define STORE_AUDIT_KEEP_MS (INT64_C(90) * 24 * 3600 * 1000) /* a quarter: what an incident review looks back on */

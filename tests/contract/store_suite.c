@@ -587,16 +587,15 @@ static void the_script_holds_over_restarts(void **state)
     }
 }
 
-static void the_check_may_be_left_out_after_an_orderly_close(void **state)
+static void every_start_checks_and_knows_how_the_last_one_ended(void **state)
 {
     (void)state;
     struct store_facts facts;
     backend->ops->facts(fixture.store, &facts);
     assert_true(facts.checked && facts.schema_from == 0 && facts.schema > 0);
-    fixture.options.check_only_after_crash = true;
     reopen();
     backend->ops->facts(fixture.store, &facts);
-    assert_true(!facts.checked && facts.was_clean && facts.schema_from == facts.schema);
+    assert_true(facts.checked && facts.was_clean && facts.schema_from == facts.schema);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -623,7 +622,7 @@ int store_suite_run(const struct store_backend *tested)
         TEST(values_of_both_families_come_back),
         TEST(audit_is_appended_and_ages),
         TEST(the_script_holds_over_restarts),
-        TEST(the_check_may_be_left_out_after_an_orderly_close),
+        TEST(every_start_checks_and_knows_how_the_last_one_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
