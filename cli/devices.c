@@ -176,3 +176,30 @@ enum exit_code device_show_run(const struct command_call *call)
     api_close(api);
     return code;
 }
+
+enum exit_code device_forget_run(const struct command_call *call)
+{
+    const struct api_options *options = call->options;
+    struct api *api = NULL;
+    json_t *body = NULL;
+    struct strbuf path;
+    enum exit_code code = api_open(call, options, "the device was not forgotten", &api);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    strbuf_init(&path, API_PATH_MAX);
+    (void)strbuf_adds(&path, "/v1/devices/"); /* api_request looks at the sticky error */
+    api_add_encoded(&path, call->operands[0]);
+    (void)strbuf_adds(&path, "/forget");
+    code = api_request(api, "POST", &path, API_TIMEOUT_MS, &body);
+    if (code == EXIT_OK && options->json) {
+        code = api_print_json(body);
+    } else if (code == EXIT_OK) {
+        bool good = printf("%s: %s; its next report is taken\n", call->operands[0], api_text(body, "state")) > 0;
+        code = good && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+    }
+    json_decref(body);
+    strbuf_deinit(&path);
+    api_close(api);
+    return code;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/** devices: `muster device list|show`. */
+/** devices: `muster device list|show|forget`. */
 #include "cli/listing.h"
 
 struct device_list_options {
@@ -17,3 +17,4 @@ extern const struct args_row device_show_rows[];
 
 enum exit_code device_list_run(const struct command_call *call);
 enum exit_code device_show_run(const struct command_call *call);
+enum exit_code device_forget_run(const struct command_call *call); /* options: device_show_rows */

@@ -90,6 +90,7 @@ static const struct httpd_route control_routes[] = {
      .handler = control_get_devices,
      .query = "limit after presence problem site group match"},
     {.method = "GET", .path = "/v1/devices/{id}", .handler = control_get_device},
+    {.method = "POST", .path = "/v1/devices/{id}/forget", .handler = control_forget_device},
     {.method = "GET",
      .path = "/v1/records",
      .handler = control_get_records,

@@ -332,16 +332,43 @@ static void add_names(struct coordinator *coordinator, struct jsonout *json, uin
     }
 }
 
-void control_get_device(void *context, struct httpd_request *request)
+/* The device that the path names; DEVICE_NONE after an error reply. */
+static uint32_t find_reported(const struct coordinator *coordinator, struct httpd_request *request)
 {
-    struct coordinator *coordinator = context;
-    uint32_t index = device_find(core_devices(coordinator->core), httpd_request_param(request, 0));
+    struct view id = httpd_request_param(request, 0);
+    uint32_t index = device_find(core_devices(coordinator->core), id);
     if (index == DEVICE_NONE) {
-        bool registered =
-            registry_find(core_registry(coordinator->core), httpd_request_param(request, 0)) != DEVICE_NONE;
+        bool registered = registry_find(core_registry(coordinator->core), id) != DEVICE_NONE;
         httpd_reply_error(request, 404, "no-such-device",
                           registered ? "the device is in the registry, but it never reported"
                                      : "the device never reported, and it is not in the registry");
+    }
+    return index;
+}
+
+void control_forget_device(void *context, struct httpd_request *request)
+{
+    struct coordinator *coordinator = context;
+    uint32_t index = find_reported(coordinator, request);
+    if (index == DEVICE_NONE) {
+        return;
+    }
+    enum err err = core_forget_pair(coordinator->core, coordinator_now(), index);
+    if (err == ERR_NOTFOUND) {
+        httpd_reply_error(request, 404, "no-such-device", "no report of the device was ever taken");
+    } else if (err != ERR_OK) {
+        httpd_reply_error(request, 500, "out-of-memory", NULL);
+    } else {
+        control_audit(request, "device-forget", httpd_request_param(request, 0));
+        httpd_reply_json(request, 202, VIEW_LITERAL("{\"state\":\"forgotten\"}"));
+    }
+}
+
+void control_get_device(void *context, struct httpd_request *request)
+{
+    struct coordinator *coordinator = context;
+    uint32_t index = find_reported(coordinator, request);
+    if (index == DEVICE_NONE) {
         return;
     }
     struct strbuf out;

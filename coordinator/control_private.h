@@ -29,6 +29,7 @@ bool control_flag(struct httpd_request *request, const char *name, bool *ret_set
 void control_get_status(void *context, struct httpd_request *request);
 void control_get_devices(void *context, struct httpd_request *request);
 void control_get_device(void *context, struct httpd_request *request);
+void control_forget_device(void *context, struct httpd_request *request);
 void control_get_records(void *context, struct httpd_request *request);
 void control_adopt_record(void *context, struct httpd_request *request);
 void control_retry_record(void *context, struct httpd_request *request);

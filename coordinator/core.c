@@ -598,6 +598,25 @@ void core_set_stamp_key(struct core *core, struct crypto_hmac *key)
     }
 }
 
+enum err core_forget_pair(struct core *core, struct core_time now, uint32_t index)
+{
+    struct device *device = device_at(core->devices, index);
+    if ((device->flags & DEVICE_KNOWN) == 0) {
+        return ERR_NOTFOUND;
+    }
+    enum err err = queue_reserve(&core->dirty_devices, 1);
+    if (err != ERR_OK) {
+        return err;
+    }
+    device->boot = device->conn = device->seq = 0; /* below or equal to every pair, before and after a restart */
+    device->gone_boot = device->gone_conn = 0;
+    device->content_hash = 0;
+    device->answered_s = 0;
+    core_mark_device(core, index);
+    core_flush(core, now);
+    return ERR_OK;
+}
+
 void core_set_records(struct core *core, uint64_t records)
 {
     core->summary_dirty = core->summary_dirty || core->records != records;

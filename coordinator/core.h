@@ -106,6 +106,12 @@ enum err core_reconfigure(struct core *core, const struct coordinator_config *co
 void core_resubmit(struct core *core, struct core_time now);
 /** How many records the store holds, for the summary. */
 void core_set_records(struct core *core, uint64_t records);
+/**
+ * Drops the (boot, seq) that is known of a device, so that its next state is taken whatever its pair: for a device
+ * whose counter cannot rise above the stored one. Addresses and records stay. Durable with the next commit.
+ * @return ERR_NOTFOUND: the device never reported; ERR_NOMEM: nothing has changed.
+ */
+enum err core_forget_pair(struct core *core, struct core_time now, uint32_t device) MUST_CHECK;
 /** Stamps count by this key from now on (borrowed); the one before may be freed. */
 void core_set_stamp_key(struct core *core, struct crypto_hmac *key);
 /**

@@ -211,6 +211,18 @@ class Commands(Cli):
         self.assertIn(f"uid={os.geteuid()}",
                       self.stack.coordinator.wait_log(r"audit.* action=record-retry subject=\"?cam-2\.example\.net.*")[0])
 
+    def test_a_device_is_forgotten(self):
+        before = self.json("device", "show", "cam-2")
+        self.assertGreater(before["boot"], 0)
+        self.assertEqual(self.muster("device", "forget", "cam-2").stdout, "cam-2: forgotten; its next report is taken\n")
+        after = self.json("device", "show", "cam-2")
+        self.assertEqual((after["boot"], after["seq"]), (0, 0))
+        self.assertEqual((after["ip4"], after["names"]), (before["ip4"], before["names"]))
+        self.assertEqual(self.json("device", "forget", "cam-2"), {"state": "forgotten"})
+        self.refused("device", "forget", "cam-99", code=5)
+        self.assertIn(f"uid={os.geteuid()}",
+                      self.stack.coordinator.wait_log(r"audit.* action=device-forget subject=\"?cam-2.*")[0])
+
     def test_zones(self):
         zones = self.json("zone", "list")["zones"]
         self.assertEqual([set(zone) for zone in zones], [ZONE_KEYS])

@@ -54,6 +54,7 @@ class Control(unittest.TestCase):
                 ("GET", "/v1/devices?limit=-1", 400, "bad-limit"), ("GET", "/v1/devices?limit=1e2", 400, "bad-limit"),
                 ("GET", "/v1/devices?limit=", 400, "bad-limit"), ("GET", "/v1/devices?after=x", 400, "bad-cursor"),
                 ("GET", "/v1/devices?after=4294967296", 400, "bad-cursor"), ("GET", "/v1/devices/CAM-1", 404, "no-such-device"),
+                ("POST", "/v1/devices/cam-99/forget", 404, "no-such-device"), ("GET", "/v1/devices/cam-1/forget", 405, None),
                 ("GET", "/v1/devices/%00", None, None), ("GET", "/v1/devices/" + "x" * 4000, 404, "no-such-device"),
                 ("GET", "/v1/records?after=x", 400, "bad-query"), ("GET", "/v1/records?after=a/b/70000", 400, "bad-query"),
                 ("GET", "/v1/records?zone=" + "x" * 300, 400, "bad-query"), ("GET", "/v1/records?device=" + "x" * 41, 400, "bad-query"),

@@ -196,6 +196,29 @@ static void a_larger_boot_is_always_taken(void **state)
     assert_true(rig.ack.ack_boot == UINT32_MAX);
 }
 
+static void a_pair_that_nobody_can_rise_above_can_be_forgotten(void **state)
+{
+    (void)state;
+    settled(UINT32_MAX, UINT32_MAX, NAT);
+    rig_pass(&rig, 60000);
+    report(1, 1, NAT2);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A));
+    uint32_t index = device_find(core_devices(rig.core), view_of(CAM));
+    assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_OK);
+    assert_true(rig.batch != NULL && rig.batch->devices_len == 1 && rig.batch->devices[0].boot == 0 &&
+                rig.batch->devices[0].seq == 0 && ip_equal(&rig.batch->devices[0].ip4, &(struct ip[]){rig_ip(NAT)}[0]));
+    rig_commit_all(&rig);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A)); /* the record stays */
+    report(1, 1, NAT2);
+    assert_non_null(rig_change(&rig, NAME, RRTYPE_A));
+    rig_settle_all(&rig);
+    rig_pass(&rig, 1000);
+    assert_true(rig.ack.ack_boot == 1 && rig.ack.ack_seq == 1);
+    rig_state(&rig, &(struct rig_state){.id = "toaster", .boot = 1, .seq = 1, .observed = NAT});
+    index = device_find(core_devices(rig.core), view_of("toaster"));
+    assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_NOTFOUND);
+}
+
 static void a_replayed_lower_state_says_nothing(void **state)
 {
     (void)state;
@@ -496,6 +519,7 @@ int main(void)
         TEST(a_lower_pair_never_acks_what_is_not_durable),
         TEST(a_lower_pair_is_answered_with_the_stored_one),
         TEST(a_larger_boot_is_always_taken),
+        TEST(a_pair_that_nobody_can_rise_above_can_be_forgotten),
         TEST(a_replayed_lower_state_says_nothing),
         TEST(a_heartbeat_is_not_answered_and_a_repeat_is),
         TEST(a_repeat_after_a_restart_is_answered_at_once),
