@@ -137,6 +137,30 @@ static void submit_or_wait(struct core *core, struct core_time now, struct outbo
     core_submit(core, now, entry);
 }
 
+static void give_entry_up(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    take_back(core, now, entry);
+    entry->want = (struct rrset_value){0};
+    entry->rev = ++core->rev;
+    entry->since_s = (uint32_t)(now.wall_ms / 1000);
+    entry->flags |= OUTBOX_TOMBSTONE;
+    core_want_dirty(core, entry);
+}
+
+/* A name whose zone was split: an entry moves in one zone only, and the former one's row must be given up first. True
+ * when that is not durable yet. */
+static bool stands_elsewhere(struct core *core, struct core_time now, struct outbox_entry *entry, uint32_t zone)
+{
+    bool other = entry->rev != 0 && entry->zone != zone && core->zones_known[entry->zone].config_index >= 0;
+    if (!other || (entry->flags & OUTBOX_TAKEN) != 0) {
+        return false;
+    }
+    if ((entry->flags & OUTBOX_TOMBSTONE) == 0) {
+        give_entry_up(core, now, entry);
+    }
+    return (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0;
+}
+
 enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item,
                    uint64_t received_ms, uint64_t hold_until_ms)
 {
@@ -154,6 +178,10 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     }
     if (theirs && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0) {
         core_replan_later(core, now, device); /* the store must hear first that the former owner has given it up */
+        return ERR_AGAIN;
+    }
+    if (stands_elsewhere(core, now, entry, core->zone_refs[item->zone])) {
+        core_replan_later(core, now, device);
         return ERR_AGAIN;
     }
     take_back(core, now,
@@ -361,16 +389,41 @@ void core_release_held(struct core *core, struct core_time now)
     }
 }
 
+/* The name may lie in another zone now than when the row was made. */
+static bool is_in_zone(const struct core *core, const struct store_record *record, const struct plan_item *item)
+{
+    const struct zone_config *zones = core->config->zones.items;
+    return strcmp(zones[item->zone].name, record->zone) == 0;
+}
+
+static int zone_of(const struct core *core, const struct store_record *record)
+{
+    const struct zone_config *zones = core->config->zones.items;
+    for (size_t i = 0; i < core->config->zones.len; i++) {
+        if (strcmp(zones[i].name, record->zone) == 0) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static const struct plan_item *item_of(const struct core *core, const struct store_record *record)
+{
+    const struct plan_item *item = plan_find(&core->plan_new, view_of(record->name), record->type);
+    return item != NULL && is_in_zone(core, record, item) ? item : NULL;
+}
+
 static bool same_record(const struct store_record *record, const struct plan_item *item)
 {
     return !record->want_null && record->ttl == item->ttl && rrset_value_equal(&record->want, &item->value);
 }
 
-static const struct store_record *find_record(const struct store_record *records, size_t records_len,
-                                              const struct plan_item *item)
+static const struct store_record *find_record(const struct core *core, const struct store_record *records,
+                                              size_t records_len, const struct plan_item *item)
 {
     for (size_t i = 0; i < records_len; i++) {
-        if (records[i].type == item->type && strcmp(records[i].name, item->name) == 0) {
+        if (records[i].type == item->type && strcmp(records[i].name, item->name) == 0 &&
+            is_in_zone(core, &records[i], item)) {
             return &records[i];
         }
     }
@@ -380,7 +433,7 @@ static const struct store_record *find_record(const struct store_record *records
 /* False when there was nothing to do, or no memory. */
 static bool tombstone(struct core *core, struct core_time now, uint32_t device, const struct store_record *record)
 {
-    int zone = registry_zone_of(core->registry, view_of(record->name));
+    int zone = zone_of(core, record);
     struct outbox_entry *entry;
     if (record->want_null) {
         return false;
@@ -398,15 +451,11 @@ static bool tombstone(struct core *core, struct core_time now, uint32_t device, 
     if (wanted && entry->device != device && entry->device != DEVICE_NONE) {
         core_replan_later(core, now, entry->device); /* the name's new owner, once this is durable */
     }
-    take_back(core, now, entry);
+    take_back(core, now, entry); /* out of its former device's counts */
     entry->device = device;
     entry->zone = (uint16_t)core->zone_refs[zone];
     entry->ttl = record->ttl;
-    entry->want = (struct rrset_value){0};
-    entry->rev = ++core->rev;
-    entry->since_s = (uint32_t)(now.wall_ms / 1000);
-    entry->flags |= OUTBOX_TOMBSTONE;
-    core_want_dirty(core, entry);
+    give_entry_up(core, now, entry);
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
     return true;
 }
@@ -419,8 +468,8 @@ static void give_up(struct core *core, struct core_time now, uint32_t index, con
     size_t len = 0;
     for (size_t i = 0; i < records_len; i++) {
         const struct store_record *record = &records[i];
-        if (plan_find(&core->plan_new, view_of(record->name), record->type) == NULL &&
-            tombstone(core, now, index, record) && record->want.len > 0) {
+        if (item_of(core, record) == NULL && tombstone(core, now, index, record) && record->want.len > 0 &&
+            plan_find(&core->plan_new, view_of(record->name), record->type) == NULL) {
             names[MIN(len, (size_t)MQTT_NAMES_MAX - 1)] =
                 (struct given_up){.name = record->name, .type = record->type, .ttl = record->ttl};
             len++;
@@ -434,8 +483,9 @@ static void give_up(struct core *core, struct core_time now, uint32_t index, con
 static bool is_on_its_way(const struct core *core, uint32_t index, const struct plan_item *item)
 {
     const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
-    return entry != NULL && entry->device == index && (entry->flags & (OUTBOX_TOMBSTONE | OUTBOX_TAKEN)) == 0 &&
-           entry->ttl == item->ttl && rrset_value_equal(&entry->want, &item->value);
+    return entry != NULL && entry->device == index && entry->zone == core->zone_refs[item->zone] &&
+           (entry->flags & (OUTBOX_TOMBSTONE | OUTBOX_TAKEN)) == 0 && entry->ttl == item->ttl &&
+           rrset_value_equal(&entry->want, &item->value);
 }
 
 void core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
@@ -451,7 +501,7 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
     give_up(core, now, index, records, records_len);
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
-        const struct store_record *record = find_record(records, records_len, item);
+        const struct store_record *record = find_record(core, records, records_len, item);
         if (record != NULL ? same_record(record, item) : item->value.len == 0) {
             continue;
         }
@@ -475,7 +525,7 @@ void core_reconcile_orphan(struct core *core, struct core_time now, const struct
 static bool needs_want(const struct core *core, uint32_t index, const struct plan_item *item)
 {
     const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
-    if (entry == NULL || entry->device != index) {
+    if (entry == NULL || entry->device != index || (entry->flags & OUTBOX_TOMBSTONE) != 0) {
         return item->value.len > 0;
     }
     return (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED | OUTBOX_HELD | OUTBOX_WAIT_WANT)) == 0;
@@ -525,7 +575,7 @@ const struct outbox_entry *core_moving(const struct core *core, const struct sto
 static enum err entry_of_record(struct core *core, struct core_time now, const struct store_record *record,
                                 struct outbox_entry **ret_entry)
 {
-    int zone = registry_zone_of(core->registry, view_of(record->name));
+    int zone = zone_of(core, record);
     if (zone < 0) {
         return ERR_NOTFOUND;
     }
@@ -562,7 +612,7 @@ static const struct plan_item *planned(struct core *core, const struct store_rec
     struct plan_addresses addresses = core_addresses_of(core, index);
     plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
                 device_id(core->devices, device), &addresses, &core->plan_new);
-    return plan_find(&core->plan_new, view_of(record->name), record->type);
+    return item_of(core, record);
 }
 
 enum err core_load_pending(struct core *core, struct core_time now, const struct store_record *record)
@@ -622,6 +672,9 @@ enum err core_rewrite(struct core *core, struct core_time now, const struct stor
 {
     struct outbox_entry *entry = moving(core, record);
     enum err err;
+    if (entry != NULL && strcmp(core->zones_known[entry->zone].name, record->zone) != 0) {
+        return ERR_AGAIN; /* the name moves in another zone: this one's turn comes after that */
+    }
     if (entry != NULL) {
         err = reopen(core, entry, record, adopt);
     } else {
@@ -653,7 +706,13 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s note=\"its zone is no longer configured\"", entry->name);
         return; /* stays pending in the store until its zone comes back */
     }
-    if (entry->zone != core->zone_refs[zone]) { /* counted where it stands */
+    bool kept = core->zones_known[entry->zone].config_index >= 0;
+    bool given_up = (entry->flags & OUTBOX_TOMBSTONE) != 0;
+    if (entry->zone != core->zone_refs[zone] && kept && !given_up) {
+        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its zone was split: the reconcile gives it up in the old one */
+        return;
+    }
+    if (!kept) { /* counted where it stands */
         bool open = (entry->flags & OUTBOX_OPEN) != 0;
         core_entry_close(core, resubmit->now, entry);
         entry->zone = (uint16_t)core->zone_refs[zone];
@@ -671,6 +730,12 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         entry->flags &= (uint16_t)~OUTBOX_SETTLED;
         core->stats.records_refused -= core->stats.records_refused > 0;
         core_entry_open(core, resubmit->now, entry);
+    }
+    if (!kept && !given_up) { /* has no row in this zone yet */
+        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;
+        entry->flags |= (entry->flags & OUTBOX_HELD) == 0 ? OUTBOX_WAIT_WANT : 0;
+        core_want_dirty(core, entry);
+        return;
     }
     if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {
         core_submit(core, resubmit->now, entry);

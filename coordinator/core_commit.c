@@ -530,7 +530,7 @@ static void settle_applied(struct core *core, struct core_time now, struct outbo
     core_feed(core, now, (struct view){0}, "applied", entry);
 }
 
-static void settle_one(struct core *core, struct core_time now, const struct engine_result *result)
+static void settle_one(struct core *core, struct core_time now, uint32_t zone, const struct engine_result *result)
 {
     struct outbox_entry *entry = outbox_find(core->outbox, view_of(result->name), result->type);
     if (entry == NULL) {
@@ -546,6 +546,12 @@ static void settle_one(struct core *core, struct core_time now, const struct eng
     }
     if (final && result->rev == entry->submitted_rev) {
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;
+    }
+    if (entry->zone != zone) {
+        if (final && (entry->flags & OUTBOX_TOMBSTONE) != 0) {
+            core_want_dirty(core, entry); /* may rest now */
+        }
+        return; /* of the zone that the name lay in before */
     }
     if ((entry->flags & OUTBOX_TAKEN) != 0) {
         return; /* the row that this would be written to belongs to another device */
@@ -607,7 +613,7 @@ void core_settled(struct core *core, struct core_time now, uint16_t zone, uint64
 {
     core_zone_claimed(core, zone, epoch);
     for (size_t i = 0; i < results_len; i++) {
-        settle_one(core, now, &results[i]);
+        settle_one(core, now, core->zone_refs[zone], &results[i]);
     }
     tell_deletions(core, now, results, results_len);
     core_flush(core, now);

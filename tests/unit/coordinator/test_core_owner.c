@@ -232,6 +232,92 @@ static void a_refused_claim_that_was_applied_stays_refused(void **state)
     assert_int_equal(rig_ack_name(&rig, "b.example.net", "A")->state, NAME_REFUSED);
 }
 
+#define SPLIT_NAME "cam-1.cams.example.net"
+#define SPLIT_GROUPS                                                                                                   \
+    "  - name: a\n    damping: false\n    names:\n      - name: \"{id}.cams.example.net\"\n        types: [A]\n"
+#define SPLIT_DEVICES "devices:\n  - match: \"cam-*\"\n    group: a\n"
+#define SPLIT_ZONES   "  - name: example.net\n    account: dns\n  - name: cams.example.net\n    account: dns\n"
+
+static void split(void)
+{
+    (void)rig_reload(&rig,
+                     &(struct rig_config){.zones = SPLIT_ZONES, .groups = SPLIT_GROUPS, .devices = SPLIT_DEVICES});
+    core_resubmit(rig.core, rig.now);
+}
+
+static void expect_moved(const char *address)
+{
+    const struct store_record row = row_of("example.net", "cam-1", SPLIT_NAME, NAT);
+    reconcile("cam-1", &row, 1);
+    bool given_up = false;
+    bool wanted = false;
+    for (int i = 0; i < 20; i++) {
+        const struct store_want *want = rig_batch_want(&rig, SPLIT_NAME);
+        if (want != NULL && strcmp(want->zone, "example.net") == 0) {
+            assert_true(want->want_null && !wanted);
+            given_up = true;
+        } else if (want != NULL) {
+            assert_string_equal(want->zone, "cams.example.net");
+            assert_false(want->want_null);
+            assert_true(given_up);
+            wanted = true;
+        }
+        if (rig.batch != NULL) {
+            rig_commit(&rig, ERR_OK);
+        } else {
+            rig_pass(&rig, 100);
+        }
+    }
+    assert_true(given_up && wanted);
+    struct rig_change *change = rig_change(&rig, SPLIT_NAME, RRTYPE_A);
+    struct rrset_value value = rig_value(address);
+    assert_non_null(change);
+    assert_int_equal(change->zone, 1);
+    assert_true(rrset_value_equal(&change->change.want, &value));
+    rig_settle(&rig, change, OUTCOME_APPLIED, NULL);
+    rig_commit_all(&rig);
+    assert_null(entry_of(SPLIT_NAME));
+}
+
+static void a_split_zone_gets_its_names(void **state)
+{
+    (void)state;
+    begin(NULL, SPLIT_GROUPS, SPLIT_DEVICES);
+    report("cam-1", 1, NAT);
+    rig_settle_all(&rig);
+    split();
+    expect_moved(NAT);
+    struct store_record row = row_of("example.net", "cam-1", SPLIT_NAME, NAT);
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_AGAIN); /* read before the reload */
+    row.want_null = true;
+    size_t changes = rig.changes_len;
+    assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_OK);
+    rig_commit_all(&rig);
+    assert_int_equal(rig.changes_len, changes + 1);
+    assert_int_equal(rig.changes[changes].zone, 0); /* the sweep deletes where it stands */
+    assert_int_equal(rig.changes[changes].change.want.len, 0);
+    const struct store_record rows[] = {row, row_of("cams.example.net", "cam-1", SPLIT_NAME, NAT)};
+    rig_settle(&rig, &rig.changes[changes], OUTCOME_APPLIED, NULL);
+    rig_commit_all(&rig);
+    reconcile("cam-1", rows, 2);
+    assert_null(rig.batch);
+}
+
+/* The zone is split while a value is under way to the old one, and another follows before the reconcile. */
+static void a_split_zone_gets_what_was_moving(void **state)
+{
+    (void)state;
+    begin(NULL, SPLIT_GROUPS, SPLIT_DEVICES);
+    report("cam-1", 1, NAT);
+    rig_settle_all(&rig);
+    report("cam-1", 2, NAT2);
+    rig_commit_all(&rig);
+    split();
+    report("cam-1", 3, "93.184.216.99");
+    expect_moved("93.184.216.99");
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
@@ -242,6 +328,8 @@ int main(void)
         TEST(a_hold_ends_when_its_own_device_is_released),
         TEST(a_name_that_moves_at_a_reload_reaches_its_new_owner),
         TEST(a_refused_claim_that_was_applied_stays_refused),
+        TEST(a_split_zone_gets_its_names),
+        TEST(a_split_zone_gets_what_was_moving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
