@@ -274,7 +274,7 @@ static enum err make_room(struct core *core, bool unsure)
     for (size_t i = 0; err != ERR_OK && i < made; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
-        if (entry != NULL && entry->rev == 0) {
+        if (entry != NULL && entry->rev == 0 && entry->flags == 0) {
             outbox_remove(core->outbox, entry);
         }
     }
@@ -488,6 +488,8 @@ static bool is_on_its_way(const struct core *core, uint32_t index, const struct 
            rrset_value_equal(&entry->want, &item->value);
 }
 
+static enum err resume(struct core *core, struct core_time now, const struct store_record *record) MUST_CHECK;
+
 void core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
                     size_t records_len)
 {
@@ -503,6 +505,10 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
         const struct plan_item *item = &core->plan_new.items[i];
         const struct store_record *record = find_record(core, records, records_len, item);
         if (record != NULL ? same_record(record, item) : item->value.len == 0) {
+            if (record != NULL && record->have_rev < record->want_rev &&
+                outbox_find(core->outbox, view_of(item->name), item->type) == NULL) {
+                (void)!resume(core, now, record); /* its zone was away; without memory the next reconcile tries again */
+            }
             continue;
         }
         if (is_on_its_way(core, index, item)) {
@@ -600,6 +606,18 @@ static enum err entry_of_record(struct core *core, struct core_time now, const s
     return ERR_OK;
 }
 
+/* Hands what is pending in the store to the zone writer. */
+static enum err resume(struct core *core, struct core_time now, const struct store_record *record)
+{
+    struct outbox_entry *entry;
+    enum err err = entry_of_record(core, now, record, &entry);
+    if (err == ERR_OK) {
+        core_entry_open(core, now, entry);
+        core_submit(core, now, entry);
+    }
+    return err;
+}
+
 /* What the owner's addresses say of a record, in plan_new; NULL when they say nothing. */
 static const struct plan_item *planned(struct core *core, const struct store_record *record, uint32_t *ret_index)
 {
@@ -633,13 +651,7 @@ enum err core_load_pending(struct core *core, struct core_time now, const struct
         }
         device->flags |= DEVICE_UNSURE;
     }
-    enum err err = entry_of_record(core, now, record, &entry);
-    if (err != ERR_OK) {
-        return err;
-    }
-    core_entry_open(core, now, entry);
-    core_submit(core, now, entry);
-    return ERR_OK;
+    return resume(core, now, record);
 }
 
 /* A sweep reads rows long before it writes: since then the device may have reported, and its entry come and gone. */
@@ -697,6 +709,20 @@ struct resubmit {
     struct core_time now;
 };
 
+/* Nobody can serve it any more. What the store has of it stays there, and the reconcile takes it up when the zone comes
+ * back. An entry that is being committed goes when that ends. */
+static void drop(struct core *core, struct core_time now, struct outbox_entry *entry)
+{
+    take_back(core, now, entry);
+    outbox_take_dirty(core->outbox, entry);
+    entry->flags &= (uint16_t) ~(OUTBOX_HAVE_DIRTY | OUTBOX_SUBMITTED);
+    entry->device = DEVICE_NONE;
+    entry->rev = 0;
+    if ((entry->flags & OUTBOX_COMMITTING) == 0) {
+        outbox_remove(core->outbox, entry);
+    }
+}
+
 static void resubmit_entry(void *context, struct outbox_entry *entry)
 {
     struct resubmit *resubmit = context;
@@ -704,7 +730,8 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
     int zone = registry_zone_of(core->registry, view_of(entry->name));
     if (zone < 0) {
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s note=\"its zone is no longer configured\"", entry->name);
-        return; /* stays pending in the store until its zone comes back */
+        drop(core, resubmit->now, entry);
+        return;
     }
     bool kept = core->zones_known[entry->zone].config_index >= 0;
     bool given_up = (entry->flags & OUTBOX_TOMBSTONE) != 0;

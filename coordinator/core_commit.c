@@ -342,10 +342,11 @@ static void retire(struct core *core, struct outbox_entry *entry)
     if ((entry->flags & moving) != 0) {
         return;
     }
+    bool dropped = entry->rev == 0;
     bool applied = (entry->flags & OUTBOX_SETTLED) != 0 && entry->have_applied;
     bool resting_tombstone =
         (entry->flags & OUTBOX_TOMBSTONE) != 0 && (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == 0;
-    if (applied || resting_tombstone) {
+    if (applied || resting_tombstone || dropped) {
         outbox_remove(core->outbox, entry);
     }
 }
@@ -365,7 +366,7 @@ static void settle_want(struct core *core, struct core_time now, const struct st
                         struct outbox_entry *entry)
 {
     if (entry->rev != want->want_rev) {
-        return; /* changed since: its next commit tells */
+        return; /* changed since: its next commit tells; or its zone is gone */
     }
     if (want->taken) {
         refuse_taken(core, now, entry);

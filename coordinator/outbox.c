@@ -173,7 +173,9 @@ size_t outbox_count(const struct outbox *outbox)
 void outbox_each(const struct outbox *outbox, void (*each)(void *context, struct outbox_entry *entry), void *context)
 {
     for (size_t i = 0; i < outbox->buckets_len; i++) {
-        for (struct outbox_entry *entry = outbox->buckets[i]; entry != NULL; entry = entry->next) {
+        struct outbox_entry *next;
+        for (struct outbox_entry *entry = outbox->buckets[i]; entry != NULL; entry = next) {
+            next = entry->next;
             each(context, entry);
         }
     }

@@ -37,7 +37,7 @@ enum outbox_flag {
 struct outbox_entry {
     struct outbox_entry *next;                    /* hash chain */
     struct outbox_entry *dirty_next, *dirty_prev; /* dirty list */
-    uint64_t rev;                                 /* of want */
+    uint64_t rev; /* of want; 0 = nothing is wanted: made just now, or its zone is gone */
     uint64_t committing_rev;
     uint64_t submitted_rev; /* the newest that the engine was given, valid with OUTBOX_SUBMITTED */
     uint64_t have_rev;      /* settled rev, valid with OUTBOX_HAVE_DIRTY */
@@ -80,5 +80,5 @@ bool outbox_has_dirty(const struct outbox *outbox);
 size_t outbox_dirty_count(const struct outbox *outbox);
 
 size_t outbox_count(const struct outbox *outbox);
-/** Every entry, in no order; @p each must not remove. */
+/** Every entry, in no order; @p each may remove the one it is given, and no other. */
 void outbox_each(const struct outbox *outbox, void (*each)(void *context, struct outbox_entry *entry), void *context);

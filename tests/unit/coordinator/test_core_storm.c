@@ -16,6 +16,9 @@
 #define MANY  300
 #define ZONES "  - name: example.net\n    account: dns\n"
 #define BOTH  ZONES "  - name: other.net\n    account: dns\n"
+#define ONE_GROUP                                                                                                      \
+    "  - name: cameras\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n"
+#define ONE_DEVICE "devices:\n  - match: \"calm-*\"\n    group: cameras\n"
 #define GROUPS                                                                                                         \
     "  - name: cameras\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n"      \
     "  - name: others\n    damping: false\n    names:\n      - name: \"{id}.other.net\"\n        types: [A]\n"
@@ -159,6 +162,71 @@ static void a_server_that_answers_again_has_its_storm(void **state)
     assert_true(rig.acks > acks + MANY);
 }
 
+static void reload(bool both)
+{
+    (void)rig_reload(&rig, &(struct rig_config){.zones = both ? BOTH : ZONES,
+                                                .groups = both ? GROUPS : ONE_GROUP,
+                                                .devices = both ? DEVICES : ONE_DEVICE}); /* nothing is replayed */
+    core_resubmit(rig.core, rig.now);
+}
+
+static size_t entries(const char *zone)
+{
+    size_t found = 0;
+    for (int i = 0; i < MANY; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "far-%d.%s", i, zone); /* fits */
+        found += core_outbox_find(rig.core, view_of(name), RRTYPE_A) != NULL;
+    }
+    return found;
+}
+
+static void a_removed_zone_leaves_nothing_open(void **state)
+{
+    (void)state;
+    calm_device_settled();
+    report_many("far-", 1);
+    assert_non_null(rig.batch); /* of the first device; those of the others wait */
+    rig_settle(&rig, open_change("far-299"), OUTCOME_REFUSED, "badauth");
+    assert_int_equal(rig_stats(&rig).records_open, MANY - 1);
+    reload(false);
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+    assert_int_equal(entries("other.net"), 1); /* under commit */
+    rig_commit_all(&rig);
+    assert_int_equal(entries("other.net"), 0);
+    assert_true(core_is_durable(rig.core));
+    expect_calm(2);
+}
+
+static void a_zone_that_comes_back_is_sent_what_was_pending(void **state)
+{
+    (void)state;
+    report_many("far-", 1);
+    rig_commit_all(&rig);
+    reload(false);
+    rig_pass(&rig, 10);
+    assert_int_equal(entries("other.net"), 0);
+    size_t changes = rig.changes_len;
+    reload(true);
+    const struct store_record record = {.zone = "other.net",
+                                        .name = "far-0.other.net",
+                                        .type = RRTYPE_A,
+                                        .device = "far-0",
+                                        .ttl = open_change("far-0")->change.ttl,
+                                        .want = open_change("far-0")->change.want,
+                                        .want_rev = 50,
+                                        .error = ""};
+    for (int i = 0; i < 2; i++) { /* once is enough */
+        core_reconcile(rig.core, rig.now, device_find(core_devices(rig.core), VIEW_LITERAL("far-0")), &record, 1);
+        assert_int_equal(rig.changes_len, changes + 1);
+    }
+    assert_string_equal(rig.changes[changes].name, "far-0.other.net");
+    rig_settle_all(&rig);
+    assert_int_equal(entries("other.net"), 0);
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -167,6 +235,8 @@ int main(void)
         TEST(a_dead_zone_beside_a_living_one_slows_no_ack),
         TEST(acks_and_commits_yield_while_records_move),
         TEST(a_server_that_answers_again_has_its_storm),
+        TEST(a_removed_zone_leaves_nothing_open),
+        TEST(a_zone_that_comes_back_is_sent_what_was_pending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,6 +108,26 @@ static void a_dirty_one_is_taken_from_anywhere(void **state)
     }
 }
 
+static void remove_one(void *context, struct outbox_entry *entry)
+{
+    (*(size_t *)context)++;
+    outbox_remove(outbox, entry);
+}
+
+static void a_walk_may_remove_what_it_is_given(void **state)
+{
+    (void)state;
+    char name[64];
+    for (int i = 0; i < 3000; i++) {                                 /* several a bucket */
+        (void)snprintf(name, sizeof(name), "cam-%d.example.net", i); /* fits */
+        get(name, RRTYPE_A);
+    }
+    size_t seen = 0;
+    outbox_each(outbox, remove_one, &seen);
+    assert_int_equal(seen, 3000);
+    assert_int_equal(outbox_count(outbox), 0);
+}
+
 static void dirty_ones_come_once_and_in_order(void **state)
 {
     (void)state;
@@ -130,9 +150,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(one_entry_a_name_and_type),
-        TEST(grows_and_shrinks),
-        TEST(dirty_ones_come_once_and_in_order),
+        TEST(one_entry_a_name_and_type),          TEST(grows_and_shrinks),
+        TEST(a_walk_may_remove_what_it_is_given), TEST(dirty_ones_come_once_and_in_order),
         TEST(a_dirty_one_is_taken_from_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
