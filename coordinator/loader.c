@@ -19,6 +19,7 @@
 
 #define SHARDS          256
 #define RECORDS_A_PAGE  2000
+#define RECORDS_MAX     32000 /* of one device, with those that no sweep has deleted yet */
 #define RETRY_MS        1000
 #define COUNT_EVERY_MS  10000 /* counting a million records takes 44 ms of the store's worker */
 #define RECONCILE_BATCH 256
@@ -61,7 +62,8 @@ struct loader {
     struct row *rows;
     size_t rows_len, rows_size;
     struct record_row *records;
-    size_t records_len;
+    struct store_record *device_records; /* those of one device in a row */
+    size_t records_len, records_size;
     char after_zone[DNSNAME_SIZE], after_name[DNSNAME_SIZE];
     enum rrtype after_type;
     bool after_set;
@@ -95,6 +97,25 @@ static void retry_later(struct loader *loader)
     loop_timer_after(loader->retry, RETRY_MS);
 }
 
+/* Forgets what is in them. */
+static enum err grow_records(struct loader *loader, size_t size)
+{
+    struct record_row *records = calloc(size, sizeof(*records));
+    struct store_record *device_records = calloc(size, sizeof(*device_records));
+    if (records == NULL || device_records == NULL) {
+        free(records);
+        free(device_records);
+        return ERR_NOMEM;
+    }
+    free(loader->records);
+    free(loader->device_records);
+    loader->records = records;
+    loader->device_records = device_records;
+    loader->records_size = size;
+    loader->records_len = 0;
+    return ERR_OK;
+}
+
 enum err loader_new(struct coordinator *coordinator, struct loader **ret_loader)
 {
     struct loader *loader = calloc(1, sizeof(*loader));
@@ -104,11 +125,12 @@ enum err loader_new(struct coordinator *coordinator, struct loader **ret_loader)
     loader->coordinator = coordinator;
     loader->urgent = -1;
     loader->replay_next = SHARDS;
-    loader->records = calloc(RECORDS_A_PAGE, sizeof(*loader->records));
     for (int i = 0; i < SHARDS; i++) {
         loader->parked_tail[i] = &loader->parked[i];
     }
-    if (loader->records == NULL || loop_timer_new(coordinator->loop, on_retry, loader, &loader->retry) != ERR_OK) {
+    if (grow_records(loader, RECORDS_A_PAGE) != ERR_OK ||
+        loop_timer_new(coordinator->loop, on_retry, loader, &loader->retry) != ERR_OK) {
+        free(loader->device_records);
         free(loader->records);
         free(loader);
         return ERR_NOMEM;
@@ -137,6 +159,7 @@ void loader_free(struct loader *loader)
     }
     loop_timer_free(loader->retry);
     free(loader->rows);
+    free(loader->device_records);
     free(loader->records);
     free(loader);
 }
@@ -226,7 +249,7 @@ static int shard_to_load(struct loader *loader)
 static enum err copy_record(void *context, const struct store_record *record)
 {
     struct loader *loader = context;
-    if (loader->records_len == RECORDS_A_PAGE) {
+    if (loader->records_len == loader->records_size) {
         return ERR_LIMIT;
     }
     struct record_row *row = &loader->records[loader->records_len++];
@@ -343,16 +366,30 @@ static void load_page_done(void *context)
 
 /* ---- reconcile ---- */
 
+/* Adds the rows of one device. The first one of a page gets more room; what is too much even then counts as not stored:
+ * what the device wants of it is wanted again, and the rest is given up when a sweep has made room. */
+static enum err read_device(struct loader *loader, size_t at)
+{
+    struct coordinator *coordinator = loader->coordinator;
+    const struct store_record_query query = {.device = loader->reconcile_ids[at]};
+    enum err err = coordinator->store_ops->each_record(coordinator->store, &query, copy_record, loader);
+    while (err == ERR_LIMIT && at == 0 && loader->records_size < RECORDS_MAX) {
+        err = grow_records(loader, loader->records_size * 2);
+        if (err == ERR_OK) {
+            err = coordinator->store_ops->each_record(coordinator->store, &query, copy_record, loader);
+        }
+    }
+    return err == ERR_LIMIT && at == 0 ? ERR_OK : err;
+}
+
 static void reconcile_work(void *context)
 {
     struct loader *loader = context;
-    struct coordinator *coordinator = loader->coordinator;
     loader->records_len = 0;
     loader->job_err = ERR_OK;
     for (size_t i = 0; i < loader->reconcile_len && loader->job_err == ERR_OK; i++) {
         size_t first = loader->records_len;
-        const struct store_record_query query = {.device = loader->reconcile_ids[i]};
-        loader->job_err = coordinator->store_ops->each_record(coordinator->store, &query, copy_record, loader);
+        loader->job_err = read_device(loader, i);
         if (loader->job_err == ERR_LIMIT && i > 0) {
             loader->records_len = first; /* the page is full: the rest of the devices comes next */
             loader->reconcile_len = i;
@@ -370,15 +407,12 @@ static void reconcile_done(void *context)
     struct loader *loader = context;
     struct core_time now = coordinator_now();
     loader->job_running = false;
-    struct store_record records[PLAN_MAX];
+    struct store_record *records = loader->device_records;
     size_t at = 0;
     for (size_t i = 0; i < loader->reconcile_len && loader->job_err == ERR_OK; i++) {
         size_t len = 0;
         while (at < loader->records_len && loader->records[at].device_index == loader->reconcile_refs[i]) {
-            if (len < PLAN_MAX) {
-                records[len++] = loader->records[at].record;
-            }
-            at++;
+            records[len++] = loader->records[at++].record;
         }
         core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len);
     }

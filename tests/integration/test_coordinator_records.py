@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -146,6 +147,24 @@ class Sweep(Case):
         self.expected[f"cam-0.{ZONE}"] = ["93.184.216.99"]
         self.assertFalse(self.sweep_when("?force=1", wrong=5)["stopped"])
         self.wait_zone(self.expected, "a forced sweep repairs all")
+
+    def test_a_device_with_very_many_rows_is_reconciled_whole(self):
+        """More than a page of rows: names that the device had once and that no sweep has deleted."""
+        rows = 2100
+        self.stack.coordinator.stop()
+        database = sqlite3.connect(self.stack.folder / "coordinator.db", timeout=DEADLINE, isolation_level=None)
+        self.addCleanup(database.close)
+        zone, = database.execute("SELECT id FROM zone WHERE name = ?", (ZONE,)).fetchone()
+        database.executemany("INSERT INTO record(zone, name, type, device, ttl, want, want_rev, have, have_rev, changed_ms) "
+                             "SELECT zone, ?, type, device, ttl, want, want_rev, have, have_rev, changed_ms FROM record "
+                             "WHERE zone = ? AND name = ? AND type = 1",
+                             ((f"old-{i}.{ZONE}", zone, f"cam-1.{ZONE}") for i in range(rows)))
+        self.stack.work.write("coordinator/registry.yaml", registry(range(DEVICES)) + "  - {id: cam-new, group: cameras}\n")
+        self.stack.start_coordinator()
+        wait_until(lambda: database.execute("SELECT count(*) FROM record WHERE want IS NULL AND device = 'cam-1'").fetchone()
+                   == (rows,), "every row that nobody wants is a tombstone", step=0.1)
+        self.assertEqual(database.execute("SELECT want IS NULL FROM record WHERE name = ?", (f"cam-1.{ZONE}",)).fetchone(), (0,))
+        self.stack.coordinator.wait_log(" loaded devices")
 
     def test_removed_devices_are_deleted_under_the_guard(self):
         self.reload(registry(range(2, DEVICES)))
