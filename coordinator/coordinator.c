@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
+#include "coordinator/store/storelock.h"
 #include "mqtt/messages.h"
 #include "mqtt/topics.h"
 #include "net/notify.h"
@@ -590,7 +591,10 @@ static enum err open_store(struct coordinator *coordinator, struct strbuf *repor
     struct errinfo info = {0};
     const struct store_options options = {.path = path};
     coordinator->store_ops = &store_sqlite;
-    enum err err = coordinator->store_ops->open(&options, &coordinator->store, &info);
+    enum err err = storelock_take(path, &coordinator->store_lock, &info);
+    if (err == ERR_OK) {
+        err = coordinator->store_ops->open(&options, &coordinator->store, &info);
+    }
     uint64_t term = 0;
     if (err == ERR_OK) {
         err = coordinator->store_ops->claim_zone(coordinator->store, STORE_TERM_NAME, 0, &term, &info);
@@ -706,6 +710,7 @@ enum err coordinator_new(const char *config_path, struct coordinator **ret_coord
         return ERR_NOMEM;
     }
     coordinator->config_path = config_path;
+    coordinator->store_lock = -1;
     coordinator->tick_ms = UINT64_MAX;
     coordinator->started_ms = clock_mono_ms();
     enum err err = settings_load(config_path, &coordinator->settings, report);
@@ -753,6 +758,7 @@ void coordinator_free(struct coordinator *coordinator)
     if (coordinator->store != NULL) {
         coordinator->store_ops->close(coordinator->store);
     }
+    storelock_release(coordinator->store_lock);
     intake_free(coordinator->intake);
     crypto_hmac_free(coordinator->stamp_key);
     settings_free(coordinator->settings);

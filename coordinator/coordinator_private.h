@@ -36,6 +36,7 @@ struct coordinator {
     struct loop_timer *tick;
     uint64_t tick_ms; /* when it is armed for; UINT64_MAX = not armed */
     struct loop_signal *signals[3];
+    int store_lock; /* -1 = none */
     struct store *store;
     const struct store_ops *store_ops;
     struct crypto_hmac *stamp_key;

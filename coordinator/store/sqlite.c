@@ -3,6 +3,7 @@
 #include "coordinator/store/sqlite_db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,16 @@ static enum err blame_folder(const char *path, enum err err, struct errinfo *inf
                        err_text(err_from_errno(native)));
 }
 
+/* A new file is the owner's alone, whatever the umask; log and index get its bits from SQLite. An old one keeps what an
+ * operator has given it. When this fails, SQLite says why. */
+static void make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        (void)close(fd); /* empty; before SQLite has a lock that this would end */
+    }
+}
+
 static enum err store_open(const struct store_options *options, struct store **ret_store, struct errinfo *info)
 {
     struct store *store = calloc(1, sizeof(*store));
@@ -108,6 +119,9 @@ static enum err store_open(const struct store_options *options, struct store **r
         return errinfo_set(info, ERR_NOMEM, "store", 0, "out of memory");
     }
     store->audit_keep_ms = options->audit_keep_ms != 0 ? options->audit_keep_ms : STORE_AUDIT_KEEP_MS;
+    if (options->vfs == NULL) {
+        make_private(options->path);
+    }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int rc = sqlite3_open_v2(options->path, &store->db, flags, options->vfs);
     enum err err = rc == SQLITE_OK ? ERR_OK : sqlite_db_error(store, rc, "open the store", info);

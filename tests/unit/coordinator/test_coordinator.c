@@ -68,6 +68,7 @@ static void write_config(void)
 static int make_folder(void **state)
 {
     (void)state;
+    (void)umask(0022); /* what a shell has */
     assert_non_null(mkdtemp(folder));
     (void)snprintf(config_path, sizeof(config_path), "%s/coordinator.yaml", folder); /* fits */
     write_file("pem", pem);
@@ -153,11 +154,45 @@ static void a_commit_that_ends_with_the_daemon_harms_nobody(void **state)
     assert_false(core_is_durable(coordinator->core));
 }
 
+static void a_second_coordinator_on_the_store_is_refused(void **state)
+{
+    (void)state;
+    struct coordinator *second = NULL;
+    struct strbuf report;
+    assert_int_equal(make(&second, &report), ERR_AGAIN);
+    assert_null(second);
+    assert_non_null(strstr(strbuf_str(&report), "another coordinator runs with this store"));
+    strbuf_deinit(&report);
+    coordinator_free(coordinator);
+    coordinator = NULL;
+    assert_int_equal(make(&coordinator, &report), ERR_OK); /* the first one is gone */
+    strbuf_deinit(&report);
+}
+
+static void the_store_is_its_owners_alone(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(folder);
+    assert_non_null(dir);
+    unsigned seen = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        struct stat status;
+        if (strncmp(entry->d_name, "store.db", 8) == 0 && fstatat(dirfd(dir), entry->d_name, &status, 0) == 0) {
+            assert_int_equal(status.st_mode & 0777, 0600);
+            seen++;
+        }
+    }
+    (void)closedir(dir);    /* only read from */
+    assert_true(seen >= 3); /* database, log, lock */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(a_commit_that_ends_with_the_daemon_harms_nobody),
+        TEST(a_second_coordinator_on_the_store_is_refused),
+        TEST(the_store_is_its_owners_alone),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
