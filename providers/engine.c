@@ -62,6 +62,7 @@ void engine_free(struct engine *engine)
     while (engine->accounts != NULL) {
         engine_account_free(engine->accounts);
     }
+    verify_forget(engine, UINT64_MAX);
     free(engine);
 }
 
@@ -220,6 +221,7 @@ void engine_zone_free(struct engine_zone *zone)
         }
     }
     list_stop(zone);
+    verify_hand_over(zone);
     verify_stop(zone);
     link_close(zone);
     abandon(zone);
@@ -240,6 +242,7 @@ enum err engine_zone_submit(struct engine_zone *zone, const struct rrset_change 
     }
     enum err err = change_queue_submit(&zone->queue, change, zone_now(zone));
     if (err == ERR_OK) {
+        verify_take_over(zone);
         zone_kick(zone);
     }
     return err;

@@ -84,8 +84,9 @@ struct engine_zone_options {
 };
 enum err engine_zone_new(struct engine *engine, const struct engine_zone_options *options,
                          struct engine_zone **ret_zone) MUST_CHECK;
-void engine_zone_free(
-    struct engine_zone *zone); /* unanswered messages are abandoned: their outcome is unknown to the store */
+void engine_zone_free(struct engine_zone *zone); /* unanswered messages are abandoned: their outcome is unknown to the
+                                                    store. A zone of the same name that is made within a minute settles
+                                                    them (claims, or asks) before it sends such an RRset again */
 
 /** Queues or coalesces one change; sent on the loop's next turn at the earliest. In a shared zone `have` is what the
  * last APPLIED result told, also when the store has not committed it yet. @return ERR_NOMEM, ERR_INVALID (name outside

@@ -36,10 +36,19 @@ struct stream;
 struct http_client;
 struct http_transfer;
 
+/** An RRset whose outcome is unknown and whose zone ended: the next zone of that name asks before it sends. */
+struct unsettled {
+    struct unsettled *next;
+    uint64_t until_ms; /* monotonic: whoever makes zones anew does it at once */
+    char zone[DNSNAME_SIZE], name[DNSNAME_SIZE];
+    uint8_t type;
+};
+
 struct engine {
     struct loop *loop;               /* borrowed */
     struct engine_account *accounts; /* owned */
     struct engine_zone *zones;       /* all that live; owned by their makers */
+    struct unsettled *unsettled;     /* owned */
     uint16_t next_id;
     struct engine_result results[PROVIDER_BATCH_MAX]; /* scratch of one callback */
 };
@@ -196,6 +205,12 @@ enum err verify_new(struct engine_zone *zone);
 /** Settles @p change, which is TAKEN, or puts it back. Never fails: it needs no memory. */
 void verify_start(struct engine_zone *zone, struct change *change);
 void verify_stop(struct engine_zone *zone);
+/** The zone ends: what is under way, or being asked for, is noted with the engine. */
+void verify_hand_over(struct engine_zone *zone);
+/** The change that was submitted last is asked for first if it was handed over. */
+void verify_take_over(struct engine_zone *zone);
+/** Forgets what was noted and is older than @p now_ms allows. */
+void verify_forget(struct engine *engine, uint64_t now_ms);
 
 /* engine_list.c */
 void list_stop(struct engine_zone *zone);

@@ -12,7 +12,7 @@
 #include "providers/dnswire.h"
 #include "providers/engine_internal.h"
 
-enum { TRIES = 4, PAUSE_FACTOR = 4, QUERY_MAX = 512 };
+enum { TRIES = 4, PAUSE_FACTOR = 4, QUERY_MAX = 512, HAND_OVER_MS = 60 * 1000 };
 
 struct engine_verify {
     struct engine_zone *zone;
@@ -249,4 +249,69 @@ void verify_stop(struct engine_zone *zone)
     hang_up(verify);
     loop_timer_free(verify->timer);
     free(verify);
+}
+
+static void note(struct engine_zone *zone, const struct change *change)
+{
+    struct unsettled *entry = malloc(sizeof(*entry));
+    if (entry == NULL) {
+        return; /* it is sent without asking, as if nobody could be asked */
+    }
+    *entry = (struct unsettled){
+        .next = zone->engine->unsettled, .until_ms = zone_now(zone) + HAND_OVER_MS, .type = change->type};
+    memcpy(entry->zone, zone->name, sizeof(entry->zone));
+    memcpy(entry->name, change_name(change), change->name_len + 1u);
+    zone->engine->unsettled = entry;
+}
+
+void verify_hand_over(struct engine_zone *zone)
+{
+    verify_forget(zone->engine, zone_now(zone));
+    if (zone->verify == NULL) {
+        return;
+    }
+    for (const struct exchange *exchange = zone->in_flight; exchange != NULL; exchange = exchange->next) {
+        for (size_t i = 0; i < exchange->batch.len; i++) {
+            note(zone, exchange->changes[i]);
+        }
+    }
+    for (const struct change *change = zone->verify->list; change != NULL; change = change->next) {
+        note(zone, change);
+    }
+}
+
+void verify_take_over(struct engine_zone *zone)
+{
+    struct change *change = zone->queue.waiting.tail; /* a change that the zone did not know goes to the end */
+    struct unsettled **at = &zone->engine->unsettled;
+    if (*at == NULL || zone->verify == NULL || change == NULL) {
+        return;
+    }
+    if ((*at)->until_ms <= zone_now(zone)) { /* the newest one */
+        verify_forget(zone->engine, zone_now(zone));
+    }
+    while (*at != NULL && ((*at)->type != change->type || strcmp((*at)->name, change_name(change)) != 0 ||
+                           strcmp((*at)->zone, zone->name) != 0)) {
+        at = &(*at)->next;
+    }
+    struct unsettled *entry = *at;
+    if (entry != NULL) {
+        *at = entry->next;
+        free(entry);
+        change_queue_take(&zone->queue, change);
+        verify_start(zone, change);
+    }
+}
+
+void verify_forget(struct engine *engine, uint64_t now_ms)
+{
+    for (struct unsettled **at = &engine->unsettled; *at != NULL;) {
+        struct unsettled *entry = *at;
+        if (entry->until_ms <= now_ms) {
+            *at = entry->next;
+            free(entry);
+        } else {
+            at = &entry->next;
+        }
+    }
 }

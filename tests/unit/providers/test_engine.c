@@ -410,6 +410,54 @@ static void submitting_from_inside_settled_is_safe(void **state)
     }
 }
 
+/** A reload makes the zones anew and submits again what was not settled. */
+static void outcome_that_a_reload_cut_off_is_asked_for_before_anything_is_sent(void **state)
+{
+    (void)state;
+    static const struct {
+        struct reply reply; /* before the reload; ERR_OK: none came */
+        uint8_t served;
+        unsigned requests;
+    } cases[] = {
+        {{200, NULL, ERR_OK}, 1, 1},    /* the request had arrived */
+        {{200, NULL, ERR_OK}, 9, 2},    /* it had not */
+        {{0, NULL, ERR_TIMEOUT}, 1, 1}, /* its outcome was being asked for already */
+        {{0, NULL, ERR_TIMEOUT}, 9, 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct service service;
+        struct told told = {0};
+        service_open(&service);
+        world.script = &cases[i].reply;
+        world.script_len = 1;
+        struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+        submit(zone, "a.example", 1, 1);
+        run_world(HOURS, 1);
+        if (cases[i].reply.err != ERR_OK) {
+            run_until(world.now_ms + 200);
+            assert_int_equal(told.unknown, 1);
+        }
+        engine_zone_free(zone);
+        world.authority = true;
+        memcpy(world.served, (uint8_t[]){192, 0, 2, cases[i].served}, 4);
+        world.script_len = 0;
+        service_account(&service, "dyndns2", "https://h.example/u", 0);
+        zone = service_zone(&service, "example", on_settled, &told);
+        submit(zone, "a.example", 1, 1);
+        submit(zone, "b.example", 1, 2); /* was not under way: goes at once */
+        run_until(world.now_ms + 500);
+        assert_int_equal(told.applied, 1);
+        assert_int_equal(world.requests, 2);
+        run_until(world.now_ms + HOURS);
+        assert_int_equal(told.applied, 2);
+        assert_int_equal(world.requests, cases[i].requests + 1);
+        submit(zone, "a.example", 2, 3); /* once is enough */
+        run_until(world.now_ms + 500);
+        assert_int_equal(told.applied, 3);
+        service_close(&service);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_refused_client_stops_every_account_of_that_service),
         cmocka_unit_test(the_second_nochg_is_told_and_is_the_last_request),
         cmocka_unit_test(submitting_from_inside_settled_is_safe),
+        cmocka_unit_test(outcome_that_a_reload_cut_off_is_asked_for_before_anything_is_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
