@@ -43,6 +43,13 @@ static void fill_moving(struct core_time now, const struct outbox_entry *entry, 
         waits && entry->not_before_ms > now.mono_ms ? now.wall_ms + (int64_t)(entry->not_before_ms - now.mono_ms) : 0;
 }
 
+/* The name moves for another device: unless that one's claim is the one in vain, ours is. */
+static bool is_taken_from(const struct outbox_entry *entry, uint32_t index)
+{
+    bool others = entry->device != index && entry->device != DEVICE_NONE && (entry->flags & OUTBOX_TOMBSTONE) == 0;
+    return others && ((entry->flags & OUTBOX_TAKEN) == 0 || entry->rival == index);
+}
+
 static void fill_names(struct core *core, struct core_time now, const struct device *device, uint32_t index,
                        struct dns_message *ack)
 {
@@ -52,6 +59,7 @@ static void fill_names(struct core *core, struct core_time now, const struct dev
     for (size_t i = 0; i < core->plan_new.len && ack->names_len < MQTT_NAMES_MAX; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+        bool taken = entry != NULL && is_taken_from(entry, index);
         entry = entry != NULL && entry->device == index ? entry : NULL; /* another device's claim is no news of ours */
         if (entry == NULL && item->value.len == 0) {
             continue; /* neither there nor wanted */
@@ -64,6 +72,9 @@ static void fill_names(struct core *core, struct core_time now, const struct dev
         fill_value(status, &item->value);
         if (entry != NULL) {
             fill_moving(now, entry, status);
+        } else if (taken) {
+            status->state = NAME_REFUSED;
+            (void)snprintf(status->error, sizeof(status->error), "taken"); /* fits */
         }
     }
     if (ack->error[0] == '\0' && core->plan_new.error[0] != '\0') {

@@ -126,6 +126,16 @@ void core_replan_later(struct core *core, struct core_time now, uint32_t device)
     }
 }
 
+void core_replan_first(struct core *core, struct core_time now, uint32_t index)
+{
+    size_t waiting = core->replan.len;
+    core_replan_later(core, now, index);
+    if (core->replan.len > waiting) {
+        struct device *device = device_at(core->devices, index);
+        device->flags = (uint16_t)((device->flags | DEVICE_REPLAN) & ~DEVICE_DURABLE);
+    }
+}
+
 /* Where the store must say first what we wrote last, or whose the name is, the commit submits (settle_want). The want
  * is in the dirty list. */
 static void submit_or_wait(struct core *core, struct core_time now, struct outbox_entry *entry)
@@ -174,15 +184,21 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     bool lost = taken && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) == 0;
     if (theirs && (entry->flags & OUTBOX_TOMBSTONE) == 0 && !lost) {
         log_event(LOG_LEVEL_WARN, "name-taken", "name=%s", item->name);
+        entry->rival = device;
         return ERR_CONFLICT; /* the first device keeps the name */
     }
     if (theirs && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0) {
-        core_replan_later(core, now, device); /* the store must hear first that the former owner has given it up */
+        core_replan_first(core, now, device); /* the store must hear first that the former owner has given it up */
         return ERR_AGAIN;
     }
     if (stands_elsewhere(core, now, entry, core->zone_refs[item->zone])) {
-        core_replan_later(core, now, device);
+        core_replan_first(core, now, device);
         return ERR_AGAIN;
+    }
+    if (theirs && taken) {
+        entry->rival = entry->device;
+    } else if (entry->rival == device) {
+        entry->rival = DEVICE_NONE;
     }
     take_back(core, now,
               entry); /* a claim that the store refused makes way for the name's owner, and the other way round */
@@ -451,6 +467,10 @@ static bool tombstone(struct core *core, struct core_time now, uint32_t device, 
     if (wanted && entry->device != device && entry->device != DEVICE_NONE) {
         core_replan_later(core, now, entry->device); /* the name's new owner, once this is durable */
     }
+    if (entry->rival != DEVICE_NONE && entry->rival != device) {
+        core_replan_first(core, now, entry->rival);
+        entry->rival = DEVICE_NONE;
+    }
     take_back(core, now, entry); /* out of its former device's counts */
     entry->device = device;
     entry->zone = (uint16_t)core->zone_refs[zone];
@@ -537,6 +557,31 @@ static bool needs_want(const struct core *core, uint32_t index, const struct pla
     return (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED | OUTBOX_HELD | OUTBOX_WAIT_WANT)) == 0;
 }
 
+static void replan(struct core *core, struct core_time now, uint32_t index)
+{
+    struct device *device = device_at(core->devices, index);
+    bool first = (device->flags & DEVICE_REPLAN) != 0;
+    if (queue_reserve(&core->dirty_devices, 1) != ERR_OK) {
+        core_replan_later(core, now, index); /* takes the place just freed */
+        return;
+    }
+    device->flags &= (uint16_t)~DEVICE_REPLAN;
+    core->plan_new.len = 0; /* removed from the registry meanwhile: nothing */
+    if (device->registry_ref != DEVICE_NONE) {
+        struct plan_addresses addresses = core_addresses_of(core, index);
+        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                    device_id(core->devices, device), &addresses, &core->plan_new);
+    }
+    for (size_t i = 0; i < core->plan_new.len; i++) {
+        if (needs_want(core, index, &core->plan_new.items[i])) {
+            (void)!core_want(core, now, index, &core->plan_new.items[i], 0, 0); /* ERR_AGAIN queues it again */
+        }
+    }
+    if (first && (device->flags & DEVICE_REPLAN) == 0) {
+        core_mark_device(core, index); /* durable, and acknowledged, with what is wanted now */
+    }
+}
+
 void core_replan_due(struct core *core, struct core_time now)
 {
     size_t waiting = core->replan.len; /* what is pushed meanwhile has its turn next time */
@@ -544,18 +589,7 @@ void core_replan_due(struct core *core, struct core_time now)
     while (waiting-- > 0 && (first = queue_peek(&core->replan)) != NULL && first->due_ms <= now.mono_ms) {
         uint32_t index;
         (void)queue_pop(&core->replan, &index); /* not empty */
-        const struct device *device = device_at(core->devices, index);
-        if (device->registry_ref == DEVICE_NONE) {
-            continue;
-        }
-        struct plan_addresses addresses = core_addresses_of(core, index);
-        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                    device_id(core->devices, device), &addresses, &core->plan_new);
-        for (size_t i = 0; i < core->plan_new.len; i++) {
-            if (needs_want(core, index, &core->plan_new.items[i])) {
-                (void)!core_want(core, now, index, &core->plan_new.items[i], 0, 0); /* ERR_AGAIN queues it again */
-            }
-        }
+        replan(core, now, index);
     }
 }
 
@@ -592,6 +626,9 @@ static enum err entry_of_record(struct core *core, struct core_time now, const s
     }
     if (entry->rev != 0 && core_moving(core, record) != NULL) {
         return ERR_EXISTS; /* it is moving, and newer than the stored row */
+    }
+    if ((entry->flags & OUTBOX_TAKEN) != 0) {
+        entry->rival = entry->device;
     }
     take_back(core, now, entry); /* of another device's refused claim */
     entry->device = owner_of(core, record);

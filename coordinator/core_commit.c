@@ -331,11 +331,11 @@ void core_flush(struct core *core, struct core_time now)
 bool core_is_durable(const struct core *core)
 {
     return !core->commit.running && core->commit.last_error == ERR_OK && core->dirty_devices.len == 0 &&
-           !outbox_has_dirty(core->outbox);
+           !outbox_has_dirty(core->outbox) && core->replan.len == 0;
 }
 
 /* An entry leaves memory when what is wanted is served and both are in the store. */
-static void retire(struct core *core, struct outbox_entry *entry)
+static void retire(struct core *core, struct core_time now, struct outbox_entry *entry)
 {
     uint16_t moving = OUTBOX_WANT_DIRTY | OUTBOX_HAVE_DIRTY | OUTBOX_COMMITTING | OUTBOX_QUEUED_DIRTY | OUTBOX_HELD |
                       OUTBOX_WAIT_WANT;
@@ -347,6 +347,9 @@ static void retire(struct core *core, struct outbox_entry *entry)
     bool resting_tombstone =
         (entry->flags & OUTBOX_TOMBSTONE) != 0 && (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == 0;
     if (applied || resting_tombstone || dropped) {
+        if (entry->rival != DEVICE_NONE) {
+            core_replan_first(core, now, entry->rival); /* its claim is the store's to judge now */
+        }
         outbox_remove(core->outbox, entry);
     }
 }
@@ -385,7 +388,7 @@ static void finish_devices(struct core *core, struct core_time now)
     for (size_t i = 0; i < commit->batch.devices_len; i++) {
         struct device *device = device_at(core->devices, commit->device_refs[i]);
         if (device->boot == commit->devices[i].boot && device->seq == commit->devices[i].seq &&
-            (device->flags & DEVICE_DIRTY) == 0) {
+            (device->flags & (DEVICE_DIRTY | DEVICE_REPLAN)) == 0) {
             device->flags |= DEVICE_DURABLE;
             core_ack_after_commit(core, now, commit->device_refs[i]);
         }
@@ -405,7 +408,7 @@ static void finish_records(struct core *core, struct core_time now)
 }
 
 /* Removal comes last. An entry that stands in both lists is left to the second one. */
-static void retire_records(struct core *core)
+static void retire_records(struct core *core, struct core_time now)
 {
     struct commit *commit = &core->commit;
     for (size_t i = 0; i < commit->batch.haves_len; i++) {
@@ -413,11 +416,11 @@ static void retire_records(struct core *core)
     }
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
         if (commit->want_entries[i]->committing_rev != 0) {
-            retire(core, commit->want_entries[i]);
+            retire(core, now, commit->want_entries[i]);
         }
     }
     for (size_t i = 0; i < commit->batch.haves_len; i++) {
-        retire(core, commit->have_entries[i]);
+        retire(core, now, commit->have_entries[i]);
     }
 }
 
@@ -489,7 +492,7 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
     }
     finish_records(core, now);
     finish_devices(core, now);
-    retire_records(core);
+    retire_records(core, now);
     core_flush(core, now);
 }
 

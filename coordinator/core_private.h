@@ -105,6 +105,8 @@ void core_release_held(struct core *core, struct core_time now);
 /** Tries again what core_want answered with ERR_AGAIN, or the engine did not take. */
 void core_replan_due(struct core *core, struct core_time now);
 void core_replan_later(struct core *core, struct core_time now, uint32_t device);
+/** As core_replan_later; the device does not count as durable, and is not acknowledged, until then. */
+void core_replan_first(struct core *core, struct core_time now, uint32_t device);
 
 /* core_commit.c */
 /** Many records wait for a DNS that serves them: commits gather longer and acks yield, so that the answers come first.

@@ -29,6 +29,7 @@ enum device_flag {
     DEVICE_MAC_KNOWN = 2048, /* mac is of a stamp that verified in this process */
     DEVICE_HELD = 1024,      /* stands in the queue of held devices */
     DEVICE_UNSURE = 4096,    /* a stored record was not of the stored addresses: planned fully at the next state */
+    DEVICE_REPLAN = 8192,    /* one of its names could not be wanted yet: not durable before it is */
 };
 
 #define DEVICE_NONE     UINT32_MAX

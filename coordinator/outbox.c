@@ -100,6 +100,7 @@ enum err outbox_get(struct outbox *outbox, struct view name, enum rrtype type, s
         entry->name_len = (uint16_t)name.len;
         entry->type = (uint16_t)type;
         entry->device = UINT32_MAX;
+        entry->rival = UINT32_MAX;
         struct outbox_entry **bucket = bucket_of(outbox, name, type);
         entry->next = *bucket;
         *bucket = entry;

@@ -44,6 +44,7 @@ struct outbox_entry {
     uint64_t started_ms;    /* mono: when the report behind it was taken in; 0 = not an event (reconcile, sweep) */
     uint64_t not_before_ms; /* mono: next try or release */
     uint32_t device;        /* index, DEVICE_NONE for a tombstone of an unknown device */
+    uint32_t rival;         /* index of the device that claimed the name last, in vain; DEVICE_NONE */
     uint32_t ttl;
     uint32_t since_s; /* wall: last change of state */
     uint32_t attempts;

@@ -318,6 +318,70 @@ static void a_split_zone_gets_what_was_moving(void **state)
     assert_int_equal(rig_stats(&rig).records_open, 0);
 }
 
+static void expect_ack(const char *id, const char *name, enum name_state state)
+{
+    assert_string_equal(rig.ack_device, id);
+    assert_non_null(rig_ack_name(&rig, name, "A"));
+    assert_int_equal(rig_ack_name(&rig, name, "A")->state, state);
+    assert_string_equal(rig_ack_name(&rig, name, "A")->error, state == NAME_REFUSED ? "taken" : "");
+}
+
+/* cam-x1's record is with the DNS still. */
+static void a_name_of_another_device_is_acked_as_taken(void **state)
+{
+    (void)state;
+    begin(NULL, CLASH_GROUPS, CLASH_DEVICES);
+    report("cam-x1", 1, NAT);
+    rig_commit_all(&rig);
+    report("x1", 1, NAT2);
+    rig_commit_all(&rig);
+    expect_ack("x1", CLASH_NAME, NAME_REFUSED);
+    rig_settle(&rig, rig_change(&rig, CLASH_NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    rig_commit_all(&rig);
+    rig_pass(&rig, 300); /* the claim is the store's to judge now */
+    assert_string_equal(rig_batch_want(&rig, CLASH_NAME)->device, "x1");
+    rig_batch_want(&rig, CLASH_NAME)->taken = true;
+    rig_commit_all(&rig);
+    expect_ack("x1", CLASH_NAME, NAME_REFUSED);
+    assert_int_equal(rig_stats(&rig).records_refused, 1);
+    assert_null(rig_change(&rig, CLASH_NAME, RRTYPE_A));
+    size_t commits = (size_t)rig_stats(&rig).commits;
+    rig_pass(&rig, 5000);
+    assert_int_equal(rig_stats(&rig).commits, commits); /* told once */
+    assert_true(core_is_durable(rig.core));
+}
+
+/* The name moves from a to b at a reload; b reports before the store has heard that a gave it up. */
+static void nothing_is_acked_before_its_name_can_be_wanted(void **state)
+{
+    (void)state;
+    begin(NULL, ROLES,
+          "devices:\n  - id: a\n    group: a\n    labels: {role: gate}\n"
+          "  - id: b\n    group: a\n    labels: {role: door}\n");
+    report("a", 1, NAT);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig,
+                     &(struct rig_config){.groups = ROLES,
+                                          .devices = "devices:\n  - id: a\n    group: a\n    labels: {role: old}\n"
+                                                     "  - id: b\n    group: a\n    labels: {role: gate}\n"});
+    const struct store_record gate = row_of("example.net", "a", "gate.example.net", NAT);
+    reconcile("a", &gate, 1);
+    report("b", 1, NAT2);
+    size_t acks = rig.acks;
+    while (rig.batch != NULL) {
+        assert_null(rig_change(&rig, "gate.example.net", RRTYPE_A));
+        rig_commit(&rig, ERR_OK);
+    }
+    assert_true(rig.acks == acks || strcmp(rig.ack_device, "b") != 0);
+    assert_false(core_is_durable(rig.core));
+    rig_pass(&rig, 300);
+    rig_settle_all(&rig);
+    expect_ack("b", "gate.example.net", NAME_APPLIED);
+    assert_string_equal(rig_ack_name(&rig, "gate.example.net", "A")->value, NAT2);
+    assert_true(rig.ack.has_ack && rig.ack.ack_seq == 1);
+    assert_true(core_is_durable(rig.core));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
@@ -330,6 +394,8 @@ int main(void)
         TEST(a_refused_claim_that_was_applied_stays_refused),
         TEST(a_split_zone_gets_its_names),
         TEST(a_split_zone_gets_what_was_moving),
+        TEST(a_name_of_another_device_is_acked_as_taken),
+        TEST(nothing_is_acked_before_its_name_can_be_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
