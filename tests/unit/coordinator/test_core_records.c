@@ -242,100 +242,6 @@ static void a_name_moves_whoever_is_looked_at_first(void **state)
     give_gate_to_the_new_camera(false);
 }
 
-static void a_device_removed_leaves_a_tombstone(void **state)
-{
-    (void)state;
-    begin(NULL, NULL, NULL);
-    report(1, NAT);
-    rig_settle_all(&rig);
-    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
-    reconcile(CAM, &record, 1);
-    assert_true(rig_batch_want(&rig, NAME)->want_null);
-    rig_commit_all(&rig);
-    assert_null(rig_change(&rig, NAME, RRTYPE_A)); /* the sweep deletes, under its guard */
-    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
-    record.want_null = true;
-    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
-    rig_commit_all(&rig); /* after a reload the store is asked first */
-    assert_true(wants(NAME, NULL));
-    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
-    assert_true(rig_batch_have(&rig, NAME)->forget);
-    rig_commit_all(&rig);
-    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
-}
-
-/* What is retained at the broker must not go on to call a name applied that nobody keeps any more. */
-static void a_removed_device_is_told_what_became_of_its_names(void **state)
-{
-    (void)state;
-    begin(NULL, NULL, NULL);
-    report(1, NAT);
-    rig_settle_all(&rig);
-    assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_APPLIED);
-    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
-    size_t acks = rig.acks;
-    reconcile(CAM, &record, 1);
-    assert_int_equal(rig.acks, acks + 1);
-    assert_true(rig.ack_retained);
-    assert_string_equal(rig.ack.error, "unregistered");
-    assert_int_equal(rig.ack.names_len, 1);
-    assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_PENDING); /* its deletion waits for the sweep */
-    assert_string_equal(rig_ack_name(&rig, NAME, "A")->value, "");
-    assert_string_equal(rig_ack_name(&rig, NAME, "A")->error, "unregistered");
-    rig_commit_all(&rig);
-    record.want_null = true;
-    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
-    rig_commit_all(&rig);
-    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
-    assert_int_equal(rig.acks, acks + 2);
-    assert_true(rig.ack_retained);
-    assert_string_equal(rig.ack.error, "unregistered");
-    assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_GONE);
-    rig_commit_all(&rig);
-}
-
-static void a_removed_device_is_told_when_the_session_takes_it(void **state)
-{
-    (void)state;
-    begin(NULL, NULL, NULL);
-    report(1, NAT);
-    rig_settle_all(&rig);
-    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
-    size_t acks = rig.acks;
-    rig.publish_err = ERR_LIMIT;
-    reconcile(CAM, &record, 1);
-    assert_int_equal(rig.acks, acks);
-    rig.publish_err = ERR_OK;
-    rig_pass(&rig, 1000);
-    assert_int_equal(rig.acks, acks + 1);
-    assert_true(rig.ack_retained);
-    assert_string_equal(rig.ack.error, "unregistered");
-    assert_int_equal(rig.ack.names_len, 0); /* they are known to the store only */
-    rig_commit_all(&rig);
-}
-
-/* The device stays; one of its names does not. */
-static void a_name_given_up_leaves_the_answer(void **state)
-{
-    (void)state;
-    begin(NULL, ROLES, "devices:\n" ROLE(CAM, "gate"));
-    report(1, NAT);
-    rig_settle_all(&rig);
-    assert_non_null(rig_ack_name(&rig, "gate.example.net", "A"));
-    (void)rig_reload(&rig, &(struct rig_config){.groups = ROLES, .devices = "devices:\n" ROLE(CAM, "door")});
-    struct store_record record = record_of(CAM, "gate.example.net", NAT);
-    size_t acks = rig.acks;
-    reconcile(CAM, &record, 1);
-    rig_settle_all(&rig);
-    assert_true(rig.acks > acks);
-    assert_string_equal(rig.ack.error, "");
-    assert_int_equal(rig.ack.names_len, 1);
-    assert_int_equal(rig_ack_name(&rig, "door.example.net", "A")->state, NAME_APPLIED);
-}
-
 /* Given up while its value is on its way to the server: the value arrives, and the tombstone must outlive that. */
 static void a_tombstone_outlives_a_value_under_way(void **state)
 {
@@ -741,7 +647,7 @@ static void a_device_moved_to_a_group_with_another_policy_is_judged_anew(void **
     assert_null(rig_change(&rig, NAME, RRTYPE_A));
     assert_true(rig_reload(&rig, &after));
     rig_state(&rig, &says); /* replayed */
-    rig_commit_all(&rig); /* after a reload the store is asked first */
+    rig_commit_all(&rig);   /* after a reload the store is asked first */
     assert_true(wants(NAME, NAT2));
 }
 
@@ -845,10 +751,6 @@ int main(void)
         TEST(a_taken_name_is_refused),
         TEST(a_name_moves_to_another_device),
         TEST(a_name_moves_whoever_is_looked_at_first),
-        TEST(a_device_removed_leaves_a_tombstone),
-        TEST(a_removed_device_is_told_what_became_of_its_names),
-        TEST(a_removed_device_is_told_when_the_session_takes_it),
-        TEST(a_name_given_up_leaves_the_answer),
         TEST(a_tombstone_outlives_a_value_under_way),
         TEST(a_tombstone_outlives_a_refusal_under_way),
         TEST(a_device_that_returns_is_wanted_again),

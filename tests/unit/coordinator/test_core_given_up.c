@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names that the registry gives up: tombstones, and what their device is told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/core_rig.h"
+
+#define CAM  "cam-1"
+#define NAME "cam-1.example.net"
+#define NAT  "93.184.216.34"
+#define ROLES                                                                                                          \
+    "  - name: cameras\n    damping: false\n    names:\n      - name: \"{labels.role}.example.net\"\n        types: "  \
+    "[A]\n"
+#define NOBODY         "devices:\n  - id: other\n    group: cameras\n"
+#define ROLE(id, role) "  - id: " id "\n    group: cameras\n    labels: {role: " role "}\n"
+
+static struct rig rig;
+
+static int stop(void **state)
+{
+    (void)state;
+    rig_stop(&rig);
+    return 0;
+}
+
+static void begin(const char *zones, const char *groups, const char *devices)
+{
+    rig_start(&rig, &(struct rig_config){.zones = zones, .groups = groups, .devices = devices});
+}
+
+static void report_of(const char *id, uint32_t seq, const char *observed)
+{
+    rig_state(&rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = seq, .observed = observed});
+}
+
+static void report(uint32_t seq, const char *observed)
+{
+    report_of(CAM, seq, observed);
+}
+
+static bool wants(const char *name, const char *address)
+{
+    struct rig_change *change = rig_change(&rig, name, RRTYPE_A);
+    struct rrset_value value = rig_value(address);
+    return change != NULL && rrset_value_equal(&change->change.want, &value);
+}
+
+static struct store_record record_of(const char *device, const char *name, const char *address)
+{
+    return (struct store_record){.zone = "example.net",
+                                 .name = name,
+                                 .type = RRTYPE_A,
+                                 .device = device,
+                                 .ttl = 60,
+                                 .want = rig_value(address),
+                                 .want_rev = 50,
+                                 .have_known = true,
+                                 .have = rig_value(address),
+                                 .have_rev = 50,
+                                 .error = ""};
+}
+
+static void reconcile(const char *id, const struct store_record *records, size_t len)
+{
+    core_reconcile(rig.core, rig.now, device_find(core_devices(rig.core), view_of(id)), records, len);
+    core_flush(rig.core, rig.now);
+}
+
+static void a_device_removed_leaves_a_tombstone(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    struct store_record record = record_of(CAM, NAME, NAT);
+    reconcile(CAM, &record, 1);
+    assert_true(rig_batch_want(&rig, NAME)->want_null);
+    rig_commit_all(&rig);
+    assert_null(rig_change(&rig, NAME, RRTYPE_A)); /* the sweep deletes, under its guard */
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    record.want_null = true;
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
+    rig_commit_all(&rig); /* after a reload the store is asked first */
+    assert_true(wants(NAME, NULL));
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    assert_true(rig_batch_have(&rig, NAME)->forget);
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+}
+
+/* What is retained at the broker must not go on to call a name applied that nobody keeps any more. */
+static void a_removed_device_is_told_what_became_of_its_names(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_APPLIED);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    struct store_record record = record_of(CAM, NAME, NAT);
+    size_t acks = rig.acks;
+    reconcile(CAM, &record, 1);
+    assert_int_equal(rig.acks, acks + 1);
+    assert_true(rig.ack_retained);
+    assert_string_equal(rig.ack.error, "unregistered");
+    assert_int_equal(rig.ack.names_len, 1);
+    assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_PENDING); /* its deletion waits for the sweep */
+    assert_string_equal(rig_ack_name(&rig, NAME, "A")->value, "");
+    assert_string_equal(rig_ack_name(&rig, NAME, "A")->error, "unregistered");
+    rig_commit_all(&rig);
+    record.want_null = true;
+    assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
+    rig_commit_all(&rig);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    assert_int_equal(rig.acks, acks + 2);
+    assert_true(rig.ack_retained);
+    assert_string_equal(rig.ack.error, "unregistered");
+    assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_GONE);
+    rig_commit_all(&rig);
+}
+
+static void a_removed_device_is_told_when_the_session_takes_it(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    struct store_record record = record_of(CAM, NAME, NAT);
+    size_t acks = rig.acks;
+    rig.publish_err = ERR_LIMIT;
+    reconcile(CAM, &record, 1);
+    assert_int_equal(rig.acks, acks);
+    rig.publish_err = ERR_OK;
+    rig_pass(&rig, 1000);
+    assert_int_equal(rig.acks, acks + 1);
+    assert_true(rig.ack_retained);
+    assert_string_equal(rig.ack.error, "unregistered");
+    assert_int_equal(rig.ack.names_len, 0); /* they are known to the store only */
+    rig_commit_all(&rig);
+}
+
+/* The device stays; one of its names does not. */
+static void a_name_given_up_leaves_the_answer(void **state)
+{
+    (void)state;
+    begin(NULL, ROLES, "devices:\n" ROLE(CAM, "gate"));
+    report(1, NAT);
+    rig_settle_all(&rig);
+    assert_non_null(rig_ack_name(&rig, "gate.example.net", "A"));
+    (void)rig_reload(&rig, &(struct rig_config){.groups = ROLES, .devices = "devices:\n" ROLE(CAM, "door")});
+    struct store_record record = record_of(CAM, "gate.example.net", NAT);
+    size_t acks = rig.acks;
+    reconcile(CAM, &record, 1);
+    rig_settle_all(&rig);
+    assert_true(rig.acks > acks);
+    assert_string_equal(rig.ack.error, "");
+    assert_int_equal(rig.ack.names_len, 1);
+    assert_int_equal(rig_ack_name(&rig, "door.example.net", "A")->state, NAME_APPLIED);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, stop)
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_teardown(name, stop)
+    const struct CMUnitTest tests[] = {
+        TEST(a_device_removed_leaves_a_tombstone),
+        TEST(a_removed_device_is_told_what_became_of_its_names),
+        TEST(a_removed_device_is_told_when_the_session_takes_it),
+        TEST(a_name_given_up_leaves_the_answer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
