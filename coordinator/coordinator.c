@@ -27,7 +27,7 @@
 #define BACKOFF_CAP_MS    30000
 #define STOP_DRAIN_MS     2000
 #define SOON_MS           20  /* what a burst left to the tick: paced commits, yielding acks */
-#define RELOAD_LATER_MS   500 /* a sweep runs: look again */
+#define RELOAD_LATER_MS   100 /* a sweep's page is being read: look again */
 
 struct core_time coordinator_now(void)
 {
@@ -487,6 +487,7 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     core_set_stamp_key(coordinator->core, stamp_key);
     crypto_hmac_free(coordinator->stamp_key);
     coordinator->stamp_key = stamp_key;
+    sweeper_give_up(coordinator->sweeper);
     free_zones(coordinator);
     sweeper_free(TAKE(coordinator->sweeper));
     free_accounts(coordinator->accounts, old_accounts);

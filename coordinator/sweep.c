@@ -37,6 +37,7 @@ struct sweep {
     struct sweeper *sweeper;
     uint16_t zone;
     bool apply, force, listed_ok, running;
+    bool in_worker; /* a page is being read */
     sweep_done_fn done;
     void *context;
     struct arena arena;
@@ -356,6 +357,7 @@ static void page_work(void *context)
 static void page_done(void *context)
 {
     struct sweep *sweep = context;
+    sweep->in_worker = false;
     if (sweep->job_err != ERR_OK) {
         finish(sweep, sweep->job_err, "reading the stored records failed");
         return;
@@ -380,6 +382,7 @@ static void page_done(void *context)
 static void next_page(struct sweep *sweep)
 {
     enum err err = loop_worker_submit(sweep->sweeper->coordinator->worker, page_work, page_done, sweep);
+    sweep->in_worker = err == ERR_OK;
     if (err != ERR_OK) {
         finish(sweep, err, "the store's queue is full");
     }
@@ -439,11 +442,30 @@ enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool fo
 bool sweeper_is_busy(const struct sweeper *sweeper)
 {
     for (size_t i = 0; i < sweeper->coordinator->zones_len; i++) {
-        if (sweeper->sweeps[i].running) {
+        if (sweeper->sweeps[i].in_worker) {
             return true;
         }
     }
     return false;
+}
+
+void sweeper_give_up(struct sweeper *sweeper)
+{
+    static const struct sweep_result given_up = {.err = ERR_CLOSED, .detail = "a reload ended it; try again"};
+    for (size_t i = 0; i < sweeper->coordinator->zones_len; i++) {
+        struct sweep *sweep = &sweeper->sweeps[i];
+        if (!sweep->running) {
+            continue;
+        }
+        log_event(LOG_LEVEL_NOTICE, "sweep", "zone=%s result=%s note=\"a reload ended it\"",
+                  zone_config_of(sweep)->name, err_name(ERR_CLOSED));
+        if (sweep->done != NULL) {
+            sweep->done(sweep->context, &given_up);
+        }
+        sweep->done = NULL;
+        clean(sweep);
+        sweep->running = false;
+    }
 }
 
 void sweeper_last(const struct sweeper *sweeper, uint16_t zone, struct sweep_result *ret_result, int64_t *ret_at_ms)

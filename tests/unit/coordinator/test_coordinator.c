@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ static const char pem[] = "-----BEGIN NOTHING-----\n-----END NOTHING-----\n"; /*
 static char folder[] = "/tmp/muster-life-XXXXXX";
 static char config_path[64];
 static struct coordinator *coordinator;
+static int silent_fd;
 
 static void write_file(const char *name, const char *text)
 {
@@ -48,6 +50,18 @@ static unsigned free_port(void)
     return ntohs(address.sin_port);
 }
 
+/* A DNS server that takes connections and says nothing; open as long as the program runs. */
+static unsigned black_hole(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(address);
+    silent_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(silent_fd, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(silent_fd, 16), 0);
+    assert_int_equal(getsockname(silent_fd, (struct sockaddr *)&address, &len), 0);
+    return ntohs(address.sin_port);
+}
+
 static void write_config(void)
 {
     char text[2048];
@@ -56,11 +70,11 @@ static void write_config(void)
                        "  cert_file: %1$s/pem\n  key_file: %1$s/pem\n  stamp_key_file: %1$s/stamp\n"
                        "store:\n  path: %1$s/store.db\ncontrol:\n  socket: %1$s/control.sock\n"
                        "metrics:\n  listen: \"127.0.0.1:%2$u\"\nlog:\n  level: error\nregistry: %1$s/registry.yaml\n"
-                       "accounts:\n  - name: dns\n    provider: rfc2136\n    server: \"127.0.0.1:1\"\n"
+                       "accounts:\n  - name: dns\n    provider: rfc2136\n    server: \"127.0.0.1:%3$u\"\n"
                        "    key_file: %1$s/tsig\n"
                        "zones:\n  - name: example.net\n    account: dns\n"
                        "groups:\n  - name: cameras\n    names:\n      - name: \"{id}.example.net\"\n",
-                       folder, free_port());
+                       folder, free_port(), black_hole());
     assert_true(len > 0 && (size_t)len < sizeof(text));
     write_file("coordinator.yaml", text);
 }
@@ -82,6 +96,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
+    (void)close(silent_fd); /* nothing was ever written to it */
     DIR *dir = opendir(folder);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         (void)unlinkat(dirfd(dir), entry->d_name, 0); /* "." and ".." refuse */
@@ -186,6 +201,24 @@ static void the_store_is_its_owners_alone(void **state)
     assert_true(seen >= 3); /* database, log, lock */
 }
 
+static void note_result(void *context, const struct sweep_result *result)
+{
+    *(enum err *)context = result->err;
+}
+
+/* A server that accepts and never answers holds a listing up; the reload that would mend it must not wait for that. */
+static void a_reload_does_not_wait_for_a_listing(void **state)
+{
+    (void)state;
+    enum err swept = ERR_OK;
+    assert_int_equal(sweeper_run(coordinator->sweeper, 0, true, false, note_result, &swept), ERR_OK);
+    assert_int_equal(raise(SIGHUP), 0);
+    assert_int_equal(raise(SIGTERM), 0); /* taken in this order, in one turn */
+    assert_int_equal(coordinator_run(coordinator), ERR_OK);
+    assert_int_equal(coordinator->reloads, 1);
+    assert_int_equal(swept, ERR_CLOSED);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -193,6 +226,7 @@ int main(void)
         TEST(a_commit_that_ends_with_the_daemon_harms_nobody),
         TEST(a_second_coordinator_on_the_store_is_refused),
         TEST(the_store_is_its_owners_alone),
+        TEST(a_reload_does_not_wait_for_a_listing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
