@@ -405,7 +405,8 @@ static size_t account_index(const struct coordinator_config *config, const char 
     return i;
 }
 
-static enum err make_zones(struct coordinator *coordinator)
+/* @param deposed those that another coordinator has taken, in the config's order; NULL = none. */
+static enum err make_zones(struct coordinator *coordinator, const bool *deposed)
 {
     const struct coordinator_config *config = &coordinator->settings->config;
     const struct zone_config *zones = config->zones.items;
@@ -421,6 +422,7 @@ static enum err make_zones(struct coordinator *coordinator)
             .name = zones[i].name,
             .mode = (enum zone_mode)zones[i].mode,
             .account = coordinator->accounts[account_index(config, zones[i].account)],
+            .deposed = deposed != NULL && deposed[i],
             .callbacks = {.settled = on_settled, .claim = on_claim, .deposed = on_deposed},
             .context = zone,
         };
@@ -428,9 +430,25 @@ static enum err make_zones(struct coordinator *coordinator)
         if (err != ERR_OK) {
             return err;
         }
+        struct engine_zone_status status;
+        engine_zone_status(zone->engine_zone, &status);
+        zone->deposed = strcmp(status.state, "deposed") == 0; /* not where nothing can be fenced */
         coordinator->zones_len++;
     }
     return ERR_OK;
+}
+
+/* Which zones of a new config another coordinator has taken: only a person can tell that it is gone. */
+static void find_deposed(const struct coordinator *coordinator, const struct coordinator_config *config,
+                         bool ret_deposed[static ZONES_MAX])
+{
+    const struct zone_config *zones = config->zones.items;
+    memset(ret_deposed, 0, ZONES_MAX * sizeof(*ret_deposed));
+    for (size_t i = 0; i < coordinator->zones_len; i++) {
+        for (size_t k = 0; coordinator->zones[i].deposed && k < config->zones.len; k++) {
+            ret_deposed[k] = ret_deposed[k] || strcmp(coordinator->zones[i].name, zones[k].name) == 0;
+        }
+    }
 }
 
 /* ---- reload and stop ---- */
@@ -487,6 +505,8 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     core_set_stamp_key(coordinator->core, stamp_key);
     crypto_hmac_free(coordinator->stamp_key);
     coordinator->stamp_key = stamp_key;
+    bool deposed[ZONES_MAX];
+    find_deposed(coordinator, &fresh->config, deposed);
     sweeper_give_up(coordinator->sweeper);
     free_zones(coordinator);
     sweeper_free(TAKE(coordinator->sweeper));
@@ -497,7 +517,7 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     coordinator->zones_generation++;
     log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
     settings_free(old);
-    err = make_zones(coordinator);
+    err = make_zones(coordinator, deposed);
     if (err == ERR_OK) {
         err = sweeper_new(coordinator, &coordinator->sweeper);
     }
@@ -680,7 +700,7 @@ static enum err assemble(struct coordinator *coordinator, struct strbuf *report)
         err = make_accounts(coordinator, &coordinator->settings->config, coordinator->accounts, report);
     }
     if (err == ERR_OK) {
-        err = make_zones(coordinator);
+        err = make_zones(coordinator, NULL);
     }
     if (err == ERR_OK) {
         err = open_session(coordinator);

@@ -179,7 +179,7 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
     zone->groups_tail = &zone->groups;
     zone->wake_ms = UINT64_MAX;
     zone->must_claim = true;
-    zone->phase = account->ops->build_claim != NULL ? PHASE_IDLE : PHASE_RUNNING;
+    zone->phase = account->ops->build_claim == NULL ? PHASE_RUNNING : options->deposed ? PHASE_DEPOSED : PHASE_IDLE;
     change_queue_init(&zone->queue, options->mode == ZONE_SHARED);
     adapt_init(&zone->adapt, account->limits.batch_max, account->limits.depth_max, account->limits.adaptive);
     breaker_init(&zone->breaker, THRESHOLD, account->retry_min_ms, account->retry_max_ms);

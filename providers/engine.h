@@ -79,6 +79,8 @@ struct engine_zone_options {
     const char *name; /* zone, canonical; copied */
     enum zone_mode mode;
     struct engine_account *account; /* borrowed, outlives the zone */
+    bool deposed; /* begins as if another writer had been found, so nothing is claimed before engine_zone_resume;
+                     ignored where the provider cannot fence */
     struct engine_zone_callbacks callbacks;
     void *context;
 };

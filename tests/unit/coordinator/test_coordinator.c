@@ -219,6 +219,24 @@ static void a_reload_does_not_wait_for_a_listing(void **state)
     assert_int_equal(swept, ERR_CLOSED);
 }
 
+/* Another coordinator has taken the zone, for a reason: only a person may take it back. */
+static void a_reload_does_not_take_a_zone_back(void **state)
+{
+    (void)state;
+    struct engine_zone_status status;
+    coordinator->zones[0].deposed = true; /* as on_deposed does */
+    assert_int_equal(raise(SIGHUP), 0);
+    assert_int_equal(raise(SIGTERM), 0);
+    assert_int_equal(coordinator_run(coordinator), ERR_OK);
+    assert_int_equal(coordinator->reloads, 1);
+    engine_zone_status(coordinator->zones[0].engine_zone, &status);
+    assert_string_equal(status.state, "deposed");
+    assert_true(coordinator->zones[0].deposed);
+    engine_zone_resume(coordinator->zones[0].engine_zone);
+    engine_zone_status(coordinator->zones[0].engine_zone, &status);
+    assert_string_equal(status.state, "claiming");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -227,6 +245,7 @@ int main(void)
         TEST(a_second_coordinator_on_the_store_is_refused),
         TEST(the_store_is_its_owners_alone),
         TEST(a_reload_does_not_wait_for_a_listing),
+        TEST(a_reload_does_not_take_a_zone_back),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
