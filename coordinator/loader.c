@@ -72,9 +72,8 @@ struct loader {
     uint32_t reconcile_refs[RECONCILE_BATCH];
     size_t reconcile_len;
     bool reconcile_wanted;
-    uint64_t fingerprint;     /* of the registry under comparison */
-    bool fingerprint_due;     /* compared; to be noted when all of it is durable */
-    uint64_t fingerprint_job; /* what the worker writes */
+    uint64_t fingerprint; /* of the registry under comparison */
+    bool fingerprint_due; /* compared; to be noted when all of it is durable */
 
     unsigned replay_next; /* shard to replay next, SHARDS = done */
     unsigned replay_outstanding;
@@ -503,12 +502,17 @@ void loader_start(struct loader *loader)
 
 /* ---- the mark of a finished reconcile ---- */
 
+/* One a mark: the next may be asked for while the worker still reads this one. */
+struct mark_job {
+    struct coordinator *coordinator;
+    uint64_t fingerprint;
+};
+
 static void mark_work(void *context)
 {
-    struct loader *loader = context;
-    struct coordinator *coordinator = loader->coordinator;
+    const struct mark_job *job = context;
     struct errinfo info = {0};
-    enum err err = coordinator->store_ops->set_reconciled(coordinator->store, loader->fingerprint_job, &info);
+    enum err err = job->coordinator->store_ops->set_reconciled(job->coordinator->store, job->fingerprint, &info);
     if (err != ERR_OK) {
         log_event(LOG_LEVEL_WARN, "reconcile-not-noted", "error=%s detail=\"%s\"", err_name(err),
                   info.text); /* done again at start */
@@ -517,9 +521,14 @@ static void mark_work(void *context)
 
 static void mark(struct loader *loader, uint64_t fingerprint)
 {
-    loader->fingerprint_job = fingerprint;
-    (void)!loop_worker_submit(loader->coordinator->worker, mark_work, NULL,
-                              loader); /* a full queue: reconciled again at start */
+    struct mark_job *job = malloc(sizeof(*job));
+    if (job == NULL) {
+        return; /* as a full queue */
+    }
+    *job = (struct mark_job){.coordinator = loader->coordinator, .fingerprint = fingerprint};
+    if (loop_worker_submit(loader->coordinator->worker, mark_work, free, job) != ERR_OK) {
+        free(job); /* a full queue: reconciled again at start */
+    }
 }
 
 /* ---- the number of records, for the summary ---- */

@@ -237,6 +237,15 @@ static void a_reload_does_not_take_a_zone_back(void **state)
     assert_string_equal(status.state, "claiming");
 }
 
+/* The worker notes the registry of one comparison while the next begins. Seen by the thread sanitizer. */
+static void comparisons_that_follow_closely_share_nothing(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        loader_reconcile(coordinator->loader);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -246,6 +255,7 @@ int main(void)
         TEST(the_store_is_its_owners_alone),
         TEST(a_reload_does_not_wait_for_a_listing),
         TEST(a_reload_does_not_take_a_zone_back),
+        TEST(comparisons_that_follow_closely_share_nothing),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
