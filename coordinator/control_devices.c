@@ -314,6 +314,7 @@ static void add_names(struct coordinator *coordinator, struct jsonout *json, uin
     for (size_t i = 0; i < plan.len; i++) {
         const struct plan_item *item = &plan.items[i];
         const struct outbox_entry *entry = core_outbox_find(coordinator->core, view_of(item->name), item->type);
+        entry = entry != NULL && entry->device == index ? entry : NULL; /* another device's claim */
         if (entry == NULL && item->value.len == 0) {
             continue;
         }

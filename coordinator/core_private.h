@@ -94,6 +94,12 @@ enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t 
                               uint64_t received_ms) MUST_CHECK;
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index);
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
+/* As core_submit, but where the store must say first what we wrote last, or whose the name is, its commit submits. */
+void core_submit_or_wait(struct core *core, struct core_time now, struct outbox_entry *entry);
+/* An entry as if nothing had been wanted of it: out of all counts. What the engine has of it stays there. */
+void core_take_back(struct core *core, struct core_time now, struct outbox_entry *entry);
+/* The name is to be deleted: a tombstone. */
+void core_give_entry_up(struct core *core, struct core_time now, struct outbox_entry *entry);
 enum err core_want(struct core *core, struct core_time now, uint32_t device, const struct plan_item *item,
                    uint64_t received_ms, uint64_t hold_until_ms);
 /** The entry's want must be committed, before its device counts as durable. */
