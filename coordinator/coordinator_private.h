@@ -108,8 +108,8 @@ typedef void (*sweep_done_fn)(void *context, const struct sweep_result *result);
  * the zone. */
 enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done,
                      void *context) MUST_CHECK;
-/** The worker reads a page for a sweep or diff, of the present zones. Takes a bounded time; a listing, which a server may
- * hold up for as long as it likes, does not count. */
+/** The worker reads a page for a sweep or diff, of the present zones. Takes a bounded time; a listing, which a server
+ * may hold up for as long as it likes, does not count. */
 bool sweeper_is_busy(const struct sweeper *sweeper);
 /** Ends what runs, telling whoever waits. Not while busy; the zones must be freed in the same turn of the loop. */
 void sweeper_give_up(struct sweeper *sweeper);
