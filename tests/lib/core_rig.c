@@ -389,3 +389,36 @@ struct rrset_value rig_value(const char *text)
     }
     return value;
 }
+
+void rig_report(struct rig *rig, const char *id, uint32_t seq, const char *observed)
+{
+    rig_state(rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = seq, .observed = observed});
+}
+
+bool rig_wants(struct rig *rig, const char *name, const char *address)
+{
+    const struct rig_change *change = rig_change(rig, name, RRTYPE_A);
+    struct rrset_value value = rig_value(address);
+    return change != NULL && rrset_value_equal(&change->change.want, &value);
+}
+
+struct store_record rig_record(const char *zone, const char *device, const char *name, const char *address)
+{
+    return (struct store_record){.zone = zone,
+                                 .name = name,
+                                 .type = RRTYPE_A,
+                                 .device = device,
+                                 .ttl = 60,
+                                 .want = rig_value(address),
+                                 .want_rev = 50,
+                                 .have_known = true,
+                                 .have = rig_value(address),
+                                 .have_rev = 50,
+                                 .error = ""};
+}
+
+void rig_reconcile(struct rig *rig, const char *id, const struct store_record *records, size_t len)
+{
+    core_reconcile(rig->core, rig->now, device_find(core_devices(rig->core), view_of(id)), records, len);
+    core_flush(rig->core, rig->now);
+}

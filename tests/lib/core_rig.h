@@ -65,6 +65,8 @@ struct rig_state {
     bool off, retained, forged;
 };
 void rig_state(struct rig *rig, const struct rig_state *state);
+/** The first connection of the first life. */
+void rig_report(struct rig *rig, const char *id, uint32_t seq, const char *observed);
 void rig_gone(struct rig *rig, const char *id, uint32_t boot, uint32_t conn);
 /** Any bytes on any topic, with a right stamp of @p observed when given. */
 void rig_message(struct rig *rig, const char *topic, struct view payload, const char *observed);
@@ -77,6 +79,8 @@ void rig_commit(struct rig *rig, enum err err);
 void rig_commit_all(struct rig *rig);
 /** Newest submitted and unsettled change of a name; NULL = none. */
 struct rig_change *rig_change(struct rig *rig, const char *name, enum rrtype type);
+/** Whether that of an A record wants @p address; NULL: wants it deleted. */
+bool rig_wants(struct rig *rig, const char *name, const char *address);
 void rig_settle(struct rig *rig, struct rig_change *change, enum outcome outcome, const char *error);
 /** Settles all as applied and commits until all rests. */
 void rig_settle_all(struct rig *rig);
@@ -88,3 +92,7 @@ const struct store_have *rig_batch_have(const struct rig *rig, const char *name)
 const struct name_status *rig_ack_name(const struct rig *rig, const char *name, const char *type);
 struct ip rig_ip(const char *text);
 struct rrset_value rig_value(const char *text); /* one address; NULL = empty */
+/** A row of the store as after revision 50: an A record of TTL 60, wanted and served. */
+struct store_record rig_record(const char *zone, const char *device, const char *name, const char *address);
+/** What the loader does with a device's rows. */
+void rig_reconcile(struct rig *rig, const char *id, const struct store_record *records, size_t len);

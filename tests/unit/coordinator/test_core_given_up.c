@@ -33,42 +33,9 @@ static void begin(const char *zones, const char *groups, const char *devices)
     rig_start(&rig, &(struct rig_config){.zones = zones, .groups = groups, .devices = devices});
 }
 
-static void report_of(const char *id, uint32_t seq, const char *observed)
-{
-    rig_state(&rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = seq, .observed = observed});
-}
-
 static void report(uint32_t seq, const char *observed)
 {
-    report_of(CAM, seq, observed);
-}
-
-static bool wants(const char *name, const char *address)
-{
-    struct rig_change *change = rig_change(&rig, name, RRTYPE_A);
-    struct rrset_value value = rig_value(address);
-    return change != NULL && rrset_value_equal(&change->change.want, &value);
-}
-
-static struct store_record record_of(const char *device, const char *name, const char *address)
-{
-    return (struct store_record){.zone = "example.net",
-                                 .name = name,
-                                 .type = RRTYPE_A,
-                                 .device = device,
-                                 .ttl = 60,
-                                 .want = rig_value(address),
-                                 .want_rev = 50,
-                                 .have_known = true,
-                                 .have = rig_value(address),
-                                 .have_rev = 50,
-                                 .error = ""};
-}
-
-static void reconcile(const char *id, const struct store_record *records, size_t len)
-{
-    core_reconcile(rig.core, rig.now, device_find(core_devices(rig.core), view_of(id)), records, len);
-    core_flush(rig.core, rig.now);
+    rig_report(&rig, CAM, seq, observed);
 }
 
 static void a_device_removed_leaves_a_tombstone(void **state)
@@ -78,8 +45,8 @@ static void a_device_removed_leaves_a_tombstone(void **state)
     report(1, NAT);
     rig_settle_all(&rig);
     (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
-    reconcile(CAM, &record, 1);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
+    rig_reconcile(&rig, CAM, &record, 1);
     assert_true(rig_batch_want(&rig, NAME)->want_null);
     rig_commit_all(&rig);
     assert_null(rig_change(&rig, NAME, RRTYPE_A)); /* the sweep deletes, under its guard */
@@ -87,7 +54,7 @@ static void a_device_removed_leaves_a_tombstone(void **state)
     record.want_null = true;
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
     rig_commit_all(&rig); /* after a reload the store is asked first */
-    assert_true(wants(NAME, NULL));
+    assert_true(rig_wants(&rig, NAME, NULL));
     rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
     assert_true(rig_batch_have(&rig, NAME)->forget);
     rig_commit_all(&rig);
@@ -103,9 +70,9 @@ static void a_removed_device_is_told_what_became_of_its_names(void **state)
     rig_settle_all(&rig);
     assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_APPLIED);
     (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
     size_t acks = rig.acks;
-    reconcile(CAM, &record, 1);
+    rig_reconcile(&rig, CAM, &record, 1);
     assert_int_equal(rig.acks, acks + 1);
     assert_true(rig.ack_retained);
     assert_string_equal(rig.ack.error, "unregistered");
@@ -132,10 +99,10 @@ static void a_removed_device_is_told_when_the_session_takes_it(void **state)
     report(1, NAT);
     rig_settle_all(&rig);
     (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
     size_t acks = rig.acks;
     rig.publish_err = ERR_LIMIT;
-    reconcile(CAM, &record, 1);
+    rig_reconcile(&rig, CAM, &record, 1);
     assert_int_equal(rig.acks, acks);
     rig.publish_err = ERR_OK;
     rig_pass(&rig, 1000);
@@ -155,9 +122,9 @@ static void a_name_given_up_leaves_the_answer(void **state)
     rig_settle_all(&rig);
     assert_non_null(rig_ack_name(&rig, "gate.example.net", "A"));
     (void)rig_reload(&rig, &(struct rig_config){.groups = ROLES, .devices = "devices:\n" ROLE(CAM, "door")});
-    struct store_record record = record_of(CAM, "gate.example.net", NAT);
+    struct store_record record = rig_record("example.net", CAM, "gate.example.net", NAT);
     size_t acks = rig.acks;
-    reconcile(CAM, &record, 1);
+    rig_reconcile(&rig, CAM, &record, 1);
     rig_settle_all(&rig);
     assert_true(rig.acks > acks);
     assert_string_equal(rig.ack.error, "");

@@ -35,18 +35,6 @@ static void begin(const char *zones, const char *groups, const char *devices)
     rig_start(&rig, &(struct rig_config){.zones = zones, .groups = groups, .devices = devices});
 }
 
-static void report(const char *id, uint32_t seq, const char *observed)
-{
-    rig_state(&rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = seq, .observed = observed});
-}
-
-static bool wants(const char *name, const char *address)
-{
-    struct rig_change *change = rig_change(&rig, name, RRTYPE_A);
-    struct rrset_value value = rig_value(address);
-    return change != NULL && rrset_value_equal(&change->change.want, &value);
-}
-
 static const struct outbox_entry *entry_of(const char *name)
 {
     return core_outbox_find(rig.core, view_of(name), RRTYPE_A);
@@ -56,10 +44,10 @@ static const struct outbox_entry *entry_of(const char *name)
 static void begin_with_a_refused_claim(void)
 {
     begin(NULL, CLASH_GROUPS, CLASH_DEVICES);
-    report("cam-x1", 1, NAT);
+    rig_report(&rig, "cam-x1", 1, NAT);
     rig_settle_all(&rig);
     rig_settle_all(&rig);
-    report("x1", 1, NAT2);
+    rig_report(&rig, "x1", 1, NAT2);
     struct store_want *want = rig_batch_want(&rig, CLASH_NAME);
     assert_non_null(want);
     want->taken = true;
@@ -77,25 +65,10 @@ static void a_reload_sends_the_dns_nothing_that_the_store_refused(void **state)
     assert_int_equal(rig.changes_len, changes);
     assert_int_equal(rig_stats(&rig).records_refused, 1);
     assert_int_equal(rig_stats(&rig).records_open, 0);
-    report("cam-x1", 2, "93.184.216.99");
+    rig_report(&rig, "cam-x1", 2, "93.184.216.99");
     rig_commit_all(&rig);
     rig_pass(&rig, 1000);
-    assert_true(wants(CLASH_NAME, "93.184.216.99"));
-}
-
-static struct store_record row_of(const char *zone, const char *device, const char *name, const char *address)
-{
-    return (struct store_record){.zone = zone,
-                                 .name = name,
-                                 .type = RRTYPE_A,
-                                 .device = device,
-                                 .ttl = 60,
-                                 .want = rig_value(address),
-                                 .want_rev = 50,
-                                 .have_known = true,
-                                 .have = rig_value(address),
-                                 .have_rev = 50,
-                                 .error = ""};
+    assert_true(rig_wants(&rig, CLASH_NAME, "93.184.216.99"));
 }
 
 /* The sweep has found the owner's record changed by hand, or about to expire. */
@@ -103,15 +76,15 @@ static void a_refused_claim_does_not_keep_the_sweep_from_the_owners_record(void 
 {
     (void)state;
     begin_with_a_refused_claim();
-    const struct store_record row = row_of("example.net", "cam-x1", CLASH_NAME, NAT);
-    const struct store_record claim = row_of("example.net", "x1", CLASH_NAME, NAT2);
+    const struct store_record row = rig_record("example.net", "cam-x1", CLASH_NAME, NAT);
+    const struct store_record claim = rig_record("example.net", "x1", CLASH_NAME, NAT2);
     assert_null(core_moving(rig.core, &row)); /* the owner's record rests: its repair is guarded */
     assert_non_null(core_moving(rig.core, &claim));
     assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_OK);
     core_flush(rig.core, rig.now);
     assert_string_equal(rig_batch_want(&rig, CLASH_NAME)->device, "cam-x1");
     rig_commit_all(&rig);
-    assert_true(wants(CLASH_NAME, NAT));
+    assert_true(rig_wants(&rig, CLASH_NAME, NAT));
     assert_int_equal(rig_stats(&rig).records_refused, 0);
     rig_settle(&rig, rig_change(&rig, CLASH_NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
     rig_commit_all(&rig);
@@ -136,7 +109,7 @@ static uint32_t flap_until_held(const char *id)
         if (seq > 1) {
             rig_settle_all(&rig);
         }
-        report(id, seq, seq % 2 == 0 ? NAT2 : NAT);
+        rig_report(&rig, id, seq, seq % 2 == 0 ? NAT2 : NAT);
     }
     return seq;
 }
@@ -191,12 +164,12 @@ static void a_name_that_moves_at_a_reload_reaches_its_new_owner(void **state)
     const char *devices = "devices:\n  - id: b\n    group: a\n    labels: {role: x}\n"
                           "  - id: a\n    group: a\n    labels: {role: b}\n";
     begin(NULL, ROLES, devices);
-    report("b", 1, NAT);
-    report("a", 1, NAT2);
+    rig_report(&rig, "b", 1, NAT);
+    rig_report(&rig, "a", 1, NAT2);
     rig_settle_all(&rig);
     (void)rig_reload(&rig, &(struct rig_config){.groups = IDS, .devices = devices});
-    const struct store_record x = row_of("example.net", "b", "x.example.net", NAT);
-    const struct store_record b = row_of("example.net", "a", "b.example.net", NAT2);
+    const struct store_record x = rig_record("example.net", "b", "x.example.net", NAT);
+    const struct store_record b = rig_record("example.net", "a", "b.example.net", NAT2);
     reconcile("b", &x, 1);
     assert_null(rig_change(&rig, "b.example.net", RRTYPE_A)); /* the store knows whose the name is */
     rig_batch_want(&rig, "b.example.net")->taken = true;
@@ -221,7 +194,7 @@ static void a_refused_claim_that_was_applied_stays_refused(void **state)
 {
     (void)state;
     begin(NULL, IDS, "devices:\n  - id: b\n    group: a\n");
-    report("b", 1, NAT);
+    rig_report(&rig, "b", 1, NAT);
     rig_batch_want(&rig, "b.example.net")->taken = true;
     rig_commit_all(&rig);
     rig_settle(&rig, rig_change(&rig, "b.example.net", RRTYPE_A), OUTCOME_APPLIED, NULL);
@@ -247,7 +220,7 @@ static void split(void)
 
 static void expect_moved(const char *address)
 {
-    const struct store_record row = row_of("example.net", "cam-1", SPLIT_NAME, NAT);
+    const struct store_record row = rig_record("example.net", "cam-1", SPLIT_NAME, NAT);
     reconcile("cam-1", &row, 1);
     bool given_up = false;
     bool wanted = false;
@@ -283,11 +256,11 @@ static void a_split_zone_gets_its_names(void **state)
 {
     (void)state;
     begin(NULL, SPLIT_GROUPS, SPLIT_DEVICES);
-    report("cam-1", 1, NAT);
+    rig_report(&rig, "cam-1", 1, NAT);
     rig_settle_all(&rig);
     split();
     expect_moved(NAT);
-    struct store_record row = row_of("example.net", "cam-1", SPLIT_NAME, NAT);
+    struct store_record row = rig_record("example.net", "cam-1", SPLIT_NAME, NAT);
     assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_AGAIN); /* read before the reload */
     row.want_null = true;
     size_t changes = rig.changes_len;
@@ -296,7 +269,7 @@ static void a_split_zone_gets_its_names(void **state)
     assert_int_equal(rig.changes_len, changes + 1);
     assert_int_equal(rig.changes[changes].zone, 0); /* the sweep deletes where it stands */
     assert_int_equal(rig.changes[changes].change.want.len, 0);
-    const struct store_record rows[] = {row, row_of("cams.example.net", "cam-1", SPLIT_NAME, NAT)};
+    const struct store_record rows[] = {row, rig_record("cams.example.net", "cam-1", SPLIT_NAME, NAT)};
     rig_settle(&rig, &rig.changes[changes], OUTCOME_APPLIED, NULL);
     rig_commit_all(&rig);
     reconcile("cam-1", rows, 2);
@@ -308,12 +281,12 @@ static void a_split_zone_gets_what_was_moving(void **state)
 {
     (void)state;
     begin(NULL, SPLIT_GROUPS, SPLIT_DEVICES);
-    report("cam-1", 1, NAT);
+    rig_report(&rig, "cam-1", 1, NAT);
     rig_settle_all(&rig);
-    report("cam-1", 2, NAT2);
+    rig_report(&rig, "cam-1", 2, NAT2);
     rig_commit_all(&rig);
     split();
-    report("cam-1", 3, "93.184.216.99");
+    rig_report(&rig, "cam-1", 3, "93.184.216.99");
     expect_moved("93.184.216.99");
     assert_int_equal(rig_stats(&rig).records_open, 0);
 }
@@ -331,9 +304,9 @@ static void a_name_of_another_device_is_acked_as_taken(void **state)
 {
     (void)state;
     begin(NULL, CLASH_GROUPS, CLASH_DEVICES);
-    report("cam-x1", 1, NAT);
+    rig_report(&rig, "cam-x1", 1, NAT);
     rig_commit_all(&rig);
-    report("x1", 1, NAT2);
+    rig_report(&rig, "x1", 1, NAT2);
     rig_commit_all(&rig);
     expect_ack("x1", CLASH_NAME, NAME_REFUSED);
     rig_settle(&rig, rig_change(&rig, CLASH_NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
@@ -358,15 +331,15 @@ static void nothing_is_acked_before_its_name_can_be_wanted(void **state)
     begin(NULL, ROLES,
           "devices:\n  - id: a\n    group: a\n    labels: {role: gate}\n"
           "  - id: b\n    group: a\n    labels: {role: door}\n");
-    report("a", 1, NAT);
+    rig_report(&rig, "a", 1, NAT);
     rig_settle_all(&rig);
     (void)rig_reload(&rig,
                      &(struct rig_config){.groups = ROLES,
                                           .devices = "devices:\n  - id: a\n    group: a\n    labels: {role: old}\n"
                                                      "  - id: b\n    group: a\n    labels: {role: gate}\n"});
-    const struct store_record gate = row_of("example.net", "a", "gate.example.net", NAT);
+    const struct store_record gate = rig_record("example.net", "a", "gate.example.net", NAT);
     reconcile("a", &gate, 1);
-    report("b", 1, NAT2);
+    rig_report(&rig, "b", 1, NAT2);
     size_t acks = rig.acks;
     while (rig.batch != NULL) {
         assert_null(rig_change(&rig, "gate.example.net", RRTYPE_A));

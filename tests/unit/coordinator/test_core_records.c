@@ -38,42 +38,9 @@ static void begin(const char *zones, const char *groups, const char *devices)
     rig_start(&rig, &(struct rig_config){.zones = zones, .groups = groups, .devices = devices});
 }
 
-static void report_of(const char *id, uint32_t seq, const char *observed)
-{
-    rig_state(&rig, &(struct rig_state){.id = id, .boot = 1, .conn = 1, .seq = seq, .observed = observed});
-}
-
 static void report(uint32_t seq, const char *observed)
 {
-    report_of(CAM, seq, observed);
-}
-
-static bool wants(const char *name, const char *address)
-{
-    struct rig_change *change = rig_change(&rig, name, RRTYPE_A);
-    struct rrset_value value = rig_value(address);
-    return change != NULL && rrset_value_equal(&change->change.want, &value);
-}
-
-static struct store_record record_of(const char *device, const char *name, const char *address)
-{
-    return (struct store_record){.zone = "example.net",
-                                 .name = name,
-                                 .type = RRTYPE_A,
-                                 .device = device,
-                                 .ttl = 60,
-                                 .want = rig_value(address),
-                                 .want_rev = 50,
-                                 .have_known = true,
-                                 .have = rig_value(address),
-                                 .have_rev = 50,
-                                 .error = ""};
-}
-
-static void reconcile(const char *id, const struct store_record *records, size_t len)
-{
-    core_reconcile(rig.core, rig.now, device_find(core_devices(rig.core), view_of(id)), records, len);
-    core_flush(rig.core, rig.now);
+    rig_report(&rig, CAM, seq, observed);
 }
 
 static void flap_until_held(void)
@@ -105,7 +72,7 @@ static void a_flapping_device_is_held_with_its_newest_value(void **state)
     assert_null(rig_change(&rig, NAME, RRTYPE_A));
     assert_int_equal(rig_ack_name(&rig, NAME, "A")->state, NAME_HELD);
     rig_pass(&rig, UINT64_C(2) * 3600 * 1000);
-    assert_true(wants(NAME, "93.184.216.99"));
+    assert_true(rig_wants(&rig, NAME, "93.184.216.99"));
     assert_int_equal(rig_stats(&rig).records_held, 0);
     size_t submitted = rig.changes_len;
     rig_settle_all(&rig);
@@ -126,7 +93,7 @@ static void a_held_value_in_a_shared_zone_asks_the_store_first(void **state)
     want->have = rig_value(NAT);
     assert_null(rig_change(&rig, NAME, RRTYPE_A));
     rig_commit(&rig, ERR_OK);
-    assert_true(wants(NAME, "93.184.216.99"));
+    assert_true(rig_wants(&rig, NAME, "93.184.216.99"));
     struct rrset_value have = rig_value(NAT);
     assert_true(rrset_value_equal(&rig_change(&rig, NAME, RRTYPE_A)->change.have, &have));
 }
@@ -137,8 +104,8 @@ static void a_held_record_can_be_given_up(void **state)
     begin(NULL, DAMPED, NULL);
     flap_until_held();
     (void)rig_reload(&rig, &(struct rig_config){.groups = DAMPED, .devices = NOBODY}); /* nothing to replay */
-    struct store_record record = record_of(CAM, NAME, NAT);
-    reconcile(CAM, &record, 1);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
+    rig_reconcile(&rig, CAM, &record, 1);
     assert_true(rig_batch_want(&rig, NAME)->want_null);
     rig_commit_all(&rig);
     assert_int_equal(rig_stats(&rig).records_held, 0);
@@ -177,7 +144,7 @@ static void a_shared_zone_gets_the_newest_value_only(void **state)
     rig_commit(&rig, ERR_OK);
     assert_null(rig_change(&rig, NAME, RRTYPE_A));
     rig_commit(&rig, ERR_OK);
-    assert_true(wants(NAME, NAT2));
+    assert_true(rig_wants(&rig, NAME, NAT2));
     assert_int_equal(rig.changes_len, 1);
 }
 
@@ -198,23 +165,23 @@ static void a_taken_name_is_refused(void **state)
 static void give_gate_to_the_new_camera(bool old_first)
 {
     begin(NULL, ROLES, "devices:\n" ROLE("cam-1", "gate") ROLE("cam-2", "door"));
-    report_of("cam-1", 1, NAT);
-    report_of("cam-2", 1, NAT2);
+    rig_report(&rig, "cam-1", 1, NAT);
+    rig_report(&rig, "cam-2", 1, NAT2);
     rig_settle_all(&rig);
     (void)rig_reload(&rig, &(struct rig_config){.groups = ROLES,
                                                 .devices = "devices:\n" ROLE("cam-1", "spare") ROLE("cam-2", "gate")});
-    struct store_record gate = record_of("cam-1", "gate.example.net", NAT);
-    struct store_record door = record_of("cam-2", "door.example.net", NAT2);
+    struct store_record gate = rig_record("example.net", "cam-1", "gate.example.net", NAT);
+    struct store_record door = rig_record("example.net", "cam-2", "door.example.net", NAT2);
     if (old_first) {
-        reconcile("cam-1", &gate, 1);
-        reconcile("cam-2", &door, 1);
+        rig_reconcile(&rig, "cam-1", &gate, 1);
+        rig_reconcile(&rig, "cam-2", &door, 1);
     } else {
-        reconcile("cam-2", &door, 1);
+        rig_reconcile(&rig, "cam-2", &door, 1);
         struct store_want *want = rig_batch_want(&rig, "gate.example.net");
         if (want != NULL && !want->want_null) {
             want->taken = true; /* the store still holds it for cam-1 */
         }
-        reconcile("cam-1", &gate, 1);
+        rig_reconcile(&rig, "cam-1", &gate, 1);
     }
     for (int i = 0; i < 10; i++) {
         rig_settle_all(&rig);
@@ -250,8 +217,8 @@ static void a_tombstone_outlives_a_value_under_way(void **state)
     report(1, NAT);
     rig_commit_all(&rig);
     (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
-    reconcile(CAM, &record, 1);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
+    rig_reconcile(&rig, CAM, &record, 1);
     rig_commit_all(&rig);
     assert_non_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A)); /* the engine still has it */
     rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
@@ -268,8 +235,8 @@ static void a_tombstone_outlives_a_refusal_under_way(void **state)
     report(1, NAT);
     rig_commit_all(&rig);
     (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
-    reconcile(CAM, &record, 1);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
+    rig_reconcile(&rig, CAM, &record, 1);
     rig_commit_all(&rig);
     rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "refused");
     rig_commit_all(&rig);
@@ -284,22 +251,22 @@ static void a_device_that_returns_is_wanted_again(void **state)
     report(1, NAT);
     rig_settle_all(&rig);
     (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
-    struct store_record record = record_of(CAM, NAME, NAT);
-    reconcile(CAM, &record, 1);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
+    rig_reconcile(&rig, CAM, &record, 1);
     rig_commit_all(&rig);
     assert_true(rig_reload(&rig, &(struct rig_config){0}));
     record.want_null = true;
-    reconcile(CAM, &record, 1);
+    rig_reconcile(&rig, CAM, &record, 1);
     assert_false(rig_batch_want(&rig, NAME)->want_null);
     rig_commit_all(&rig);
-    assert_true(wants(NAME, NAT));
+    assert_true(rig_wants(&rig, NAME, NAT));
 }
 
 static void an_orphan_is_given_up_by_its_owner(void **state)
 {
     (void)state;
     begin(NULL, NULL, NULL);
-    struct store_record record = record_of("cam-77", "cam-77.example.net", NAT);
+    struct store_record record = rig_record("example.net", "cam-77", "cam-77.example.net", NAT);
     core_reconcile_orphan(rig.core, rig.now, &record);
     core_flush(rig.core, rig.now);
     const struct store_want *want = rig_batch_want(&rig, "cam-77.example.net");
@@ -315,14 +282,14 @@ static void a_row_read_too_long_ago_is_not_written(void **state)
     rig_settle_all(&rig);
     report(2, NAT2); /* comes and goes while the sweep pages on */
     rig_settle_all(&rig);
-    struct store_record record = record_of(CAM, NAME, NAT);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_AGAIN);
     record.want_null = true;
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_AGAIN);
     assert_null(rig_change(&rig, NAME, RRTYPE_A));
-    record = record_of(CAM, NAME, NAT2);
+    record = rig_record("example.net", CAM, NAME, NAT2);
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
-    assert_true(wants(NAME, NAT2));
+    assert_true(rig_wants(&rig, NAME, NAT2));
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_EXISTS);
 }
 
@@ -333,7 +300,7 @@ static void a_reconcile_writes_nothing_twice(void **state)
     begin(NULL, NULL, NULL);
     report(1, NAT);
     rig_settle_all(&rig);
-    struct store_record row = record_of(CAM, NAME, NAT);
+    struct store_record row = rig_record("example.net", CAM, NAME, NAT);
     report(2, NAT2);
     size_t changes = rig.changes_len;
     core_reconcile(rig.core, rig.now, 0, &row, 1); /* the want is dirty */
@@ -344,7 +311,7 @@ static void a_reconcile_writes_nothing_twice(void **state)
     rig_commit_all(&rig);
     assert_int_equal(rig.changes_len, changes);
     assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
-    row = record_of(CAM, NAME, NAT2);
+    row = rig_record("example.net", CAM, NAME, NAT2);
     core_reconcile(rig.core, rig.now, 0, &row, 1);
     assert_int_equal(rig.changes_len, changes);
 }
@@ -371,7 +338,7 @@ static void an_old_tombstone_takes_nothing_from_a_device_that_returned(void **st
     begin(NULL, NULL, NULL);
     report(1, NAT);
     rig_settle_all(&rig);
-    struct store_record row = record_of(CAM, NAME, NAT);
+    struct store_record row = rig_record("example.net", CAM, NAME, NAT);
     row.want_null = true;
     row.want = (struct rrset_value){0};
     report(2, NAT2);
@@ -381,12 +348,12 @@ static void an_old_tombstone_takes_nothing_from_a_device_that_returned(void **st
     assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_AGAIN);
     assert_int_equal(core_rewrite(rig.core, rig.now, &row, true), ERR_AGAIN);
     assert_int_equal(rig_stats(&rig).records_refused, 1);
-    row = record_of(CAM, NAME, NAT); /* an older value: what the entry wants goes out */
+    row = rig_record("example.net", CAM, NAME, NAT); /* an older value: what the entry wants goes out */
     assert_int_equal(core_rewrite(rig.core, rig.now, &row, false), ERR_OK);
     core_flush(rig.core, rig.now);
     assert_false(rig_batch_want(&rig, NAME)->want_null);
     rig_commit_all(&rig);
-    assert_true(wants(NAME, NAT2));
+    assert_true(rig_wants(&rig, NAME, NAT2));
 }
 
 /* The other way round: an operator adopts what the registry has given up since. */
@@ -396,7 +363,7 @@ static void a_tombstone_is_not_deleted_past_the_guard(void **state)
     begin(NULL, NULL, NULL);
     report(1, NAT);
     rig_settle_all(&rig);
-    struct store_record row = record_of(CAM, NAME, NAT);
+    struct store_record row = rig_record("example.net", CAM, NAME, NAT);
     rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
     core_reconcile(rig.core, rig.now, 0, &row, 1);
     assert_int_equal(core_rewrite(rig.core, rig.now, &row, true), ERR_AGAIN);
@@ -416,7 +383,7 @@ static void adopting_a_held_record_ends_its_hold(void **state)
         rig_settle_all(&rig);
         seq++;
     }
-    struct store_record row = record_of(CAM, NAME, NAT);
+    struct store_record row = rig_record("example.net", CAM, NAME, NAT);
     assert_int_equal(core_rewrite(rig.core, rig.now, &row, true), ERR_OK);
     assert_int_equal(rig_stats(&rig).records_held, 0);
     assert_non_null(rig_change(&rig, NAME, RRTYPE_A));
@@ -432,7 +399,7 @@ static void a_refused_record_is_tried_again_by_the_sweep(void **state)
     rig_commit_all(&rig);
     rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "refused");
     rig_commit_all(&rig);
-    struct store_record record = record_of(CAM, NAME, NAT);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT);
     assert_int_equal(core_rewrite(rig.core, rig.now, &record, false), ERR_OK);
     assert_int_equal(rig_stats(&rig).records_refused, 0);
     rig_settle_all(&rig);
@@ -448,7 +415,7 @@ static void a_change_the_engine_did_not_take_is_offered_again(void **state)
     rig_commit_all(&rig);
     rig.submit_err = ERR_OK;
     rig_pass(&rig, 2000);
-    assert_true(wants(NAME, NAT));
+    assert_true(rig_wants(&rig, NAME, NAT));
     rig_settle_all(&rig);
     assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
 }
@@ -459,7 +426,7 @@ static void what_was_pending_at_the_end_is_resumed(void **state)
     begin(NULL, NULL, NULL);
     const struct store_device stored = {.id = CAM, .boot = 1, .seq = 1, .observed = rig_ip(NAT2), .ip4 = rig_ip(NAT2)};
     assert_int_equal(core_load_device(rig.core, &stored), ERR_OK);
-    struct store_record record = record_of(CAM, NAME, NAT2);
+    struct store_record record = rig_record("example.net", CAM, NAME, NAT2);
     record.have = rig_value(NAT);
     record.want_rev = 60;
     assert_int_equal(core_load_pending(rig.core, rig.now, &record), ERR_OK);
@@ -575,16 +542,16 @@ static void a_crowd_behind_one_address_is_not_published(void **state)
     char id[DEVICE_ID_MAX + 1];
     for (int i = 1; i <= 51; i++) {
         (void)snprintf(id, sizeof(id), "cam-%d", i); /* fits */
-        report_of(id, 1, NAT);
+        rig_report(&rig, id, 1, NAT);
         rig_settle_all(&rig);
     }
     assert_null(rig_change(&rig, "cam-51.example.net", RRTYPE_A));
     assert_string_equal(rig.ack.error, "address-shared");
-    report_of("cam-1", 2, NAT2); /* one leaves */
+    rig_report(&rig, "cam-1", 2, NAT2); /* one leaves */
     rig_settle_all(&rig);
     rig_state(&rig,
               &(struct rig_state){.id = "cam-51", .boot = 1, .conn = 1, .seq = 1, .observed = NAT, .why = "heartbeat"});
-    assert_true(wants("cam-51.example.net", NAT));
+    assert_true(rig_wants(&rig, "cam-51.example.net", NAT));
 }
 
 #define NEW_CAMERA "devices:\n  - id: new\n    group: cameras\n  - id: other\n    group: cameras\n"
@@ -596,16 +563,16 @@ static void a_crowd_that_was_removed_is_none(void **state)
     char id[DEVICE_ID_MAX + 1];
     for (int i = 1; i <= 50; i++) {
         (void)snprintf(id, sizeof(id), "cam-%d", i); /* fits */
-        report_of(id, 1, NAT);
+        rig_report(&rig, id, 1, NAT);
         rig_settle_all(&rig);
     }
     (void)rig_reload(&rig, &(struct rig_config){.devices = NEW_CAMERA});
-    report_of("new", 1, NAT);
+    rig_report(&rig, "new", 1, NAT);
     rig_commit_all(&rig); /* after a reload the store is asked first */
-    assert_true(wants("new.example.net", NAT));
+    assert_true(rig_wants(&rig, "new.example.net", NAT));
     rig_settle_all(&rig);
     assert_true(rig_reload(&rig, &(struct rig_config){0})); /* they come back, and count again */
-    report_of("cam-51", 1, NAT);
+    rig_report(&rig, "cam-51", 1, NAT);
     assert_null(rig_change(&rig, "cam-51.example.net", RRTYPE_A));
 }
 
@@ -619,8 +586,8 @@ static void a_removed_device_of_the_store_does_not_count(void **state)
         const struct store_device stored = {.id = id, .boot = 1, .seq = 1, .observed = rig_ip(NAT)};
         assert_int_equal(core_load_device(rig.core, &stored), ERR_OK);
     }
-    report_of("new", 1, NAT);
-    assert_true(wants("new.example.net", NAT));
+    rig_report(&rig, "new", 1, NAT);
+    assert_true(rig_wants(&rig, "new.example.net", NAT));
 }
 
 #define TWO_GROUPS                                                                                                     \
@@ -640,7 +607,7 @@ static void a_device_moved_to_a_group_with_another_policy_is_judged_anew(void **
         .id = CAM, .boot = 1, .conn = 1, .seq = 1, .ip4 = NAT2, .observed = NAT, .retained = true};
     rig_start(&rig, &before);
     rig_state(&rig, &says);
-    assert_true(wants(NAME, NAT));
+    assert_true(rig_wants(&rig, NAME, NAT));
     rig_settle_all(&rig);
     assert_false(rig_reload(&rig, &before));
     rig_state(&rig, &says);
@@ -648,7 +615,7 @@ static void a_device_moved_to_a_group_with_another_policy_is_judged_anew(void **
     assert_true(rig_reload(&rig, &after));
     rig_state(&rig, &says); /* replayed */
     rig_commit_all(&rig);   /* after a reload the store is asked first */
-    assert_true(wants(NAME, NAT2));
+    assert_true(rig_wants(&rig, NAME, NAT2));
 }
 
 static void an_ack_too_long_is_cut_and_blocks_nobody(void **state)
@@ -713,7 +680,7 @@ static void a_stored_device_is_not_believed_without_its_stamp(void **state)
         .received_ms = rig.now.mono_ms};
     core_message(rig.core, rig.now, &message);
     core_flush(rig.core, rig.now);
-    assert_false(wants(NAME, "93.184.216.77"));
+    assert_false(rig_wants(&rig, NAME, "93.184.216.77"));
     assert_int_equal(rig_stats(&rig).bad_stamp, 1);
 }
 
@@ -724,19 +691,19 @@ static void a_refused_claim_does_not_silence_the_owner(void **state)
           "  - name: a\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n  - "
           "name: b\n    damping: false\n    names:\n      - name: \"cam-{id}.example.net\"\n        types: [A]\n",
           "devices:\n  - match: \"cam-*\"\n    group: a\n  - match: \"d*\"\n    group: b\n");
-    report_of("cam-d1", 1, NAT);
+    rig_report(&rig, "cam-d1", 1, NAT);
     rig_settle_all(&rig);
     rig_settle_all(&rig);
-    report_of("d1", 1, NAT2);
+    rig_report(&rig, "d1", 1, NAT2);
     struct store_want *want = rig_batch_want(&rig, "cam-d1.example.net");
     assert_non_null(want);
     want->taken = true;
     rig_commit_all(&rig);
-    report_of("cam-d1", 2, "93.184.216.99");
+    rig_report(&rig, "cam-d1", 2, "93.184.216.99");
     rig_commit_all(&rig);
     rig_pass(&rig, 5000);
     rig_commit_all(&rig);
-    assert_true(wants("cam-d1.example.net", "93.184.216.99"));
+    assert_true(rig_wants(&rig, "cam-d1.example.net", "93.184.216.99"));
 }
 
 int main(void)
