@@ -154,44 +154,44 @@ static enum exit_code print_device(const json_t *device)
     return err == ERR_OK ? EXIT_OK : EXIT_FAILED;
 }
 
-enum exit_code device_show_run(const struct command_call *call)
+/* Asks for "/v1/devices/<the operand><suffix>". @p failed is what an error begins with; *ret_body is the caller's on
+ * EXIT_OK. */
+static enum exit_code request_device(const struct command_call *call, const char *failed, const char *method,
+                                     const char *suffix, json_t **ret_body)
 {
-    const struct api_options *options = call->options;
     struct api *api = NULL;
-    json_t *device = NULL;
     struct strbuf path;
-    enum exit_code code = api_open(call, options, "the device was not shown", &api);
+    enum exit_code code = api_open(call, call->options, failed, &api);
     if (code != EXIT_OK) {
         return code;
     }
     strbuf_init(&path, API_PATH_MAX);
     (void)strbuf_adds(&path, "/v1/devices/"); /* api_request looks at the sticky error */
     api_add_encoded(&path, call->operands[0]);
-    code = api_request(api, "GET", &path, API_TIMEOUT_MS, &device);
+    (void)strbuf_adds(&path, suffix);
+    code = api_request(api, method, &path, API_TIMEOUT_MS, ret_body);
+    strbuf_deinit(&path);
+    api_close(api);
+    return code;
+}
+
+enum exit_code device_show_run(const struct command_call *call)
+{
+    const struct api_options *options = call->options;
+    json_t *device = NULL;
+    enum exit_code code = request_device(call, "the device was not shown", "GET", "", &device);
     if (code == EXIT_OK) {
         code = options->json ? api_print_json(device) : print_device(device);
     }
     json_decref(device);
-    strbuf_deinit(&path);
-    api_close(api);
     return code;
 }
 
 enum exit_code device_forget_run(const struct command_call *call)
 {
     const struct api_options *options = call->options;
-    struct api *api = NULL;
     json_t *body = NULL;
-    struct strbuf path;
-    enum exit_code code = api_open(call, options, "the device was not forgotten", &api);
-    if (code != EXIT_OK) {
-        return code;
-    }
-    strbuf_init(&path, API_PATH_MAX);
-    (void)strbuf_adds(&path, "/v1/devices/"); /* api_request looks at the sticky error */
-    api_add_encoded(&path, call->operands[0]);
-    (void)strbuf_adds(&path, "/forget");
-    code = api_request(api, "POST", &path, API_TIMEOUT_MS, &body);
+    enum exit_code code = request_device(call, "the device was not forgotten", "POST", "/forget", &body);
     if (code == EXIT_OK && options->json) {
         code = api_print_json(body);
     } else if (code == EXIT_OK) {
@@ -199,7 +199,5 @@ enum exit_code device_forget_run(const struct command_call *call)
         code = good && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
     }
     json_decref(body);
-    strbuf_deinit(&path);
-    api_close(api);
     return code;
 }

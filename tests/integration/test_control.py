@@ -10,17 +10,7 @@ import unittest
 
 from muster_testlib.procs import DEADLINE, Workspace
 from muster_testlib.stack import Stack
-
-
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("coordinator", timeout=DEADLINE)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(DEADLINE)
-        self.sock.connect(self.path)
+from muster_testlib.unixhttp import UnixConnection
 
 
 class Control(unittest.TestCase):
@@ -37,7 +27,7 @@ class Control(unittest.TestCase):
         cls.device.wait_ack(lambda ack: all(name["state"] == "applied" for name in ack["names"]))
 
     def setUp(self):
-        self.connection = Connection(self.socket)
+        self.connection = UnixConnection(self.socket)
         self.addCleanup(self.connection.close)
 
     def ask(self, path, method="GET", body=None):

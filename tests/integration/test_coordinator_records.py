@@ -4,11 +4,9 @@
 disk is full, its registry large, or a device sends rubbish."""
 import ctypes
 import errno
-import http.client
 import json
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -18,6 +16,7 @@ import urllib.request
 from muster_testlib.dns import Bind, Knot, axfr, kdig, update, wait_answer
 from muster_testlib.procs import DEADLINE, Workspace, wait_until
 from muster_testlib.stack import Stack
+from muster_testlib.unixhttp import UnixConnection
 
 ZONE = "example.net"
 DEVICES = 12
@@ -28,17 +27,6 @@ _CLONE_NEWNS = 0x20000
 
 def registry(numbers):
     return "devices:\n" + "".join(f"  - {{id: cam-{i}, group: cameras}}\n" for i in numbers)
-
-
-class _Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("coordinator", timeout=DEADLINE)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(DEADLINE)
-        self.sock.connect(self.path)
 
 
 class Case(unittest.TestCase):
@@ -56,7 +44,7 @@ class Case(unittest.TestCase):
         """Before the stack is made."""
 
     def ask(self, path, method="GET"):
-        connection = _Unix(self.stack.folder / "control.sock")
+        connection = UnixConnection(self.stack.folder / "control.sock")
         connection.request(method, path)
         response = connection.getresponse()
         body = response.read()
