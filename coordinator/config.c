@@ -30,6 +30,15 @@ static enum err check_type(struct view value, struct errinfo *info)
     return errinfo_set(info, ERR_INVALID, "config", 0, "record type must be A or AAAA");
 }
 
+static enum err check_reserved(struct view value, struct errinfo *info)
+{
+    if (value.len > 0 && value.len <= DNSNAME_MAX && memchr(value.ptr, '\0', value.len) == NULL) {
+        return ERR_OK;
+    }
+    return errinfo_set(info, ERR_INVALID, "config", 0, "must be 1 to %d bytes long, relative to the zone, such as ns1",
+                       DNSNAME_MAX);
+}
+
 static enum err check_client_id(struct view value, struct errinfo *info)
 {
     if (view_starts_with(value, VIEW_LITERAL("svc-"))) {
@@ -104,6 +113,14 @@ static const struct config_row zone_rows[] = {
      .max = 365ull * 86400000,
      .def = "0s",
      .help = "write an unchanged name again after this time, for services that expire names (25d); 0s: never"},
+    {.name = "reserved",
+     .type = CONFIG_STRINGS,
+     .offset = offsetof(struct zone_config, reserved),
+     .flags = CONFIG_RELOADABLE,
+     .max = 64,
+     .def = "[ns, \"ns[0-9]\"]",
+     .check = check_reserved,
+     .help = "names below the zone, as patterns, that no device may have: its name servers and other hosts"},
     {0},
 };
 

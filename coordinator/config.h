@@ -15,7 +15,8 @@ struct zone_config {
     const char *account;
     int mode; /* enum zone_mode */
     uint64_t sweep_every_ms;
-    uint64_t refresh_every_ms; /* 0 = never */
+    uint64_t refresh_every_ms;      /* 0 = never */
+    struct config_strings reserved; /* globs of names relative to the zone that no device may have */
 };
 
 struct template_config {

@@ -55,13 +55,14 @@ static void add_name(const struct registry *registry, const struct registry_entr
     struct errinfo info = {0};
     enum err err = registry_render(entry, name_template, id, host, name, &info);
     int zone = err == ERR_OK ? registry_zone_of(registry, view_of(name)) : -1;
-    bool apex = zone >= 0 && registry_is_apex(registry, view_of(name));
-    if (zone < 0 || apex) {
+    enum registry_claim whose = zone >= 0 ? registry_claim_of(registry, zone, name) : REGISTRY_FREE;
+    if (zone < 0 || whose != REGISTRY_FREE) {
         if (plan->error[0] == '\0') {
             (void)snprintf(plan->error, sizeof(plan->error), "%s",
-                           err != ERR_OK ? info.text
-                           : apex        ? "the name is the zone itself"
-                                         : "the name lies in no zone"); /* cut is enough */
+                           err != ERR_OK                ? info.text
+                           : whose == REGISTRY_APEX     ? "the name is the zone itself"
+                           : whose == REGISTRY_RESERVED ? "the name is reserved by its zone"
+                                                        : "the name lies in no zone"); /* cut is enough */
         }
         return;
     }

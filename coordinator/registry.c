@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "coordinator/registry.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -364,18 +365,27 @@ static bool check_name(const struct registry *registry, const struct collision_c
                        struct config_errors *errors)
 {
     const struct registry_entry *entry = claim->entry;
-    if (registry_zone_of(registry, view_of(name)) < 0) {
+    int zone = registry_zone_of(registry, view_of(name));
+    if (zone < 0) {
         config_error(errors, &entry->position,
                      "devices: %s: %s lies in none of the zones; add its zone to the coordinator's config", entry->id,
                      name);
         return false;
     }
-    if (registry_is_apex(registry, view_of(name))) {
+    enum registry_claim whose = registry_claim_of(registry, zone, name);
+    if (whose == REGISTRY_APEX) {
         config_error(
             errors, &entry->position,
             "devices: %s: %s is the zone itself, whose addresses are not a device's; give the template a label "
             "before it",
             entry->id, name);
+        return false;
+    }
+    if (whose == REGISTRY_RESERVED) {
+        config_error(errors, &entry->position,
+                     "devices: %s: %s is reserved by its zone; rename the device, or change `reserved` of the zone in "
+                     "the coordinator's config",
+                     entry->id, name);
         return false;
     }
     if (entry->is_pattern && !template_uses_id(&entry->group->templates[claim->template_index].parsed)) {
@@ -656,11 +666,23 @@ int registry_zone_of(const struct registry *registry, struct view name)
     return best;
 }
 
-bool registry_is_apex(const struct registry *registry, struct view name)
+enum registry_claim registry_claim_of(const struct registry *registry, int zone, const char *name)
 {
-    int zone = registry_zone_of(registry, name);
-    const struct zone_config *zones = registry->config->zones.items;
-    return zone >= 0 && view_equals(name, zones[zone].name);
+    const struct zone_config *config = (const struct zone_config *)registry->config->zones.items + zone;
+    size_t len = strlen(name), zone_len = strlen(config->name);
+    if (len <= zone_len + 1) {
+        return REGISTRY_APEX;
+    }
+    char relative[DNSNAME_SIZE];
+    size_t relative_len = len - zone_len - 1;
+    memcpy(relative, name, relative_len);
+    relative[relative_len] = '\0';
+    for (size_t i = 0; i < config->reserved.len; i++) {
+        if (fnmatch(config->reserved.items[i], relative, FNM_CASEFOLD) == 0) {
+            return REGISTRY_RESERVED;
+        }
+    }
+    return REGISTRY_FREE;
 }
 
 bool registry_names_exclusive(const struct registry *registry)

@@ -79,8 +79,14 @@ size_t registry_count(const struct registry *registry);
 /** Index into config->zones of the zone that @p name lies in (the longest), -1 for none. */
 int registry_zone_of(const struct registry *registry, struct view name);
 
-/** The name of one of the zones: what stands there is the zone's own, and no device may have it. */
-bool registry_is_apex(const struct registry *registry, struct view name);
+/** Whom a name inside a zone is for. */
+enum registry_claim {
+    REGISTRY_FREE,     /* a device may have it */
+    REGISTRY_APEX,     /* the zone's own name */
+    REGISTRY_RESERVED, /* `reserved` of its zone keeps it for name servers and the like */
+};
+/** @param zone from registry_zone_of, not -1; @p name NUL-terminated, lower case. */
+enum registry_claim registry_claim_of(const struct registry *registry, int zone, const char *name);
 
 /** Renders one name of a device. @p host NULL for the device itself. */
 enum err registry_render(const struct registry_entry *entry, const struct registry_template *name_template,

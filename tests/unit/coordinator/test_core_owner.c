@@ -355,6 +355,19 @@ static void nothing_is_acked_before_its_name_can_be_wanted(void **state)
     assert_true(core_is_durable(rig.core));
 }
 
+/* A pattern admits ids that nobody looked at: the zone's name servers are no device's, whatever it is called. */
+static void a_reserved_name_is_no_devices(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, "devices:\n  - match: \"*\"\n    group: cameras\n");
+    rig_report(&rig, "ns1", 1, NAT);
+    rig_commit_all(&rig);
+    assert_int_equal(rig.changes_len, 0);
+    assert_null(entry_of("ns1.example.net"));
+    rig_report(&rig, "ns10", 1, NAT);
+    assert_true(rig_wants(&rig, "ns10.example.net", NAT));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
@@ -369,6 +382,7 @@ int main(void)
         TEST(a_split_zone_gets_what_was_moving),
         TEST(a_name_of_another_device_is_acked_as_taken),
         TEST(nothing_is_acked_before_its_name_can_be_wanted),
+        TEST(a_reserved_name_is_no_devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,6 +98,10 @@ static const struct bad bad_files[] = {
     {GROUP("g", "      - name: \"{id}.net\"\n"),
      "devices:\n  - {id: example, group: g}\n",
      {"registry.yaml:2:", "example.net is the zone itself"}},
+    /* nor are those of its name servers */
+    {GROUP("g", ID),
+     "devices:\n  - {id: ns1, group: g}\n",
+     {"registry.yaml:2:", "ns1.example.net is reserved by its zone"}},
     /* all errors of a file at once */
     {GROUP("g", ID),
      "devices:\n  - id: A\n    group: g\n  - id: b\n    group: h\n  - id: -c\n    group: g\n",
