@@ -77,6 +77,7 @@ struct loader {
 
     unsigned replay_next; /* shard to replay next, SHARDS = done */
     unsigned replay_outstanding;
+    bool subscribe_again; /* without memory a shard was not subscribed: a new connection subscribes all of them */
     bool replay_again;
     bool counting;
     enum err count_err;
@@ -567,6 +568,10 @@ static void count_records(struct loader *loader)
 
 void loader_tick(struct loader *loader)
 {
+    if (loader->subscribe_again && session_is_connected(loader->coordinator->session)) {
+        loader->subscribe_again = false;
+        session_reconnect(loader->coordinator->session);
+    }
     if (loader->phase == PHASE_LIVE) {
         count_records(loader);
     }
@@ -664,8 +669,8 @@ static void subscribe(struct loader *loader, unsigned shard, enum session_retain
     const struct session_filter request = {.filter = filter, .qos = 0, .retain_handling = retain_handling};
     enum err err = session_subscribe(loader->coordinator->session, &request);
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "subscribe-failed", "filter=%s error=%s", filter,
-                  err_name(err)); /* the reconnect subscribes again */
+        log_event(LOG_LEVEL_ERROR, "subscribe-failed", "filter=%s error=%s", filter, err_name(err));
+        loader->subscribe_again = true;
     }
 }
 
