@@ -31,10 +31,30 @@ struct address_field {
     struct ip ip; /* when FIELD_SET */
 };
 
+/** What stands between an uplink and the internet, for IPv4; on the wire "public", "nat", ... */
+enum nat_class {
+    NAT_UNKNOWN, /* not said */
+    NAT_PUBLIC,
+    NAT_NAT,          /* some NAT, class unknown: inbound unproven */
+    NAT_PORT_CONTROL, /* one NAT whose router opens ports */
+    NAT_DOUBLE,
+    NAT_CGNAT,
+    NAT_DSLITE,
+    NAT_464XLAT,
+    NAT_TUNNEL, /* the path leaves through a VPN or proxy */
+};
+#define NAT_CLASSES (NAT_TUNNEL + 1)
+/** "unknown", "public", "nat", "port-control", "double", "cgnat", "dslite", "464xlat", "tunnel": static storage. */
+const char *nat_class_name(enum nat_class nat);
+
 struct uplink {
     char name[MQTT_TEXT_MAX + 1]; /* interface name */
     bool up;
     struct address_field ip4, ip6;
+    struct ip seen4, seen6; /* what the internet sees of this path, by the device's own sources; IP_NONE = unknown */
+    enum nat_class nat;
+    bool has_metric;
+    uint32_t metric; /* of its IPv4 default route, else of its IPv6 one; the lowest is the primary uplink */
 };
 
 enum time_quality { TIME_NONE, TIME_FLOOR, TIME_RTC, TIME_NTP, TIME_SIGNED };
