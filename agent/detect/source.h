@@ -90,7 +90,8 @@ struct source_ops {
     uint64_t fresh_ms;         /* how long an answer counts; 0 = until its path changes */
     /** What is wrong with a config of this type (a missing server, a row it does not know). Called at load. */
     enum err (*check)(const struct source_config *config, struct errinfo *info);
-    /** @param config borrowed for the source's life. @return ERR_NOMEM, ERR_IO, ERR_UNSUPPORTED, with info. */
+    /** NULL, with ask, cancel and close: its answers are events that the shell knows of (interface, observed).
+     * @param config borrowed for the source's life. @return ERR_NOMEM, ERR_IO, ERR_UNSUPPORTED, with info. */
     enum err (*open)(struct loop *loop, const struct source_config *config, const struct source_callbacks *callbacks,
                      struct source **ret_source, struct errinfo *info);
     /** @return ERR_AGAIN: this path is being asked already; ERR_NOMEM; anything else: cannot be asked now. */
