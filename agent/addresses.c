@@ -14,7 +14,8 @@ static bool field_equal(const struct address_field *a, const struct address_fiel
 static bool uplink_equal(const struct uplink *a, const struct uplink *b)
 {
     return strcmp(a->name, b->name) == 0 && a->up == b->up && field_equal(&a->ip4, &b->ip4) &&
-           field_equal(&a->ip6, &b->ip6);
+           field_equal(&a->ip6, &b->ip6) && ip_equal(&a->seen4, &b->seen4) && ip_equal(&a->seen6, &b->seen6) &&
+           a->nat == b->nat && a->has_metric == b->has_metric && a->metric == b->metric;
 }
 
 bool address_set_equal(const struct address_set *a, const struct address_set *b)

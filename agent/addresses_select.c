@@ -242,6 +242,18 @@ static bool has_route(const struct candidate *candidate)
     return candidate->metric[0] != NO_METRIC || candidate->metric[1] != NO_METRIC;
 }
 
+static struct uplink uplink_of(const struct candidate *candidate)
+{
+    uint64_t metric = candidate->metric[0] != NO_METRIC ? candidate->metric[0] : candidate->metric[1];
+    struct uplink uplink = {.up = candidate->link->link.running,
+                            .ip4 = candidate->field[0],
+                            .ip6 = candidate->field[1],
+                            .has_metric = metric != NO_METRIC,
+                            .metric = metric != NO_METRIC ? (uint32_t)metric : 0};
+    memcpy(uplink.name, candidate->link->name, sizeof(candidate->link->name));
+    return uplink;
+}
+
 static void fill_uplinks(struct candidate *candidates, size_t len, struct address_set *set)
 {
     bool routed = false;
@@ -253,10 +265,7 @@ static void fill_uplinks(struct candidate *candidates, size_t len, struct addres
         const struct candidate *candidate = &candidates[i];
         bool has_address = candidate->field[0].presence == FIELD_SET || candidate->field[1].presence == FIELD_SET;
         if (routed ? has_route(candidate) : has_address) {
-            struct uplink *uplink = &set->uplinks[set->uplinks_len++];
-            *uplink = (struct uplink){
-                .up = candidate->link->link.running, .ip4 = candidate->field[0], .ip6 = candidate->field[1]};
-            memcpy(uplink->name, candidate->link->name, sizeof(candidate->link->name));
+            set->uplinks[set->uplinks_len++] = uplink_of(candidate);
         }
     }
 }

@@ -53,6 +53,24 @@ const char *agent_status_source(const struct address_set *set)
     return set->ip4.presence == FIELD_SET || set->ip6.presence == FIELD_SET ? "interface" : "none";
 }
 
+/* What detection adds to an uplink; what is unknown is left out, as in the state itself. */
+static void add_seen(struct strbuf *out, const struct uplink *uplink)
+{
+    if (uplink->has_metric) {
+        (void)strbuf_addf(out, ",\"metric\":%" PRIu32, uplink->metric);
+    }
+    if (uplink->seen4.family != IP_NONE) {
+        add_ip(out, "seen4", &uplink->seen4);
+    }
+    if (uplink->seen6.family != IP_NONE) {
+        add_ip(out, "seen6", &uplink->seen6);
+    }
+    if (uplink->nat != NAT_UNKNOWN) {
+        (void)strbuf_addc(out, ',');
+        add_text(out, "nat", nat_class_name(uplink->nat));
+    }
+}
+
 static void add_addresses(struct strbuf *out, const struct address_set *set)
 {
     (void)strbuf_adds(out, ",\"addresses\":{");
@@ -71,6 +89,7 @@ static void add_addresses(struct strbuf *out, const struct address_set *set)
         (void)strbuf_addf(out, ",\"up\":%s", set->uplinks[i].up ? "true" : "false");
         add_field(out, "ip4", &set->uplinks[i].ip4);
         add_field(out, "ip6", &set->uplinks[i].ip6);
+        add_seen(out, &set->uplinks[i]);
         (void)strbuf_addc(out, '}');
     }
     (void)strbuf_adds(out, "]}");

@@ -9,6 +9,18 @@ static const char *const QUALITIES[] = {
     [TIME_NONE] = "none", [TIME_FLOOR] = "floor", [TIME_RTC] = "rtc", [TIME_NTP] = "ntp", [TIME_SIGNED] = "signed",
 };
 
+/* Index 0 is never on the wire: what is unknown is left out. */
+static const char *const NAT_NAMES[NAT_CLASSES] = {
+    [NAT_UNKNOWN] = "unknown", [NAT_PUBLIC] = "public", [NAT_NAT] = "nat",       [NAT_PORT_CONTROL] = "port-control",
+    [NAT_DOUBLE] = "double",   [NAT_CGNAT] = "cgnat",   [NAT_DSLITE] = "dslite", [NAT_464XLAT] = "464xlat",
+    [NAT_TUNNEL] = "tunnel",
+};
+
+const char *nat_class_name(enum nat_class nat)
+{
+    return (size_t)nat < ARRAY_LEN(NAT_NAMES) ? NAT_NAMES[nat] : NAT_NAMES[NAT_UNKNOWN];
+}
+
 static bool family_fits(const struct address_field *field, enum ip_family family)
 {
     return field->presence != FIELD_SET || field->ip.family == family;
@@ -31,15 +43,25 @@ static bool texts_fit(const struct state_message *message)
     return true;
 }
 
+static bool seen_fits(const struct ip *seen, enum ip_family family)
+{
+    return seen->family == IP_NONE || seen->family == family;
+}
+
+static bool uplink_fits(const struct uplink *uplink)
+{
+    return uplink->name[0] != '\0' && text_valid(TEXT_PRINTABLE, view_of(uplink->name)) &&
+           family_fits(&uplink->ip4, IP_V4) && family_fits(&uplink->ip6, IP_V6) && seen_fits(&uplink->seen4, IP_V4) &&
+           seen_fits(&uplink->seen6, IP_V6) && (size_t)uplink->nat < NAT_CLASSES;
+}
+
 static bool lists_fit(const struct state_message *message)
 {
     if (message->uplinks_len > MQTT_UPLINKS_MAX || message->caps_len > MQTT_CAPS_MAX) {
         return false;
     }
     for (size_t i = 0; i < message->uplinks_len; i++) {
-        const struct uplink *uplink = &message->uplinks[i];
-        if (uplink->name[0] == '\0' || !text_valid(TEXT_PRINTABLE, view_of(uplink->name)) ||
-            !family_fits(&uplink->ip4, IP_V4) || !family_fits(&uplink->ip6, IP_V6)) {
+        if (!uplink_fits(&message->uplinks[i])) {
             return false;
         }
     }
@@ -66,17 +88,36 @@ static void write_if_set(struct strbuf *out, const char *key, const char *text)
     }
 }
 
+static void write_seen(struct strbuf *out, const char *key, const struct ip *seen)
+{
+    const struct address_field field = {.presence = seen->family == IP_NONE ? FIELD_ABSENT : FIELD_SET, .ip = *seen};
+    write_address(out, key, &field);
+}
+
+static void write_uplink(const struct uplink *uplink, struct strbuf *out)
+{
+    (void)strbuf_adds(out, "{\"name\":");
+    (void)strbuf_add_json(out, view_of(uplink->name));
+    (void)strbuf_addf(out, ",\"up\":%s", uplink->up ? "true" : "false");
+    if (uplink->has_metric) {
+        (void)strbuf_addf(out, ",\"metric\":%" PRIu32, uplink->metric);
+    }
+    write_address(out, "ip4", &uplink->ip4);
+    write_address(out, "ip6", &uplink->ip6);
+    write_seen(out, "seen4", &uplink->seen4);
+    write_seen(out, "seen6", &uplink->seen6);
+    if (uplink->nat != NAT_UNKNOWN) {
+        write_text(out, "nat", nat_class_name(uplink->nat));
+    }
+    (void)strbuf_addc(out, '}');
+}
+
 static void write_uplinks(const struct state_message *message, struct strbuf *out)
 {
     (void)strbuf_adds(out, ",\"uplinks\":[");
     for (size_t i = 0; i < message->uplinks_len; i++) {
-        const struct uplink *uplink = &message->uplinks[i];
-        (void)strbuf_adds(out, i == 0 ? "{\"name\":" : ",{\"name\":");
-        (void)strbuf_add_json(out, view_of(uplink->name));
-        (void)strbuf_addf(out, ",\"up\":%s", uplink->up ? "true" : "false");
-        write_address(out, "ip4", &uplink->ip4);
-        write_address(out, "ip6", &uplink->ip6);
-        (void)strbuf_addc(out, '}');
+        (void)strbuf_adds(out, i == 0 ? "" : ",");
+        write_uplink(&message->uplinks[i], out);
     }
     (void)strbuf_addc(out, ']');
 }
@@ -147,19 +188,40 @@ static void read_prefix(struct fields *fields, struct state_message *message)
     message->has_prefix6 = true;
 }
 
+/* Absent is unknown; there is no null, since nothing is retracted by it. */
+static struct ip read_seen(struct fields *fields, const char *key, enum ip_family family)
+{
+    struct address_field field = fields_address(fields, key, family);
+    if (field.presence == FIELD_NULL) {
+        fields_fail(fields, ERR_INVALID, key, "not an address of its family");
+    }
+    return field.ip; /* all-zero unless FIELD_SET */
+}
+
+static void read_uplink(struct fields *fields, struct uplink *uplink)
+{
+    fields_text(fields, "name", TEXT_PRINTABLE, FIELD_REQUIRED, uplink->name, sizeof(uplink->name));
+    uplink->up = fields_bool(fields, "up");
+    uplink->has_metric = fields_find(fields, "metric", FIELD_OPTIONAL) != NULL;
+    uplink->metric = fields_u32(fields, "metric", FIELD_OPTIONAL);
+    uplink->ip4 = fields_address(fields, "ip4", IP_V4);
+    uplink->ip6 = fields_address(fields, "ip6", IP_V6);
+    uplink->seen4 = read_seen(fields, "seen4", IP_V4);
+    uplink->seen6 = read_seen(fields, "seen6", IP_V6);
+    const int first = NAT_UNKNOWN + 1;
+    int known = fields_choice(fields, "nat", NAT_NAMES + first, NAT_CLASSES - (size_t)first, FIELD_OPTIONAL, -first);
+    uplink->nat = (enum nat_class)(known + first);
+}
+
 static void read_uplinks(struct fields *fields, struct state_message *message)
 {
     const json_t *array = fields_array(fields, "uplinks", MQTT_UPLINKS_MAX);
     for (size_t i = 0; i < json_array_size(array) && fields->err == ERR_OK; i++) {
-        struct uplink *uplink = &message->uplinks[i];
         fields->object = json_array_get(array, i);
         if (!json_is_object(fields->object)) {
             fields_fail(fields, ERR_INVALID, "uplinks", "item is not an object");
         }
-        fields_text(fields, "name", TEXT_PRINTABLE, FIELD_REQUIRED, uplink->name, sizeof(uplink->name));
-        uplink->up = fields_bool(fields, "up");
-        uplink->ip4 = fields_address(fields, "ip4", IP_V4);
-        uplink->ip6 = fields_address(fields, "ip6", IP_V6);
+        read_uplink(fields, &message->uplinks[i]);
         message->uplinks_len = i + 1;
     }
     fields->object = fields->root;

@@ -197,6 +197,8 @@ static void prefers_the_default_route(void **state)
     assert_string_equal(set.uplinks[0].name, "eth0");
     assert_string_equal(set.uplinks[1].name, "wwan0");
     assert_field(&set.uplinks[1].ip4, "100.64.0.1");
+    assert_true(set.uplinks[0].has_metric && set.uplinks[0].metric == 100);
+    assert_true(set.uplinks[1].has_metric && set.uplinks[1].metric == 700);
     link_event(addresses, 2, "eth0", false); /* the cable is pulled: at once to the other uplink */
     (void)assert_set(addresses, &both, 10, "100.64.0.1", "absent");
 }

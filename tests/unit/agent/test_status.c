@@ -16,7 +16,8 @@ static void fill_report(struct report *report)
     const struct report_timing timing = REPORT_TIMING_DEFAULT;
     struct address_set set = {.ip4 = {.presence = FIELD_SET}, .ip6 = {.presence = FIELD_NULL}, .uplinks_len = 1};
     assert_int_equal(ip_parse(view_of("192.0.2.7"), &set.ip4.ip), ERR_OK);
-    set.uplinks[0] = (struct uplink){.name = "eth0", .up = true, .ip4 = set.ip4};
+    set.uplinks[0] =
+        (struct uplink){.name = "eth0", .up = true, .ip4 = set.ip4, .seen4 = set.ip4.ip, .nat = NAT_PUBLIC};
     report_init(report, 3, &timing);
     (void)report_step(report, &(struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set}, 1000, 0);
     (void)report_step(report, &(struct report_event){.kind = REPORT_EV_ATTEMPT}, 2000, 0);
@@ -81,6 +82,11 @@ static void says_all_as_json_and_as_lines(void **state)
     assert_string_equal(at(root, "report", "acknowledged"), "2023-11-14T22:13:13.000Z");
     assert_string_equal(at(root, "addresses", "ip4"), "192.0.2.7");
     assert_true(json_is_null(json_object_get(json_object_get(root, "addresses"), "ip6")));
+    const json_t *uplink = json_array_get(json_object_get(json_object_get(root, "addresses"), "uplinks"), 0);
+    assert_string_equal(json_string_value(json_object_get(uplink, "seen4")), "192.0.2.7");
+    assert_string_equal(json_string_value(json_object_get(uplink, "nat")), "public");
+    assert_null(json_object_get(uplink, "seen6"));
+    assert_null(json_object_get(uplink, "metric"));
     assert_string_equal(at(root, "dns", "observed"), "198.51.100.4");
     assert_int_equal(json_array_size(json_object_get(json_object_get(root, "dns"), "names")), MQTT_NAMES_MAX);
     json_decref(root);

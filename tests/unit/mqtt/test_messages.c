@@ -55,7 +55,14 @@ static void state_survives_the_wire(void **state)
                                .caps = {"dns", "config"},
                                .caps_len = 2};
     assert_int_equal(ip_prefix_parse(view_of("2001:db8:5::/48"), &in.prefix6), ERR_OK);
-    in.uplinks[0] = (struct uplink){.name = "eth0", .up = true, .ip4 = set("192.0.2.1"), .ip6 = set("2001:db8::1")};
+    in.uplinks[0] = (struct uplink){.name = "eth0",
+                                    .up = true,
+                                    .ip4 = set("192.0.2.1"),
+                                    .ip6 = set("2001:db8::1"),
+                                    .seen4 = ip_of("198.51.100.7"),
+                                    .seen6 = ip_of("2001:db8::1"),
+                                    .nat = NAT_PORT_CONTROL,
+                                    .has_metric = true};
     in.uplinks[1] = (struct uplink){.name = "wwan0"};
     struct strbuf buf;
     strbuf_init(&buf, MQTT_PAYLOAD_MAX);
@@ -64,7 +71,8 @@ static void state_survives_the_wire(void **state)
         strbuf_str(&buf),
         "{\"v\":1,\"s\":\"on\",\"boot\":17,\"conn\":4294967295,\"seq\":3,\"ts\":1795000000123,"
         "\"tsq\":\"ntp\",\"ip4\":\"198.51.100.7\",\"ip6\":null,\"prefix6\":\"2001:db8:5::/48\","
-        "\"uplinks\":[{\"name\":\"eth0\",\"up\":true,\"ip4\":\"192.0.2.1\",\"ip6\":\"2001:db8::1\"},"
+        "\"uplinks\":[{\"name\":\"eth0\",\"up\":true,\"metric\":0,\"ip4\":\"192.0.2.1\",\"ip6\":\"2001:db8::1\","
+        "\"seen4\":\"198.51.100.7\",\"seen6\":\"2001:db8::1\",\"nat\":\"port-control\"},"
         "{\"name\":\"wwan0\",\"up\":false}],\"src\":\"interface\",\"why\":\"change\",\"agent\":\"0.1.0\","
         "\"fw\":\"x 1.2\",\"cfg\":\"g-12\",\"caps\":[\"dns\",\"config\"]}");
     struct state_message out;
@@ -110,6 +118,29 @@ static void a_prefix_that_is_gone_is_not_one_that_is_unknown(void **state)
     assert_false(message.prefix6_gone || message.has_prefix6);
 }
 
+static void each_nat_class_survives_the_wire_and_the_unknown_one_stays_away(void **state)
+{
+    (void)state;
+    static const char *const names[NAT_CLASSES] = {"unknown", "public", "nat",     "port-control", "double",
+                                                   "cgnat",   "dslite", "464xlat", "tunnel"};
+    for (int nat = 0; nat < NAT_CLASSES; nat++) {
+        struct state_message in = {.uplinks_len = 1};
+        struct state_message out;
+        struct strbuf buf;
+        in.uplinks[0] = (struct uplink){.name = "eth0", .nat = (enum nat_class)nat};
+        assert_string_equal(nat_class_name((enum nat_class)nat), names[nat]);
+        strbuf_init(&buf, MQTT_PAYLOAD_MAX);
+        assert_int_equal(state_encode(&in, &buf), ERR_OK);
+        assert_int_equal(strstr(strbuf_str(&buf), "\"nat\":") != NULL, nat != NAT_UNKNOWN);
+        assert_int_equal(state_decode(strbuf_view(&buf), &out, NULL), ERR_OK);
+        assert_int_equal(out.uplinks[0].nat, nat);
+        assert_int_equal(out.uplinks[0].seen4.family, IP_NONE);
+        assert_false(out.uplinks[0].has_metric);
+        strbuf_deinit(&buf);
+    }
+    assert_string_equal(nat_class_name((enum nat_class)NAT_CLASSES), "unknown");
+}
+
 static void encoders_refuse_what_decoders_would(void **state)
 {
     (void)state;
@@ -121,6 +152,16 @@ static void encoders_refuse_what_decoders_would(void **state)
     assert_int_equal(state_encode(&blank_src, &buf), ERR_INVALID);
     struct state_message many = {.uplinks_len = MQTT_UPLINKS_MAX + 1};
     assert_int_equal(state_encode(&many, &buf), ERR_INVALID);
+    const struct uplink misfits[] = {
+        {.name = "eth0", .seen4 = ip_of("2001:db8::1")},
+        {.name = "eth0", .seen6 = ip_of("192.0.2.1")},
+        {.name = "eth0", .nat = (enum nat_class)NAT_CLASSES},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(misfits); i++) {
+        struct state_message message = {.uplinks_len = 1};
+        message.uplinks[0] = misfits[i];
+        assert_int_equal(state_encode(&message, &buf), ERR_INVALID);
+    }
     struct dns_message no_term = {.term = ""};
     assert_int_equal(dns_encode(&no_term, &buf), ERR_INVALID);
     struct summary_message negative = {.term = TERM, .change_p50_ms = -1};
@@ -273,6 +314,7 @@ int main(void)
         cmocka_unit_test(state_survives_the_wire),
         cmocka_unit_test(the_smallest_state_has_only_what_orders_it),
         cmocka_unit_test(a_prefix_that_is_gone_is_not_one_that_is_unknown),
+        cmocka_unit_test(each_nat_class_survives_the_wire_and_the_unknown_one_stays_away),
         cmocka_unit_test(encoders_refuse_what_decoders_would),
         cmocka_unit_test(dns_survives_the_wire),
         cmocka_unit_test(a_dns_ack_over_the_payload_cap_is_an_error_not_a_long_message),

@@ -14,7 +14,8 @@
 
 static const char STATE[] =
     "{\"v\":1,\"s\":\"on\",\"boot\":3,\"conn\":2,\"seq\":7,\"ts\":1,\"tsq\":\"ntp\",\"ip4\":\"93.184.216.34\","
-    "\"ip6\":null,\"uplinks\":[{\"name\":\"eth0\",\"up\":true,\"ip4\":\"93.184.216.34\"}],\"src\":\"interface\","
+    "\"ip6\":null,\"uplinks\":[{\"name\":\"eth0\",\"up\":true,\"ip4\":\"93.184.216.34\",\"seen4\":\"93.184.216.34\","
+    "\"nat\":\"public\"}],\"src\":\"interface\","
     "\"why\":\"change\",\"agent\":\"1\",\"fw\":\"\",\"cfg\":\"\",\"caps\":[\"config\"],\"later\":{\"a\":[1]}}";
 static const char GONE[] = "{\"v\":1,\"boot\":3,\"conn\":2}";
 static const char DNS[] =
