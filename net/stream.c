@@ -2,6 +2,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/bindpath.h"
 #include "net/bytes.h"
 #include "net/loop_uv.h"
 #include "net/resolve.h"
@@ -31,8 +33,9 @@ enum state { STATE_RESOLVING, STATE_CONNECTING, STATE_OPEN, STATE_CLOSED };
 
 struct stream {
     struct loop *loop;
-    struct stream_options options; /* host is NULL here: see below */
+    struct stream_options options; /* host and bind_device are NULL here: see below */
     char host[RESOLVE_HOST_MAX + 1];
+    char device[IFNAMSIZ];
     enum state state;
     struct resolve *resolve; /* NULL when no question is out */
     struct loop_timer *timer;
@@ -310,6 +313,10 @@ static int try_address(struct stream *stream, const struct sockaddr_storage *add
         return errno;
     }
     tune(stream);
+    uint8_t family = address->ss_family == AF_INET ? IP_V4 : IP_V6;
+    if (bindpath(stream->fd, family, stream->device, &stream->options.local, 0) != ERR_OK) {
+        return errno;
+    }
     socklen_t len = address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     if (connect(stream->fd, (const struct sockaddr *)address, len) != 0 && errno != EINPROGRESS) {
         return errno;
@@ -387,6 +394,7 @@ static void on_kick(void *context)
 static void set_defaults(struct stream_options *options)
 {
     options->host = NULL;
+    options->bind_device = NULL;
     options->connect_ms = options->connect_ms != 0 ? options->connect_ms : CONNECT_MS_DEFAULT;
     options->user_timeout_ms = options->user_timeout_ms != 0 ? options->user_timeout_ms : USER_TIMEOUT_DEFAULT;
     options->keepalive_s = options->keepalive_s != 0 ? options->keepalive_s : KEEPALIVE_S_DEFAULT;
@@ -429,6 +437,9 @@ enum err stream_new(struct loop *loop, const struct stream_options *options, str
     bytes_init(&stream->in, stream->options.read_max);
     bytes_init(&stream->out, stream->options.write_max);
     enum err err = view_copy(host, stream->host, sizeof(stream->host));
+    if (err == ERR_OK && view_copy(view_of(options->bind_device), stream->device, sizeof(stream->device)) != ERR_OK) {
+        err = ERR_INVALID;
+    }
     if (err == ERR_OK) {
         err = begin(stream);
     }

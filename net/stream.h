@@ -31,8 +31,11 @@ struct stream_options {
     uint32_t
         user_timeout_ms;  /* TCP_USER_TIMEOUT: sent data unacknowledged for so long is a lost connection; 0 = 30,000 */
     uint32_t keepalive_s; /* idle time before keep-alive probes; 0 = 30 */
-    size_t read_max;      /* most bytes buffered for the owner; 0 = 128 KiB */
-    size_t write_max;     /* most bytes waiting to be sent; 0 = 4 MiB */
+    /* The way out, as net/bindpath.h tells: addresses of another family than local's are left out. */
+    const char *bind_device; /* borrowed for the call; NULL or "" = whatever the routing table takes */
+    struct ip local;         /* IP_NONE = the kernel's choice */
+    size_t read_max;         /* most bytes buffered for the owner; 0 = 128 KiB */
+    size_t write_max;        /* most bytes waiting to be sent; 0 = 4 MiB */
 
     void (*connected)(void *context);
     /** @p data is all that is buffered, borrowed for the call. @return how many bytes of its front were consumed; the
@@ -47,7 +50,7 @@ struct stream_options {
 };
 
 /** Begins to resolve and connect. @param options copied, its host too. @return ERR_NOMEM, ERR_INVALID (empty or over
- * 253 bytes of host, port 0). A failure to connect comes through `closed`. */
+ * 253 bytes of host, port 0, no interface's name). A failure to connect comes through `closed`. */
 enum err stream_new(struct loop *loop, const struct stream_options *options, struct stream **ret_stream) MUST_CHECK;
 /** Closes at once; what was not sent is dropped, no more calls follow. NULL allowed; also inside its own callbacks. */
 void stream_free(struct stream *stream);

@@ -27,6 +27,7 @@ struct server {
     sem_t go; /* posted by the test */
     size_t received;
     unsigned sum;
+    struct ip peer; /* who connected */
 };
 
 struct client {
@@ -44,8 +45,11 @@ struct client {
 static void *serve(void *context)
 {
     struct server *server = context;
-    int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+    struct sockaddr_storage from;
+    socklen_t len = sizeof(from);
+    int fd = accept4(server->listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
     if (fd >= 0) {
+        server->peer = sockaddr_ip(&from);
         server->script(server, fd);
         (void)close(fd); /* the test is over either way */
     }
@@ -430,6 +434,28 @@ static void a_stream_may_be_freed_while_it_resolves(void **state)
     stream_free(TAKE(client->stream)); /* the sanitizers judge; drop_client runs the loop out */
 }
 
+/* "localhost" has an IPv6 address that cannot be bound to an IPv4 one: it is passed over. */
+static void the_way_out_is_bound_or_told_why_not(void **state)
+{
+    struct client *client = *state;
+    struct server server;
+    const struct ip other = {.family = IP_V4, .bytes = {127, 9, 8, 7}};
+    server_start(&server, pour);
+    client->free_in_connected = true;
+    struct stream_options options = {.bind_device = "lo", .local = other};
+    assert_int_equal(client_start(client, "localhost", server.port, options), ERR_OK);
+    run(client->loop);
+    server_join(&server);
+    assert_true(ip_equal(&server.peer, &other));
+    options.bind_device = "no-such-device";
+    assert_int_equal(client_start(client, "127.0.0.1", 9, options), ERR_OK);
+    run(client->loop);
+    assert_int_equal(client->why, STREAM_CLOSE_CONNECT);
+    assert_int_equal(client->info.native, ENODEV);
+    options.bind_device = "a-name-longer-than-any-device";
+    assert_int_equal(client_start(client, "127.0.0.1", 9, options), ERR_INVALID);
+}
+
 static void frames_are_cut_only_when_whole(void **state)
 {
     (void)state;
@@ -457,6 +483,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reset_is_told_with_its_errno, make_client, drop_client),
         cmocka_unit_test_setup_teardown(the_owner_may_free_in_any_callback, make_client, drop_client),
         cmocka_unit_test_setup_teardown(a_stream_may_be_freed_while_it_resolves, make_client, drop_client),
+        cmocka_unit_test_setup_teardown(the_way_out_is_bound_or_told_why_not, make_client, drop_client),
         cmocka_unit_test(frames_are_cut_only_when_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
