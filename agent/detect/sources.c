@@ -42,6 +42,8 @@ struct row {
 static const struct row rows[] = {
     ROW(1, interface),
     ROW(1, observed),
+    ROW(MUSTER_SOURCE_EXEC, exec),
+    ROW(MUSTER_SOURCE_STATIC, static),
 };
 
 const char *source_type_at(size_t index, const struct source_ops **ret_ops)
