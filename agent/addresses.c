@@ -135,7 +135,10 @@ static void set_route(struct addresses *addresses, const struct rt_event *event)
         }
         slot = &addresses->routes[addresses->routes_len++];
     }
-    *slot = (struct route){.ifindex = event->ifindex, .family = event->route.family, .metric = event->route.metric};
+    *slot = (struct route){.ifindex = event->ifindex,
+                           .family = event->route.family,
+                           .metric = event->route.metric,
+                           .gateway = event->route.gateway};
 }
 
 static void remove_route(struct addresses *addresses, const struct rt_event *event)
@@ -215,6 +218,19 @@ void addresses_resync_end(struct addresses *addresses)
             addresses->routes[i] = addresses->routes[--addresses->routes_len];
         }
     }
+}
+
+const char *addresses_owner(const struct addresses *addresses, const struct ip *ip)
+{
+    for (size_t i = 0; i < addresses->entries_len; i++) {
+        const struct entry *entry = &addresses->entries[i];
+        for (size_t j = 0; ip_equal(&entry->addr.ip, ip) && j < addresses->links_len; j++) {
+            if (addresses->links[j].ifindex == entry->ifindex) {
+                return addresses->links[j].name;
+            }
+        }
+    }
+    return "";
 }
 
 bool addresses_carries(const struct addresses *addresses, const struct ip *ip)

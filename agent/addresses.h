@@ -29,12 +29,18 @@
 #define ADDRESSES_MAX        256 /* addresses of all links; SLAAC with temporaries is about ten a link */
 #define ADDRESSES_ROUTES_MAX 64  /* default routes of both families */
 
-/** The part of a state that addresses make. An open value; compared to decide what is a change. */
+/** What leads out of an uplink: asked by sources (agent/detect/source.h), never reported. */
+struct uplink_path {
+    struct ip gateway4, gateway6; /* of the default route with the lowest metric; IP_NONE: none, or point-to-point */
+};
+
+/** The part of a state that addresses make. An open value; compared to decide what is a change: all but `paths`. */
 struct address_set {
     struct address_field ip4, ip6;
     bool has_prefix6;
     struct ip_prefix prefix6;
-    struct uplink uplinks[MQTT_UPLINKS_MAX]; /* links with a default route, else links with an address */
+    struct uplink uplinks[MQTT_UPLINKS_MAX];    /* links with a default route, else links with an address */
+    struct uplink_path paths[MQTT_UPLINKS_MAX]; /* of the uplinks */
     size_t uplinks_len;
 };
 bool address_set_equal(const struct address_set *a, const struct address_set *b);
@@ -68,6 +74,9 @@ uint64_t addresses_select(struct addresses *addresses, const struct address_poli
 
 /** @p ip can carry a connection: it stands on a running link, or is a loopback address, or the table cannot know. */
 bool addresses_carries(const struct addresses *addresses, const struct ip *ip);
+
+/** Name of the link that has @p ip; "" when none does. Borrowed until the next event. */
+const char *addresses_owner(const struct addresses *addresses, const struct ip *ip);
 
 /** Links, addresses or routes that a full table ignored since start. */
 uint64_t addresses_ignored(const struct addresses *addresses);

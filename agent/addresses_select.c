@@ -11,6 +11,7 @@ static const uint8_t families[FAMILIES] = {IP_V4, IP_V6};
 struct candidate {
     const struct link *link;
     uint64_t metric[FAMILIES];
+    struct ip gateway[FAMILIES];
     struct address_field field[FAMILIES];
     uint8_t prefix_len[FAMILIES];
     bool live[FAMILIES]; /* field is an address that the link has now, not one that is held */
@@ -83,16 +84,16 @@ static const struct rt_addr *best_of_link(const struct addresses *addresses, uin
     return best;
 }
 
-static uint64_t lowest_metric(const struct addresses *addresses, uint32_t ifindex, uint8_t family)
+static const struct route *best_route(const struct addresses *addresses, uint32_t ifindex, uint8_t family)
 {
-    uint64_t lowest = NO_METRIC;
+    const struct route *best = NULL;
     for (size_t i = 0; i < addresses->routes_len; i++) {
         const struct route *route = &addresses->routes[i];
-        if (route->ifindex == ifindex && route->family == family && route->metric < lowest) {
-            lowest = route->metric;
+        if (route->ifindex == ifindex && route->family == family && (best == NULL || route->metric < best->metric)) {
+            best = route;
         }
     }
-    return lowest;
+    return best;
 }
 
 /* True while a wait that begins now or began at *since is within the hold; then *deadline is not after its end. */
@@ -109,11 +110,12 @@ static bool within_hold(bool *waits, uint64_t *since, uint64_t hold_ms, uint64_t
     return true;
 }
 
-static uint64_t effective_metric(struct memory *memory, uint64_t metric, uint64_t hold_ms, uint64_t now,
+static uint64_t effective_metric(struct memory *memory, const struct route *route, uint64_t hold_ms, uint64_t now,
                                  uint64_t *deadline)
 {
-    if (metric != NO_METRIC) {
-        memory->metric = metric;
+    if (route != NULL) {
+        memory->metric = route->metric;
+        memory->gateway = route->gateway;
         memory->route_waits = false;
     } else if (memory->metric != NO_METRIC &&
                !within_hold(&memory->route_waits, &memory->route_since, hold_ms, now, deadline)) {
@@ -137,8 +139,9 @@ static void fill_family(const struct addresses *addresses, struct link *link, si
         *memory = (struct memory){.metric = NO_METRIC};
         return;
     }
-    uint64_t metric = lowest_metric(addresses, link->ifindex, families[f]);
-    candidate->metric[f] = effective_metric(memory, metric, hold_ms, now, deadline);
+    const struct route *route = best_route(addresses, link->ifindex, families[f]);
+    candidate->metric[f] = effective_metric(memory, route, hold_ms, now, deadline);
+    candidate->gateway[f] = candidate->metric[f] != NO_METRIC ? memory->gateway : (struct ip){0};
     const struct rt_addr *best = best_of_link(addresses, link->ifindex, families[f]);
     if (best != NULL) {
         memory->last = *best;
@@ -265,6 +268,8 @@ static void fill_uplinks(struct candidate *candidates, size_t len, struct addres
         const struct candidate *candidate = &candidates[i];
         bool has_address = candidate->field[0].presence == FIELD_SET || candidate->field[1].presence == FIELD_SET;
         if (routed ? has_route(candidate) : has_address) {
+            set->paths[set->uplinks_len] =
+                (struct uplink_path){.gateway4 = candidate->gateway[0], .gateway6 = candidate->gateway[1]};
             set->uplinks[set->uplinks_len++] = uplink_of(candidate);
         }
     }

@@ -19,6 +19,7 @@ struct route {
     uint32_t ifindex;
     uint8_t family;
     uint32_t metric;
+    struct ip gateway;
     bool stale;
 };
 
@@ -28,6 +29,7 @@ struct memory {
     struct rt_addr last;
     uint64_t address_since, route_since; /* monotonic ms; when the wait began */
     uint64_t metric;                     /* NO_METRIC: had no default route */
+    struct ip gateway;                   /* of that route */
 };
 
 struct link {

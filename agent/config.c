@@ -224,6 +224,13 @@ static const struct config_row root_rows[] = {
      .position_offset = CONFIG_NO_POSITION,
      .rows = report_rows,
      .help = "When they are reported"},
+    {.name = "detect",
+     .type = CONFIG_SECTION,
+     AT(detect),
+     .flags = CONFIG_RELOADABLE,
+     .position_offset = CONFIG_NO_POSITION,
+     .rows = detect_settings_rows,
+     .help = "Who else is asked for the addresses, and how many must agree"},
     {0},
 };
 
@@ -236,6 +243,7 @@ static void check_across(void *root, struct config_errors *errors)
     if (config->report.repeat_first_ms > config->report.repeat_max_ms) {
         config_error(errors, NULL, "report.repeat_first: longer than report.repeat_max");
     }
+    detect_settings_check(&config->detect, errors);
 }
 
 const struct config_schema *agent_config_schema(void)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "agent/addresses.h"
+#include "agent/detect/settings.h"
 #include "agent/report.h"
 #include "base/arena.h"
 #include "base/config.h"
@@ -43,6 +44,7 @@ struct agent_config {
     struct {
         uint64_t heartbeat_ms, window_ms, repeat_first_ms, repeat_max_ms;
     } report;
+    struct detect_settings detect;
 };
 
 const struct config_schema *agent_config_schema(void);

@@ -57,6 +57,16 @@ static void route_event(struct addresses *addresses, uint32_t ifindex, uint8_t f
     addresses_apply(addresses, &event);
 }
 
+static void routed_by(struct addresses *addresses, uint32_t ifindex, const char *gateway, uint32_t metric, bool removed)
+{
+    struct ip ip = ip_of(gateway);
+    struct rt_event event = {.what = RT_ROUTE,
+                             .ifindex = ifindex,
+                             .removed = removed,
+                             .route = {.family = ip.family, .metric = metric, .gateway = ip}};
+    addresses_apply(addresses, &event);
+}
+
 /* "192.0.2.1", "null", "absent" */
 static void assert_field(const struct address_field *field, const char *expected)
 {
@@ -149,6 +159,31 @@ static void waits_for_duplicate_address_detection(void **state)
     (void)assert_set(addresses, &both, 2000, "absent", "2a00::7");
     add(addresses, 2, "2a00::8", 0);
     (void)assert_set(addresses, &both, 3500, "absent", "2a00::8");
+}
+
+/* Sources ask the router on the way out; a renewal that takes the route away for a moment is no other router. */
+static void knows_the_way_out(void **state)
+{
+    struct addresses *addresses = *state;
+    struct address_set set;
+    link_event(addresses, 2, "eth0", true);
+    add(addresses, 2, "192.168.1.5", 0);
+    add(addresses, 2, "2001:db8::5", 0);
+    routed_by(addresses, 2, "192.168.1.254", 200, false);
+    routed_by(addresses, 2, "192.168.1.1", 100, false);
+    routed_by(addresses, 2, "fe80::1", 1024, false);
+    (void)addresses_select(addresses, &both, 0, &set);
+    struct ip gateway4 = ip_of("192.168.1.1"), gateway6 = ip_of("fe80::1");
+    assert_true(ip_equal(&set.paths[0].gateway4, &gateway4) && ip_equal(&set.paths[0].gateway6, &gateway6));
+    routed_by(addresses, 2, "192.168.1.1", 100, true);
+    routed_by(addresses, 2, "192.168.1.254", 200, true);
+    (void)addresses_select(addresses, &both, 10, &set);
+    assert_true(ip_equal(&set.paths[0].gateway4, &gateway4));
+    (void)addresses_select(addresses, &both, 10 + HOLD, &set);
+    assert_int_equal(set.paths[0].gateway4.family, IP_NONE);
+    struct ip own = ip_of("192.168.1.5"), other = ip_of("192.0.2.1");
+    assert_string_equal(addresses_owner(addresses, &own), "eth0");
+    assert_string_equal(addresses_owner(addresses, &other), "");
 }
 
 static void ranks_the_same_in_any_order(void **state)
@@ -348,6 +383,7 @@ int main(void)
         cmocka_unit_test(judges_each_address),
         WITH_TABLE(waits_for_duplicate_address_detection),
         cmocka_unit_test(ranks_the_same_in_any_order),
+        WITH_TABLE(knows_the_way_out),
         WITH_TABLE(prefers_the_default_route),
         WITH_TABLE(takes_a_gateways_address_from_its_lan_side),
         WITH_TABLE(holds_an_address_through_a_renewal),

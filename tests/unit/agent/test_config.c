@@ -39,6 +39,14 @@ static void fills_in_defaults(void **state)
     assert_memory_equal(&timing, &expected, sizeof(timing));
     struct address_policy policy = agent_config_policy(&config);
     assert_true(policy.ip4 && policy.ip6 && policy.hold_ms == 60000 && policy.prefix6_from == NULL);
+    struct source_config sources[FUSION_SOURCES_MAX];
+    assert_int_equal(detect_settings_sources(&config.detect, sources), 2); /* who costs nothing */
+    assert_string_equal(sources[0].type, "interface");
+    assert_string_equal(sources[1].type, "observed");
+    assert_string_equal(sources[1].server, ""); /* left out is never NULL */
+    assert_true(sources[1].ip4 && sources[1].ip6 && !sources[1].shown_only);
+    struct fusion_policy fusion = detect_settings_policy(&config.detect);
+    assert_true(fusion.quorum == 1 && fusion.confirm_ms == 10000 && fusion.hold_ms == 0);
     strbuf_deinit(&report);
     arena_deinit(&arena);
 }
@@ -57,6 +65,16 @@ static void refuses_what_cannot_work(void **state)
         {MINIMAL "report: {repeat_first: 1h, repeat_max: 1m}\n", "repeat_max"},
         {MINIMAL "report: {heartbeat: 1}\n", "heartbeat"},
         {MINIMAL "addresses: {include: [\"\"]}\n", "include"},
+        {MINIMAL "detect: {sources: []}\n", "sources"},
+        {MINIMAL "detect: {sources: [{type: observe}]}\n", "did you mean observed?"},
+        {MINIMAL "detect: {sources: [{type: interface, every: 5m}]}\n",
+         "agent.yaml:7:20: detect.sources[0]: interface"},
+        {MINIMAL "detect: {sources: [{type: interface, ip4: false, ip6: false}]}\n", "leave the source out"},
+        {MINIMAL "detect: {sources: [{type: observed}, {type: observed}]}\n", "are called observed"},
+        {MINIMAL "detect: {quorum: 3}\n", "only 2 of the list decide"},
+        {MINIMAL "detect: {quorum: 2, sources: [{type: interface}, {type: observed, shown_only: true}]}\n",
+         "only 1 of the list decide"},
+        {MINIMAL "detect: {flap_max: 9}\n", "flap_max"},
         {"device_id: a\nbroker: {endpoints: []}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
         {"device_id: a\nbroker: {endpoints: [nowhere]}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
         {"device_id: a\nbroker: {endpoints: [\"a:1\"]}\ntls: {ca_file: ca.pem, cert_file: /c}\n", "ca_file"},
@@ -80,8 +98,10 @@ static void dumps_what_loads_back(void **state)
     struct arena arena, again_arena;
     struct agent_config config, again;
     struct strbuf report, dump, names;
-    assert_int_equal(
-        load(MINIMAL "addresses: {exclude: [\"docker*\"], prefix6_from: br-lan}\n", &arena, &config, &report), ERR_OK);
+    assert_int_equal(load(MINIMAL "addresses: {exclude: [\"docker*\"], prefix6_from: br-lan}\n"
+                                  "detect: {sources: [{type: observed, name: broker}]}\n",
+                          &arena, &config, &report),
+                     ERR_OK);
     strbuf_deinit(&report);
     strbuf_init(&dump, 65536);
     strbuf_init(&names, 65536);
@@ -94,6 +114,9 @@ static void dumps_what_loads_back(void **state)
     assert_string_equal(strbuf_str(&names), "");
     assert_string_equal(again.addresses.exclude.items[0], "docker*");
     assert_string_equal(again.addresses.prefix6_from, "br-lan");
+    struct source_config sources[FUSION_SOURCES_MAX];
+    assert_int_equal(detect_settings_sources(&again.detect, sources), 1);
+    assert_string_equal(sources[0].name, "broker");
     strbuf_deinit(&report);
     strbuf_deinit(&dump);
     strbuf_deinit(&names);
