@@ -219,6 +219,24 @@ static void a_pair_that_nobody_can_rise_above_can_be_forgotten(void **state)
     assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_NOTFOUND);
 }
 
+/* The `gone` of the connection before waits for its debounce while the device is connected anew, and is forgotten. */
+static void forgetting_a_pair_does_not_make_its_device_lost(void **state)
+{
+    (void)state;
+    settled(1, 1, NAT);
+    uint32_t index = device_find(core_devices(rig.core), view_of(CAM));
+    rig_gone(&rig, CAM, 1, 1);
+    rig_state(&rig, &(struct rig_state){.id = CAM, .boot = 1, .seq = 2, .conn = 2, .observed = NAT});
+    assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_OK);
+    rig_pass(&rig, 20000);
+    assert_true(rig_stats(&rig).lost == 0 && rig_stats(&rig).online == 1);
+    rig_state(&rig, &(struct rig_state){.id = CAM, .boot = 1, .seq = 2, .conn = 2, .observed = NAT});
+    rig_gone(&rig, CAM, 1, 2); /* of its last connection */
+    assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_OK);
+    rig_pass(&rig, 20000);
+    assert_true(rig_stats(&rig).lost == 1 && rig_stats(&rig).online == 0);
+}
+
 static void a_replayed_lower_state_says_nothing(void **state)
 {
     (void)state;
@@ -520,6 +538,7 @@ int main(void)
         TEST(a_lower_pair_is_answered_with_the_stored_one),
         TEST(a_larger_boot_is_always_taken),
         TEST(a_pair_that_nobody_can_rise_above_can_be_forgotten),
+        TEST(forgetting_a_pair_does_not_make_its_device_lost),
         TEST(a_replayed_lower_state_says_nothing),
         TEST(a_heartbeat_is_not_answered_and_a_repeat_is),
         TEST(a_repeat_after_a_restart_is_answered_at_once),
