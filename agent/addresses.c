@@ -184,6 +184,44 @@ void addresses_apply(struct addresses *addresses, const struct rt_event *event)
     }
 }
 
+static bool has_route4(const struct addresses *addresses, uint32_t ifindex)
+{
+    for (size_t i = 0; i < addresses->routes_len; i++) {
+        if (addresses->routes[i].ifindex == ifindex && addresses->routes[i].family == IP_V4) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A route that only renews itself, as with each router advertisement, takes nobody's place. */
+static bool displaces(const struct addresses *addresses, const struct rt_event *event)
+{
+    for (size_t i = 0; event->replaces && i < addresses->routes_len; i++) {
+        const struct route *route = &addresses->routes[i];
+        if (route->family == event->route.family && route->metric == event->route.metric &&
+            route->ifindex != event->ifindex) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool addresses_doubts(const struct addresses *addresses, const struct rt_event *event)
+{
+    switch (event->what) {
+    case RT_ROUTE:
+        return event->removed || displaces(addresses, event);
+    case RT_ADDR:
+        return event->removed && event->addr.ip.family == IP_V4 && has_route4(addresses, event->ifindex);
+    case RT_LINK:
+        return !event->removed && !event->link.up && has_route4(addresses, event->ifindex);
+    case RT_OTHER:
+        break;
+    }
+    return false;
+}
+
 void addresses_resync_begin(struct addresses *addresses)
 {
     for (size_t i = 0; i < addresses->links_len; i++) {

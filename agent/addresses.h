@@ -57,6 +57,11 @@ void addresses_free(struct addresses *addresses); /* NULL allowed */
  * is new and counts it. */
 void addresses_apply(struct addresses *addresses, const struct rt_event *event);
 
+/** True when only a full dump tells what stands after @p event (which is not taken yet). Of default routes the kernel
+ * does not say when another one replaces them, or, for IPv4, when their link or address goes away; and of several
+ * routers behind one link, one that goes leaves the others. */
+bool addresses_doubts(const struct addresses *addresses, const struct rt_event *event);
+
 /** A full dump follows (start, overrun of the socket): what it does not name again by addresses_resync_end is gone. */
 void addresses_resync_begin(struct addresses *addresses);
 void addresses_resync_end(struct addresses *addresses);

@@ -207,6 +207,11 @@ static void on_netlink_event(void *context, const struct rt_event *event)
         (void)rt_describe(event, text);
         log_event(LOG_LEVEL_DEBUG, "netlink", "%s", text);
     }
+    /* A link that is down in a dump is no news: the routes come behind it. */
+    if (addresses_doubts(agent->addresses, event) && !(agent->resyncing && event->what == RT_LINK)) {
+        agent->resyncing = true;
+        netlink_resync(agent->netlink);
+    }
     addresses_apply(agent->addresses, event);
     loop_timer_after(agent->select_timer, 0);
 }

@@ -338,6 +338,29 @@ static void ignores_names_that_json_cannot_carry(void **state)
     (void)assert_set(addresses, &both, 0, "absent", "absent");
 }
 
+static void doubts_only_what_the_kernel_does_not_tell(void **state)
+{
+    struct addresses *addresses = *state;
+    struct rt_event route = {.what = RT_ROUTE, .ifindex = 2, .replaces = true, .route = {.family = IP_V4, .metric = 5}};
+    struct rt_event address = {.what = RT_ADDR, .ifindex = 2, .removed = true, .addr = {.ip = {.family = IP_V4}}};
+    struct rt_event link = {.what = RT_LINK, .ifindex = 2};
+    assert_false(addresses_doubts(addresses, &route) || addresses_doubts(addresses, &address) ||
+                 addresses_doubts(addresses, &link));
+    route_event(addresses, 2, IP_V4, 5, false);
+    assert_false(addresses_doubts(addresses, &route)); /* renewed */
+    assert_true(addresses_doubts(addresses, &address) && addresses_doubts(addresses, &link));
+    address.addr.ip.family = IP_V6;
+    link.link.up = true;
+    assert_false(addresses_doubts(addresses, &address) || addresses_doubts(addresses, &link));
+    route.ifindex = 3;
+    assert_true(addresses_doubts(addresses, &route));
+    route.route.metric = 6;
+    assert_false(addresses_doubts(addresses, &route));
+    route.removed = true;
+    route.replaces = false;
+    assert_true(addresses_doubts(addresses, &route));
+}
+
 #define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, make, unmake)
 
 int main(void)
@@ -353,6 +376,7 @@ int main(void)
         WITH_TABLE(obeys_patterns_and_families),
         WITH_TABLE(forgets_what_a_resync_does_not_name),
         WITH_TABLE(knows_what_carries_a_connection),
+        WITH_TABLE(doubts_only_what_the_kernel_does_not_tell),
         WITH_TABLE(bounds_its_tables),
         WITH_TABLE(ignores_names_that_json_cannot_carry),
     };
