@@ -20,7 +20,7 @@ static bool uplink_equal(const struct uplink *a, const struct uplink *b)
 bool address_set_equal(const struct address_set *a, const struct address_set *b)
 {
     if (!field_equal(&a->ip4, &b->ip4) || !field_equal(&a->ip6, &b->ip6) || a->has_prefix6 != b->has_prefix6 ||
-        a->uplinks_len != b->uplinks_len) {
+        a->prefix6_gone != b->prefix6_gone || a->uplinks_len != b->uplinks_len) {
         return false;
     }
     if (a->has_prefix6 && (a->prefix6.len != b->prefix6.len || !ip_equal(&a->prefix6.ip, &b->prefix6.ip))) {

@@ -33,6 +33,7 @@
 struct address_set {
     struct address_field ip4, ip6;
     bool has_prefix6;
+    bool prefix6_gone; /* an explicit null: its link is up and without one, for longer than the hold */
     struct ip_prefix prefix6;
     struct uplink uplinks[MQTT_UPLINKS_MAX]; /* links with a default route, else links with an address */
     size_t uplinks_len;

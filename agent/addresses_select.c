@@ -228,13 +228,20 @@ static struct ip_prefix prefix_of(const struct ip *ip, uint8_t len)
 static void fill_prefix(const struct candidate *candidates, size_t len, const struct address_policy *policy,
                         struct address_set *set)
 {
+    bool gone = false, held = false;
     for (size_t i = 0; i < len && policy->prefix6_from != NULL && !set->has_prefix6; i++) {
         const struct candidate *candidate = &candidates[i];
-        if (candidate->field[1].presence == FIELD_SET && fnmatch(policy->prefix6_from, candidate->link->name, 0) == 0) {
+        if (fnmatch(policy->prefix6_from, candidate->link->name, 0) != 0) {
+            continue;
+        }
+        if (candidate->field[1].presence == FIELD_SET) {
             set->has_prefix6 = true;
             set->prefix6 = prefix_of(&candidate->field[1].ip, candidate->prefix_len[1]);
         }
+        gone = gone || candidate->field[1].presence == FIELD_NULL;
+        held = held || candidate->held[1];
     }
+    set->prefix6_gone = gone && !held && !set->has_prefix6;
 }
 
 static bool has_route(const struct candidate *candidate)

@@ -91,6 +91,7 @@ static void fill_state(const struct agent *agent, const struct report_actions *a
         .ip4 = set->ip4,
         .ip6 = set->ip6,
         .has_prefix6 = set->has_prefix6,
+        .prefix6_gone = set->prefix6_gone,
         .prefix6 = set->prefix6,
         .uplinks_len = set->uplinks_len,
     };

@@ -93,6 +93,7 @@ static struct address_set urgent_part(const struct report *report, const struct 
     if (!report->had6) {
         forget_null(&urgent.ip6);
     }
+    urgent.prefix6_gone = urgent.prefix6_gone && report->had_prefix6;
     for (size_t i = 0; i < urgent.uplinks_len; i++) {
         forget_null(&urgent.uplinks[i].ip4); /* shown to the operator, decides nothing */
         forget_null(&urgent.uplinks[i].ip6);
@@ -164,6 +165,7 @@ static void note_addresses(struct step *step)
     report->current = *step->event->addresses;
     report->had4 = report->had4 || report->current.ip4.presence == FIELD_SET;
     report->had6 = report->had6 || report->current.ip6.presence == FIELD_SET;
+    report->had_prefix6 = report->had_prefix6 || report->current.has_prefix6;
 }
 
 static void on_changed(struct step *step)

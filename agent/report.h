@@ -96,7 +96,7 @@ struct report {
     uint32_t boot, conn, seq;
     struct address_set current;   /* what the interfaces say */
     struct address_set published; /* what was last handed to the broker */
-    bool had4, had6;              /* the family was set at some time since start */
+    bool had4, had6, had_prefix6; /* it was set at some time since start */
     bool changed_before;          /* a change went out at changed_ms */
     uint64_t changed_ms;
     bool raised_before; /* boot was raised by an answer at raised_ms */

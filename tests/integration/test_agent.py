@@ -256,6 +256,19 @@ class Reports(Case):
         time.sleep(1)  # longer than the hold: what would be concluded is concluded
         self.assertEqual([state["ip6"] for state in self.states(device)], ["2001:db8:77::2"])
 
+    def test_a_gateway_says_when_its_prefix_is_gone(self):
+        device = self.device(addresses={"hold": "500ms", "prefix6_from": "br-lan"})
+        device.ip("link", "add", "br-lan", "type", "veth", "peer", "name", "host0")
+        for link in ("br-lan", "host0"):
+            device.ip("link", "set", link, "up")
+        device.ip("-6", "address", "add", "2001:db8:5::1/64", "dev", "br-lan", "nodad")
+        device.start()
+        self.wait_state(device, lambda state: state.get("prefix6") == "2001:db8:5::/64")
+        device.ip("-6", "address", "del", "2001:db8:5::1/64", "dev", "br-lan")
+        gone = self.wait_state(device, lambda state: state.get("prefix6", "") is None)
+        self.assertEqual(gone["why"], "change")
+        self.assertNotIn(False, ["prefix6" in state for state in self.states(device)])  # never unknown in between
+
     def test_repeats_until_acknowledged(self):
         device = self.device(report={"repeat_first": "1s", "repeat_max": "1s"}).start()
         birth = self.wait_state(device)

@@ -219,6 +219,14 @@ static void takes_a_gateways_address_from_its_lan_side(void **state)
     char text[IP_PREFIX_TEXT_SIZE];
     (void)ip_prefix_format(&set.prefix6, text);
     assert_string_equal(text, "2a00:1:2:3ff::/64");
+    drop(addresses, 3, "2a00:1:2:3ff::1");
+    (void)addresses_select(addresses, &policy, 1, &set);
+    assert_true(set.has_prefix6 && !set.prefix6_gone);
+    (void)addresses_select(addresses, &policy, 1 + HOLD, &set);
+    assert_true(!set.has_prefix6 && set.prefix6_gone);
+    link_event(addresses, 3, "br-lan", false); /* the LAN's switch is off: nothing is known */
+    (void)addresses_select(addresses, &policy, 2 + HOLD, &set);
+    assert_true(!set.has_prefix6 && !set.prefix6_gone);
 }
 
 static void holds_an_address_through_a_renewal(void **state)
