@@ -473,7 +473,9 @@ void agent_free(struct agent *agent)
 void agent_reload(struct agent *agent, const struct agent_config *config)
 {
     agent->live = config;
-    agent->report.timing = agent_config_timing(config);
+    const struct report_timing timing = agent_config_timing(config);
+    report_retime(&agent->report, &timing, loop_now_ms(agent->loop), crypto_random_u64());
+    loop_timer_at(agent->report_timer, report_deadline(&agent->report));
     loop_timer_after(agent->select_timer, 0); /* patterns and families may count differently now */
 }
 

@@ -313,6 +313,18 @@ void report_init(struct report *report, uint32_t boot, const struct report_timin
     disarm(report);
 }
 
+void report_retime(struct report *report, const struct report_timing *timing, uint64_t now, uint64_t random)
+{
+    report->timing = *timing;
+    if (report->repeat_at_ms != REPORT_NEVER) {
+        report->repeat_at_ms = MIN(report->repeat_at_ms, now + repeat_delay(report, random));
+    }
+    if (report->heartbeat_at_ms != REPORT_NEVER) {
+        report->heartbeat_at_ms =
+            MIN(report->heartbeat_at_ms, now + backoff_jitter(timing->heartbeat_ms, HEARTBEAT_PERCENT, random));
+    }
+}
+
 struct report_actions report_step(struct report *report, const struct report_event *event, uint64_t now,
                                   uint64_t random)
 {

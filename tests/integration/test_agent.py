@@ -413,6 +413,13 @@ class Service(Case):
         device.agent.wait_log(r"agent\.yaml:1:1: .*device_id")
         self.assertEqual(device.status()["addresses"]["ip4"], "10.99.0.9")
 
+    def test_a_reload_shortens_what_is_armed(self):
+        device = self.device().start()
+        self.acknowledged(device)
+        device.configure(report={"heartbeat": "30s"})
+        device.agent.signal(signal.SIGHUP)
+        device.wait_status(lambda status: status["report"]["next_s"] <= 33, "the next heartbeat is near")
+
     def test_tells_the_service_manager(self):
         path = str(self.work / "notify.sock")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
