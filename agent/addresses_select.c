@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "agent/addresses_table.h"
-#include "base/view.h"
 
 static const uint8_t families[FAMILIES] = {IP_V4, IP_V6};
 
@@ -29,8 +28,7 @@ static bool matches(const char *const *patterns, size_t len, const char *name)
 
 static bool eligible(const struct link *link, const struct address_policy *policy)
 {
-    if (link->link.loopback || !view_is_utf8(view_of(link->name)) ||
-        matches(policy->exclude, policy->exclude_len, link->name)) {
+    if (link->link.loopback || matches(policy->exclude, policy->exclude_len, link->name)) {
         return false;
     }
     return policy->include_len == 0 || matches(policy->include, policy->include_len, link->name);
@@ -244,6 +242,15 @@ static void fill_prefix(const struct candidate *candidates, size_t len, const st
     set->prefix6_gone = gone && !held && !set->has_prefix6;
 }
 
+/* The kernel takes nearly any bytes for a name, the contract printable ASCII. */
+static void copy_name(char to[static RT_IFNAME_SIZE], const char from[static RT_IFNAME_SIZE])
+{
+    memcpy(to, from, RT_IFNAME_SIZE);
+    for (char *c = to; *c != '\0'; c++) {
+        *c = *c >= ' ' && *c <= '~' ? *c : '?';
+    }
+}
+
 static bool has_route(const struct candidate *candidate)
 {
     return candidate->metric[0] != NO_METRIC || candidate->metric[1] != NO_METRIC;
@@ -263,7 +270,7 @@ static void fill_uplinks(struct candidate *candidates, size_t len, struct addres
             struct uplink *uplink = &set->uplinks[set->uplinks_len++];
             *uplink = (struct uplink){
                 .up = candidate->link->link.running, .ip4 = candidate->field[0], .ip6 = candidate->field[1]};
-            memcpy(uplink->name, candidate->link->name, sizeof(candidate->link->name));
+            copy_name(uplink->name, candidate->link->name);
         }
     }
 }

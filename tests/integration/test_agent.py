@@ -269,6 +269,17 @@ class Reports(Case):
         self.assertEqual(gone["why"], "change")
         self.assertNotIn(False, ["prefix6" in state for state in self.states(device)])  # never unknown in between
 
+    def test_reports_whatever_its_interfaces_are_called(self):
+        device = self.device()
+        device.ip("link", "add", "b\u00fcro0", "type", "veth", "peer", "name", "other0")
+        for link in ("b\u00fcro0", "other0"):
+            device.ip("link", "set", link, "up")
+        device.ip("address", "add", "10.70.0.9/24", "dev", "b\u00fcro0")
+        device.start()
+        birth = self.wait_state(device)
+        self.assertEqual({uplink["name"] for uplink in birth["uplinks"]}, {"b??ro0", "eth0"})
+        self.assertEqual(birth["ip4"], "10.70.0.9")  # "b" is before "e"
+
     def test_repeats_until_acknowledged(self):
         device = self.device(report={"repeat_first": "1s", "repeat_max": "1s"}).start()
         birth = self.wait_state(device)

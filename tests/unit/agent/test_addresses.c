@@ -338,12 +338,15 @@ static void bounds_its_tables(void **state)
     assert_field(&set.ip4, "10.1.0.0");
 }
 
-static void ignores_names_that_json_cannot_carry(void **state)
+static void reports_names_as_the_contract_can_carry_them(void **state)
 {
     struct addresses *addresses = *state;
-    link_event(addresses, 3, "a\xff\xfe", true);
+    struct address_set set;
+    link_event(addresses, 3, "a\xff\xc3\xbc\x01", true);
     add(addresses, 3, "203.0.113.3", 0);
-    (void)assert_set(addresses, &both, 0, "absent", "absent");
+    (void)addresses_select(addresses, &both, 0, &set);
+    assert_field(&set.ip4, "203.0.113.3");
+    assert_true(set.uplinks_len == 1 && strcmp(set.uplinks[0].name, "a????") == 0);
 }
 
 static void doubts_only_what_the_kernel_does_not_tell(void **state)
@@ -386,7 +389,7 @@ int main(void)
         WITH_TABLE(knows_what_carries_a_connection),
         WITH_TABLE(doubts_only_what_the_kernel_does_not_tell),
         WITH_TABLE(bounds_its_tables),
-        WITH_TABLE(ignores_names_that_json_cannot_carry),
+        WITH_TABLE(reports_names_as_the_contract_can_carry_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
