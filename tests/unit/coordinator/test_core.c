@@ -101,6 +101,17 @@ static void a_later_outcome_updates_the_names(void **state)
     assert_int_equal(rig.ack.ack_seq, 1);
 }
 
+/* Codes of dyndns2 begin so; an answer that cannot be encoded would leave the device unacknowledged for ever. */
+static void a_refusal_with_an_exclamation_mark_is_told(void **state)
+{
+    (void)state;
+    report(1, 1, NAT);
+    rig_commit(&rig, ERR_OK);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "!yours");
+    assert_int_equal(rig.acks, 1);
+    assert_string_equal(rig_ack_name(&rig, NAME, "A")->error, "!yours");
+}
+
 static void a_refusal_is_told_and_kept(void **state)
 {
     (void)state;
@@ -531,6 +542,7 @@ int main(void)
         TEST(the_ack_waits_for_the_commit),
         TEST(an_outcome_within_the_join_travels_in_the_ack),
         TEST(a_later_outcome_updates_the_names),
+        TEST(a_refusal_with_an_exclamation_mark_is_told),
         TEST(a_refusal_is_told_and_kept),
         TEST(the_join_never_acks_a_newer_pair),
         TEST(a_full_session_never_acks_a_newer_pair),
