@@ -21,7 +21,7 @@ static bool uplink_equal(const struct uplink *a, const struct uplink *b)
 bool address_set_equal(const struct address_set *a, const struct address_set *b)
 {
     if (!field_equal(&a->ip4, &b->ip4) || !field_equal(&a->ip6, &b->ip6) || a->has_prefix6 != b->has_prefix6 ||
-        a->uplinks_len != b->uplinks_len) {
+        a->prefix6_gone != b->prefix6_gone || a->uplinks_len != b->uplinks_len) {
         return false;
     }
     if (a->has_prefix6 && (a->prefix6.len != b->prefix6.len || !ip_equal(&a->prefix6.ip, &b->prefix6.ip))) {
@@ -186,6 +186,44 @@ void addresses_apply(struct addresses *addresses, const struct rt_event *event)
     case RT_OTHER:
         break;
     }
+}
+
+static bool has_route4(const struct addresses *addresses, uint32_t ifindex)
+{
+    for (size_t i = 0; i < addresses->routes_len; i++) {
+        if (addresses->routes[i].ifindex == ifindex && addresses->routes[i].family == IP_V4) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A route that only renews itself, as with each router advertisement, takes nobody's place. */
+static bool displaces(const struct addresses *addresses, const struct rt_event *event)
+{
+    for (size_t i = 0; event->replaces && i < addresses->routes_len; i++) {
+        const struct route *route = &addresses->routes[i];
+        if (route->family == event->route.family && route->metric == event->route.metric &&
+            route->ifindex != event->ifindex) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool addresses_doubts(const struct addresses *addresses, const struct rt_event *event)
+{
+    switch (event->what) {
+    case RT_ROUTE:
+        return event->removed || displaces(addresses, event);
+    case RT_ADDR:
+        return event->removed && event->addr.ip.family == IP_V4 && has_route4(addresses, event->ifindex);
+    case RT_LINK:
+        return !event->removed && !event->link.up && has_route4(addresses, event->ifindex);
+    case RT_OTHER:
+        break;
+    }
+    return false;
 }
 
 void addresses_resync_begin(struct addresses *addresses)

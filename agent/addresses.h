@@ -38,6 +38,7 @@ struct uplink_path {
 struct address_set {
     struct address_field ip4, ip6;
     bool has_prefix6;
+    bool prefix6_gone; /* an explicit null: its link is up and without one, for longer than the hold */
     struct ip_prefix prefix6;
     struct uplink uplinks[MQTT_UPLINKS_MAX];    /* links with a default route, else links with an address */
     struct uplink_path paths[MQTT_UPLINKS_MAX]; /* of the uplinks */
@@ -62,6 +63,11 @@ void addresses_free(struct addresses *addresses); /* NULL allowed */
 /** Takes one event of netlink: a link, address or default route that is new, changed or gone. A full table ignores what
  * is new and counts it. */
 void addresses_apply(struct addresses *addresses, const struct rt_event *event);
+
+/** True when only a full dump tells what stands after @p event (which is not taken yet). Of default routes the kernel
+ * does not say when another one replaces them, or, for IPv4, when their link or address goes away; and of several
+ * routers behind one link, one that goes leaves the others. */
+bool addresses_doubts(const struct addresses *addresses, const struct rt_event *event);
 
 /** A full dump follows (start, overrun of the socket): what it does not name again by addresses_resync_end is gone. */
 void addresses_resync_begin(struct addresses *addresses);

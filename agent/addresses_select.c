@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "agent/addresses_table.h"
-#include "base/view.h"
 
 static const uint8_t families[FAMILIES] = {IP_V4, IP_V6};
 
@@ -30,8 +29,7 @@ static bool matches(const char *const *patterns, size_t len, const char *name)
 
 static bool eligible(const struct link *link, const struct address_policy *policy)
 {
-    if (link->link.loopback || !view_is_utf8(view_of(link->name)) ||
-        matches(policy->exclude, policy->exclude_len, link->name)) {
+    if (link->link.loopback || matches(policy->exclude, policy->exclude_len, link->name)) {
         return false;
     }
     return policy->include_len == 0 || matches(policy->include, policy->include_len, link->name);
@@ -231,12 +229,28 @@ static struct ip_prefix prefix_of(const struct ip *ip, uint8_t len)
 static void fill_prefix(const struct candidate *candidates, size_t len, const struct address_policy *policy,
                         struct address_set *set)
 {
+    bool gone = false, held = false;
     for (size_t i = 0; i < len && policy->prefix6_from != NULL && !set->has_prefix6; i++) {
         const struct candidate *candidate = &candidates[i];
-        if (candidate->field[1].presence == FIELD_SET && fnmatch(policy->prefix6_from, candidate->link->name, 0) == 0) {
+        if (fnmatch(policy->prefix6_from, candidate->link->name, 0) != 0) {
+            continue;
+        }
+        if (candidate->field[1].presence == FIELD_SET) {
             set->has_prefix6 = true;
             set->prefix6 = prefix_of(&candidate->field[1].ip, candidate->prefix_len[1]);
         }
+        gone = gone || candidate->field[1].presence == FIELD_NULL;
+        held = held || candidate->held[1];
+    }
+    set->prefix6_gone = gone && !held && !set->has_prefix6;
+}
+
+/* The kernel takes nearly any bytes for a name, the contract printable ASCII. */
+static void copy_name(char to[static RT_IFNAME_SIZE], const char from[static RT_IFNAME_SIZE])
+{
+    memcpy(to, from, RT_IFNAME_SIZE);
+    for (char *c = to; *c != '\0'; c++) {
+        *c = *c >= ' ' && *c <= '~' ? *c : '?';
     }
 }
 
@@ -253,7 +267,7 @@ static struct uplink uplink_of(const struct candidate *candidate)
                             .ip6 = candidate->field[1],
                             .has_metric = metric != NO_METRIC,
                             .metric = metric != NO_METRIC ? (uint32_t)metric : 0};
-    memcpy(uplink.name, candidate->link->name, sizeof(candidate->link->name));
+    copy_name(uplink.name, candidate->link->name);
     return uplink;
 }
 

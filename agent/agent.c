@@ -91,6 +91,7 @@ static void fill_state(const struct agent *agent, const struct report_actions *a
         .ip4 = set->ip4,
         .ip6 = set->ip6,
         .has_prefix6 = set->has_prefix6,
+        .prefix6_gone = set->prefix6_gone,
         .prefix6 = set->prefix6,
         .uplinks_len = set->uplinks_len,
     };
@@ -206,6 +207,11 @@ static void on_netlink_event(void *context, const struct rt_event *event)
     if (log_get_level() >= LOG_LEVEL_DEBUG) {
         (void)rt_describe(event, text);
         log_event(LOG_LEVEL_DEBUG, "netlink", "%s", text);
+    }
+    /* A link that is down in a dump is no news: the routes come behind it. */
+    if (addresses_doubts(agent->addresses, event) && !(agent->resyncing && event->what == RT_LINK)) {
+        agent->resyncing = true;
+        netlink_resync(agent->netlink);
     }
     addresses_apply(agent->addresses, event);
     loop_timer_after(agent->select_timer, 0);
@@ -467,7 +473,9 @@ void agent_free(struct agent *agent)
 void agent_reload(struct agent *agent, const struct agent_config *config)
 {
     agent->live = config;
-    agent->report.timing = agent_config_timing(config);
+    const struct report_timing timing = agent_config_timing(config);
+    report_retime(&agent->report, &timing, loop_now_ms(agent->loop), crypto_random_u64());
+    loop_timer_at(agent->report_timer, report_deadline(&agent->report));
     loop_timer_after(agent->select_timer, 0); /* patterns and families may count differently now */
 }
 

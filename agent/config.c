@@ -29,6 +29,17 @@ static enum err check_pattern(struct view value, struct errinfo *info)
     return ERR_OK;
 }
 
+/* As the contract has it; else no state could be encoded. */
+static enum err check_firmware(struct view value, struct errinfo *info)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] < ' ' || value.ptr[i] > '~') {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "only printable ASCII characters");
+        }
+    }
+    return ERR_OK;
+}
+
 static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
 
 static const struct config_row broker_rows[] = {
@@ -194,6 +205,7 @@ static const struct config_row root_rows[] = {
      .type = CONFIG_STRING,
      AT(firmware),
      .max = MQTT_TEXT_MAX,
+     .check = check_firmware,
      .help = "Firmware version that is shown to the operator"},
     {.name = "log_level",
      .type = CONFIG_ENUM,

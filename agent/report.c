@@ -93,6 +93,7 @@ static struct address_set urgent_part(const struct report *report, const struct 
     if (!report->had6) {
         forget_null(&urgent.ip6);
     }
+    urgent.prefix6_gone = urgent.prefix6_gone && report->had_prefix6;
     for (size_t i = 0; i < urgent.uplinks_len; i++) {
         forget_null(&urgent.uplinks[i].ip4); /* shown to the operator, decides nothing */
         forget_null(&urgent.uplinks[i].ip6);
@@ -164,6 +165,7 @@ static void note_addresses(struct step *step)
     report->current = *step->event->addresses;
     report->had4 = report->had4 || report->current.ip4.presence == FIELD_SET;
     report->had6 = report->had6 || report->current.ip6.presence == FIELD_SET;
+    report->had_prefix6 = report->had_prefix6 || report->current.has_prefix6;
 }
 
 static void on_changed(struct step *step)
@@ -309,6 +311,18 @@ void report_init(struct report *report, uint32_t boot, const struct report_timin
 {
     *report = (struct report){.timing = *timing, .boot = boot};
     disarm(report);
+}
+
+void report_retime(struct report *report, const struct report_timing *timing, uint64_t now, uint64_t random)
+{
+    report->timing = *timing;
+    if (report->repeat_at_ms != REPORT_NEVER) {
+        report->repeat_at_ms = MIN(report->repeat_at_ms, now + repeat_delay(report, random));
+    }
+    if (report->heartbeat_at_ms != REPORT_NEVER) {
+        report->heartbeat_at_ms =
+            MIN(report->heartbeat_at_ms, now + backoff_jitter(timing->heartbeat_ms, HEARTBEAT_PERCENT, random));
+    }
 }
 
 struct report_actions report_step(struct report *report, const struct report_event *event, uint64_t now,

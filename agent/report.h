@@ -89,14 +89,14 @@ struct report_timing {
 #define REPORT_REPEAT_PERCENT 50 /* spread of a repeat */
 #define REPORT_NEVER          UINT64_MAX
 
-/** A value; times are the caller's monotonic milliseconds. Read freely, written by report_step only. */
+/** A value; times are the caller's monotonic milliseconds. Read freely, written by the functions below only. */
 struct report {
-    struct report_timing timing; /* may be replaced between steps (reload); takes effect with the next arming */
+    struct report_timing timing;
     enum report_state state;
     uint32_t boot, conn, seq;
     struct address_set current;   /* what the interfaces say */
     struct address_set published; /* what was last handed to the broker */
-    bool had4, had6;              /* the family was set at some time since start */
+    bool had4, had6, had_prefix6; /* it was set at some time since start */
     bool changed_before;          /* a change went out at changed_ms */
     uint64_t changed_ms;
     bool raised_before; /* boot was raised by an answer at raised_ms */
@@ -114,6 +114,9 @@ void report_init(struct report *report, uint32_t boot, const struct report_timin
 /** Takes one event. @param now monotonic ms, never behind an earlier call. @param random fresh, uniform. */
 struct report_actions report_step(struct report *report, const struct report_event *event, uint64_t now,
                                   uint64_t random);
+
+/** Another timing from now on (reload): what is armed comes sooner where it now would, never later. */
+void report_retime(struct report *report, const struct report_timing *timing, uint64_t now, uint64_t random);
 
 /** When REPORT_EV_TIMER is due; REPORT_NEVER when nothing is. */
 uint64_t report_deadline(const struct report *report);

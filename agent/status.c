@@ -81,6 +81,8 @@ static void add_addresses(struct strbuf *out, const struct address_set *set)
         char text[IP_PREFIX_TEXT_SIZE];
         (void)ip_prefix_format(&set->prefix6, text);
         (void)strbuf_addf(out, ",\"prefix6\":\"%s\"", text);
+    } else if (set->prefix6_gone) {
+        (void)strbuf_adds(out, ",\"prefix6\":null");
     }
     (void)strbuf_adds(out, ",\"uplinks\":[");
     for (size_t i = 0; i < set->uplinks_len; i++) {

@@ -360,6 +360,16 @@ static void on_claim(void *context, struct engine_zone *engine_zone, uint64_t se
     }
 }
 
+static void on_trouble(void *context, struct engine_zone *engine_zone, const char *error, const char *detail)
+{
+    (void)engine_zone;
+    if (error != NULL) {
+        log_event(LOG_LEVEL_WARN, "zone-failing", "zone=%s error=%s detail=\"%s\"", zone_name(context), error, detail);
+    } else {
+        log_event(LOG_LEVEL_NOTICE, "zone-recovered", "zone=%s", zone_name(context));
+    }
+}
+
 static void on_deposed(void *context, struct engine_zone *engine_zone)
 {
     struct zone *zone = context;
@@ -423,7 +433,7 @@ static enum err make_zones(struct coordinator *coordinator, const bool *deposed)
             .mode = (enum zone_mode)zones[i].mode,
             .account = coordinator->accounts[account_index(config, zones[i].account)],
             .deposed = deposed != NULL && deposed[i],
-            .callbacks = {.settled = on_settled, .claim = on_claim, .deposed = on_deposed},
+            .callbacks = {.settled = on_settled, .claim = on_claim, .trouble = on_trouble, .deposed = on_deposed},
             .context = zone,
         };
         err = engine_zone_new(coordinator->engine, &options, &zone->engine_zone);

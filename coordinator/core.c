@@ -608,8 +608,8 @@ enum err core_forget_pair(struct core *core, struct core_time now, uint32_t inde
     if (err != ERR_OK) {
         return err;
     }
+    core_presence_forget(core, now, index);
     device->boot = device->conn = device->seq = 0; /* below or equal to every pair, before and after a restart */
-    device->gone_boot = device->gone_conn = 0;
     device->content_hash = 0;
     device->answered_s = 0;
     core_mark_device(core, index);

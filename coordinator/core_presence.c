@@ -80,15 +80,29 @@ void core_presence_gone(struct core *core, struct core_time now, uint32_t index,
     }
 }
 
+/* The last `gone` was of the connection that the device had last; a pair of 0 was forgotten and is nobody's. */
+static bool has_left(const struct device *device)
+{
+    return device->boot != 0 && device->gone_boot == device->boot && device->gone_conn == device->conn &&
+           device->presence != PRESENCE_OFF;
+}
+
+void core_presence_forget(struct core *core, struct core_time now, uint32_t index)
+{
+    struct device *device = device_at(core->devices, index);
+    if (has_left(device)) {
+        core_set_presence(core, now, index, PRESENCE_LOST); /* the debounce has nothing to compare any more */
+    }
+    device->gone_boot = device->gone_conn = 0;
+}
+
 static void settle_gone(struct core *core, struct core_time now)
 {
     const struct queue_item *item;
     while ((item = queue_peek(&core->gone)) != NULL && item->due_ms <= now.mono_ms) {
         uint32_t index;
         (void)queue_pop(&core->gone, &index); /* not empty */
-        const struct device *device = device_at(core->devices, index);
-        if (device->gone_boot == device->boot && device->gone_conn == device->conn &&
-            device->presence != PRESENCE_OFF) {
+        if (has_left(device_at(core->devices, index))) {
             core_set_presence(core, now, index, PRESENCE_LOST);
         }
     }

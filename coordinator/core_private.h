@@ -147,6 +147,8 @@ void core_answer_unregistered(struct core *core, struct core_time now, struct vi
 /* core_presence.c */
 void core_presence_state(struct core *core, struct core_time now, uint32_t index, const struct state_scan *scan);
 void core_presence_gone(struct core *core, struct core_time now, uint32_t index, const struct gone_message *gone);
+/* To be called before the device's pair is forgotten: what its last `gone` says is settled, and forgotten too. */
+void core_presence_forget(struct core *core, struct core_time now, uint32_t index);
 void core_presence_tick(struct core *core, struct core_time now);
 void core_set_presence(struct core *core, struct core_time now, uint32_t index, enum presence presence);
 

@@ -8,6 +8,11 @@ static bool is_id(char c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
 }
 
+static bool is_code(char c)
+{
+    return is_id(c) || c == '!';
+}
+
 static bool is_printable(char c)
 {
     return c >= ' ' && c <= '~';
@@ -57,6 +62,8 @@ bool text_valid(enum text_kind kind, struct view text)
     switch (kind) {
     case TEXT_ID:
         return all(text, is_id);
+    case TEXT_CODE:
+        return all(text, is_code);
     case TEXT_PRINTABLE:
         return all(text, is_printable);
     case TEXT_NAME:

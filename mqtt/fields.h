@@ -18,6 +18,7 @@
 
 enum text_kind {
     TEXT_ID,        /* [a-z0-9-] */
+    TEXT_CODE,      /* [a-z0-9!-]: an id, or a code of dyndns2 */
     TEXT_PRINTABLE, /* blank to tilde */
     TEXT_NAME,      /* [a-z0-9_*.-]: a canonical DNS name by its alphabet */
     TEXT_TYPE,      /* [A-Z0-9] */

@@ -25,7 +25,7 @@ static bool name_fits(const struct name_status *name)
 {
     return name->name[0] != '\0' && text_valid(TEXT_NAME, view_of(name->name)) && name->type[0] != '\0' &&
            text_valid(TEXT_TYPE, view_of(name->type)) && text_valid(TEXT_PRINTABLE, view_of(name->value)) &&
-           text_valid(TEXT_ID, view_of(name->error)) && (size_t)name->state < ARRAY_LEN(NAME_STATES) &&
+           text_valid(TEXT_CODE, view_of(name->error)) && (size_t)name->state < ARRAY_LEN(NAME_STATES) &&
            wall_fits(name->since) && wall_fits(name->next);
 }
 
@@ -96,7 +96,7 @@ static void read_name(struct fields *fields, struct name_status *name)
     name->state = (enum name_state)fields_choice(fields, "state", NAME_STATES, ARRAY_LEN(NAME_STATES), FIELD_REQUIRED,
                                                  NAME_PENDING);
     name->since = fields_wall(fields, "since", FIELD_OPTIONAL);
-    fields_text(fields, "error", TEXT_ID, FIELD_OPTIONAL, name->error, sizeof(name->error));
+    fields_text(fields, "error", TEXT_CODE, FIELD_OPTIONAL, name->error, sizeof(name->error));
     name->next = fields_wall(fields, "next", FIELD_OPTIONAL);
 }
 

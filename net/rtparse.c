@@ -154,6 +154,26 @@ static enum err parse_link(const struct nlmsghdr *header, struct rt_event *event
     return ERR_OK;
 }
 
+/* The one link of a route with several gateways; 0 when they lie behind several. */
+static uint32_t link_of_hops(const struct nlattr *hops)
+{
+    const char *at = mnl_attr_get_payload(hops);
+    size_t left = mnl_attr_get_payload_len(hops);
+    uint32_t link = 0;
+    struct rtnexthop hop;
+    while (left >= sizeof(hop)) {
+        memcpy(&hop, at, sizeof(hop));
+        if (hop.rtnh_len < sizeof(hop) || (link != 0 && link != (uint32_t)hop.rtnh_ifindex)) {
+            return 0;
+        }
+        link = (uint32_t)hop.rtnh_ifindex;
+        size_t step = MIN((size_t)MNL_ALIGN(hop.rtnh_len), left);
+        at += step;
+        left -= step;
+    }
+    return link;
+}
+
 static enum err parse_route(const struct nlmsghdr *header, struct rt_event *event)
 {
     struct attributes attributes;
@@ -179,6 +199,10 @@ static enum err parse_route(const struct nlmsghdr *header, struct rt_event *even
         return ERR_OK;
     }
     event->what = RT_ROUTE;
+    if (oif == 0 && attributes.of[RTA_MULTIPATH] != NULL) {
+        oif = link_of_hops(attributes.of[RTA_MULTIPATH]);
+    }
+    event->replaces = !event->removed && (header->nlmsg_flags & NLM_F_REPLACE) != 0;
     event->ifindex = oif; /* 0 for a route over several links */
     event->route = route;
     return ERR_OK;

@@ -63,6 +63,7 @@ struct rt_route {
 struct rt_event {
     enum rt_what what;
     bool removed;
+    bool replaces; /* a route that takes the place of another one, which is not told as removed */
     uint32_t ifindex;
     char ifname[RT_IFNAME_SIZE];
     union {

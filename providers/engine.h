@@ -54,6 +54,9 @@ struct engine_zone_callbacks {
      * that can fence.
      */
     void (*claim)(void *context, struct engine_zone *zone, uint64_t seen_epoch);
+    /** The zone's server or service begins to fail: @p error is an id, @p detail cause and remedy. Once, until it is
+     * over: then @p error is NULL and @p detail "". May be NULL. */
+    void (*trouble)(void *context, struct engine_zone *zone, const char *error, const char *detail);
     /** Another writer holds a newer epoch: this one stops; the owner decides (engine_zone_resume claims again). */
     void (*deposed)(void *context, struct engine_zone *zone);
 };

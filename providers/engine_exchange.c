@@ -510,6 +510,7 @@ static void unknown_outcome(struct exchange *exchange, const struct verdict *ver
 static void served(struct exchange *exchange)
 {
     answered(exchange->zone);
+    zone_works(exchange->zone);
     adapt_answered(&exchange->zone->adapt, &exchange->stamp, (uint32_t)exchange->batch.len, clock_mono_ns() / 1000);
 }
 

@@ -62,7 +62,7 @@ static void claimed(struct engine_zone *zone, uint64_t epoch)
     zone->must_probe = false;
     zone->beaten = false;
     zone->phase = PHASE_RUNNING;
-    zone->last_error[0] = '\0';
+    zone_works(zone);
     zone->steady_ms = zone_now(zone) + STEADY_MS;
     breaker_admit(&zone->breaker);
     groups_put_back(zone); /* their verdicts were about the epoch before */
@@ -189,7 +189,7 @@ static void probe_reply(struct engine_zone *zone, const struct verdict *verdict)
     if (verdict->kind == VERDICT_SETTLED) {
         zone->must_probe = false;
         zone->phase = PHASE_RUNNING;
-        zone->last_error[0] = '\0';
+        zone_works(zone);
         breaker_success(&zone->breaker);
         groups_release(zone);
         zone_kick(zone);

@@ -148,6 +148,7 @@ struct engine_zone {
 
     uint64_t messages, changes, failures;
     char last_error[PROVIDER_DETAIL_MAX];
+    bool in_trouble; /* told so */
 };
 
 /* engine_zone.c */
@@ -159,6 +160,8 @@ void zone_timer(void *context);
 uint64_t zone_now(const struct engine_zone *zone);
 /** Remembers a failure for status and lets the breaker decide when to go on. */
 void zone_failed(struct engine_zone *zone, const struct verdict *verdict);
+/** Changes are taken again: ends the trouble that was told. */
+void zone_works(struct engine_zone *zone);
 /** The connection is gone or of no use any more: everything under way has an unknown outcome. */
 void zone_disconnect(struct engine_zone *zone, const char *error, const char *detail);
 /** Tells the first changes that wait, and were not told, why they wait. @return how many were told. */

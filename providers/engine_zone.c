@@ -45,6 +45,21 @@ struct breaker *zone_breaker(struct engine_zone *zone)
     return zone->account->ops->transport == PROVIDER_HTTP ? &zone->account->breaker : &zone->breaker;
 }
 
+static void tell_trouble(struct engine_zone *zone, const char *error, const char *detail)
+{
+    bool told = zone->in_trouble;
+    zone->in_trouble = error != NULL;
+    if (told != zone->in_trouble && zone->callbacks.trouble != NULL) {
+        zone->callbacks.trouble(zone->context, zone, error, detail);
+    }
+}
+
+void zone_works(struct engine_zone *zone)
+{
+    zone->last_error[0] = '\0';
+    tell_trouble(zone, NULL, "");
+}
+
 void zone_failed(struct engine_zone *zone, const struct verdict *verdict)
 {
     uint64_t now = zone_now(zone);
@@ -55,6 +70,7 @@ void zone_failed(struct engine_zone *zone, const struct verdict *verdict)
     if (verdict->wait_ms > 0) {
         breaker_hold(breaker, now, verdict->wait_ms);
     }
+    tell_trouble(zone, verdict->error, verdict->detail);
     (void)zone_tell_waiting(zone, verdict->error, verdict->detail); /* the first ones stand for all */
     if (breaker == &zone->breaker) {
         zone_kick(zone);

@@ -61,7 +61,8 @@ enum err ca_certify(struct ca *ca, const struct cert_subject *subject, const uin
                     int64_t now_s, uint32_t days, struct strbuf *chain_pem, struct errinfo *info) MUST_CHECK;
 
 /** Writes PREFIX.key (0600) and PREFIX.pem as new files, the key first. Not durable before ca_sync.
- * @param replace existing files are replaced. @return ERR_EXISTS (one is there already), and what writing returns. */
+ * @param replace existing files are replaced, but not those of a CA. @return ERR_EXISTS (one is there already), and
+ * what writing returns. */
 enum err ca_pair_save(const struct ca_pair *pair, const char *prefix, bool replace, struct errinfo *info) MUST_CHECK;
 
 /** Makes everything written under the folder of @p prefix durable (syncfs): once for any number of pairs. */

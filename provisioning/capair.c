@@ -5,11 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/file.h"
+#include "provisioning/pem.h"
 
 void ca_pair_init(struct ca_pair *pair)
 {
@@ -64,6 +67,21 @@ static enum err make_path(const char *prefix, const char *ending, char path[stat
     return n >= 0 && n < PATH_MAX ? ERR_OK : errinfo_set(info, ERR_LIMIT, "ca", 0, "path too long: %s", prefix);
 }
 
+/** Whether a CA's own certificate stands at @p path: a device may be called as the files of the CA beside which it
+ * goes. */
+static bool holds_ca(const char *path)
+{
+    char *text = NULL;
+    size_t len = 0;
+    uint8_t der[CERT_DER_MAX];
+    struct certread cert = {0};
+    bool found = file_read(path, PEM_FILE_MAX, &text, &len) == ERR_OK &&
+                 pem_find(view_n(text, len), PEM_CERTIFICATE, der, sizeof(der), &len) == ERR_OK &&
+                 certread_parse(view_n((const char *)der, len), &cert) == ERR_OK && cert.is_ca;
+    free(text);
+    return found;
+}
+
 enum err ca_pair_save(const struct ca_pair *pair, const char *prefix, bool replace, struct errinfo *info)
 {
     char key_path[PATH_MAX];
@@ -77,6 +95,9 @@ enum err ca_pair_save(const struct ca_pair *pair, const char *prefix, bool repla
     }
     if (!replace && access(chain_path, F_OK) == 0) { /* before the key is written beside a foreign certificate */
         return errinfo_set(info, ERR_EXISTS, "ca", 0, "%s: already exists", chain_path);
+    }
+    if (replace && holds_ca(chain_path)) {
+        return errinfo_set(info, ERR_EXISTS, "ca", 0, "%s: is a certificate authority's", chain_path);
     }
     err = write_new(key_path, strbuf_view(&pair->key_pem), 0600, replace);
     if (err != ERR_OK) {

@@ -222,6 +222,64 @@ class Reports(Case):
         self.assertEqual(gone["why"], "change")
         self.assertNotIn(False, ["ip6" in state for state in self.states(device)])  # never unknown in between
 
+    def test_follows_default_routes_that_go_without_a_word(self):
+        device = self.device(addresses={"hold": "200ms"})
+        device.ip("link", "add", "wwan0", "type", "veth", "peer", "name", "far1")
+        for link in ("wwan0", "far1"):
+            device.ip("link", "set", link, "up")
+        device.ip("address", "add", "10.78.0.2/24", "dev", "wwan0")
+        device.ip("route", "add", "default", "via", "10.77.0.1", "dev", "eth0")
+        device.start()
+        self.assertEqual(self.wait_state(device)["ip4"], _DEVICE)
+        device.ip("route", "replace", "default", "via", "10.78.0.1", "dev", "wwan0")  # no RTM_DELROUTE for the old one
+        self.wait_state(device, lambda state: state.get("ip4") == "10.78.0.2")
+        device.ip("route", "add", "default", "via", "10.77.0.1", "dev", "eth0", "metric", "9")
+        device.ip("address", "del", "10.78.0.2/24", "dev", "wwan0")  # takes its route along, as silently
+        device.ip("address", "add", "10.78.0.3/24", "dev", "wwan0")
+        back = self.wait_state(device, lambda state: state.get("ip4") == _DEVICE and state["seq"] > 2)
+        self.assertEqual([uplink["name"] for uplink in back["uplinks"]], ["eth0"])
+
+    def test_a_link_with_two_routers_keeps_its_route_when_one_goes(self):
+        device = self.device(addresses={"hold": "200ms"})
+        device.ip("link", "add", "wwan0", "type", "veth", "peer", "name", "far1")
+        for link in ("wwan0", "far1"):
+            device.ip("link", "set", link, "up")
+        for net, link, metric in ((77, "eth0", 100), (78, "wwan0", 200)):
+            device.ip("-6", "address", "add", f"2001:db8:{net}::2/64", "dev", link, "nodad")
+            device.ip("-6", "route", "add", "default", "via", f"2001:db8:{net}::1", "dev", link, "metric", metric)
+        second = ("default", "via", "2001:db8:77::9", "dev", "eth0", "metric", "100")
+        device.ip("-6", "route", "append", *second)
+        device.start()
+        birth = self.wait_state(device)
+        self.assertEqual((birth["ip6"], birth["uplinks"][0]["name"]), ("2001:db8:77::2", "eth0"))
+        device.ip("-6", "route", "del", *second)
+        time.sleep(1)  # longer than the hold: what would be concluded is concluded
+        self.assertEqual([state["ip6"] for state in self.states(device)], ["2001:db8:77::2"])
+
+    def test_a_gateway_says_when_its_prefix_is_gone(self):
+        device = self.device(addresses={"hold": "500ms", "prefix6_from": "br-lan"})
+        device.ip("link", "add", "br-lan", "type", "veth", "peer", "name", "host0")
+        for link in ("br-lan", "host0"):
+            device.ip("link", "set", link, "up")
+        device.ip("-6", "address", "add", "2001:db8:5::1/64", "dev", "br-lan", "nodad")
+        device.start()
+        self.wait_state(device, lambda state: state.get("prefix6") == "2001:db8:5::/64")
+        device.ip("-6", "address", "del", "2001:db8:5::1/64", "dev", "br-lan")
+        gone = self.wait_state(device, lambda state: state.get("prefix6", "") is None)
+        self.assertEqual(gone["why"], "change")
+        self.assertNotIn(False, ["prefix6" in state for state in self.states(device)])  # never unknown in between
+
+    def test_reports_whatever_its_interfaces_are_called(self):
+        device = self.device()
+        device.ip("link", "add", "b\u00fcro0", "type", "veth", "peer", "name", "other0")
+        for link in ("b\u00fcro0", "other0"):
+            device.ip("link", "set", link, "up")
+        device.ip("address", "add", "10.70.0.9/24", "dev", "b\u00fcro0")
+        device.start()
+        birth = self.wait_state(device)
+        self.assertEqual({uplink["name"] for uplink in birth["uplinks"]}, {"b??ro0", "eth0"})
+        self.assertEqual(birth["ip4"], "10.70.0.9")  # "b" is before "e"
+
     def test_repeats_until_acknowledged(self):
         device = self.device(report={"repeat_first": "1s", "repeat_max": "1s"}).start()
         birth = self.wait_state(device)
@@ -365,6 +423,13 @@ class Service(Case):
         device.agent.wait_log(r"reload-refused")
         device.agent.wait_log(r"agent\.yaml:1:1: .*device_id")
         self.assertEqual(device.status()["addresses"]["ip4"], "10.99.0.9")
+
+    def test_a_reload_shortens_what_is_armed(self):
+        device = self.device().start()
+        self.acknowledged(device)
+        device.configure(report={"heartbeat": "30s"})
+        device.agent.signal(signal.SIGHUP)
+        device.wait_status(lambda status: status["report"]["next_s"] <= 33, "the next heartbeat is near")
 
     def test_tells_the_service_manager(self):
         path = str(self.work / "notify.sock")

@@ -25,6 +25,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -256,10 +257,16 @@ class World(deployment.Deployment):
         agent.start()
 
     def refuse(self):
-        refused = self.counter("muster_changes_refused_total")
+        def frozen():
+            return len(re.findall("zone-failing .*error=frozen", self.coordinator.log_text()))
+
+        refused, before = self.counter("muster_changes_refused_total"), frozen()
         self.dns.reload(refusing=True)
         wait_until(lambda: not self.allowed(), "the server refuses")
-        self.show("changes are refused", lambda: self.counter("muster_changes_refused_total") > refused)
+        # Changes wait where the whole zone is refused, its owner's record too; else they are refused one by one.
+        self.show("changes are refused, or wait for a frozen zone",
+                  lambda: self.counter("muster_changes_refused_total") > refused
+                  or frozen() > before)
         self.pause(1, 4)
         self.dns.reload(refusing=False)
         wait_until(self.allowed, "the server refuses no more")

@@ -256,6 +256,14 @@ static void takes_a_gateways_address_from_its_lan_side(void **state)
     char text[IP_PREFIX_TEXT_SIZE];
     (void)ip_prefix_format(&set.prefix6, text);
     assert_string_equal(text, "2a00:1:2:3ff::/64");
+    drop(addresses, 3, "2a00:1:2:3ff::1");
+    (void)addresses_select(addresses, &policy, 1, &set);
+    assert_true(set.has_prefix6 && !set.prefix6_gone);
+    (void)addresses_select(addresses, &policy, 1 + HOLD, &set);
+    assert_true(!set.has_prefix6 && set.prefix6_gone);
+    link_event(addresses, 3, "br-lan", false); /* the LAN's switch is off: nothing is known */
+    (void)addresses_select(addresses, &policy, 2 + HOLD, &set);
+    assert_true(!set.has_prefix6 && !set.prefix6_gone);
 }
 
 static void holds_an_address_through_a_renewal(void **state)
@@ -367,12 +375,38 @@ static void bounds_its_tables(void **state)
     assert_field(&set.ip4, "10.1.0.0");
 }
 
-static void ignores_names_that_json_cannot_carry(void **state)
+static void reports_names_as_the_contract_can_carry_them(void **state)
 {
     struct addresses *addresses = *state;
-    link_event(addresses, 3, "a\xff\xfe", true);
+    struct address_set set;
+    link_event(addresses, 3, "a\xff\xc3\xbc\x01", true);
     add(addresses, 3, "203.0.113.3", 0);
-    (void)assert_set(addresses, &both, 0, "absent", "absent");
+    (void)addresses_select(addresses, &both, 0, &set);
+    assert_field(&set.ip4, "203.0.113.3");
+    assert_true(set.uplinks_len == 1 && strcmp(set.uplinks[0].name, "a????") == 0);
+}
+
+static void doubts_only_what_the_kernel_does_not_tell(void **state)
+{
+    struct addresses *addresses = *state;
+    struct rt_event route = {.what = RT_ROUTE, .ifindex = 2, .replaces = true, .route = {.family = IP_V4, .metric = 5}};
+    struct rt_event address = {.what = RT_ADDR, .ifindex = 2, .removed = true, .addr = {.ip = {.family = IP_V4}}};
+    struct rt_event link = {.what = RT_LINK, .ifindex = 2};
+    assert_false(addresses_doubts(addresses, &route) || addresses_doubts(addresses, &address) ||
+                 addresses_doubts(addresses, &link));
+    route_event(addresses, 2, IP_V4, 5, false);
+    assert_false(addresses_doubts(addresses, &route)); /* renewed */
+    assert_true(addresses_doubts(addresses, &address) && addresses_doubts(addresses, &link));
+    address.addr.ip.family = IP_V6;
+    link.link.up = true;
+    assert_false(addresses_doubts(addresses, &address) || addresses_doubts(addresses, &link));
+    route.ifindex = 3;
+    assert_true(addresses_doubts(addresses, &route));
+    route.route.metric = 6;
+    assert_false(addresses_doubts(addresses, &route));
+    route.removed = true;
+    route.replaces = false;
+    assert_true(addresses_doubts(addresses, &route));
 }
 
 #define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, make, unmake)
@@ -391,8 +425,9 @@ int main(void)
         WITH_TABLE(obeys_patterns_and_families),
         WITH_TABLE(forgets_what_a_resync_does_not_name),
         WITH_TABLE(knows_what_carries_a_connection),
+        WITH_TABLE(doubts_only_what_the_kernel_does_not_tell),
         WITH_TABLE(bounds_its_tables),
-        WITH_TABLE(ignores_names_that_json_cannot_carry),
+        WITH_TABLE(reports_names_as_the_contract_can_carry_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,7 @@ static void refuses_what_cannot_work(void **state)
         {"device_id: a\nbroker: {endpoints: []}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
         {"device_id: a\nbroker: {endpoints: [nowhere]}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
         {"device_id: a\nbroker: {endpoints: [\"a:1\"]}\ntls: {ca_file: ca.pem, cert_file: /c}\n", "ca_file"},
+        {MINIMAL "firmware: \"1.2 \xe2\x80\x93 b\"\n", "firmware"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena arena;

@@ -530,6 +530,27 @@ static void comes_back_after_a_week_offline(void **state)
     assert_truth(&week);
 }
 
+static void a_shorter_timing_counts_from_the_reload(void **state)
+{
+    (void)state;
+    struct report report = report_in(REPORT_ACKED);
+    struct report_timing timing = report.timing;
+    timing.heartbeat_ms = MINUTE;
+    report_retime(&report, &timing, 20 * SECOND, next_random());
+    assert_in_range(report_deadline(&report), 20 * SECOND + 54 * SECOND, 20 * SECOND + 66 * SECOND);
+    uint64_t soon = report_deadline(&report);
+    timing.heartbeat_ms = HOUR;
+    report_retime(&report, &timing, 21 * SECOND, next_random()); /* longer: after the one that is armed */
+    assert_int_equal(report_deadline(&report), soon);
+    report = report_in(REPORT_WAITING);
+    timing.repeat_first_ms = timing.repeat_max_ms = SECOND;
+    report_retime(&report, &timing, 20 * SECOND, next_random());
+    assert_in_range(report_deadline(&report), 20 * SECOND + SECOND / 2, 20 * SECOND + 3 * SECOND / 2);
+    report = report_in(REPORT_OFFLINE);
+    report_retime(&report, &timing, 20 * SECOND, next_random());
+    assert_true(report_deadline(&report) == REPORT_NEVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +570,7 @@ int main(void)
         cmocka_unit_test(spreads_a_sync_over_its_window),
         cmocka_unit_test(lives_a_week_with_loss_and_reboots),
         cmocka_unit_test(comes_back_after_a_week_offline),
+        cmocka_unit_test(a_shorter_timing_counts_from_the_reload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

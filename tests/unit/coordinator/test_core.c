@@ -101,6 +101,17 @@ static void a_later_outcome_updates_the_names(void **state)
     assert_int_equal(rig.ack.ack_seq, 1);
 }
 
+/* Codes of dyndns2 begin so; an answer that cannot be encoded would leave the device unacknowledged for ever. */
+static void a_refusal_with_an_exclamation_mark_is_told(void **state)
+{
+    (void)state;
+    report(1, 1, NAT);
+    rig_commit(&rig, ERR_OK);
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "!yours");
+    assert_int_equal(rig.acks, 1);
+    assert_string_equal(rig_ack_name(&rig, NAME, "A")->error, "!yours");
+}
+
 static void a_refusal_is_told_and_kept(void **state)
 {
     (void)state;
@@ -217,6 +228,24 @@ static void a_pair_that_nobody_can_rise_above_can_be_forgotten(void **state)
     rig_state(&rig, &(struct rig_state){.id = "toaster", .boot = 1, .seq = 1, .observed = NAT});
     index = device_find(core_devices(rig.core), view_of("toaster"));
     assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_NOTFOUND);
+}
+
+/* The `gone` of the connection before waits for its debounce while the device is connected anew, and is forgotten. */
+static void forgetting_a_pair_does_not_make_its_device_lost(void **state)
+{
+    (void)state;
+    settled(1, 1, NAT);
+    uint32_t index = device_find(core_devices(rig.core), view_of(CAM));
+    rig_gone(&rig, CAM, 1, 1);
+    rig_state(&rig, &(struct rig_state){.id = CAM, .boot = 1, .seq = 2, .conn = 2, .observed = NAT});
+    assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_OK);
+    rig_pass(&rig, 20000);
+    assert_true(rig_stats(&rig).lost == 0 && rig_stats(&rig).online == 1);
+    rig_state(&rig, &(struct rig_state){.id = CAM, .boot = 1, .seq = 2, .conn = 2, .observed = NAT});
+    rig_gone(&rig, CAM, 1, 2); /* of its last connection */
+    assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_OK);
+    rig_pass(&rig, 20000);
+    assert_true(rig_stats(&rig).lost == 1 && rig_stats(&rig).online == 0);
 }
 
 static void a_replayed_lower_state_says_nothing(void **state)
@@ -513,6 +542,7 @@ int main(void)
         TEST(the_ack_waits_for_the_commit),
         TEST(an_outcome_within_the_join_travels_in_the_ack),
         TEST(a_later_outcome_updates_the_names),
+        TEST(a_refusal_with_an_exclamation_mark_is_told),
         TEST(a_refusal_is_told_and_kept),
         TEST(the_join_never_acks_a_newer_pair),
         TEST(a_full_session_never_acks_a_newer_pair),
@@ -520,6 +550,7 @@ int main(void)
         TEST(a_lower_pair_is_answered_with_the_stored_one),
         TEST(a_larger_boot_is_always_taken),
         TEST(a_pair_that_nobody_can_rise_above_can_be_forgotten),
+        TEST(forgetting_a_pair_does_not_make_its_device_lost),
         TEST(a_replayed_lower_state_says_nothing),
         TEST(a_heartbeat_is_not_answered_and_a_repeat_is),
         TEST(a_repeat_after_a_restart_is_answered_at_once),

@@ -142,6 +142,19 @@ static _Alignas(4) const unsigned char ROUTE6_RA[] = {
     U32(2),
 };
 
+#define HOP(link) U16(8), 0, 0, U32(link)
+
+/* NLM_F_REPLACE; two gateways, their attributes cut away */
+static _Alignas(4) const unsigned char ROUTE6_HOPS_OF_ONE_LINK[] = {
+    U32(16 + 12 + 20), U16(24), U16(0x100), U32(0), U32(0), 10, 0, 0, 0, 254, 9, 0, 1, U32(0),
+    U16(20),           U16(9),  HOP(2),     HOP(2),
+};
+
+static _Alignas(4) const unsigned char ROUTE6_HOPS_OF_TWO_LINKS[] = {
+    U32(16 + 12 + 20), U16(24), U16(0), U32(0), U32(0), 10, 0, 0, 0, 254, 9, 0, 1, U32(0),
+    U16(20),           U16(9),  HOP(2), HOP(3),
+};
+
 static _Alignas(4) const unsigned char ROUTE4_OTHER_TABLE[] = {
     U32(16 + 12 + 8), U16(24), U16(0), U32(0), U32(0), 2, 0, 0, 0, 252, 3, 0, 1, U32(0), U16(8), U16(15), U32(1000),
 };
@@ -165,6 +178,8 @@ static void messages_become_values(void **state)
         {LINK, sizeof(LINK), 3, "link add eth up=1 running=1 loopback=0"},
         {BRIDGE_PORT_LEAVES, sizeof(BRIDGE_PORT_LEAVES), 0, "other"},
         {ROUTE6_RA, sizeof(ROUTE6_RA), 2, "route add v6  via=fe80::1 metric=1024 ra=1"},
+        {ROUTE6_HOPS_OF_ONE_LINK, sizeof(ROUTE6_HOPS_OF_ONE_LINK), 2, "route add v6  via= metric=0 ra=1"},
+        {ROUTE6_HOPS_OF_TWO_LINKS, sizeof(ROUTE6_HOPS_OF_TWO_LINKS), 0, "route add v6  via= metric=0 ra=1"},
         {ROUTE4_OTHER_TABLE, sizeof(ROUTE4_OTHER_TABLE), 0, "other"},
         {ROUTE4_NET, sizeof(ROUTE4_NET), 0, "other"},
     };
@@ -175,6 +190,7 @@ static void messages_become_values(void **state)
         (void)rt_describe(&event, text);
         assert_string_equal(text, rows[i].text);
         assert_int_equal(event.ifindex, rows[i].ifindex);
+        assert_int_equal(event.what == RT_ROUTE && event.replaces, rows[i].bytes == ROUTE6_HOPS_OF_ONE_LINK);
     }
 }
 
@@ -188,7 +204,8 @@ static void no_bytes_are_read_that_are_not_there(void **state)
     } seeds[] = {{ADDR4_PPP, sizeof(ADDR4_PPP)},
                  {ADDR6_DEL, sizeof(ADDR6_DEL)},
                  {LINK, sizeof(LINK)},
-                 {ROUTE6_RA, sizeof(ROUTE6_RA)}};
+                 {ROUTE6_RA, sizeof(ROUTE6_RA)},
+                 {ROUTE6_HOPS_OF_ONE_LINK, sizeof(ROUTE6_HOPS_OF_ONE_LINK)}};
     for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
         for (size_t len = 0; len < seeds[i].len; len++) {
             struct rt_event event;

@@ -20,7 +20,8 @@ static struct {
     bool slow;                  /* the store: the test answers */
     uint64_t seen, stored;
     unsigned asked, deposed, applied, refused, retried;
-    char error[32], detail[256]; /* of the last that was not applied */
+    unsigned troubles, recoveries; /* as told */
+    char error[32], detail[256];   /* of the last that was not applied */
 } server;
 
 /** The @p n-th "epoch=N" of a message. @return what follows it, NULL = there are less. */
@@ -102,6 +103,15 @@ static void on_claim(void *context, struct engine_zone *zone, uint64_t seen)
     }
 }
 
+static void on_trouble(void *context, struct engine_zone *zone, const char *error, const char *detail)
+{
+    (void)context;
+    (void)zone;
+    assert_non_null(detail);
+    server.troubles += error != NULL;
+    server.recoveries += error == NULL;
+}
+
 static void on_deposed(void *context, struct engine_zone *zone)
 {
     (void)context;
@@ -136,7 +146,7 @@ static struct engine_zone *open_zone(struct service *service)
     struct engine_zone_options options = {
         .name = "example",
         .account = service->account,
-        .callbacks = {.settled = on_settled, .claim = on_claim, .deposed = on_deposed}};
+        .callbacks = {.settled = on_settled, .claim = on_claim, .trouble = on_trouble, .deposed = on_deposed}};
     assert_int_equal(engine_zone_new(service->engine, &options, &zone), ERR_OK);
     return zone;
 }
@@ -315,6 +325,8 @@ static void frozen_zone_refuses_nothing_for_good(void **state)
     assert_non_null(strstr(server.detail, "thaw"));
     assert_string_not_equal(state_of(zone), "running");
     assert_in_range(server.updates, 5, 60);
+    assert_int_equal(server.troubles, 1); /* for hours, told once */
+    assert_int_equal(server.recoveries, 0);
     server.frozen = false;
     run_for(HOURS);
     assert_int_equal(server.refused, 0);
@@ -322,6 +334,8 @@ static void frozen_zone_refuses_nothing_for_good(void **state)
     assert_string_equal(state_of(zone), "running");
     assert_int_equal(server.epoch, 1);
     assert_int_equal(server.asked, 1);
+    assert_int_equal(server.troubles, 1);
+    assert_int_equal(server.recoveries, 1);
     engine_free(service.engine);
 }
 

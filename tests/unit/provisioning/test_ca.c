@@ -161,6 +161,10 @@ static void issues_a_pair_that_belongs_together(void **state)
     assert_int_equal(ca_issue(ca, &subject, NOW + 10, 0, &pair, &info), ERR_OK);
     assert_int_equal(ca_pair_save(&pair, at(fixture, "leaf"), false, &info), ERR_EXISTS);
     assert_int_equal(ca_pair_save(&pair, at(fixture, "leaf"), true, &info), ERR_OK);
+    /* a device called as one of the CA's files does not take the CA's place */
+    assert_int_equal(ca_pair_save(&pair, at(fixture, "devices"), true, &info), ERR_EXISTS);
+    ca_free(ca);
+    ca = open_ca(fixture, CERT_DEVICE);
     key_free(key);
     ca_pair_deinit(&pair);
     ca_free(ca);
