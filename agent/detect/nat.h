@@ -3,16 +3,28 @@
 /**
  * nat: what stands between this device and the internet, from what its sources said of one uplink. Pure.
  *
+ * The first row that fits counts; "-" is anything:
+ *
  *   own address       router's WAN (pcp, upnp)   seen from outside     class
+ *   none              -                          -                     unknown
+ *   on a clat         -                          -                     464xlat
  *   public            -                          the same, or unknown  public
- *   192.0.0.0/29      -                          -                     dslite (with IPv6), 464xlat (interface clat*)
- *   100.64.0.0/10     -                          any                   cgnat: no router of ours in between
- *   any               100.64.0.0/10              any                   cgnat
- *   any               private                    any                   double
- *   any               public                     the same, or unknown  port-control (router speaks), inbound possible
- *   any               public                     another               cgnat (it hands out public addresses), or tunnel
- *   private           -                          public                nat: class unknown, inbound unproven
+ *   192.0.0.0/29      -                          -                     dslite with IPv6, else cgnat
+ *   100.64.0.0/10     public, opens ports        the same, or unknown  port-control: a carrier's PCP (RFC 6887 2.2)
+ *   100.64.0.0/10     -                          -                     cgnat: no router of ours in between
+ *   -                 192.0.0.0/29               -                     dslite: the router is its end
+ *   -                 100.64.0.0/10              -                     cgnat
+ *   -                 private (RFC 1918)         -                     double
+ *   -                 public                     another               cgnat
+ *   -                 public, opens ports        the same, or unknown  port-control: inbound possible
+ *   -                 public, refuses            the same, or unknown  nat
  *   public            -                          another               tunnel: the path leaves through a VPN or proxy
+ *   not public        -                          public                nat: class unknown, inbound unproven
+ *   not public        -                          unknown               unknown
+ *
+ * A router whose public WAN is not what the internet sees is a carrier that hands out public numbers it does not route,
+ * or a VPN on the router: nothing tells them apart from here, and the first is the one that must not be published.
+ * "Seen" that is not public was not seen from the internet (a broker on the LAN) and counts as unknown.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,18 +33,18 @@
 #include "mqtt/messages.h" /* enum nat_class, shared with the coordinator */
 
 struct nat_input {
-    struct ip own;       /* IPv4 of the uplink; IP_NONE = none */
-    struct ip router;    /* what port control says the WAN is; IP_NONE = nobody said */
-    struct ip seen;      /* what the internet sees of this path; IP_NONE = nobody said */
-    bool port_control;   /* the router would open a port */
-    bool clat;           /* the uplink is a 464XLAT interface */
-    bool has_ip6;        /* the uplink has a global IPv6 address */
-    bool mapping_varies; /* stun: endpoint-dependent mapping, kept for display */
+    struct ip own;     /* IPv4 of the uplink; IP_NONE = none */
+    struct ip router;  /* what port control says the WAN is; IP_NONE = nobody said */
+    struct ip seen;    /* what the internet sees of this path; IP_NONE = nobody said */
+    bool port_control; /* the router would open a port */
+    bool clat;         /* the uplink is a 464XLAT interface */
+    bool has_ip6;      /* the uplink has a global IPv6 address */
 };
 
 enum nat_class nat_classify(const struct nat_input *input);
 
 enum nat_inbound { NAT_INBOUND_UNPROVEN, NAT_INBOUND_POSSIBLE, NAT_INBOUND_OPEN, NAT_INBOUND_NONE };
-/** Whether somebody outside can reach the device: cgnat, double, dslite and 464xlat have no inbound path. */
+/** Whether somebody outside can reach the device: cgnat, double, dslite and 464xlat have no inbound path, only
+ * public is open, port-control possible, anything else unproven. */
 enum nat_inbound nat_inbound(enum nat_class nat);
 const char *nat_inbound_name(enum nat_inbound inbound); /* "unproven", "possible", "open", "none" */
