@@ -2,12 +2,16 @@
 #include "net/http.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "net/bindpath.h"
 #include "net/httphead.h"
 
 #define CREDENTIAL_MAX 1024 /* bytes of a user name or secret */
@@ -31,6 +35,9 @@ struct http_transfer {
     struct strbuf body;
     bool over_limit; /* why the transfer was broken off from inside a callback */
     bool no_memory;
+    enum err unbound;
+    char interface[IF_NAMESIZE]; /* "" = any */
+    struct ip local;
     uint64_t began_ms;
     char error[CURL_ERROR_SIZE];
 };
@@ -125,6 +132,9 @@ static enum err err_of(const struct http_transfer *transfer, CURLcode code)
     if (transfer->no_memory) {
         return ERR_NOMEM;
     }
+    if (transfer->unbound != ERR_OK) {
+        return transfer->unbound;
+    }
     switch (code) {
     case CURLE_OK:
         return ERR_OK;
@@ -175,6 +185,12 @@ static void fill_result(struct http_transfer *transfer, CURLcode code, struct ht
         (void)curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &number); /* known after success */
         result->status = (unsigned)number;
         result->body = strbuf_view(&transfer->body);
+        return;
+    }
+    if (transfer->unbound != ERR_OK) {
+        (void)errinfo_set(&result->info, result->err, "http", (long)code, "cannot leave through %s%s: %s",
+                          transfer->interface, transfer->local.family != IP_NONE ? " from the given address" : "",
+                          err_text(result->err));
         return;
     }
     const char *text = transfer->over_limit         ? "the reply is larger than allowed"
@@ -288,6 +304,22 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
     struct http_transfer *transfer = context;
     enum err err = strbuf_add(&transfer->body, view_n(bytes, size * count));
     return err == ERR_OK ? size * count : refuse(transfer, err);
+}
+
+/* A new socket, before it connects. */
+static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+    (void)purpose; /* nothing is listened for: always a connection */
+    struct http_transfer *transfer = context;
+    int domain = 0;
+    socklen_t len = sizeof(domain);
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0) {
+        transfer->unbound = err_from_errno(errno);
+        return CURL_SOCKOPT_ERROR;
+    }
+    uint8_t family = domain == AF_INET6 ? IP_V6 : IP_V4;
+    transfer->unbound = bindpath(fd, family, transfer->interface, &transfer->local, 0);
+    return transfer->unbound == ERR_OK ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
 }
 
 static enum err copy_text(const char *text, char **ret_copy)
@@ -465,6 +497,17 @@ static bool set_callbacks(struct http_transfer *transfer)
            SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_WRITEDATA, transfer);
 }
 
+/* A bound connection shares its fate with one request: curl does not know what its socket was bound to. */
+static bool set_path(const struct http_transfer *transfer)
+{
+    CURL *easy = transfer->easy;
+    if (transfer->interface[0] == '\0' && transfer->local.family == IP_NONE) {
+        return true;
+    }
+    return SET(easy, CURLOPT_SOCKOPTFUNCTION, on_socket) && SET(easy, CURLOPT_SOCKOPTDATA, transfer) &&
+           SET(easy, CURLOPT_FRESH_CONNECT, 1L) && SET(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 static bool set_message(const struct http_transfer *transfer, const struct http_request *request)
 {
     CURL *easy = transfer->easy;
@@ -526,7 +569,7 @@ static enum err prepare(struct http_transfer *transfer, const struct http_reques
         return err;
     }
     bool ok = set_callbacks(transfer) && set_security(transfer) && set_limits(transfer, request) &&
-              set_message(transfer, request);
+              set_path(transfer) && set_message(transfer, request);
     return ok ? ERR_OK : ERR_NOMEM; /* all options are of this build: only memory can lack */
 }
 
@@ -544,9 +587,11 @@ enum err http_start(struct http_client *client, const struct http_request *reque
     transfer->done = request->done;
     transfer->context = request->context;
     transfer->began_ms = clock_mono_ms();
+    transfer->local = request->local;
     http_headers_init(&transfer->headers, HTTP_REPLY_HEADERS_MAX);
     strbuf_init(&transfer->body, request->reply_max != 0 ? request->reply_max : HTTP_REPLY_DEFAULT);
-    err = prepare(transfer, request);
+    err = view_copy(view_of(request->interface), transfer->interface, sizeof(transfer->interface));
+    err = err == ERR_OK ? prepare(transfer, request) : ERR_INVALID;
     if (err == ERR_OK && curl_multi_add_handle(client->multi, transfer->easy) != CURLM_OK) {
         err = ERR_NOMEM;
     }

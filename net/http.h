@@ -35,9 +35,10 @@ void http_client_free(struct http_client *client);
 
 /** What became of a request. Borrowed for the call, with everything it points to. */
 struct http_result {
-    /** ERR_OK: a whole reply of any status arrived. ERR_TIMEOUT. ERR_LIMIT: reply body or headers over their cap.
-     *  ERR_NOTFOUND: host name unknown. ERR_CRYPTO: TLS, an untrusted or wrong certificate among them. ERR_PARSE: not
-     * HTTP. ERR_NOMEM. ERR_IO: everything else, refused and broken connections among them. */
+    /** ERR_OK: a whole reply of any status arrived. ERR_TIMEOUT. What bindpath() says, of interface and local.
+     * ERR_LIMIT: reply body or headers over their cap. ERR_NOTFOUND: host name unknown. ERR_CRYPTO: TLS, an untrusted
+     * or wrong certificate among them. ERR_PARSE: not HTTP. ERR_NOMEM. ERR_IO: everything else, refused and broken
+     * connections among them. */
     enum err err;
     struct errinfo info; /* layer "http", native = curl's code; set unless ERR_OK */
     bool sent;           /* some of the request had left us: on a failure the server may have acted */
@@ -61,13 +62,15 @@ struct http_request {
     uint32_t timeout_ms;        /* whole transfer, waiting for a connection included; 0 = HTTP_TIMEOUT_MS */
     size_t reply_max;           /* most bytes of body; 0 = HTTP_REPLY_DEFAULT; at most HTTP_REPLY_MAX */
     uint8_t family;             /* enum ip_family: connect by this family only; IP_NONE = any */
+    const char *interface;      /* leave through this one, on a connection of its own; NULL or "" = any */
+    struct ip local;            /* leave from this address, on a connection of its own; IP_NONE = any */
     http_fn done;               /* called exactly once unless the transfer is cancelled */
     void *context;
 };
 
 /** Begins a request. @param ret_transfer for http_cancel; void from the call of `done` on; NULL allowed.
- *  @return ERR_INVALID (method, URL, scheme, header line, NUL in user or secret, credentials over plain TCP), ERR_LIMIT
- * (header lines, URL), ERR_RANGE (reply_max), ERR_NOMEM. */
+ *  @return ERR_INVALID (method, URL, scheme, interface, header line, NUL in user or secret, credentials over plain
+ * TCP), ERR_LIMIT (header lines, URL), ERR_RANGE (reply_max), ERR_NOMEM. */
 enum err http_start(struct http_client *client, const struct http_request *request,
                     struct http_transfer **ret_transfer) MUST_CHECK;
 /** No completion follows. The server may have acted all the same. NULL allowed. */

@@ -14,12 +14,22 @@ struct asked {
     struct child *child;
 };
 
+#define UPLINKS_MAX 8 /* whose last question is remembered, for services that want a pause */
+
+/* When an uplink was asked last. */
+struct last {
+    char uplink[RT_IFNAME_SIZE];
+    uint64_t at_ms; /* 0: the row is free */
+};
+
 struct source {
+    struct loop *loop;
     const struct source_config *config; /* borrowed */
     const struct program_kind *kind;
     struct source_callbacks callbacks;
     struct child_pool *pool;
     struct asked *asked; /* owned; the questions under way */
+    struct last last[UPLINKS_MAX];
 };
 
 const char *program_family(uint8_t family)
@@ -133,7 +143,7 @@ enum err program_open(struct loop *loop, const struct source_config *config, con
     if (source == NULL) {
         return ERR_NOMEM;
     }
-    *source = (struct source){.config = config, .kind = kind, .callbacks = *callbacks};
+    *source = (struct source){.loop = loop, .config = config, .kind = kind, .callbacks = *callbacks};
     enum err err = child_pool_new(loop, PROGRAM_RUNNING_MAX, &source->pool);
     if (err != ERR_OK) {
         free(source);
@@ -151,6 +161,28 @@ static bool is_asked(const struct source *source, const struct source_question *
         }
     }
     return false;
+}
+
+/* False while the service's pause on this uplink lasts; notes the question otherwise. */
+static bool is_due(struct source *source, const struct source_question *question)
+{
+    uint32_t pause_ms = source->kind->pause_ms != NULL ? source->kind->pause_ms(source->config) : 0;
+    uint64_t now = loop_now_ms(source->loop);
+    struct last *row = &source->last[0]; /* the uplink's, or the oldest */
+    for (size_t i = 0; pause_ms > 0 && i < UPLINKS_MAX; i++) {
+        struct last *last = &source->last[i];
+        if (last->at_ms != 0 && strcmp(last->uplink, question->uplink) == 0) {
+            row = last;
+            break;
+        }
+        row = last->at_ms < row->at_ms ? last : row;
+    }
+    if (pause_ms > 0 && row->at_ms != 0 && strcmp(row->uplink, question->uplink) == 0 && now - row->at_ms < pause_ms) {
+        return false;
+    }
+    (void)snprintf(row->uplink, sizeof(row->uplink), "%s", question->uplink); /* of the same size */
+    row->at_ms = MAX(now, (uint64_t)1);
+    return true;
 }
 
 static enum err start(struct asked *asked)
@@ -178,6 +210,9 @@ enum err program_ask(struct source *source, const struct source_question *questi
 {
     if (is_asked(source, question)) {
         return ERR_AGAIN;
+    }
+    if (!is_due(source, question)) {
+        return ERR_LIMIT;
     }
     struct asked *asked = calloc(1, sizeof(*asked));
     if (asked == NULL) {

@@ -29,6 +29,9 @@ struct program_kind {
     /** The program ended with 0 and printed @p output. Fills status, ip and detail of a zeroed answer. Pure. */
     void (*judge)(const struct source_config *config, const struct source_question *question, struct view output,
                   struct source_answer *answer);
+    /** Least time between two questions on one uplink, where a service asks for more than source_ops.min_every_ms; an
+     * earlier one is ERR_LIMIT. NULL = none. */
+    uint32_t (*pause_ms)(const struct source_config *config);
 };
 
 /** @param kind static. The rest as source_ops.open; what it gives belongs to the functions below. */

@@ -43,6 +43,7 @@ static const struct row rows[] = {
     ROW(1, interface),
     ROW(1, observed),
     ROW(MUSTER_SOURCE_EXEC, exec),
+    ROW(MUSTER_SOURCE_HTTP, http),
     ROW(MUSTER_SOURCE_STATIC, static),
 };
 

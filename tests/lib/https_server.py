@@ -65,6 +65,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/busy": lambda: self.reply(503, b"later", [("Retry-After", "7")]),
             "/moved": lambda: self.reply(302, b"", [("Location", "/echo")]),
             "/connection": lambda: self.reply(200, str(self.number).encode()),
+            "/peer": lambda: self.reply(200, self.client_address[0].encode()),
             "/announced": lambda: self.reply(200, b"x" * 5000),
             "/stall": self.stall,
             "/half": self.half,

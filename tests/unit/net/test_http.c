@@ -350,6 +350,53 @@ static void the_client_may_be_freed_in_a_completion(void **state)
     exchange_end(&exchange);
 }
 
+static void a_request_leaves_by_the_given_way(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    char first[16], second[16];
+    const struct ip other = {.family = IP_V4, .bytes = {127, 0, 0, 2}};
+    exchange_start(&exchange, trusted());
+    fetch(&exchange, (struct http_request){.url = "https://api.test/connection"});
+    assert_int_equal(view_copy(strbuf_view(&exchange.body), first, sizeof(first)), ERR_OK);
+    fetch(&exchange, (struct http_request){.url = "https://api.test/peer", .local = other});
+    assert_int_equal(exchange.result.err, ERR_OK);
+    assert_string_equal(strbuf_str(&exchange.body), "127.0.0.2");
+    fetch(&exchange, (struct http_request){.url = "https://api.test/connection", .interface = "lo", .local = other});
+    assert_int_equal(view_copy(strbuf_view(&exchange.body), second, sizeof(second)), ERR_OK);
+    assert_string_not_equal(second, first); /* a connection of its own, used once */
+    fetch(&exchange, (struct http_request){.url = "https://api.test/peer"});
+    assert_string_equal(strbuf_str(&exchange.body), "127.0.0.1");
+    exchange_end(&exchange);
+}
+
+static void a_way_that_is_not_there_is_no_other_way(void **state)
+{
+    (void)state;
+    struct exchange exchange;
+    const struct ip foreign = {.family = IP_V4, .bytes = {198, 51, 100, 1}}, six = {.family = IP_V6};
+    const struct {
+        struct http_request request;
+        enum err err;
+    } rows[] = {
+        {{.interface = "none0"}, ERR_NOTFOUND},
+        {{.local = foreign}, ERR_IO},
+        {{.local = six}, ERR_INVALID},
+    };
+    exchange_start(&exchange, trusted());
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct http_request request = rows[i].request;
+        request.url = "https://api.test/peer";
+        fetch(&exchange, request);
+        assert_int_equal(exchange.result.err, rows[i].err);
+        assert_false(exchange.result.sent);
+        assert_non_null(strstr(exchange.result.info.text, "cannot leave through"));
+    }
+    struct http_request request = {.url = "https://api.test/", .interface = "a-name-too-long-for-one"};
+    assert_int_equal(start(&exchange, request), ERR_INVALID);
+    exchange_end(&exchange);
+}
+
 /* Starts the server and reads its port and CA file. @return false when python or openssl is missing. */
 static bool server_start(void)
 {
@@ -405,6 +452,8 @@ int main(void)
         cmocka_unit_test(many_requests_share_few_connections),
         cmocka_unit_test(cancelled_transfers_never_complete),
         cmocka_unit_test(the_client_may_be_freed_in_a_completion),
+        cmocka_unit_test(a_request_leaves_by_the_given_way),
+        cmocka_unit_test(a_way_that_is_not_there_is_no_other_way),
     };
     if (!server_start()) {
         (void)fprintf(stderr, "the test's HTTPS server needs python3 and openssl\n");
