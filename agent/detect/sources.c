@@ -42,9 +42,11 @@ struct row {
 static const struct row rows[] = {
     ROW(1, interface),
     ROW(1, observed),
+    ROW(MUSTER_SOURCE_DNS, dns),
     ROW(MUSTER_SOURCE_EXEC, exec),
     ROW(MUSTER_SOURCE_HTTP, http),
     ROW(MUSTER_SOURCE_STATIC, static),
+    ROW(MUSTER_SOURCE_STUN, stun),
 };
 
 const char *source_type_at(size_t index, const struct source_ops **ret_ops)

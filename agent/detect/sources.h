@@ -14,6 +14,8 @@ const char *source_type_at(size_t index, const struct source_ops **ret_ops);
 
 /* The table of each source_<type>.c. Not defined in a build that left the source out: sources.c alone refers to them,
  * through its rows. */
+extern const struct source_ops source_dns;
 extern const struct source_ops source_exec;
 extern const struct source_ops source_http;
 extern const struct source_ops source_static;
+extern const struct source_ops source_stun;
