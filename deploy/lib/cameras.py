@@ -6,31 +6,11 @@ World: `address` the broker and the DNS server listen on; `public` prefix of the
 broker_port) -> Camera; close(). Camera: prefix (put before a command line), endpoint (the broker as the camera sees it),
 interface whose addresses it reports, public (its address as the broker sees it), move() -> the new one.
 """
-import ctypes
-import os
-import pathlib
-import re
 import socket
-import subprocess
 import threading
 
 from muster_testlib import ports
-
-_CLONE_NEWNET = 0x40000000
-_NAMESPACES = pathlib.Path("/run/netns")
-
-
-def _ip(*arguments, batch=None):
-    done = subprocess.run(["ip", *arguments], input=batch, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
-
-
-def _in_namespace(name, *command, text=None):
-    done = subprocess.run(["ip", "netns", "exec", name, *command], input=text, capture_output=True, text=True,
-                          check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"{name}: {' '.join(command)}: {done.stderr.strip()}")
+from muster_testlib.netns import Namespaces
 
 
 class _Moving:
@@ -53,31 +33,28 @@ class RoutedCamera(_Moving):
 
     interface = "eth0"
 
-    def __init__(self, stem, index, endpoint):
+    def __init__(self, spaces, index, endpoint):
         super().__init__([f"203.0.113.{index * 10 + n}" for n in range(1, 10)])
-        self.camera, self.router = f"{stem}-camera{index}", f"{stem}-router{index}"
+        self._spaces, self._camera, self._router = spaces, f"camera{index}", f"router{index}"
         self.endpoint = endpoint
-        self.prefix = ("ip", "netns", "exec", self.camera)
+        self.prefix = spaces.prefix(self._camera)
 
     def build(self, core, index):
-        for name in (self.camera, self.router):
-            _ip("netns", "add", name)
-        _ip("-n", core, "link", "add", f"camera{index}", "type", "veth", "peer", "name", "wan", "netns", self.router)
-        _ip("-n", core, "link", "set", f"camera{index}", "master", "internet", "up")
-        _ip("-n", self.router, "link", "add", "lan", "type", "veth", "peer", "name", "eth0", "netns", self.camera)
-        _ip("-n", self.router, "-batch", "-", batch=f"""link set lo up
+        spaces = self._spaces
+        for name in (self._camera, self._router):
+            spaces.add(name)
+        spaces.ip(core, f"""link add camera{index} type veth peer name wan netns {spaces.full(self._router)}
+link set camera{index} master internet up""")
+        spaces.ip(self._router, f"""link add lan type veth peer name eth0 netns {spaces.full(self._camera)}
 address add {self.public}/24 dev wan
 address add 192.168.1.1/24 dev lan
 link set wan up
-link set lan up
-""")
-        _ip("-n", self.camera, "-batch", "-", batch="""link set lo up
-address add 192.168.1.2/24 dev eth0
+link set lan up""")
+        spaces.ip(self._camera, """address add 192.168.1.2/24 dev eth0
 link set eth0 up
-route add default via 192.168.1.1
-""")
-        _in_namespace(self.router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
-        _in_namespace(self.router, "nft", "-f", "-", text="""table ip nat {
+route add default via 192.168.1.1""")
+        spaces.sysctl(self._router, ipv4__ip_forward=1)
+        spaces.nft(self._router, """table ip nat {
   chain postrouting { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
 }
 """)
@@ -87,7 +64,7 @@ route add default via 192.168.1.1
         and its next packet, here the kernel's probe, is answered with a reset."""
         old = self.public
         new = self._next()
-        _ip("-n", self.router, "-batch", "-", batch=f"address del {old}/24 dev wan\naddress add {new}/24 dev wan\n")
+        self._spaces.ip(self._router, f"address del {old}/24 dev wan\naddress add {new}/24 dev wan")
         return new
 
 
@@ -101,41 +78,23 @@ class NetnsWorld:
   waits a moment, drawn from 0 to 1 s, and connects anew."""
 
     def __init__(self):
-        self._stem = f"muster-{os.getpid()}"
-        self.core = f"{self._stem}-core"
-        self.prefix = f"ip netns exec {self.core} "
+        self._spaces = Namespaces()
+        self.prefix = " ".join(["ip", "netns", "exec", self._spaces.full("core"), ""])
 
     def enter(self):
-        self._remove_leftovers()
-        _ip("netns", "add", self.core)
-        _ip("-n", self.core, "-batch", "-", batch=f"""link set lo up
-link add internet type bridge
+        self._spaces.add("core")
+        self._spaces.ip("core", f"""link add internet type bridge
 address add {self.address}/24 dev internet
-link set internet up
-""")
-        with open(_NAMESPACES / self.core, "rb") as handle:
-            if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), _CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), "setns")
+link set internet up""")
+        self._spaces.enter("core")
 
     def camera(self, index, port):
-        camera = RoutedCamera(self._stem, index, f"{self.address}:{port}")
-        camera.build(self.core, index)
+        camera = RoutedCamera(self._spaces, index, f"{self.address}:{port}")
+        camera.build("core", index)
         return camera
 
     def close(self):
-        self._remove(self._stem)
-
-    @staticmethod
-    def _remove(stem):
-        for path in _NAMESPACES.glob(f"{stem}-*"):
-            _ip("netns", "del", path.name)
-
-    def _remove_leftovers(self):
-        """Namespaces of a quickstart that was killed: its process is gone."""
-        for path in _NAMESPACES.glob("muster-*-core"):
-            match = re.fullmatch(r"(muster-(\d+))-core", path.name)
-            if match and not os.path.exists(f"/proc/{match[2]}"):
-                self._remove(match[1])
+        self._spaces.close()
 
 
 class _Relay(threading.Thread):

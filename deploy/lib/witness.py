@@ -3,40 +3,19 @@
 
 Both clocks are this machine's wall clock, so that mosquitto_sub's time of arrival and ours compare.
 """
-import random
-import socket
-import struct
 import subprocess
 import threading
 import time
 
+from muster_testlib import asker
 from muster_testlib.procs import Timeout
-
-
-def _question(number, name):
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
-    return struct.pack("!6H", number, 0, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1)
-
-
-def _addresses(reply, question_len):
-    """IPv4 addresses of the answer section; owners are compressed to two bytes or spelt out."""
-    found, at = [], question_len
-    for _ in range(struct.unpack("!H", reply[6:8])[0]):
-        while reply[at] and reply[at] < 0xC0:
-            at += reply[at] + 1
-        at += 2 if reply[at] else 1
-        kind, _, _, size = struct.unpack("!2HIH", reply[at:at + 10])
-        if kind == 1 and size == 4:
-            found.append(socket.inet_ntoa(reply[at + 10:at + 14]))
-        at += 10 + size
-    return sorted(found)
 
 
 class Witness:
     """Reports by device as they arrive at the broker's viewers' listener; the authoritative server's answers."""
 
     def __init__(self, broker, dns):
-        self._dns = (dns.address, dns.port)
+        self._dns = dns
         self._lock, self._arrivals = threading.Lock(), {}
         # %r is 1 for a retained copy, which is no arrival.
         self._sub = subprocess.Popen(
@@ -58,16 +37,7 @@ class Witness:
 
     def asks(self, name):
         """Sorted A records that the server answers; None when it does not."""
-        question = _question(random.randrange(65536), name)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.settimeout(0.5)
-            udp.connect(self._dns)
-            try:
-                udp.send(question)
-                reply = udp.recv(4096)
-            except OSError:
-                return None
-        return _addresses(reply, len(question)) if reply[:2] == question[:2] else None
+        return asker.asks(self._dns, name)
 
     def wait_answer(self, name, address, process, deadline):
         """Asks every millisecond; the time of the first right answer."""

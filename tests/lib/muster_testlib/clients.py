@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs that keep a name at their host's address, as devices of network.py run them: ours, and Debian's inadyn and
+ddclient. Client: `name` in the DNS, `process`, start(), stop(), running(); `families` that it can keep."""
+import json
+import pathlib
+import shutil
+import socket
+import struct
+import subprocess
+
+from . import build_dir
+from .network import SERVER
+from .procs import DEADLINE, Process
+
+_ESTABLISHED = "01"
+
+
+class _Client:
+    label, families = "", ("A",)
+
+    def __init__(self, world, space, name):
+        self.world, self.space, self.name = world, space, name
+        self.folder = world.work.folder(f"{self.label}-{space}")
+        self.process = None
+
+    def start(self):
+        self.process = Process(self._argv(), self.folder / "log", prefix=self.world.network.spaces.prefix(self.space),
+                               env=self._environment())
+        self.process.start()
+        return self
+
+    def _environment(self):
+        return {}
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stop()
+
+    def running(self):
+        if not self.process.running():
+            raise AssertionError(f"{self.label} ended: {self.process.log_text()[-2000:]}")
+
+
+class Agent(_Client):
+    """muster-agent with its clocks in our hands. `settings`: sections of its configuration over what it needs."""
+
+    label, families = "muster", ("A", "AAAA")
+
+    def __init__(self, world, space, device, settings):
+        super().__init__(world, space, f"{device}.{world.zone}")
+        self.device = device
+        identity = world.identity(device)
+        self.socket, self._clock = self.folder / "agent.sock", self.folder / "clock"
+        self.move_clocks(0, 0)
+        config = {
+            "device_id": device, "state_dir": str(world.work.folder(f"{self.label}-{space}/state")),
+            "control_socket": str(self.socket),
+            "broker": {"endpoints": [world.broker.endpoint], "keepalive": "8s", "backoff_max": "1s"},
+            "tls": {"ca_file": str(world.broker.ca_file), "cert_file": str(identity.cert), "key_file": str(identity.key)},
+        }
+        for section, value in settings.items():
+            config[section] = {**config.get(section, {}), **value} if isinstance(value, dict) else value
+        self.config_file = self.folder / "agent.yaml"
+        self.config_file.write_text(json.dumps(config))  # JSON is YAML
+
+    def _argv(self):
+        return [build_dir() / "agent" / "muster-agent", "-c", self.config_file]
+
+    def _environment(self):
+        return {"LD_PRELOAD": str(build_dir() / "tests" / "clock_shim.so"), "CLOCK_SHIM": str(self._clock)}
+
+    def move_clocks(self, wall_s, boot_s):
+        """What its wall clock and its boot clock are ahead of the machine's, from now on."""
+        with open(self._clock, "r+b" if self._clock.exists() else "wb") as clock:
+            clock.write(struct.pack("=qq", wall_s, boot_s))
+
+    def status(self):
+        """What it says about itself; None before it listens."""
+        done = subprocess.run([self._argv()[0], "status", "--json", "--socket", self.socket], capture_output=True, text=True,
+                              timeout=DEADLINE, check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def wait_status(self, predicate, what):
+        def fits():
+            status = self.status()
+            return status if status is not None and predicate(status) else None
+        return self.process.wait_until(fits, what)
+
+    def source_port(self):
+        """Of its connection to the broker, by the kernel's table of its namespace."""
+        remote = f"{struct.unpack('=I', socket.inet_aton(SERVER))[0]:08X}:{self.world.broker.port:04X}"
+        for line in pathlib.Path(f"/proc/{self.process.pid}/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[2] == remote and fields[3] == _ESTABLISHED:
+                return int(fields[1].split(":")[1], 16)
+        raise AssertionError(f"{self.device} has no connection to the broker")
+
+
+def _program(name):
+    path = shutil.which(name, path="/usr/sbin:/usr/bin")
+    if path is None:
+        raise FileNotFoundError(f"{name} is not installed (deploy/packages/test)")
+    return path
+
+
+class Inadyn(_Client):
+    """Its shortest period is 30 s, which no public echo service would be pleased by; its default is 120 s."""
+
+    label = "inadyn"
+
+    def __init__(self, world, space, period_s=30):
+        super().__init__(world, space, f"inadyn-{space}.{world.peers_zone}")
+        self._config = self.folder / "inadyn.conf"
+        self._config.write_text(f"""period = {period_s}
+custom service {{
+    ssl = false
+    username = user
+    password = password
+    hostname = "{self.name}"
+    checkip-server = "{SERVER}:80"
+    checkip-path = "/ip"
+    checkip-ssl = false
+    ddns-server = "{SERVER}:80"
+    ddns-path = "/nic/update?hostname=%h&myip=%i"
+}}
+""")
+        self._config.chmod(0o600)
+
+    def _argv(self):
+        cache = self.folder / "cache"
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir()
+        return [_program("inadyn"), "-n", "--force", "-f", self._config, "--cache-dir", cache,
+                "--pidfile", self.folder / "inadyn.pid"]
+
+
+class Ddclient(_Client):
+    """Its shortest period is 60 s; its default is 300 s."""
+
+    label = "ddclient"
+
+    def __init__(self, world, space, period_s=60):
+        super().__init__(world, space, f"ddclient-{space}.{world.peers_zone}")
+        self._period = period_s
+        self._config = self.folder / "ddclient.conf"
+        self._config.write_text(f"""ssl=no
+use=web, web=http://{SERVER}/ip
+protocol=dyndns2, server={SERVER}, login=user, password=password {self.name}
+""")
+        self._config.chmod(0o600)
+
+    def _argv(self):
+        (self.folder / "cache").unlink(missing_ok=True)
+        return [_program("ddclient"), f"-daemon={self._period}", "-foreground", "-file", self._config,
+                "-cache", self.folder / "cache", "-pid", self.folder / "ddclient.pid"]
+
+
+def usable6(pid, prefix):
+    """The address below `prefix` that duplicate detection has passed, in the namespace of a process; None: not yet."""
+    head = prefix.rstrip(":").split(":")
+    digits = "".join(f"{int(group or '0', 16):04x}" for group in head)
+    for line in pathlib.Path(f"/proc/{pid}/net/if_inet6").read_text().splitlines():
+        address, _, _, scope, flags, _ = line.split()
+        if address.startswith(digits) and scope == "00" and not int(flags, 16) & 0x40:  # IFA_F_TENTATIVE
+            return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
+    return None
+
+

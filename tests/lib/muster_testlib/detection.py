@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment on the internet of network.py, and how a scenario is run on it: clients keep their names while networks
+change; each change is timed until the authoritative server answers what is now true, and the zone's journal tells
+whether anything untrue was ever published.
+
+A scenario is a generator of Steps: what it does before it yields one is the event, and the one it yields says what is
+true from then on.
+"""
+import dataclasses
+import signal
+import time
+
+from . import asker, certs
+from .broker import Broker
+from .clients import Agent, usable6
+from .coordinator import Coordinator
+from .dns import Knot
+from .internet import Stun, Web, Whoami
+from .network import SERVER, SERVER2, Network
+from .procs import DEADLINE, Timeout
+
+KEEPALIVE_S = 8
+GROUPS = """\
+  - name: cameras
+    damping: false
+    names:
+      - name: "{id}.example.net"
+  - name: gateways
+    gateway: true
+    damping: false
+    names:
+      - name: "{id}.example.net"
+      - name: "{host}.{id}.example.net"
+        types: [AAAA]
+        hosts: true
+"""
+HOSTS = 200
+REGISTRY = """\
+devices:
+  - match: "cam-*"
+    group: cameras
+  - id: gw-1
+    group: gateways
+    hosts:
+""" + "".join(f'      - {{name: h{number}, suffix: "::{number:x}"}}\n' for number in range(0x10, 0x10 + HOSTS))
+
+
+@dataclasses.dataclass
+class Step:
+    """What is true since `began` (monotonic seconds): {type: addresses}. `limit`: seconds in which the agent has to have
+    it published; None: not timed. `hosts`: the prefix that a gateway's hosts are in."""
+
+    what: str
+    truth: dict
+    began: float
+    limit: float = None
+    hosts: str = None
+
+
+@dataclasses.dataclass
+class Scenario:
+    """`settings`: the agent's, over its defaults. `ip6`: it has a prefix to live in. `others`: whether a client that asks
+    an HTTP echo for its IPv4 address can take part."""
+
+    name: str
+    tells: str
+    steps: object
+    space: str = "camera"
+    ip6: bool = False
+    port_control: bool = False
+    others: bool = True
+    settings: dict = dataclasses.field(default_factory=dict)
+
+
+class World:
+    """Servers on the internet and the network; `agent` and `others` are those of the scenario under way."""
+
+    zone, peers_zone = "example.net", "example.org"
+
+    def __init__(self, work):
+        self.work, self.started = work, []
+        self.network = Network(work)
+        self.agent, self.clients = None, []
+        self._identities = {}
+
+    def start(self):
+        self.network.enter()
+        self.pki = certs.pki(self.work / "pki")
+        self.broker = self._run(Broker(self.work, self.pki, address=SERVER))
+        self.dns = self._run(Knot(self.work, zones=(self.zone, self.peers_zone), address=SERVER))
+        self.coordinator = Coordinator(self.work, self.pki, self.broker, self.dns, GROUPS, REGISTRY)
+        self.started.append(self.coordinator)
+        self.coordinator.start_ready()
+        self.stun, self.whoami = self._run(Stun(self.work)), self._run(Whoami(self.work))
+        self.web = Web(self.pki, self.dns, self.peers_zone)
+        self.started.append(self.web)
+        return self
+
+    def _run(self, server):
+        self.started.append(server)
+        return server.start()
+
+    def identity(self, device):
+        if device not in self._identities:
+            self._identities[device] = self.pki.device(device)
+        return self._identities[device]
+
+    def close(self):
+        try:
+            for one in reversed(self.clients + self.started):
+                one.stop()
+        finally:
+            self.network.close()
+
+    def values(self):
+        """What sections of a scenario's settings may name in braces."""
+        return {"stun": f"{SERVER}:{self.stun.port}", "stun2": f"{SERVER2}:{self.stun.port}", "whoami": f"{SERVER2}:53",
+                "echo": f"https://{SERVER}/ip", "ca": str(self.pki.server_bundle)}
+
+    # What scenarios ask for.
+
+    def started_with(self, **truth):
+        """The first step: the clients start, and their names become what is true."""
+        for client in self.clients:
+            client.start()
+        return Step("start", truth, time.monotonic())
+
+    def usable6(self, prefix):
+        """(the address below `prefix` that duplicate detection has passed, when)"""
+        end = time.monotonic() + DEADLINE
+        while (address := usable6(self.agent.process.pid, prefix)) is None:
+            if time.monotonic() > end:
+                raise Timeout(f"after {DEADLINE} s no address in {prefix} is usable")
+            time.sleep(0.001)
+        return address, time.monotonic()
+
+    def acknowledged(self):
+        """The coordinator has the agent's last word."""
+        self.agent.wait_status(lambda status: status["report"]["state"] == "acknowledged", "the report is acknowledged")
+
+    def sleep(self, seconds, meanwhile):
+        """The machine is suspended while `meanwhile` happens, and resumes later by its boot and wall clocks."""
+        self.agent.process.signal(signal.SIGSTOP)
+        result = meanwhile()
+        self.agent.move_clocks(seconds, seconds)
+        self.agent.process.signal(signal.SIGCONT)
+        return result
+
+
+@dataclasses.dataclass
+class Result:
+    """Of one client in one scenario. `times`: {step: seconds, or None where it never became true}; `wrong`: addresses that
+    were published and not true at that time; `requests`: what it sent to services of others."""
+
+    times: dict
+    limits: dict
+    wrong: list
+    requests: int
+
+
+def _filled(value, values):
+    if isinstance(value, dict):
+        return {key: _filled(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, values) for item in value]
+    return value.format(**values) if isinstance(value, str) else value
+
+
+def _records(client, step):
+    """{(name, type): addresses} that have to be answered."""
+    found = {(client.name, rtype): addresses for rtype, addresses in step.truth.items() if rtype in client.families}
+    if step.hosts is not None and "AAAA" in client.families:
+        for number in range(0x10, 0x10 + HOSTS):
+            found[f"h{number}.{client.name}", "AAAA"] = [f"{step.hosts}{number:x}"]
+    return found
+
+
+def untrue(changes, name, truths):
+    """Addresses that were added to the name without being the truth, or after it had been superseded by one that was
+    published. `truths`: the lists of addresses that were true, in their order."""
+    at, wrong = 0, []
+    for owner, _, address, added in changes:
+        if owner != name or not added:
+            continue
+        later = [number for number in range(at, len(truths)) if address in truths[number]]
+        if later:
+            at = later[0]
+        else:
+            wrong.append(address)
+    return wrong
+
+
+def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
+    """Runs one scenario; {client's label: Result}. `others`: classes of clients.py beside the agent; `patience`: seconds
+    in which the agent, and the others, have to follow an event at all."""
+    world.network.build(scenario.ip6, scenario.port_control)
+    world.web.mood = "right"
+    device = "gw-1" if scenario.space == "gateway" else "cam-1"
+    settings = {"addresses": {"include": ["eth0"] if scenario.space == "camera" else ["wan-*", "lan"], "ip6": scenario.ip6},
+                **_filled(scenario.settings, world.values())}
+    world.agent = Agent(world, scenario.space, device, settings)
+    world.clients = [world.agent] + [kind(world, scenario.space) for kind in others if scenario.others]
+    zones = {zone: asker.Publications(world.dns, zone) for zone in (world.zone, world.peers_zone)}
+    truths = {client: [] for client in world.clients}
+    results = {client: Result({}, {}, [], 0) for client in world.clients}
+    before = {client: world.web.count(client.label) for client in world.clients}
+    try:
+        for step in scenario.steps(world):
+            _follow(world, step, results, patience, other_patience if step.limit is not None else DEADLINE)
+            for client in world.clients:
+                truths[client].append([address for addresses in _records(client, step).values() for address in addresses])
+    finally:
+        for client in world.clients:
+            client.stop()
+    for client, result in results.items():
+        changes = zones[client.name.split(".", 1)[1]].changes()
+        names = {owner for owner, _, _, _ in changes if owner == client.name or owner.endswith(f".{client.name}")}
+        for name in sorted(names):
+            result.wrong += untrue(changes, name, truths[client])
+        result.requests = world.web.count(client.label) - before[client]
+    return {client.label: result for client, result in results.items()}
+
+
+def _follow(world, step, results, patience, other_patience):
+    """Waits until every client's names are what is true, or for as long as it is given."""
+    def alive():
+        for client in world.clients:
+            client.running()
+
+    wanted = {client: _records(client, step) for client in world.clients}
+    for clients, deadline in (([world.agent], patience), (world.clients[1:], other_patience)):
+        records = {key: value for client in clients for key, value in wanted[client].items()}
+        left = max(0.0, step.began + deadline - time.monotonic())
+        found = asker.wait_answers(world.dns, records, left, alive) if records else {}
+        for client in clients:
+            times = [found[key] for key in wanted[client]]
+            results[client].times[step.what] = None if None in times else max(times) - step.began if times else 0.0
+            results[client].limits[step.what] = step.limit

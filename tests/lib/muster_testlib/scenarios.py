@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to networks, as scenarios of detection.py: tests/system holds the agent to their limits, muster-bench
+runs other clients through the same."""
+import time
+
+from .detection import KEEPALIVE_S, Scenario, Step
+from .network import B
+
+EVENT_S = 1.0                 # from the moment that the address is usable
+DEAD_PATH_S = KEEPALIVE_S + 2  # behind a NAT that says nothing
+
+
+def _home(world):
+    return world.started_with(A=[world.network.home4])
+
+
+def wan_renumbered(world):
+    yield _home(world)
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def dead_path(world):
+    """The old connection's packets vanish; a new connection works."""
+    yield _home(world)
+    world.acknowledged()
+    world.network.forget_flow(world.agent.source_port())
+    began = time.monotonic()
+    yield Step("forgotten", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def gateway_renumbered(world):
+    yield world.started_with(A=[world.network.gateway4])
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("gateway")]}, began, EVENT_S)
+
+
+def _renumber6(flash):
+    def steps(world):
+        network = world.network
+        first = world.started_with()
+        address, _ = world.usable6(network.prefix6("home"))
+        first.truth = {"A": [network.home4], "AAAA": [address]}
+        yield first
+        world.acknowledged()
+        address, usable = world.usable6(network.renumber6("home", flash))
+        yield Step("renumbered", {"A": [network.home4], "AAAA": [address]}, usable, EVENT_S)
+    return steps
+
+
+def _gateway6(flash):
+    def steps(world):
+        network = world.network
+        first = world.started_with(A=[network.gateway4], AAAA=[network.gateway6])
+        first.hosts = network.prefix6("gateway")
+        yield first
+        world.acknowledged()
+        prefix = network.renumber6("gateway", flash)
+        _, usable = world.usable6(prefix)
+        yield Step("renumbered", first.truth, usable, EVENT_S, prefix)
+    return steps
+
+
+def router_reboot(world):
+    yield _home(world)
+    world.acknowledged()
+    world.network.router_off()
+    address, _ = world.network.router_on()
+    yield Step("back", {"A": [address]}, time.monotonic(), DEAD_PATH_S)
+
+
+def home_failover(world):
+    network = world.network
+    yield _home(world)
+    world.acknowledged()
+    began = time.monotonic()
+    network.uplink_lost("home")
+    yield Step("second uplink", {"A": [network.home4_b]}, began, DEAD_PATH_S)
+    world.acknowledged()
+    network.uplink_back("home")
+    network.uplink_lost("home", B)
+    began = time.monotonic()
+    yield Step("first uplink", {"A": [network.home4]}, began, DEAD_PATH_S)
+
+
+def gateway_failover(world):
+    network = world.network
+    yield world.started_with(A=[network.gateway4])
+    world.acknowledged()
+    began = time.monotonic()
+    network.uplink_lost("gateway")
+    yield Step("second uplink", {"A": [network.gateway4_b]}, began, EVENT_S)
+    world.acknowledged()
+    began = time.monotonic()
+    network.uplink_back("gateway")
+    yield Step("first uplink", {"A": [network.gateway4]}, began, EVENT_S)
+
+
+def packet_loss(world):
+    yield _home(world)
+    world.acknowledged()
+    world.network.lose_packets(30)
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, None)
+
+
+def asleep(world):
+    yield _home(world)
+    world.acknowledged()
+    address = world.sleep(3600, lambda: world.network.renumber("home"))
+    yield Step("resumed", {"A": [address]}, time.monotonic(), EVENT_S)
+
+
+def clock_wrong(world):
+    """The camera boots six years ago, and hears later what time it is."""
+    world.agent.move_clocks(-6 * 365 * 86400, 0)
+    world.started_with()
+    world.agent.wait_status(lambda status: status["connection"]["error"] != "", "TLS refuses")
+    world.agent.move_clocks(0, 0)
+    yield Step("clock set", {"A": [world.network.home4]}, time.monotonic(), None)
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+ALL = [
+    Scenario("wan-renumbered", "the provider gives the home router another IPv4 address", wan_renumbered),
+    Scenario("dead-path", "the router forgets the camera's connection, and its address changes", dead_path),
+    Scenario("gateway-renumbered", "the provider gives a gateway with an agent on it another IPv4 address",
+             gateway_renumbered, space="gateway"),
+    Scenario("ip6-graceful", "a new IPv6 prefix, the old one is deprecated", _renumber6(False), ip6=True, others=False),
+    Scenario("ip6-flash", "a new IPv6 prefix, the old one is gone", _renumber6(True), ip6=True, others=False),
+    Scenario("gateway6-flash", "a gateway's prefix with 200 hosts behind it is replaced", _gateway6(True), space="gateway",
+             ip6=True, others=False, settings={"addresses": {"include": ["wan-*", "lan"], "prefix6_from": "lan"}}),
+    Scenario("router-reboot", "the home router loses power and comes back with another address", router_reboot),
+    Scenario("home-failover", "the home router takes its second uplink, and the first one again", home_failover),
+    Scenario("gateway-failover", "a gateway takes its second uplink, and the first one again", gateway_failover,
+             space="gateway"),
+    Scenario("packet-loss", "30 % of all packets are lost while the address changes", packet_loss),
+    Scenario("asleep", "the camera sleeps for an hour, the address changes meanwhile", asleep, others=False),
+    Scenario("clock-wrong", "the camera's clock is six years behind at boot", clock_wrong, others=False),
+]
