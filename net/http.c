@@ -193,7 +193,8 @@ static void fill_result(struct http_transfer *transfer, CURLcode code, struct ht
                           err_text(result->err));
         return;
     }
-    const char *text = transfer->over_limit         ? "the reply is larger than allowed"
+    bool too_large = transfer->over_limit || code == CURLE_FILESIZE_EXCEEDED;
+    const char *text = too_large                    ? "the reply is larger than allowed"
                        : transfer->error[0] != '\0' ? transfer->error
                                                     : curl_easy_strerror(code);
     (void)errinfo_set(&result->info, result->err, "http", (long)code, "%s", text);
