@@ -101,8 +101,11 @@ static void set_entry(struct addresses *addresses, const struct rt_event *event)
             return;
         }
         slot = &addresses->entries[addresses->entries_len++];
+        *slot = (struct entry){.known = false};
     }
-    *slot = (struct entry){.ifindex = event->ifindex, .addr = event->addr};
+    slot->ifindex = event->ifindex;
+    slot->addr = event->addr;
+    slot->stale = slot->stamped = false;
 }
 
 static void remove_entry(struct addresses *addresses, const struct rt_event *event)

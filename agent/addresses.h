@@ -4,13 +4,18 @@
  * addresses: which of the interfaces' addresses this device reports. A table fed by link, address and default-route
  * events; `addresses_select` is a pure function of the table and the time. Knows nothing of netlink sockets.
  *
- * What may be reported: scope universe; not TENTATIVE, DADFAILED, DEPRECATED or OPTIMISTIC; not loopback, link-local,
- * multicast, and for IPv6 not unique-local, 6to4, Teredo or mapped. Private and carrier-NAT IPv4 is reported as it is:
- * the coordinator's policy decides, and behind a NAT the address that the broker sees counts.
+ * What may be reported: scope universe; not TENTATIVE, DADFAILED, DEPRECATED (or with a preferred lifetime of 0) or
+ * OPTIMISTIC; not loopback, link-local, multicast, and for IPv6 not unique-local, 6to4, Teredo or mapped. Private and
+ * carrier-NAT IPv4 is reported as it is: the coordinator's policy decides, and behind a NAT the address that the broker
+ * sees counts.
  * Which one, in this order: interface with the default route of the family (lowest metric), then name of the interface;
- * within an interface public before others, stable before temporary (IPv4: primary before secondary), then the lowest
- * number. An interface without a default route, while another has one, only gives public addresses (a gateway's
- * delegated prefix on its LAN side).
+ * within an interface public before others, stable before temporary unless the policy says otherwise (RFC 6724 rule 7
+ * turned round; IPv4: primary before secondary), for IPv6 the longest preferred lifetime, then the lowest number. How
+ * the address was made (SLAAC, a /128 of DHCPv6, by hand) does not matter. What was chosen stays chosen among equals
+ * until one comes later that lives as long, or until it was not refreshed for so long that it has less than half of
+ * another's time: a renumbering counts at once, two routers that advertise by turns change nothing. An interface
+ * without a default route, while another has one, only gives public addresses (a gateway's delegated prefix on its LAN
+ * side).
  *
  * A link that loses its address or its default route while it stays up keeps both for `hold_ms` (renewals remove and
  * add); an address that another link has counts at once. After the hold the family is an explicit null; with no link up
@@ -46,6 +51,13 @@ struct address_set {
 };
 bool address_set_equal(const struct address_set *a, const struct address_set *b);
 
+/** What counts for temporary addresses (RFC 8981), which change daily. */
+enum address_temporary {
+    ADDRESS_TEMPORARY_AVOID,  /* when there is no other */
+    ADDRESS_TEMPORARY_PREFER, /* before the stable one */
+    ADDRESS_TEMPORARY_NEVER,
+};
+
 struct address_policy {
     const char *const *include; /* glob patterns of interface names; none: all but loopback. Borrowed. */
     size_t include_len;
@@ -53,6 +65,7 @@ struct address_policy {
     size_t exclude_len;
     const char *prefix6_from; /* glob of the interface whose IPv6 prefix is reported for the hosts behind; NULL: none */
     bool ip4, ip6;            /* families that are reported */
+    enum address_temporary temporary;
     uint64_t hold_ms;
 };
 

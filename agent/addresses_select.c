@@ -12,9 +12,10 @@ struct candidate {
     uint64_t metric[FAMILIES];
     struct ip gateway[FAMILIES];
     struct address_field field[FAMILIES];
-    uint8_t prefix_len[FAMILIES];
-    bool live[FAMILIES]; /* field is an address that the link has now, not one that is held */
-    bool held[FAMILIES]; /* within the hold: nothing may be concluded yet */
+    bool has_prefix;
+    struct ip_prefix prefix; /* IPv6, of an address that is not a /128 */
+    bool live[FAMILIES];     /* field is an address that the link has now, not one that is held */
+    bool held[FAMILIES];     /* within the hold: nothing may be concluded yet */
 };
 
 static bool matches(const char *const *patterns, size_t len, const char *name)
@@ -33,53 +34,6 @@ static bool eligible(const struct link *link, const struct address_policy *polic
         return false;
     }
     return policy->include_len == 0 || matches(policy->include, policy->include_len, link->name);
-}
-
-static bool usable(const struct rt_addr *entry)
-{
-    const uint32_t unusable = RT_ADDR_TENTATIVE | RT_ADDR_DADFAILED | RT_ADDR_DEPRECATED | RT_ADDR_OPTIMISTIC;
-    if (entry->scope != RT_ADDR_SCOPE_UNIVERSE || (entry->flags & unusable) != 0) {
-        return false;
-    }
-    switch (ip_classify(&entry->ip)) {
-    case IP_CLASS_PUBLIC:
-    case IP_CLASS_DOCUMENTATION:
-    case IP_CLASS_BENCHMARKING:
-        return true;
-    case IP_CLASS_PRIVATE:
-    case IP_CLASS_CGNAT:
-    case IP_CLASS_PROTOCOL: /* 192.0.0.0/24: DS-Lite's inner side, judged by the coordinator */
-        return entry->ip.family == IP_V4;
-    default:
-        return false;
-    }
-}
-
-/* True when a is the better one to report of two usable addresses of one link. */
-static bool better(const struct rt_addr *a, const struct rt_addr *b)
-{
-    bool a_public = ip_is_public(&a->ip), b_public = ip_is_public(&b->ip);
-    if (a_public != b_public) {
-        return a_public;
-    }
-    bool a_temporary = (a->flags & RT_ADDR_TEMPORARY) != 0, b_temporary = (b->flags & RT_ADDR_TEMPORARY) != 0;
-    if (a_temporary != b_temporary) {
-        return b_temporary;
-    }
-    return ip_compare(&a->ip, &b->ip) < 0;
-}
-
-static const struct rt_addr *best_of_link(const struct addresses *addresses, uint32_t ifindex, uint8_t family)
-{
-    const struct rt_addr *best = NULL;
-    for (size_t i = 0; i < addresses->entries_len; i++) {
-        const struct rt_addr *addr = &addresses->entries[i].addr;
-        if (addresses->entries[i].ifindex == ifindex && addr->ip.family == family && usable(addr) &&
-            (best == NULL || better(addr, best))) {
-            best = addr;
-        }
-    }
-    return best;
 }
 
 static const struct route *best_route(const struct addresses *addresses, uint32_t ifindex, uint8_t family)
@@ -122,32 +76,65 @@ static uint64_t effective_metric(struct memory *memory, const struct route *rout
     return memory->metric;
 }
 
-static void set_field(struct candidate *candidate, size_t f, const struct rt_addr *entry)
+static struct ip_prefix prefix_of(const struct ip *ip, uint8_t len)
 {
-    candidate->field[f] = (struct address_field){.presence = FIELD_SET, .ip = entry->ip};
-    candidate->prefix_len[f] = entry->prefix_len;
+    struct ip_prefix prefix = {.ip = *ip, .len = len};
+    for (unsigned i = 0; i < sizeof(prefix.ip.bytes); i++) {
+        unsigned keep = len > i * 8 ? MIN(len - i * 8, 8U) : 0;
+        prefix.ip.bytes[i] &= (uint8_t)(0xff00U >> keep);
+    }
+    return prefix;
 }
 
-static void fill_family(const struct addresses *addresses, struct link *link, size_t f, uint64_t hold_ms, uint64_t now,
-                        uint64_t *deadline, struct candidate *candidate)
+static void set_field(struct candidate *candidate, size_t f, const struct rt_addr *addr)
+{
+    candidate->field[f] = (struct address_field){.presence = FIELD_SET, .ip = addr->ip};
+}
+
+/* One selection: what all of its steps share. */
+struct selection {
+    struct addresses *addresses;
+    const struct address_policy *policy;
+    uint64_t now, deadline;
+};
+
+static const struct rt_addr *best_of(struct selection *selection, const struct link *link, size_t f, bool on_link)
+{
+    const struct memory *memory = &link->memory[f];
+    const struct ip *last = memory->has_last ? &memory->last.ip : NULL;
+    const struct ip *last_on_link = memory->has_on_link ? &memory->on_link.ip : NULL;
+    const struct rank_query query = {.link = link,
+                                     .family = families[f],
+                                     .temporary = selection->policy->temporary,
+                                     .on_link = on_link,
+                                     .holder = on_link ? last_on_link : last};
+    return rank_best(selection->addresses, &query, selection->now, &selection->deadline);
+}
+
+static void fill_on_link(struct selection *selection, struct link *link, struct candidate *candidate)
+{
+    struct memory *memory = &link->memory[1];
+    const struct rt_addr *on_link = candidate->live[1] ? best_of(selection, link, 1, true) : NULL;
+    if (on_link != NULL) {
+        memory->on_link = *on_link;
+    }
+    memory->has_on_link = on_link != NULL || (memory->has_on_link && candidate->held[1]);
+    candidate->has_prefix = memory->has_on_link;
+    candidate->prefix = prefix_of(&memory->on_link.ip, memory->on_link.prefix_len);
+}
+
+static void fill_address(struct selection *selection, struct link *link, size_t f, struct candidate *candidate)
 {
     struct memory *memory = &link->memory[f];
-    candidate->metric[f] = NO_METRIC;
-    if (!link->link.running) {
-        *memory = (struct memory){.metric = NO_METRIC};
-        return;
-    }
-    const struct route *route = best_route(addresses, link->ifindex, families[f]);
-    candidate->metric[f] = effective_metric(memory, route, hold_ms, now, deadline);
-    candidate->gateway[f] = candidate->metric[f] != NO_METRIC ? memory->gateway : (struct ip){0};
-    const struct rt_addr *best = best_of_link(addresses, link->ifindex, families[f]);
+    const struct rt_addr *best = best_of(selection, link, f, false);
     if (best != NULL) {
         memory->last = *best;
         memory->has_last = true;
         memory->address_waits = false;
         candidate->live[f] = true;
         set_field(candidate, f, best);
-    } else if (within_hold(&memory->address_waits, &memory->address_since, hold_ms, now, deadline)) {
+    } else if (within_hold(&memory->address_waits, &memory->address_since, selection->policy->hold_ms, selection->now,
+                           &selection->deadline)) {
         candidate->held[f] = true;
         if (memory->has_last) {
             set_field(candidate, f, &memory->last);
@@ -155,6 +142,24 @@ static void fill_family(const struct addresses *addresses, struct link *link, si
     } else {
         memory->has_last = false;
         candidate->field[f].presence = FIELD_NULL;
+    }
+}
+
+static void fill_family(struct selection *selection, struct link *link, size_t f, struct candidate *candidate)
+{
+    struct memory *memory = &link->memory[f];
+    candidate->metric[f] = NO_METRIC;
+    if (!link->link.running) {
+        *memory = (struct memory){.metric = NO_METRIC};
+        return;
+    }
+    const struct route *route = best_route(selection->addresses, link->ifindex, families[f]);
+    candidate->metric[f] =
+        effective_metric(memory, route, selection->policy->hold_ms, selection->now, &selection->deadline);
+    candidate->gateway[f] = candidate->metric[f] != NO_METRIC ? memory->gateway : (struct ip){0};
+    fill_address(selection, link, f, candidate);
+    if (families[f] == IP_V6 && selection->policy->prefix6_from != NULL) {
+        fill_on_link(selection, link, candidate);
     }
 }
 
@@ -216,16 +221,6 @@ static struct address_field field_of_device(const struct candidate *candidates, 
     return (struct address_field){.presence = up ? FIELD_NULL : FIELD_ABSENT};
 }
 
-static struct ip_prefix prefix_of(const struct ip *ip, uint8_t len)
-{
-    struct ip_prefix prefix = {.ip = *ip, .len = len};
-    for (unsigned i = 0; i < sizeof(prefix.ip.bytes); i++) {
-        unsigned keep = len > i * 8 ? MIN(len - i * 8, 8U) : 0;
-        prefix.ip.bytes[i] &= (uint8_t)(0xff00U >> keep);
-    }
-    return prefix;
-}
-
 static void fill_prefix(const struct candidate *candidates, size_t len, const struct address_policy *policy,
                         struct address_set *set)
 {
@@ -235,9 +230,9 @@ static void fill_prefix(const struct candidate *candidates, size_t len, const st
         if (fnmatch(policy->prefix6_from, candidate->link->name, 0) != 0) {
             continue;
         }
-        if (candidate->field[1].presence == FIELD_SET) {
+        if (candidate->has_prefix) {
             set->has_prefix6 = true;
-            set->prefix6 = prefix_of(&candidate->field[1].ip, candidate->prefix_len[1]);
+            set->prefix6 = candidate->prefix;
         }
         gone = gone || candidate->field[1].presence == FIELD_NULL;
         held = held || candidate->held[1];
@@ -294,8 +289,9 @@ uint64_t addresses_select(struct addresses *addresses, const struct address_poli
 {
     struct candidate candidates[ADDRESSES_INTERFACES_MAX];
     size_t len = 0;
-    uint64_t deadline = UINT64_MAX;
+    struct selection selection = {.addresses = addresses, .policy = policy, .now = now, .deadline = UINT64_MAX};
     const bool wanted[FAMILIES] = {policy->ip4, policy->ip6};
+    rank_stamp(addresses, now);
     for (size_t i = 0; i < addresses->links_len; i++) {
         struct link *link = &addresses->links[i];
         if (!eligible(link, policy)) {
@@ -305,7 +301,7 @@ uint64_t addresses_select(struct addresses *addresses, const struct address_poli
         *candidate = (struct candidate){.link = link, .metric = {NO_METRIC, NO_METRIC}};
         for (size_t f = 0; f < FAMILIES; f++) {
             if (wanted[f]) {
-                fill_family(addresses, link, f, policy->hold_ms, now, &deadline, candidate);
+                fill_family(&selection, link, f, candidate);
             }
         }
     }
@@ -317,5 +313,5 @@ uint64_t addresses_select(struct addresses *addresses, const struct address_poli
     fill_prefix(candidates, len, policy, &set);
     fill_uplinks(candidates, len, &set);
     *ret_set = set;
-    return deadline;
+    return selection.deadline;
 }

@@ -12,7 +12,10 @@
 struct entry {
     uint32_t ifindex;
     struct rt_addr addr;
-    bool stale; /* not named yet by the dump under way */
+    bool stale;                  /* not named yet by the dump under way */
+    bool known, stamped;         /* since_ms is set; preferred_until_ms is that of the last event */
+    uint64_t since_ms;           /* monotonic; when it came, tentative included */
+    uint64_t preferred_until_ms; /* UINT64_MAX: for ever */
 };
 
 struct route {
@@ -25,8 +28,9 @@ struct route {
 
 /* What a link had of one family, kept for the hold. */
 struct memory {
-    bool has_last, address_waits, route_waits;
+    bool has_last, has_on_link, address_waits, route_waits;
     struct rt_addr last;
+    struct rt_addr on_link;              /* the address that tells the link's prefix */
     uint64_t address_since, route_since; /* monotonic ms; when the wait began */
     uint64_t metric;                     /* NO_METRIC: had no default route */
     struct ip gateway;                   /* of that route */
@@ -49,3 +53,18 @@ struct addresses {
     size_t routes_len;
     uint64_t ignored;
 };
+
+/* addresses_rank.c: which of a link's addresses is the one to report. */
+struct rank_query {
+    const struct link *link;
+    enum ip_family family;
+    enum address_temporary temporary;
+    bool on_link;            /* only addresses that tell a prefix: a /128, as DHCPv6 gives it, tells none */
+    const struct ip *holder; /* the one that was chosen last; NULL: none */
+};
+
+/** Turns the lifetimes of events that came since the last call into times. Before rank_best. */
+void rank_stamp(struct addresses *addresses, uint64_t now);
+/** @return NULL: none may be reported. *deadline is not after the time at which time alone changes the answer. */
+const struct rt_addr *rank_best(const struct addresses *addresses, const struct rank_query *query, uint64_t now,
+                                uint64_t *deadline);

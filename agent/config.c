@@ -42,6 +42,13 @@ static enum err check_firmware(struct view value, struct errinfo *info)
 
 static const char *const log_levels[] = {"error", "warn", "notice", "info", "debug", NULL};
 
+static const char *const temporaries[] = {
+    [ADDRESS_TEMPORARY_AVOID] = "avoid",
+    [ADDRESS_TEMPORARY_PREFER] = "prefer",
+    [ADDRESS_TEMPORARY_NEVER] = "never",
+    NULL,
+};
+
 static const struct config_row broker_rows[] = {
     {.name = "endpoints",
      .type = CONFIG_STRINGS,
@@ -130,6 +137,15 @@ static const struct config_row addresses_rows[] = {
      .flags = CONFIG_RELOADABLE,
      .def = "true",
      .help = "Report the IPv6 address"},
+    {.name = "temporary",
+     .type = CONFIG_ENUM,
+     AT(addresses.temporary),
+     .flags = CONFIG_RELOADABLE,
+     .choices = temporaries,
+     .def = "avoid",
+     .help =
+         "Temporary IPv6 addresses (RFC 8981), which change daily: reported when there is no stable one, before it, "
+         "or never"},
     {.name = "prefix6_from",
      .type = CONFIG_STRING,
      AT(addresses.prefix6_from),
@@ -281,6 +297,7 @@ struct address_policy agent_config_policy(const struct agent_config *config)
         .prefix6_from = has_prefix ? config->addresses.prefix6_from : NULL,
         .ip4 = config->addresses.ip4,
         .ip6 = config->addresses.ip6,
+        .temporary = (enum address_temporary)config->addresses.temporary,
         .hold_ms = config->addresses.hold_ms,
     };
 }

@@ -39,6 +39,7 @@ struct agent_config {
         struct config_strings include, exclude;
         const char *prefix6_from; /* "" for none */
         bool ip4, ip6;
+        int temporary; /* enum address_temporary */
         uint64_t hold_ms;
     } addresses;
     struct {

@@ -36,7 +36,26 @@ static void address_event(struct addresses *addresses, uint32_t ifindex, const c
     struct rt_event event = {.what = RT_ADDR,
                              .ifindex = ifindex,
                              .removed = removed,
-                             .addr = {.ip = ip_of(text), .prefix_len = 64, .scope = scope, .flags = flags}};
+                             .addr = {.ip = ip_of(text),
+                                      .prefix_len = 64,
+                                      .scope = scope,
+                                      .flags = flags,
+                                      .preferred_s = RT_FOREVER,
+                                      .valid_s = RT_FOREVER}};
+    addresses_apply(addresses, &event);
+}
+
+/* An address as a router advertisement or a lease makes or refreshes it. */
+static void lease(struct addresses *addresses, uint32_t ifindex, const char *text, uint8_t prefix_len, uint32_t flags,
+                  uint32_t preferred_s)
+{
+    struct rt_event event = {.what = RT_ADDR,
+                             .ifindex = ifindex,
+                             .addr = {.ip = ip_of(text),
+                                      .prefix_len = prefix_len,
+                                      .flags = flags,
+                                      .preferred_s = preferred_s,
+                                      .valid_s = RT_FOREVER}};
     addresses_apply(addresses, &event);
 }
 
@@ -211,6 +230,163 @@ static void ranks_the_same_in_any_order(void **state)
         }
         (void)unmake(&one);
     }
+}
+
+static void obeys_the_policy_for_temporary_addresses(void **state)
+{
+    struct addresses *addresses = *state;
+    struct address_policy avoid = both, prefer = both, never = both;
+    prefer.temporary = ADDRESS_TEMPORARY_PREFER;
+    never.temporary = ADDRESS_TEMPORARY_NEVER;
+    lease(addresses, 2, "2a00::1", 64, RT_ADDR_TEMPORARY, 80000);
+    (void)assert_set(addresses, &avoid, 0, "absent", "2a00::1"); /* better than none */
+    (void)assert_set(addresses, &never, 1, "absent", "2a00::1"); /* held: as if it had gone just now */
+    (void)assert_set(addresses, &never, 1 + HOLD, "null", "null");
+    lease(addresses, 2, "2a00::2", 64, RT_ADDR_MANAGETEMPADDR, 80000);
+    add(addresses, 2, "203.0.113.9", RT_ADDR_TEMPORARY); /* for IPv4 the bit says "secondary" */
+    add(addresses, 2, "203.0.113.10", 0);
+    (void)assert_set(addresses, &avoid, 2, "203.0.113.10", "2a00::2");
+    (void)assert_set(addresses, &prefer, 3, "203.0.113.10", "2a00::1");
+    (void)assert_set(addresses, &never, 4, "203.0.113.10", "2a00::2");
+    drop(addresses, 2, "203.0.113.10");
+    (void)assert_set(addresses, &never, 5, "203.0.113.9", "2a00::2");
+    lease(addresses, 2, "2a00::3", 64, RT_ADDR_TEMPORARY, 86400); /* tomorrow's */
+    (void)assert_set(addresses, &prefer, 80000000, "203.0.113.9", "2a00::3");
+    (void)assert_set(addresses, &avoid, 80000001, "203.0.113.9", "2a00::2");
+    drop(addresses, 2, "2a00::2");
+    (void)assert_set(addresses, &prefer, 80000002, "203.0.113.9", "2a00::3");
+}
+
+static void follows_a_graceful_renumbering(void **state)
+{
+    struct addresses *addresses = *state;
+    const struct address_policy ip6_only = {.ip6 = true, .hold_ms = HOLD};
+    lease(addresses, 2, "2a00:1::5", 64, 0, 1800);
+    (void)assert_set(addresses, &ip6_only, 0, "absent", "2a00:1::5");
+    lease(addresses, 2, "2a00:9::5", 64, RT_ADDR_TENTATIVE, 1800);
+    lease(addresses, 2, "2a00:1::5", 64, 0, 0); /* told before the kernel marks it */
+    (void)assert_set(addresses, &ip6_only, 20000, "absent", "2a00:1::5");
+    lease(addresses, 2, "2a00:1::5", 64, RT_ADDR_DEPRECATED, 0);
+    lease(addresses, 2, "2a00:9::5", 64, 0, 1800);
+    (void)assert_set(addresses, &ip6_only, 21500, "absent", "2a00:9::5");
+    for (uint64_t now = 30000; now < 600000; now += 10000) { /* each advertisement names both again */
+        lease(addresses, 2, "2a00:1::5", 64, 0, 0);
+        (void)assert_set(addresses, &ip6_only, now, "absent", "2a00:9::5");
+        lease(addresses, 2, "2a00:1::5", 64, RT_ADDR_DEPRECATED, 0);
+        lease(addresses, 2, "2a00:9::5", 64, 0, 1800);
+        (void)assert_set(addresses, &ip6_only, now + 1, "absent", "2a00:9::5");
+    }
+}
+
+/* RFC 8978: the router came back with another prefix and says nothing of the old one, which looks as good as ever. */
+static void follows_a_flash_renumbering_at_once(void **state)
+{
+    (void)state;
+    static const uint64_t silences[] = {5000, 9000, 100000, 1799000}; /* since the old one's last advertisement */
+    for (size_t i = 0; i < ARRAY_LEN(silences); i++) {
+        void *one = NULL;
+        (void)make(&one);
+        struct address_set set;
+        lease(one, 2, "2a00:1::5", 64, 0, 1800);
+        (void)addresses_select(one, &both, 1000, &set);
+        lease(one, 2, "2a00:9::5", 64, RT_ADDR_TENTATIVE, 1800);
+        (void)addresses_select(one, &both, 1000 + silences[i], &set);
+        assert_field(&set.ip6, "2a00:1::5");
+        lease(one, 2, "2a00:9::5", 64, 0, 1799);
+        (void)addresses_select(one, &both, 2500 + silences[i], &set);
+        assert_field(&set.ip6, "2a00:9::5");
+        (void)unmake(&one);
+    }
+}
+
+static void two_routers_that_take_turns_change_nothing(void **state)
+{
+    struct addresses *addresses = *state;
+    struct address_set set;
+    lease(addresses, 2, "2a00:1::5", 64, 0, 1800);
+    lease(addresses, 2, "2a00:9::5", 64, 0, 1800);
+    (void)addresses_select(addresses, &both, 0, &set);
+    assert_field(&set.ip6, "2a00:1::5");
+    uint64_t now = 0;
+    for (; now < 24 * 3600000ULL; now += 300000) {
+        lease(addresses, 2, (now / 300000) % 2 == 0 ? "2a00:9::5" : "2a00:1::5", 64, 0, 1800);
+        (void)addresses_select(addresses, &both, now, &set);
+        assert_field(&set.ip6, "2a00:1::5");
+    }
+    now -= 300000; /* 2a00:1:: was told now; from here on only the other one is */
+    for (uint64_t since = 0; since < 900000; since += 300000) {
+        lease(addresses, 2, "2a00:9::5", 64, 0, 1800);
+        (void)addresses_select(addresses, &both, now + since, &set);
+        assert_field(&set.ip6, "2a00:1::5");
+    }
+    uint64_t deadline = addresses_select(addresses, &both, now + 900000, &set);
+    assert_int_equal(deadline, now + 1200000); /* 600 s left of 1800, when the other has 1200 */
+    (void)addresses_select(addresses, &both, deadline, &set);
+    assert_field(&set.ip6, "2a00:9::5");
+}
+
+static void ranks_by_lifetime_then_number(void **state)
+{
+    (void)state;
+    /* best first; the lengths say how the address was made and do not matter */
+    const struct {
+        const char *text;
+        uint32_t preferred_s;
+        uint8_t prefix_len;
+    } rows[] = {{"2a00::9", RT_FOREVER, 64}, {"2a00::8", 604800, 128}, {"2a00::3", 7200, 64},
+                {"2a00::1", 1800, 128},      {"2a00::2", 1800, 64},    {"2a00::4", 60, 64}};
+    for (size_t first = 0; first < ARRAY_LEN(rows); first++) {
+        void *one = NULL;
+        (void)make(&one);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            size_t at = (first + i) % ARRAY_LEN(rows);
+            lease(one, 2, rows[at].text, rows[at].prefix_len, 0, rows[at].preferred_s);
+        }
+        lease(one, 2, "fd00::1", 64, 0, RT_FOREVER);
+        lease(one, 2, "2a00::7", 64, RT_ADDR_DEPRECATED, RT_FOREVER);
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            (void)assert_set(one, &both, 0, "absent", rows[i].text);
+            drop(one, 2, rows[i].text);
+        }
+        (void)unmake(&one);
+    }
+}
+
+static void assert_prefix(const struct address_set *set, const char *expected)
+{
+    char text[IP_PREFIX_TEXT_SIZE] = "none";
+    if (set->has_prefix6) {
+        (void)ip_prefix_format(&set->prefix6, text);
+    }
+    assert_string_equal(text, expected);
+}
+
+static void a_lone_address_of_dhcp_tells_no_prefix(void **state)
+{
+    struct addresses *addresses = *state;
+    struct address_policy policy = both;
+    struct address_set set;
+    policy.prefix6_from = "eth*";
+    lease(addresses, 2, "2a00:1::77", 128, 0, RT_FOREVER);
+    (void)addresses_select(addresses, &policy, 0, &set);
+    assert_field(&set.ip6, "2a00:1::77");
+    assert_prefix(&set, "none");
+    assert_false(set.prefix6_gone);
+    lease(addresses, 2, "2a00:1::5", 64, 0, 1800);
+    (void)addresses_select(addresses, &policy, 1, &set);
+    assert_field(&set.ip6, "2a00:1::77");
+    assert_prefix(&set, "2a00:1::/64");
+    lease(addresses, 2, "2a00:9:0:80::5", 60, 0, 1800); /* renumbered: both follow */
+    lease(addresses, 2, "2a00:1::5", 64, RT_ADDR_DEPRECATED, 0);
+    (void)addresses_select(addresses, &policy, 2, &set);
+    assert_prefix(&set, "2a00:9:0:80::/60");
+    drop(addresses, 2, "2a00:1::77");
+    drop(addresses, 2, "2a00:9:0:80::5");
+    (void)addresses_select(addresses, &policy, 3, &set);
+    assert_prefix(&set, "2a00:9:0:80::/60"); /* held */
+    (void)addresses_select(addresses, &policy, 3 + HOLD, &set);
+    assert_prefix(&set, "none");
+    assert_true(set.prefix6_gone);
 }
 
 static void prefers_the_default_route(void **state)
@@ -418,6 +594,12 @@ int main(void)
         WITH_TABLE(waits_for_duplicate_address_detection),
         cmocka_unit_test(ranks_the_same_in_any_order),
         WITH_TABLE(knows_the_way_out),
+        WITH_TABLE(obeys_the_policy_for_temporary_addresses),
+        WITH_TABLE(follows_a_graceful_renumbering),
+        cmocka_unit_test(follows_a_flash_renumbering_at_once),
+        WITH_TABLE(two_routers_that_take_turns_change_nothing),
+        cmocka_unit_test(ranks_by_lifetime_then_number),
+        WITH_TABLE(a_lone_address_of_dhcp_tells_no_prefix),
         WITH_TABLE(prefers_the_default_route),
         WITH_TABLE(takes_a_gateways_address_from_its_lan_side),
         WITH_TABLE(holds_an_address_through_a_renewal),
