@@ -15,7 +15,6 @@
 #include "mqtt/messages.h"
 #include "mqtt/topics.h"
 #include "net/notify.h"
-#include "providers/account.h"
 
 #define MESSAGES_A_TURN   1000 /* then the loop looks at its other work */
 #define INTAKE_POLL_MS    2    /* pause between two looks while messages stream in */
@@ -26,7 +25,6 @@
 #define BACKOFF_BASE_MS   200
 #define BACKOFF_CAP_MS    30000
 #define STOP_DRAIN_MS     2000
-#define SOON_MS           20  /* what a burst left to the tick: paced commits, yielding acks */
 #define RELOAD_LATER_MS   100 /* a sweep's page is being read: look again */
 
 struct core_time coordinator_now(void)
@@ -66,8 +64,7 @@ static void commit_work(void *context)
     job->err = job->coordinator->store_ops->commit(job->coordinator->store, job->batch, &job->info);
 }
 
-/* Brings the next tick forward, never back. */
-static void arm_tick(struct coordinator *coordinator, uint64_t at_ms)
+void coordinator_arm_tick(struct coordinator *coordinator, uint64_t at_ms)
 {
     if (at_ms < coordinator->tick_ms) {
         coordinator->tick_ms = at_ms;
@@ -81,7 +78,7 @@ static void commit_done(void *context)
     struct coordinator *coordinator = job->coordinator;
     core_committed(coordinator->core, coordinator_now(), job->err, &job->info);
     free(job);
-    arm_tick(coordinator, coordinator_now().mono_ms + 5); /* joined acks and retries have new deadlines */
+    coordinator_arm_tick(coordinator, coordinator_now().mono_ms + 5); /* joined acks and retries have new deadlines */
 }
 
 static void on_commit(void *context, struct store_batch *batch)
@@ -141,7 +138,7 @@ static unsigned drain_intake(struct coordinator *coordinator)
         }
     }
     core_flush(coordinator->core, now);
-    arm_tick(coordinator, now.mono_ms + SOON_MS);
+    coordinator_arm_tick(coordinator, now.mono_ms + SOON_MS);
     coordinator->drained_ms = now.mono_ms;
     return taken;
 }
@@ -192,7 +189,7 @@ static void on_tick(void *context)
                   (unsigned long long)overflows);
         loader_replay(coordinator->loader);
     }
-    arm_tick(coordinator, next);
+    coordinator_arm_tick(coordinator, next);
 }
 
 /* ---- broker session ---- */
@@ -285,194 +282,9 @@ static enum err open_session(struct coordinator *coordinator)
     return session_new(&options, &coordinator->session);
 }
 
-/* ---- zone writers ---- */
-
-static void on_settled(void *context, const struct engine_result *results, size_t results_len)
-{
-    struct zone *zone = context;
-    struct engine_zone_status status;
-    engine_zone_status(zone->engine_zone, &status);
-    core_settled(zone->coordinator->core, coordinator_now(), zone->index, status.epoch, results, results_len);
-    arm_tick(zone->coordinator, coordinator_now().mono_ms + SOON_MS);
-}
-
-/* Outlives a reload: the zone is touched only while its generation is the present one. */
-struct claim_job {
-    struct coordinator *coordinator;
-    uint16_t index;
-    uint64_t generation;
-    char name[DNSNAME_SIZE];
-    uint64_t seen, epoch;
-    enum err err;
-    struct errinfo info;
-};
-
-static const char *zone_name(const struct zone *zone)
-{
-    return zone->name;
-}
-
-static void claim_work(void *context)
-{
-    struct claim_job *job = context;
-    struct coordinator *coordinator = job->coordinator;
-    job->err = coordinator->store_ops->claim_zone(coordinator->store, job->name, job->seen, &job->epoch, &job->info);
-}
-
-static void claim_done(void *context)
-{
-    struct claim_job *job = context;
-    struct coordinator *coordinator = job->coordinator;
-    bool current = job->generation == coordinator->zones_generation;
-    if (job->err == ERR_OK) {
-        log_event(LOG_LEVEL_INFO, "zone-claimed", "zone=%s epoch=%llu", job->name, (unsigned long long)job->epoch);
-    } else {
-        log_event(LOG_LEVEL_ERROR, "zone-claim-failed", "zone=%s error=%s detail=\"%s\"", job->name, err_name(job->err),
-                  job->info.text);
-    }
-    if (current && job->err == ERR_OK) {
-        core_zone_claimed(coordinator->core, job->index, job->epoch);
-    }
-    if (current && coordinator->zones[job->index].engine_zone != NULL) {
-        engine_zone_claimed(coordinator->zones[job->index].engine_zone, job->epoch, job->err);
-    }
-    free(job);
-}
-
-static void on_claim(void *context, struct engine_zone *engine_zone, uint64_t seen_epoch)
-{
-    struct zone *zone = context;
-    struct claim_job *job = calloc(1, sizeof(*job));
-    enum err err = ERR_NOMEM;
-    if (job != NULL) {
-        job->coordinator = zone->coordinator;
-        job->index = zone->index;
-        job->generation = zone->coordinator->zones_generation;
-        job->seen = seen_epoch;
-        (void)!view_copy(view_of(zone_name(zone)), job->name, sizeof(job->name)); /* a configured zone fits */
-        log_event(LOG_LEVEL_DEBUG, "zone-claiming", "zone=%s seen_epoch=%llu", job->name,
-                  (unsigned long long)seen_epoch);
-        err = loop_worker_submit(zone->coordinator->worker, claim_work, claim_done, job);
-    }
-    if (err != ERR_OK) {
-        free(job);
-        engine_zone_claimed(engine_zone, 0, err);
-    }
-}
-
-static void on_trouble(void *context, struct engine_zone *engine_zone, const char *error, const char *detail)
-{
-    (void)engine_zone;
-    if (error != NULL) {
-        log_event(LOG_LEVEL_WARN, "zone-failing", "zone=%s error=%s detail=\"%s\"", zone_name(context), error, detail);
-    } else {
-        log_event(LOG_LEVEL_NOTICE, "zone-recovered", "zone=%s", zone_name(context));
-    }
-}
-
-static void on_deposed(void *context, struct engine_zone *engine_zone)
-{
-    struct zone *zone = context;
-    (void)engine_zone;
-    zone->deposed = true;
-    log_event(LOG_LEVEL_ERROR, "zone-deposed",
-              "zone=%s hint=\"another coordinator writes this zone; stop one of them, then muster zone "
-              "resume %s\"",
-              zone_name(zone), zone_name(zone));
-}
-
-static void free_accounts(struct engine_account **accounts, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        engine_account_free(accounts[i]);
-        accounts[i] = NULL;
-    }
-}
-
-static enum err make_accounts(struct coordinator *coordinator, const struct coordinator_config *config,
-                              struct engine_account **ret_accounts, struct strbuf *report)
-{
-    const struct engine_account_config *accounts = config->accounts.items;
-    for (size_t i = 0; i < config->accounts.len; i++) {
-        struct errinfo info = {0};
-        enum err err = engine_account_new(coordinator->engine, &accounts[i], &ret_accounts[i], &info);
-        if (err != ERR_OK) {
-            (void)strbuf_addf(report, "%s: accounts: %s: %s\n", coordinator->config_path, accounts[i].name, info.text);
-            free_accounts(ret_accounts, i);
-            return err;
-        }
-    }
-    return ERR_OK;
-}
-
-static size_t account_index(const struct coordinator_config *config, const char *name)
-{
-    const struct engine_account_config *accounts = config->accounts.items;
-    size_t i = 0;
-    while (strcmp(accounts[i].name, name) != 0) {
-        i++; /* the config's check has found it */
-    }
-    return i;
-}
-
-/* @param deposed those that another coordinator has taken, in the config's order; NULL = none. */
-static enum err make_zones(struct coordinator *coordinator, const bool *deposed)
-{
-    const struct coordinator_config *config = &coordinator->settings->config;
-    const struct zone_config *zones = config->zones.items;
-    for (size_t i = 0; i < config->zones.len; i++) {
-        struct zone *zone = &coordinator->zones[i];
-        zone->coordinator = coordinator;
-        zone->index = (uint16_t)i;
-        enum err err = view_copy(view_of(zones[i].name), zone->name, sizeof(zone->name));
-        if (err != ERR_OK) {
-            return err;
-        }
-        const struct engine_zone_options options = {
-            .name = zones[i].name,
-            .mode = (enum zone_mode)zones[i].mode,
-            .account = coordinator->accounts[account_index(config, zones[i].account)],
-            .deposed = deposed != NULL && deposed[i],
-            .callbacks = {.settled = on_settled, .claim = on_claim, .trouble = on_trouble, .deposed = on_deposed},
-            .context = zone,
-        };
-        err = engine_zone_new(coordinator->engine, &options, &zone->engine_zone);
-        if (err != ERR_OK) {
-            return err;
-        }
-        struct engine_zone_status status;
-        engine_zone_status(zone->engine_zone, &status);
-        zone->deposed = strcmp(status.state, "deposed") == 0; /* not where nothing can be fenced */
-        coordinator->zones_len++;
-    }
-    return ERR_OK;
-}
-
-/* Which zones of a new config another coordinator has taken: only a person can tell that it is gone. */
-static void find_deposed(const struct coordinator *coordinator, const struct coordinator_config *config,
-                         bool ret_deposed[static ZONES_MAX])
-{
-    const struct zone_config *zones = config->zones.items;
-    memset(ret_deposed, 0, ZONES_MAX * sizeof(*ret_deposed));
-    for (size_t i = 0; i < coordinator->zones_len; i++) {
-        for (size_t k = 0; coordinator->zones[i].deposed && k < config->zones.len; k++) {
-            ret_deposed[k] = ret_deposed[k] || strcmp(coordinator->zones[i].name, zones[k].name) == 0;
-        }
-    }
-}
-
 /* ---- reload and stop ---- */
 
 static void on_stop(void *context);
-
-static void free_zones(struct coordinator *coordinator)
-{
-    for (size_t i = 0; i < coordinator->zones_len; i++) {
-        engine_zone_free(coordinator->zones[i].engine_zone);
-        coordinator->zones[i] = (struct zone){0};
-    }
-    coordinator->zones_len = 0;
-}
 
 /* What --check-config would have said of a config that is in use now. */
 static void log_warnings(const struct settings *settings)
@@ -507,7 +319,7 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     bool replay = false;
     enum err err = core_reconfigure(coordinator->core, &fresh->config, fresh->registry, &replay);
     if (err != ERR_OK) {
-        free_accounts(accounts, fresh->config.accounts.len);
+        zones_free_accounts(accounts, fresh->config.accounts.len);
         settings_free(fresh);
         crypto_hmac_free(stamp_key);
         return err;
@@ -516,18 +328,18 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     crypto_hmac_free(coordinator->stamp_key);
     coordinator->stamp_key = stamp_key;
     bool deposed[ZONES_MAX];
-    find_deposed(coordinator, &fresh->config, deposed);
+    zones_find_deposed(coordinator, &fresh->config, deposed);
     sweeper_give_up(coordinator->sweeper);
-    free_zones(coordinator);
+    zones_close(coordinator);
     sweeper_free(TAKE(coordinator->sweeper));
-    free_accounts(coordinator->accounts, old_accounts);
+    zones_free_accounts(coordinator->accounts, old_accounts);
     memcpy(coordinator->accounts, accounts, fresh->config.accounts.len * sizeof(struct engine_account *));
     struct settings *old = coordinator->settings;
     coordinator->settings = fresh;
     coordinator->zones_generation++;
     log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
     settings_free(old);
-    err = make_zones(coordinator, deposed);
+    err = zones_open(coordinator, deposed);
     if (err == ERR_OK) {
         err = sweeper_new(coordinator, &coordinator->sweeper);
     }
@@ -552,7 +364,7 @@ static enum err reload(struct coordinator *coordinator, struct strbuf *report)
         err = settings_stamp_key(fresh, &stamp_key, report);
     }
     if (err == ERR_OK) {
-        err = make_accounts(coordinator, &fresh->config, accounts, report);
+        err = zones_make_accounts(coordinator, &fresh->config, accounts, report);
     }
     if (err != ERR_OK) {
         crypto_hmac_free(stamp_key);
@@ -707,10 +519,10 @@ static enum err assemble(struct coordinator *coordinator, struct strbuf *report)
         err = engine_new(coordinator->loop, &coordinator->engine);
     }
     if (err == ERR_OK) {
-        err = make_accounts(coordinator, &coordinator->settings->config, coordinator->accounts, report);
+        err = zones_make_accounts(coordinator, &coordinator->settings->config, coordinator->accounts, report);
     }
     if (err == ERR_OK) {
-        err = make_zones(coordinator, NULL);
+        err = zones_open(coordinator, NULL);
     }
     if (err == ERR_OK) {
         err = open_session(coordinator);
@@ -765,7 +577,7 @@ enum err coordinator_run(struct coordinator *coordinator)
     loader_reconcile_if_changed(coordinator->loader); /* the registry may have changed while nobody watched */
     loader_start(coordinator->loader);
     session_start(coordinator->session);
-    arm_tick(coordinator, clock_mono_ms() + 100);
+    coordinator_arm_tick(coordinator, clock_mono_ms() + 100);
     notify_ready();
     loop_run(coordinator->loop);
     return coordinator->exit_err;
@@ -781,7 +593,7 @@ void coordinator_free(struct coordinator *coordinator)
     notify_watchdog_free(coordinator->watchdog);
     session_free(coordinator->session);
     sweeper_free(coordinator->sweeper);
-    free_zones(coordinator);
+    zones_close(coordinator);
     engine_free(coordinator->engine);
     loader_free(coordinator->loader);
     core_free(coordinator->core);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/** coordinator_private: what the daemon's own files share (coordinator.c, loader.c, sweep.c, control*.c, metrics.c). */
+/** coordinator_private: what the daemon's own files share (coordinator.c, zones.c, loader.c, sweep.c, control*.c,
+ * metrics.c). */
 #include "coordinator/coordinator.h"
 #include "coordinator/core.h"
 #include "coordinator/drift.h"
@@ -61,7 +62,25 @@ struct coordinator {
     enum err exit_err;
 };
 
+#define SOON_MS 20 /* what a burst left to the tick: paced commits, yielding acks */
+
 struct core_time coordinator_now(void);
+/** Brings the next tick forward, never back. */
+void coordinator_arm_tick(struct coordinator *coordinator, uint64_t at_ms);
+
+/* zones.c: accounts and zone writers. */
+/** @param ret_accounts room for one an account of the config, in its order; all NULL after an error, which is told in
+ * @p report. */
+enum err zones_make_accounts(struct coordinator *coordinator, const struct coordinator_config *config,
+                             struct engine_account **ret_accounts, struct strbuf *report) MUST_CHECK;
+void zones_free_accounts(struct engine_account **accounts, size_t len);
+/** Of the present settings. @param deposed those that another coordinator has taken, in the config's order; NULL =
+ * none. */
+enum err zones_open(struct coordinator *coordinator, const bool *deposed) MUST_CHECK;
+void zones_close(struct coordinator *coordinator);
+/** Which zones of a new config another coordinator has taken: only a person can tell that it is gone. */
+void zones_find_deposed(const struct coordinator *coordinator, const struct coordinator_config *config,
+                        bool ret_deposed[static ZONES_MAX]);
 
 /* loader.c: from an empty memory to a full one while live messages are served. */
 enum err loader_new(struct coordinator *coordinator, struct loader **ret_loader) MUST_CHECK;
