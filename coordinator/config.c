@@ -70,6 +70,18 @@ static enum err check_mode(struct view value, struct errinfo *info)
     return ERR_OK;
 }
 
+static enum err check_listen(struct view value, struct errinfo *info)
+{
+    struct view host;
+    struct ip ip;
+    uint16_t port;
+    enum err err = hostport_parse(value, &host, &port, info);
+    if (err == ERR_OK && ip_parse(host, &ip) != ERR_OK) {
+        err = errinfo_set(info, ERR_INVALID, "config", 0, "not an address and port; write such as \"[::]:3478\"");
+    }
+    return err;
+}
+
 static enum err check_template(struct view value, struct errinfo *info)
 {
     struct name_template parsed;
@@ -283,6 +295,50 @@ static const struct config_row metrics_rows[] = {
     {0},
 };
 
+static const struct config_row whoami_rows[] = {
+    {.name = "stun_listen",
+     .type = CONFIG_STRINGS,
+     .offset = FIELD(whoami.stun_listen),
+     .max = WHOAMI_LISTEN_MAX,
+     .check = check_listen,
+     .help = "addresses and ports where STUN is answered over UDP, such as \"[::]:3478\" for both families"},
+    {.name = "listen",
+     .type = CONFIG_STRINGS,
+     .offset = FIELD(whoami.listen),
+     .max = WHOAMI_LISTEN_MAX,
+     .check = check_listen,
+     .help = "addresses and ports of `GET /whoami` over HTTPS, for everybody; there is nothing else"},
+    {.name = "cert_file",
+     .type = CONFIG_PATH,
+     .offset = FIELD(whoami.cert_file),
+     .flags = CONFIG_RELOADABLE,
+     .help = "PEM file of a server certificate and its chain, for `listen`; a reload reads it again"},
+    {.name = "key_file",
+     .type = CONFIG_PATH,
+     .offset = FIELD(whoami.key_file),
+     .flags = CONFIG_RELOADABLE,
+     .help = "PEM file of its key"},
+    {.name = "rate",
+     .type = CONFIG_U32,
+     .offset = FIELD(whoami.rate),
+     .flags = CONFIG_RELOADABLE,
+     .unit = "questions/s",
+     .min = 1,
+     .max = 100000,
+     .def = "20",
+     .help = "what one network, a /24 or a /56, may ask all the time; an HTTPS connection counts as 10"},
+    {.name = "burst",
+     .type = CONFIG_U32,
+     .offset = FIELD(whoami.burst),
+     .flags = CONFIG_RELOADABLE,
+     .unit = "questions",
+     .min = 10,
+     .max = 1000000,
+     .def = "400",
+     .help = "what it may ask at once: all devices of a site after its router was renumbered, several times"},
+    {0},
+};
+
 static const struct config_row policy_rows[] = {
     {.name = "treat_as_public",
      .type = CONFIG_STRINGS,
@@ -405,6 +461,11 @@ static const struct config_row root_rows[] = {
      .rows = metrics_rows,
      .position_offset = CONFIG_NO_POSITION,
      .help = "Prometheus"},
+    {.name = "whoami",
+     .type = CONFIG_SECTION,
+     .rows = whoami_rows,
+     .position_offset = CONFIG_NO_POSITION,
+     .help = "tells whoever asks which address he comes from; off while both lists are empty"},
     {.name = "policy",
      .type = CONFIG_SECTION,
      .rows = policy_rows,
@@ -564,6 +625,9 @@ static void check_root(void *root, struct config_errors *errors)
             }
         }
         check_group(config, &groups[i], errors);
+    }
+    if (config->whoami.listen.len > 0 && (config->whoami.cert_file == NULL || config->whoami.key_file == NULL)) {
+        config_error(errors, NULL, "whoami: listen needs cert_file and key_file, since it is HTTPS");
     }
     if (config->damping.reuse >= config->damping.suppress) {
         config_error(errors, NULL, "damping: reuse must be below suppress");

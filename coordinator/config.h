@@ -55,6 +55,11 @@ struct coordinator_config {
         const char *listen;
     } metrics;
     struct {
+        struct config_strings stun_listen, listen; /* address:port each; empty = off */
+        const char *cert_file, *key_file;          /* NULL = none */
+        uint32_t rate, burst;                      /* questions of one network */
+    } whoami;
+    struct {
         struct config_strings treat_as_public; /* prefixes */
         uint32_t shared_limit;
     } policy;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
 #include "coordinator/store/storelock.h"
+#include "coordinator/whoami.h"
 #include "mqtt/messages.h"
 #include "mqtt/topics.h"
 #include "net/notify.h"
@@ -366,6 +367,11 @@ static enum err reload(struct coordinator *coordinator, struct strbuf *report)
     if (err == ERR_OK) {
         err = zones_make_accounts(coordinator, &fresh->config, accounts, report);
     }
+    struct errinfo info = {0};
+    if (err == ERR_OK && (err = whoami_reload(coordinator->whoami, &fresh->config, &info)) != ERR_OK) {
+        (void)strbuf_addf(report, "%s: whoami: %s\n", coordinator->config_path, info.text); /* full: enough was said */
+        zones_free_accounts(accounts, fresh->config.accounts.len);
+    }
     if (err != ERR_OK) {
         crypto_hmac_free(stamp_key);
         settings_free(fresh);
@@ -540,6 +546,9 @@ static enum err assemble(struct coordinator *coordinator, struct strbuf *report)
     if (err == ERR_OK) {
         err = control_new(coordinator, &coordinator->control, &info);
     }
+    if (err == ERR_OK) {
+        err = whoami_new(coordinator->loop, &coordinator->settings->config, &coordinator->whoami, &info);
+    }
     if (err != ERR_OK && strbuf_view(report).len == 0) {
         (void)strbuf_addf(report, "muster-coordinator: cannot start: %s %s\n", err_text(err), info.text);
     }
@@ -590,6 +599,7 @@ void coordinator_free(struct coordinator *coordinator)
     }
     loop_worker_free(coordinator->worker); /* first: what it still delivers acks over the session, answers over HTTP */
     control_free(coordinator->control);
+    whoami_free(coordinator->whoami);
     notify_watchdog_free(coordinator->watchdog);
     session_free(coordinator->session);
     sweeper_free(coordinator->sweeper);

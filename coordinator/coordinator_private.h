@@ -15,6 +15,7 @@
 struct loader;
 struct sweeper;
 struct control;
+struct whoami;
 struct notify_watchdog;
 
 struct zone {
@@ -53,6 +54,7 @@ struct coordinator {
     struct loader *loader;
     struct sweeper *sweeper;
     struct control *control;
+    struct whoami *whoami;
     struct notify_watchdog *watchdog;
     char term[64];
     uint64_t started_ms;     /* mono */

@@ -29,3 +29,12 @@
 #define STORM_COMMIT_MS    150  /* longest gathering of a group commit */
 #define STORM_COMMIT_ROWS  2048 /* or this many rows */
 #define STORM_ACK_YIELD_MS 8000
+
+/* whoami: what strangers may cost: docs/adr/0014-whoami.md. */
+#define WHOAMI_LISTEN_MAX   4    /* addresses of each kind: two families, two uplinks */
+#define WHOAMI_NETWORKS_MAX 8192 /* in each of the two tables: 0.8 MB */
+#define WHOAMI_STUN_PER_S   20000
+#define WHOAMI_TLS_PER_S    100
+#define WHOAMI_TLS_BURST_S  2  /* seconds of WHOAMI_TLS_PER_S at once */
+#define WHOAMI_TLS_COST     10 /* questions over STUN that a connection counts as, at its network's bucket */
+#define WHOAMI_PEM_MAX      ((size_t)64 * 1024)

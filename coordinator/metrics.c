@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
+#include "coordinator/whoami.h"
 
 struct family {
     const char *name, *type, *help;
@@ -131,6 +132,34 @@ static void add_zones(struct coordinator *coordinator, struct strbuf *out)
     }
 }
 
+static void add_whoami(const struct whoami *whoami, struct strbuf *out)
+{
+    static const struct family asked = {"muster_whoami_questions_total", "counter",
+                                        "Binding requests and HTTPS connections that came in"};
+    static const struct family answered = {"muster_whoami_answers_total", "counter", "Addresses told"};
+    static const struct family refused = {"muster_whoami_refused_total", "counter", "What was not answered, by reason"};
+    struct whoami_stats stats;
+    whoami_stats(whoami, &stats);
+    head(out, &asked);
+    (void)strbuf_addf(out, "%s{via=\"stun\"} %llu\n%s{via=\"https\"} %llu\n", asked.name,
+                      (unsigned long long)stats.stun.asked, asked.name, (unsigned long long)stats.https.asked);
+    head(out, &answered);
+    (void)strbuf_addf(out, "%s{via=\"stun\"} %llu\n%s{via=\"https\"} %llu\n", answered.name,
+                      (unsigned long long)stats.stun.answered, answered.name, (unsigned long long)stats.https.answered);
+    const struct {
+        const char *via, *reason;
+        uint64_t value;
+    } rows[] = {{"stun", "limited", stats.stun.limited},     {"stun", "overload", stats.stun.overload},
+                {"stun", "malformed", stats.stun_malformed}, {"stun", "method", stats.stun_method},
+                {"stun", "attribute", stats.stun_attribute}, {"stun", "unsent", stats.stun_unsent},
+                {"https", "limited", stats.https.limited},   {"https", "overload", stats.https.overload}};
+    head(out, &refused);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)strbuf_addf(out, "%s{via=\"%s\",reason=\"%s\"} %llu\n", refused.name, rows[i].via, rows[i].reason,
+                          (unsigned long long)rows[i].value);
+    }
+}
+
 static void add_change_time(struct strbuf *out, const struct core_stats *stats)
 {
     static const struct family family = {"muster_change_seconds", "summary",
@@ -156,6 +185,7 @@ enum err metrics_write(struct coordinator *coordinator, struct strbuf *out)
     add_store(out, &stats);
     add_zones(coordinator, out);
     add_change_time(out, &stats);
+    add_whoami(coordinator->whoami, out);
     one(out, "muster_broker_connected", "gauge", "1 while the broker session is up",
         session_is_connected(coordinator->session));
     one(out, "muster_intake_bytes", "gauge", "Bytes of messages that wait for the loop",

@@ -135,6 +135,31 @@ enum err settings_metrics_address(const struct coordinator_config *config, struc
     return ERR_OK;
 }
 
+/* Only what this project issues is known to be a server's or not. */
+static bool check_whoami(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    struct errinfo info = {0};
+    struct keypair pair;
+    const char *cert = settings->config.whoami.cert_file, *key = settings->config.whoami.key_file;
+    if (settings->config.whoami.listen.len == 0) {
+        return true;
+    }
+    if (pemfile_check(cert, &info) != ERR_OK) {
+        tell(report, path, "whoami.cert_file", &info);
+        return false;
+    }
+    if (keypair_check(cert, key, &pair, &info) != ERR_OK) {
+        tell(report, path, "whoami.key_file", &info);
+        return false;
+    }
+    if (pair.known && !pair.server_only) {
+        (void)strbuf_addf(report, "%s: whoami.cert_file: %s: is no server's; issue one with --profile server\n", path,
+                          cert); /* as tell */
+        return false;
+    }
+    return true;
+}
+
 static bool check_store_folder(const struct settings *settings, const char *path, struct strbuf *report)
 {
     const char *file = settings->config.store.path;
@@ -157,6 +182,7 @@ static enum err check_named(const struct settings *settings, const char *path, s
     struct errinfo info = {0};
     bool good = check_broker_files(settings, path, report);
     good = check_accounts(settings, path, report) && good;
+    good = check_whoami(settings, path, report) && good;
     good = check_store_folder(settings, path, report) && good;
     if (settings_metrics_address(&settings->config, &ip, &port, &info) != ERR_OK) {
         tell(report, path, "metrics.listen", &info);

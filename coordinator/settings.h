@@ -20,7 +20,8 @@ struct settings {
  * ERR_NOTFOUND, ERR_LIMIT, ERR_IO, ERR_NOMEM. */
 enum err settings_read(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
 /** The same, then what they name: certificate and key and whether they fit, stamp key, the store's folder, each
- * account's key and password files, the address of the metrics. What passes here does not stop a start by a file;
+ * account's key and password files, the certificate of whoami, the address of the metrics. What passes here does not
+ * stop a start by a file;
  * --check-config, start and reload all come by here. All errors are told. Blocks on the disk. @return as settings_read;
  * ERR_INVALID for what is named. */
 enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/httpd.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include "net/sockaddr.h"
 
 #define ERROR_BODY_MAX 1024
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
 enum state {
     STATE_READING, /* the request's body comes in */
@@ -26,7 +29,9 @@ struct httpd {
     size_t routes_len;
     void *context;
     struct listener listener;
-    char *unix_path; /* owned; NULL for TCP */
+    char *unix_path;                                     /* owned; NULL for TCP */
+    bool one_request;                                    /* then the connection is closed */
+    bool (*admit)(void *context, const struct ip *peer); /* NULL = all */
     struct MHD_Daemon *daemon;
     struct loop_poll *poll;
     struct loop_timer *timer;
@@ -371,8 +376,23 @@ static enum err check_routes(const struct httpd_options *options, struct errinfo
     return ERR_OK;
 }
 
+/** One socket for both: a connection that waits in its queue is taken by whichever of them looks first. */
+static enum err share_listener(const struct httpd *predecessor, struct listener *ret_listener, struct errinfo *info)
+{
+    const union MHD_DaemonInfo *listening = MHD_get_daemon_info(predecessor->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    int fd = listening != NULL ? fcntl(listening->listen_fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd < 0) {
+        return errinfo_set(info, ERR_IO, "httpd", errno, "cannot share the listening socket");
+    }
+    *ret_listener = (struct listener){.fd = fd, .port = predecessor->listener.port};
+    return ERR_OK;
+}
+
 static enum err open_listener(struct httpd *httpd, const struct httpd_options *options, struct errinfo *info)
 {
+    if (options->open != NULL && options->open->successor_of != NULL) {
+        return share_listener(options->open->successor_of, &httpd->listener, info);
+    }
     if (options->unix_path == NULL) {
         return listener_open_tcp(&options->ip, options->port, &httpd->listener, info);
     }
@@ -384,19 +404,58 @@ static enum err open_listener(struct httpd *httpd, const struct httpd_options *o
                               info);
 }
 
-static enum err start(struct httpd *httpd, struct errinfo *info)
+static struct MHD_Daemon *start_local(struct httpd *httpd)
 {
-    httpd->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, httpd, MHD_OPTION_LISTEN_SOCKET,
-        httpd->listener.fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPD_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)HTTPD_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_MEMORY,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, httpd,
+                            MHD_OPTION_LISTEN_SOCKET, httpd->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)HTTPD_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPD_TIMEOUT_S,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_MEMORY, MHD_OPTION_NOTIFY_COMPLETED,
+                            on_completed, httpd, MHD_OPTION_END);
+}
+
+static enum MHD_Result on_accept(void *context, const struct sockaddr *address, socklen_t len)
+{
+    struct httpd *httpd = context;
+    struct sockaddr_storage copy = {0};
+    memcpy(&copy, address, MIN((size_t)len, sizeof(copy)));
+    struct ip peer = ip_unmap(sockaddr_ip(&copy));
+    return httpd->admit == NULL || httpd->admit(httpd->context, &peer) ? MHD_YES : MHD_NO;
+}
+
+static struct MHD_Daemon *start_public(struct httpd *httpd, const struct httpd_public *open)
+{
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TLS, 0, on_accept, httpd, on_access, httpd,
+        MHD_OPTION_LISTEN_SOCKET, httpd->listener.fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTPD_PUBLIC_CONNECTIONS,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTPD_PUBLIC_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)HTTPD_PUBLIC_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_PUBLIC_MEMORY,
+        MHD_OPTION_HTTPS_MEM_CERT, open->cert_pem, MHD_OPTION_HTTPS_MEM_KEY, open->key_pem, MHD_OPTION_HTTPS_PRIORITIES,
+        TLS_PRIORITIES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd, MHD_OPTION_END);
+}
+
+static enum err start_daemon(struct httpd *httpd, const struct httpd_public *open, struct errinfo *info)
+{
+    if (open != NULL && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
+        return errinfo_set(info, ERR_UNSUPPORTED, "httpd", 0, "this libmicrohttpd has no TLS");
+    }
+    httpd->daemon = open != NULL ? start_public(httpd, open) : start_local(httpd);
     if (httpd->daemon == NULL) {
-        return errinfo_set(info, ERR_IO, "httpd", 0, "libmicrohttpd did not start");
+        return open != NULL ? errinfo_set(info, ERR_CRYPTO, "httpd", 0,
+                                          "the TLS library takes certificate or key not; are they PEM, and a pair?")
+                            : errinfo_set(info, ERR_IO, "httpd", 0, "libmicrohttpd did not start");
+    }
+    return ERR_OK;
+}
+
+static enum err start(struct httpd *httpd, const struct httpd_public *open, struct errinfo *info)
+{
+    enum err err = start_daemon(httpd, open, info);
+    if (err != ERR_OK) {
+        return err;
     }
     httpd->listener.fd = -1; /* the daemon's now */
     const union MHD_DaemonInfo *epoll = MHD_get_daemon_info(httpd->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    enum err err = epoll != NULL ? loop_poll_new(httpd->loop, epoll->epoll_fd, on_ready, httpd, &httpd->poll) : ERR_IO;
+    err = epoll != NULL ? loop_poll_new(httpd->loop, epoll->epoll_fd, on_ready, httpd, &httpd->poll) : ERR_IO;
     if (err == ERR_OK) {
         err = loop_poll_events(httpd->poll, LOOP_READABLE);
     }
@@ -421,10 +480,12 @@ enum err httpd_new(struct loop *loop, const struct httpd_options *options, struc
     httpd->routes = options->routes;
     httpd->routes_len = options->routes_len;
     httpd->context = options->context;
+    httpd->one_request = options->open != NULL;
+    httpd->admit = options->open != NULL ? options->open->admit : NULL;
     httpd->listener.fd = -1;
     err = open_listener(httpd, options, info);
     if (err == ERR_OK) {
-        err = start(httpd, info);
+        err = start(httpd, options->open, info);
     }
     if (err != ERR_OK) {
         httpd_free(httpd);
@@ -503,7 +564,7 @@ struct view httpd_request_header(const struct httpd_request *request, const char
     return lookup(request, MHD_HEADER_KIND, name);
 }
 
-static struct MHD_Response *make_response(const struct httpd_reply *reply)
+static struct MHD_Response *make_response(const struct httpd_reply *reply, bool last)
 {
     void *body = (void *)(uintptr_t)reply->body.ptr; /* only read by the library unless it takes it over */
     enum MHD_ResponseMemoryMode mode = reply->take_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY;
@@ -517,6 +578,7 @@ static struct MHD_Response *make_response(const struct httpd_reply *reply)
     }
     bool ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
               MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+              (!last || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES) &&
               (reply->content_type == NULL ||
                MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES);
     for (size_t i = 0; ok && i < reply->headers_len; i++) {
@@ -534,7 +596,7 @@ void httpd_reply(struct httpd_request *request, const struct httpd_reply *reply)
     assert(request->state != STATE_REPLIED && reply->status >= 200 && reply->status <= 599);
     request->state = STATE_REPLIED;
     request->status = reply->status;
-    request->response = make_response(reply);
+    request->response = make_response(reply, request->httpd != NULL && request->httpd->one_request);
     if (request->httpd == NULL) {
         request_free(request); /* nobody is left to read it */
     } else if (!request->in_handler) {

@@ -30,11 +30,22 @@ struct httpd_route {
                           twice, is answered with 400: a misspelt filter must not widen what is asked for */
 };
 
+/** A server that anybody may reach: TLS, one request a connection, tight limits (HTTPD_PUBLIC_*), no credentials. */
+struct httpd_public {
+    const char *cert_pem, *key_pem; /* chain, own certificate first; unencrypted key. Borrowed for the call */
+    /** Says for each connection, before the handshake, whether it may stand. @param peer unmapped. */
+    bool (*admit)(void *context, const struct ip *peer);
+    /** NULL, or a public server whose listening socket is shared, so that a new certificate refuses nobody: free that
+     * server afterwards. Address and port are that one's. */
+    const struct httpd *successor_of;
+};
+
 struct httpd_options {
     const char *unix_path;            /* NULL = TCP; a socket that nobody serves any more is replaced */
     mode_t unix_mode;                 /* permissions of the socket, set before anyone can connect; 0 = 0600 */
-    struct ip ip;                     /* TCP: where to listen */
+    struct ip ip;                     /* TCP: where to listen; "::" takes IPv4 too */
     uint16_t port;                    /* TCP: 0 = any free one, see httpd_port */
+    const struct httpd_public *open;  /* TCP: for strangers, over TLS; NULL = plain HTTP for loopback */
     const struct httpd_route *routes; /* static; searched in order; at most HTTPD_ROUTES_MAX */
     size_t routes_len;
     void *context; /* of every handler */
@@ -42,7 +53,8 @@ struct httpd_options {
 
 /** @param options borrowed for the call, its routes for the server's life.
  *  @return ERR_EXISTS (another process serves the socket or port), ERR_DENIED, ERR_NOTFOUND (folder), ERR_INVALID
- * (routes, path too long), ERR_IO, ERR_NOMEM, with info (layer "httpd"). */
+ * (routes, path too long), ERR_UNSUPPORTED (libmicrohttpd without TLS), ERR_CRYPTO (it takes certificate or key not),
+ * ERR_IO, ERR_NOMEM, with info (layer "httpd"). */
 enum err httpd_new(struct loop *loop, const struct httpd_options *options, struct httpd **ret_httpd,
                    struct errinfo *info) MUST_CHECK;
 /** Stops listening, drops all connections, removes the unix socket. Requests not yet replied stay valid. NULL allowed.

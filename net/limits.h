@@ -20,3 +20,9 @@
 #define HTTPD_TIMEOUT_S   30                    /* idle time of a connection */
 #define HTTPD_BODY_MAX    ((size_t)1024 * 1024) /* most that any route may ask for */
 #define HTTPD_MEMORY      ((size_t)32 * 1024)   /* request line and headers of one connection */
+
+/* A server that anybody may reach (struct httpd_public): one short question a connection. */
+#define HTTPD_PUBLIC_CONNECTIONS 256                /* about 50 KiB each, TLS included */
+#define HTTPD_PUBLIC_PER_IP      16                 /* a site with many cameras is one address */
+#define HTTPD_PUBLIC_TIMEOUT_S   10                 /* handshake, question and answer are seconds at worst */
+#define HTTPD_PUBLIC_MEMORY      ((size_t)8 * 1024) /* request line and headers */

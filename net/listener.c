@@ -2,6 +2,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -97,7 +98,10 @@ enum err listener_open_tcp(const struct ip *ip, uint16_t port, struct listener *
     if (fd < 0) {
         return fail(info, errno, "make a socket for", text);
     }
-    int on = 1;
+    int on = 1, off = 0;
+    if (address.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0) {
+        return fail_close(fd, info, errno, "listen on", text);
+    }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* only makes a restart wait-free */
     if (bind(fd, (const struct sockaddr *)&address, len) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) != 0) {

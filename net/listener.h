@@ -22,7 +22,8 @@ struct listener {
  * (too long), ERR_DENIED, ERR_NOTFOUND, ERR_IO. */
 enum err listener_open_unix(const char *path, mode_t mode, struct listener *ret_listener,
                             struct errinfo *info) MUST_CHECK;
-/** @param port 0 = any free one. @return ERR_EXISTS (in use), ERR_DENIED, ERR_INVALID (no address), ERR_IO. */
+/** "::" takes IPv4 too, whatever the system's default is. @param port 0 = any free one. @return ERR_EXISTS (in use),
+ * ERR_DENIED, ERR_INVALID (no address), ERR_IO. */
 enum err listener_open_tcp(const struct ip *ip, uint16_t port, struct listener *ret_listener,
                            struct errinfo *info) MUST_CHECK;
 /** Removes the unix socket's file, if it is still the one that was made. Does not close the descriptor. */

@@ -11,7 +11,8 @@
 #include "net/loop_uv.h"
 #include "net/sockaddr.h"
 
-#define BATCHES_PER_TURN 2 /* then the rest of the loop has its turn */
+#define BATCHES_PER_TURN 2 /* then the rest of the loop has its turn, */
+#define PAUSE_MS         2 /* for so long: a flood above 32,000 a second is dropped by the kernel, which is cheap */
 
 union control {
     struct cmsghdr align;
@@ -32,6 +33,7 @@ struct udpserver {
     int fd; /* -1 = none */
     uint16_t port;
     struct loop_poll *poll;
+    struct loop_timer *resume; /* armed while the watch pauses */
     struct udpserver_stats stats;
     struct mmsghdr requests[UDPSERVER_BATCH], replies[UDPSERVER_BATCH];
     struct slot slots[UDPSERVER_BATCH];
@@ -138,11 +140,22 @@ static bool serve_batch(struct udpserver *server)
 static void on_ready(void *context, int events)
 {
     struct udpserver *server = context;
-    for (int i = 0; i < BATCHES_PER_TURN && serve_batch(server); i++) {
+    bool more = true;
+    for (int i = 0; i < BATCHES_PER_TURN && more; i++) {
+        more = serve_batch(server);
     }
-    if (events == 0) { /* the watch paused at an error, which was read just now */
-        (void)!loop_poll_events(server->poll,
-                                LOOP_READABLE); /* it worked at the start; without it the server is deaf */
+    if (more && loop_poll_events(server->poll, 0) == ERR_OK) {
+        loop_timer_after(server->resume, PAUSE_MS);
+    } else if (events == 0) { /* the watch paused at an error, which was read just now */
+        loop_timer_after(server->resume, 0);
+    }
+}
+
+static void on_resume(void *context)
+{
+    struct udpserver *server = context;
+    if (loop_poll_events(server->poll, LOOP_READABLE) != ERR_OK) {
+        loop_timer_after(server->resume, PAUSE_MS);
     }
 }
 
@@ -198,7 +211,10 @@ enum err udpserver_new(struct loop *loop, const struct udpserver_options *option
     server->fd = -1;
     enum err err = open_socket(server, info);
     if (err == ERR_OK) {
-        err = loop_poll_new(loop, server->fd, on_ready, server, &server->poll);
+        err = loop_timer_new(loop, on_resume, server, &server->resume);
+        if (err == ERR_OK) {
+            err = loop_poll_new(loop, server->fd, on_ready, server, &server->poll);
+        }
         if (err == ERR_OK) {
             err = loop_poll_events(server->poll, LOOP_READABLE);
         }
@@ -219,6 +235,7 @@ void udpserver_free(struct udpserver *server)
     if (server == NULL) {
         return;
     }
+    loop_timer_free(server->resume);
     loop_poll_free(server->poll);
     if (server->fd >= 0) {
         (void)close(server->fd); /* the descriptor is gone either way */

@@ -2,8 +2,9 @@
 #pragma once
 /**
  * udpserver: a UDP socket that answers whoever asks, at once: datagrams are read and answers written in batches of
- * UDPSERVER_BATCH, each answer from the address that was asked. Nothing is remembered of a peer. A flood takes at most
- * two batches a turn of the loop; the kernel drops what its buffer does not hold. Threading: loop thread. Never logs.
+ * UDPSERVER_BATCH, each answer from the address that was asked. Nothing is remembered of a peer. After
+ * two full batches it pauses for 2 ms, so that a flood costs no more than 32,000 datagrams a second; the kernel drops
+ * what its buffer does not hold. Threading: loop thread. Never logs.
  */
 #include <stdint.h>
 
