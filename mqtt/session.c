@@ -185,7 +185,7 @@ static void pump(struct session *session)
         }
         unsigned ticket = session->free_tickets[session->free_len - 1];
         if (hand_over(session, entry, ticket) != ERR_OK) {
-            return; /* no memory: the next answer or tick tries again */
+            return; /* no memory: the next answer, message or tick tries again */
         }
         session->free_len--;
         session->tickets[ticket] = entry;
