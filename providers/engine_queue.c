@@ -78,7 +78,7 @@ void change_learn(struct change *change, const struct batch_item *item)
 
 void change_mark_unsure(struct change *change)
 {
-    if (change->shared) {
+    if (change->shared && (!change->unsure || change->adopt)) { /* else the server was only asked what it holds */
         change->unsure = true;
         change->sent_len = change->want_len;
         memcpy(sent_at(change), want_at(change), change->want_len * width(change->type));
