@@ -74,6 +74,12 @@ static bool is_shared(const struct core *core, uint16_t zone)
     return index >= 0 && zones[index].mode == ZONE_SHARED;
 }
 
+void core_mark_unsure(struct outbox_entry *entry, const struct rrset_value *sent)
+{
+    entry->flags |= OUTBOX_UNSURE;
+    entry->sent = *sent;
+}
+
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry)
 {
     const struct rrset_change change = {
@@ -83,6 +89,8 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
         .want = entry->want,
         .have_known = entry->have_known,
         .have = entry->have,
+        .unsure = (entry->flags & OUTBOX_UNSURE) != 0,
+        .sent = entry->sent,
         .adopt = (entry->flags & OUTBOX_ADOPT) != 0,
         .rev = entry->rev,
     };
@@ -98,7 +106,7 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
         }
         return;
     }
-    entry->flags |= OUTBOX_SUBMITTED;
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SUBMITTED) & ~OUTBOX_UNSURE);
     entry->submitted_rev = entry->rev;
 }
 
@@ -113,8 +121,8 @@ void core_take_back(struct core *core, struct core_time now, struct outbox_entry
     }
     core_entry_close(core, now, entry);
     core_want_clean(core, entry);
-    entry->flags &=
-        (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT | OUTBOX_TAKEN);
+    entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT |
+                                 OUTBOX_TAKEN | OUTBOX_UNSURE);
     entry->attempts = 0;
     entry->error[0] = '\0';
 }
@@ -464,6 +472,13 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         entry->flags |= (entry->flags & OUTBOX_HELD) == 0 ? OUTBOX_WAIT_WANT : 0;
         core_want_dirty(core, entry);
         return;
+    }
+    if ((entry->flags & OUTBOX_WAIT_WANT) != 0) {
+        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its commit submits it, and tells what may stand there */
+        return;
+    }
+    if ((entry->flags & OUTBOX_SUBMITTED) != 0) {
+        core_mark_unsure(entry, &entry->want); /* the writer that is gone may have sent it */
     }
     if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {
         core_submit(core, resubmit->now, entry);

@@ -378,6 +378,9 @@ static void settle_want(struct core *core, struct core_time now, const struct st
     if ((entry->flags & OUTBOX_WAIT_WANT) != 0) {
         entry->have_known = want->have_known;
         entry->have = want->have;
+        if (want->was_pending) {
+            core_mark_unsure(entry, &want->was);
+        }
         core_submit(core, now, entry);
     }
 }

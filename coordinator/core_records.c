@@ -252,6 +252,7 @@ static enum err resume(struct core *core, struct core_time now, const struct sto
     enum err err = entry_of_record(core, now, record, &entry);
     if (err == ERR_OK) {
         core_entry_open(core, now, entry);
+        core_mark_unsure(entry, &record->want); /* it may have been sent, and its outcome lost */
         core_submit(core, now, entry);
     }
     return err;
@@ -337,6 +338,7 @@ enum err core_rewrite(struct core *core, struct core_time now, const struct stor
     entry->rev = ++core->rev;
     entry->flags = (uint16_t)(entry->flags | (adopt ? OUTBOX_ADOPT : 0) | (record->want_null ? OUTBOX_TOMBSTONE : 0));
     entry->started_ms = 0;
+    core_mark_unsure(entry, &entry->want); /* what was written may have been deleted since */
     core_want_dirty(core, entry);
     core_entry_open(core, now, entry);
     core_submit_or_wait(core, now, entry);

@@ -124,6 +124,11 @@ static struct change *change_new(const struct rrset_change *from, uint32_t hash,
     if (shared && from->have_known) {
         set_have(change, &from->have);
     }
+    if (shared && from->unsure) {
+        change->unsure = true;
+        change->sent_len = from->sent.len;
+        pack(sent_at(change), &from->sent, from->type);
+    }
     return change;
 }
 
