@@ -432,6 +432,24 @@ static void drop(struct core *core, struct core_time now, struct outbox_entry *e
     }
 }
 
+/* The registry gives the entry's name to its device no more, and the reconcile may not find out: the rows that it reads
+ * are older than the want, or there is none in the name's new zone. */
+static bool is_outdated(struct core *core, const struct outbox_entry *entry, bool kept)
+{
+    bool unread = !kept || (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0;
+    if (!unread || entry->rev == 0 || entry->device == DEVICE_NONE || (entry->flags & OUTBOX_TOMBSTONE) != 0) {
+        return false;
+    }
+    const struct device *device = device_at(core->devices, entry->device);
+    if (device->registry_ref == DEVICE_NONE) {
+        return true;
+    }
+    struct plan_addresses addresses = core_addresses_of(core, entry->device);
+    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                device_id(core->devices, device), &addresses, &core->plan_new);
+    return plan_find(&core->plan_new, view_of(entry->name), (enum rrtype)entry->type) == NULL;
+}
+
 static void resubmit_entry(void *context, struct outbox_entry *entry)
 {
     struct resubmit *resubmit = context;
@@ -443,6 +461,15 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         return;
     }
     bool kept = core->zones_known[entry->zone].config_index >= 0;
+    if (is_outdated(core, entry, kept)) {
+        if (kept) {
+            core_give_entry_up(core, resubmit->now, entry);
+            entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;
+        } else {
+            drop(core, resubmit->now, entry);
+        }
+        return;
+    }
     bool given_up = (entry->flags & OUTBOX_TOMBSTONE) != 0;
     if (entry->zone != core->zone_refs[zone] && kept && !given_up) {
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its zone was split: the reconcile gives it up in the old one */

@@ -371,6 +371,12 @@ static void settle_want(struct core *core, struct core_time now, const struct st
     if (entry->rev != want->want_rev) {
         return; /* changed since: its next commit tells; or its zone is gone */
     }
+    if (want->taken && (entry->flags & OUTBOX_TOMBSTONE) != 0) {
+        core_take_back(core, now, entry); /* given up by a device whose claim the store would have refused */
+        entry->device = DEVICE_NONE;
+        entry->rev = 0;
+        return;
+    }
     if (want->taken) {
         refuse_taken(core, now, entry);
         return;

@@ -38,6 +38,41 @@ static void report(uint32_t seq, const char *observed)
     rig_report(&rig, CAM, seq, observed);
 }
 
+/* One want is being committed and one waits for the next commit while the registry loses both devices: the rows that
+ * the reconcile reads have neither. */
+static void what_the_store_has_not_heard_of_is_given_up(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_report(&rig, "cam-2", 1, "93.184.216.35");
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    core_resubmit(rig.core, rig.now);
+    rig_reconcile(&rig, CAM, NULL, 0);
+    rig_reconcile(&rig, "cam-2", NULL, 0);
+    rig_commit(&rig, ERR_OK);
+    assert_true(rig_batch_want(&rig, NAME)->want_null);
+    assert_true(rig_batch_want(&rig, "cam-2.example.net")->want_null);
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A)); /* the sweep may have it */
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
+/* The claim was not the store's yet to refuse, and now the registry has taken it back. */
+static void a_refused_claim_that_is_given_up_leaves_nothing(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    core_resubmit(rig.core, rig.now);
+    rig_commit(&rig, ERR_OK);
+    rig_batch_want(&rig, NAME)->taken = true;
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+}
+
 static void a_device_removed_leaves_a_tombstone(void **state)
 {
     (void)state;
@@ -138,6 +173,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
     const struct CMUnitTest tests[] = {
+        TEST(what_the_store_has_not_heard_of_is_given_up),
+        TEST(a_refused_claim_that_is_given_up_leaves_nothing),
         TEST(a_device_removed_leaves_a_tombstone),
         TEST(a_removed_device_is_told_what_became_of_its_names),
         TEST(a_removed_device_is_told_when_the_session_takes_it),
