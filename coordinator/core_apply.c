@@ -106,7 +106,7 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
         }
         return;
     }
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SUBMITTED) & ~OUTBOX_UNSURE);
+    entry->flags |= OUTBOX_SUBMITTED;
     entry->submitted_rev = entry->rev;
 }
 
@@ -504,7 +504,7 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its commit submits it, and tells what may stand there */
         return;
     }
-    if ((entry->flags & OUTBOX_SUBMITTED) != 0) {
+    if ((entry->flags & (OUTBOX_SUBMITTED | OUTBOX_UNSURE)) == OUTBOX_SUBMITTED) {
         core_mark_unsure(entry, &entry->want); /* the writer that is gone may have sent it */
     }
     if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {

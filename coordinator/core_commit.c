@@ -508,7 +508,7 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
 static void settle_refused(struct core *core, struct core_time now, struct outbox_entry *entry,
                            const struct engine_result *result)
 {
-    entry->flags |= OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY;
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY) & ~OUTBOX_UNSURE);
     entry->have_applied = false;
     entry->have_rev = result->rev;
     core->stats.refused++;
@@ -533,7 +533,7 @@ static void settle_applied(struct core *core, struct core_time now, struct outbo
     if (entry->rev != result->rev) {
         return; /* served for a moment: a newer want is on its way */
     }
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~OUTBOX_ADOPT);
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_ADOPT | OUTBOX_UNSURE));
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
     core->stats.applied++;
     if (entry->started_ms != 0) {

@@ -79,6 +79,21 @@ static void a_reload_does_not_overtake_the_commit_of_a_shared_zone(void **state)
     assert_true(rig_wants(&rig, NAME, NAT2));
 }
 
+/* 2 is sent in doubt about 1; the doubt outlives the writer. */
+static void a_doubt_lasts_until_it_is_settled(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){.zones = SHARED});
+    rig_report(&rig, CAM, 2, NAT2);
+    struct store_want *want = rig_batch_want(&rig, NAME);
+    want->was_pending = true;
+    want->was = rig_value(NAT);
+    rig_commit_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.zones = SHARED});
+    core_resubmit(rig.core, rig.now);
+    assert_true(is_unsure_of(rig_change(&rig, NAME, RRTYPE_A), NAT));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
@@ -86,6 +101,7 @@ int main(void)
         TEST(a_shared_zone_is_unsure_of_what_no_outcome_is_stored_of),
         TEST(a_new_writer_of_a_shared_zone_is_unsure_of_what_was_under_way),
         TEST(a_reload_does_not_overtake_the_commit_of_a_shared_zone),
+        TEST(a_doubt_lasts_until_it_is_settled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
