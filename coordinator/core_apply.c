@@ -455,6 +455,9 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
     struct resubmit *resubmit = context;
     struct core *core = resubmit->core;
     int zone = registry_zone_of(core->registry, view_of(entry->name));
+    if (entry->rev == 0) {
+        return; /* dropped before; it goes when its commit ends */
+    }
     if (zone < 0) {
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s note=\"its zone is no longer configured\"", entry->name);
         drop(core, resubmit->now, entry);
