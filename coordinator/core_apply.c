@@ -503,8 +503,8 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         core_want_dirty(core, entry);
         return;
     }
-    if ((entry->flags & OUTBOX_WAIT_WANT) != 0) {
-        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its commit submits it, and tells what may stand there */
+    if ((entry->flags & (OUTBOX_WAIT_WANT | OUTBOX_HELD)) != 0) {
+        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its commit, or the end of the hold, submits it */
         return;
     }
     if ((entry->flags & (OUTBOX_SUBMITTED | OUTBOX_UNSURE)) == OUTBOX_SUBMITTED) {

@@ -95,6 +95,28 @@ static void what_was_dropped_is_dropped_at_the_next_reload_too(void **state)
     assert_null(core_outbox_find(rig.core, view_of("cam-1.sub.example.net"), RRTYPE_A));
 }
 
+/* The value before the held one is still under way: the new writer gets neither. */
+static void a_reload_does_not_end_a_hold(void **state)
+{
+    (void)state;
+    static const char damped[] =
+        "  - name: cameras\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n";
+    begin(NULL, damped, NULL);
+    for (uint32_t seq = 1; rig_stats(&rig).records_held == 0; seq++) {
+        assert_true(seq < 20);
+        report(seq, seq % 2 == 0 ? NAT : "93.184.216.35");
+        rig_commit_all(&rig);
+    }
+    size_t changes = rig.changes_len;
+    (void)rig_reload(&rig, &(struct rig_config){.groups = damped});
+    core_resubmit(rig.core, rig.now);
+    assert_int_equal(rig.changes_len, changes);
+    assert_int_equal(rig_stats(&rig).records_held, 1);
+    rig_pass(&rig, UINT64_C(2) * 3600 * 1000);
+    assert_int_equal(rig.changes_len, changes + 1);
+    assert_int_equal(rig_stats(&rig).records_held, 0);
+}
+
 static void a_device_removed_leaves_a_tombstone(void **state)
 {
     (void)state;
@@ -198,6 +220,7 @@ int main(void)
         TEST(what_the_store_has_not_heard_of_is_given_up),
         TEST(a_refused_claim_that_is_given_up_leaves_nothing),
         TEST(what_was_dropped_is_dropped_at_the_next_reload_too),
+        TEST(a_reload_does_not_end_a_hold),
         TEST(a_device_removed_leaves_a_tombstone),
         TEST(a_removed_device_is_told_what_became_of_its_names),
         TEST(a_removed_device_is_told_when_the_session_takes_it),
