@@ -204,23 +204,33 @@ static void deliver_parked(struct loader *loader, int shard)
 
 static void continue_replay(struct loader *loader);
 
+/* Every device of the shard, or the shard does not count as loaded: whose device is not known, its records are an
+ * orphan's to the reconcile. What was taken over before is known the next time. */
+static enum err take_rows(struct loader *loader)
+{
+    for (size_t i = 0; i < loader->rows_len; i++) {
+        loader->rows[i].device.id = loader->rows[i].id;
+        enum err err = core_load_device(loader->coordinator->core, &loader->rows[i].device);
+        if (err != ERR_OK) {
+            log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s error=%s", loader->rows[i].id, err_name(err));
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
 static void load_shard_done(void *context)
 {
     struct loader *loader = context;
     int shard = loader->job_shard;
+    enum err err = loader->job_err == ERR_OK ? take_rows(loader) : loader->job_err;
     loader->job_running = false;
-    if (loader->job_err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s", (unsigned)shard,
-                  err_name(loader->job_err));
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s retry_ms=%d", (unsigned)shard,
+                  err_name(err), RETRY_MS);
         loader->shards[shard] = SHARD_UNLOADED;
         retry_later(loader);
         return;
-    }
-    for (size_t i = 0; i < loader->rows_len; i++) {
-        loader->rows[i].device.id = loader->rows[i].id;
-        if (core_load_device(loader->coordinator->core, &loader->rows[i].device) != ERR_OK) {
-            log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s", loader->rows[i].id);
-        }
     }
     loader->shards[shard] = SHARD_LOADED;
     loader->shards_loaded++;

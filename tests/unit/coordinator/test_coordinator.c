@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
 #include "mqtt/topics.h"
+#include "tests/lib/scarce.h"
 
 #define CAM "cam-1"
 #define NAT "93.184.216.34"
@@ -246,6 +247,63 @@ static void comparisons_that_follow_closely_share_nothing(void **state)
     }
 }
 
+static void store_row(void)
+{
+    struct store_device device = {.id = CAM, .shard = topic_shard(VIEW_LITERAL(CAM)), .boot = 1, .conn = 1, .seq = 1};
+    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &device.ip4), ERR_OK);
+    device.observed = device.ip4;
+    struct store_want want = {.zone = "example.net",
+                              .name = CAM ".example.net",
+                              .type = RRTYPE_A,
+                              .device = CAM,
+                              .ttl = 60,
+                              .want = {.ips = {device.ip4}, .len = 1},
+                              .want_rev = 1};
+    const struct store_batch batch = {.devices = &device, .devices_len = 1, .wants = &want, .wants_len = 1};
+    struct errinfo info = {0};
+    assert_int_equal(coordinator->store_ops->commit(coordinator->store, &batch, &info), ERR_OK);
+}
+
+struct loaded {
+    struct loop_timer *timer;
+    bool failed; /* an allocation */
+    bool kept;   /* the row */
+};
+
+static enum err see_row(void *context, const struct store_record *record)
+{
+    ((struct loaded *)context)->kept = !record->want_null && record->device != NULL;
+    return ERR_OK;
+}
+
+static void end_when_loaded(void *context)
+{
+    struct loaded *loaded = context;
+    if (strcmp(loader_state(coordinator->loader), "live") != 0 || !core_is_durable(coordinator->core)) {
+        loop_timer_after(loaded->timer, 1);
+        return;
+    }
+    loaded->failed = scarce_disarm();
+    loop_stop(coordinator->loop);
+}
+
+/* The table of devices cannot grow: its rows must not count as nobody's in the reconcile that follows. */
+static void a_device_that_found_no_memory_loses_no_record(void **state)
+{
+    (void)state;
+    struct loaded loaded = {0};
+    store_row();
+    assert_int_equal(loop_timer_new(coordinator->loop, end_when_loaded, &loaded, &loaded.timer), ERR_OK);
+    loop_timer_after(loaded.timer, 1);
+    scarce_arm_large(1024 * sizeof(struct device)); /* a chunk of the table; nothing else on this thread comes near */
+    assert_int_equal(coordinator_run(coordinator), ERR_OK);
+    loop_timer_free(loaded.timer);
+    assert_true(loaded.failed);
+    const struct store_record_query all = {.device = NULL};
+    assert_int_equal(coordinator->store_ops->each_record(coordinator->store, &all, see_row, &loaded), ERR_OK);
+    assert_true(loaded.kept);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -256,6 +314,7 @@ int main(void)
         TEST(a_reload_does_not_wait_for_a_listing),
         TEST(a_reload_does_not_take_a_zone_back),
         TEST(comparisons_that_follow_closely_share_nothing),
+        TEST(a_device_that_found_no_memory_loses_no_record),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
