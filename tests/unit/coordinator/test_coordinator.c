@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -24,6 +25,8 @@
 
 #define CAM "cam-1"
 #define NAT "93.184.216.34"
+
+#define REPLY_MAX 2047
 
 static const char stamp_key[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 static const char pem[] = "-----BEGIN NOTHING-----\n-----END NOTHING-----\n"; /* no connection is ever made with it */
@@ -304,6 +307,39 @@ static void a_device_that_found_no_memory_loses_no_record(void **state)
     assert_true(loaded.kept);
 }
 
+/* On the store's worker, which cannot load anything meanwhile. */
+static void ask_for_sweep(void *context)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    static const char request[] =
+        "POST /v1/zones/example.net/sweep HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    char *reply = context;
+    size_t len = 0;
+    ssize_t got;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", folder); /* fits */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        write(fd, request, sizeof(request) - 1) == (ssize_t)sizeof(request) - 1) {
+        while (len < REPLY_MAX && (got = read(fd, reply + len, REPLY_MAX - len)) > 0) {
+            len += (size_t)got;
+        }
+    }
+    reply[len] = '\0';
+    (void)close(fd); /* answered, or the reply says nothing */
+    (void)kill(getpid(), SIGTERM);
+}
+
+static void nobody_sweeps_while_devices_are_loaded(void **state)
+{
+    (void)state;
+    char reply[REPLY_MAX + 1] = "";
+    assert_int_equal(loop_worker_submit(coordinator->worker, ask_for_sweep, NULL, reply), ERR_OK);
+    assert_int_equal(coordinator_run(coordinator), ERR_OK);
+    assert_non_null(strstr(reply, "503"));
+    assert_non_null(strstr(reply, "\"busy\""));
+    assert_non_null(strstr(reply, "loading"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -315,6 +351,7 @@ int main(void)
         TEST(a_reload_does_not_take_a_zone_back),
         TEST(comparisons_that_follow_closely_share_nothing),
         TEST(a_device_that_found_no_memory_loses_no_record),
+        TEST(nobody_sweeps_while_devices_are_loaded),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
