@@ -642,6 +642,13 @@ void session_reconnect(struct session *session)
     step(session, RECONNECT_ON_AGAIN, 0);
 }
 
+void session_give_up(struct session *session)
+{
+    if (session->machine.state == RECONNECT_CONNECTING) {
+        step(session, RECONNECT_ON_TIMER, 0);
+    }
+}
+
 void session_stop(struct session *session, uint32_t drain_ms, loop_fn done, void *context)
 {
     session->stop_done = done;
