@@ -72,6 +72,7 @@ struct loader {
     uint32_t reconcile_refs[RECONCILE_BATCH];
     size_t reconcile_len;
     bool reconcile_wanted;
+    bool reconcile_again; /* the core could not take all of this one */
     uint64_t fingerprint; /* of the registry under comparison */
     bool fingerprint_due; /* compared; to be noted when all of it is durable */
 
@@ -88,7 +89,12 @@ static void next_job(struct loader *loader);
 
 static void on_retry(void *context)
 {
-    next_job(context);
+    struct loader *loader = context;
+    if (loader->phase == PHASE_LIVE && loader->reconcile_again) {
+        loader->reconcile_again = false;
+        loader->reconcile_wanted = true;
+    }
+    next_job(loader);
 }
 
 /* The store could not be read, or its queue is full: not in a loop without a pause. */
@@ -307,13 +313,15 @@ static bool device_is_gone(const struct loader *loader, const struct record_row 
 {
     struct device_table *devices = core_devices(loader->coordinator->core);
     uint32_t index = row->device[0] != '\0' ? device_find(devices, view_of(row->device)) : DEVICE_NONE;
-    return index == DEVICE_NONE;
+    return index == DEVICE_NONE ||
+           (device_at(devices, index)->flags & DEVICE_KNOWN) == 0; /* or an orphan's owner only */
 }
 
 /* A reload during this one asks for another: a job that runs was made for the registry of its time. */
 static void start_reconcile(struct loader *loader)
 {
     loader->reconcile_wanted = false;
+    loader->reconcile_again = false;
     loader->reconcile_next = 0;
     loader->after_set = false;
     loader->phase = PHASE_RECONCILE;
@@ -336,7 +344,9 @@ static void next_phase(struct loader *loader)
         loader->phase = PHASE_LIVE;
         break;
     }
-    if (loader->phase == PHASE_LIVE && loader->fingerprint != 0 && !loader->reconcile_wanted) {
+    if (loader->phase == PHASE_LIVE && loader->reconcile_again) {
+        retry_later(loader); /* when what it waits for is in the store */
+    } else if (loader->phase == PHASE_LIVE && loader->fingerprint != 0 && !loader->reconcile_wanted) {
         loader->fingerprint_due = true;
         core_reconciled(loader->coordinator->core);
     }
@@ -361,8 +371,9 @@ static void load_page_done(void *context)
             if (core_load_pending(loader->coordinator->core, now, &row->record) != ERR_OK) {
                 log_event(LOG_LEVEL_WARN, "pending-not-resumed", "name=%s", row->name);
             }
-        } else if (device_is_gone(loader, row)) {
-            core_reconcile_orphan(loader->coordinator->core, now, &row->record);
+        } else if (device_is_gone(loader, row) &&
+                   !core_reconcile_orphan(loader->coordinator->core, now, &row->record)) {
+            loader->reconcile_again = true;
         }
     }
     core_flush(loader->coordinator->core, now);
@@ -424,7 +435,9 @@ static void reconcile_done(void *context)
         while (at < loader->records_len && loader->records[at].device_index == loader->reconcile_refs[i]) {
             records[len++] = loader->records[at++].record;
         }
-        core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len);
+        if (!core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len)) {
+            loader->reconcile_again = true;
+        }
     }
     if (loader->job_err != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "reconcile-failed", "error=%s retry_ms=%d", err_name(loader->job_err), RETRY_MS);
@@ -625,6 +638,9 @@ const char *loader_state(const struct loader *loader)
         return "reconciling";
     case PHASE_LIVE:
         break;
+    }
+    if (loader->reconcile_again) {
+        return "reconciling";
     }
     return loader->replay_next < SHARDS || loader->replay_outstanding > 0 ? "replaying" : "live";
 }
