@@ -173,6 +173,9 @@ static void mend_connection(struct agent *agent, const struct address_set *set)
         on_disconnected(agent, ERR_CLOSED, "its own address went away");
         session_reconnect(agent->session);
     } else if (!session_is_connected(agent->session) && has_address) {
+        if (stands_on_nothing(agent)) {
+            session_give_up(agent->session);
+        }
         session_reconnect(agent->session);
     }
 }

@@ -15,11 +15,20 @@ union address {
     struct sockaddr_in6 v6;
 };
 
+/* A socket whose SYN is not answered yet: it has its own address already, and no peer. */
+static bool is_connecting(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_SYN_SENT;
+}
+
 static bool local_of(int fd, struct ip *ret_ip)
 {
     union address local = {0}, peer = {0};
     socklen_t local_len = sizeof(local), peer_len = sizeof(peer);
-    if (getsockname(fd, &local.any, &local_len) != 0 || getpeername(fd, &peer.any, &peer_len) != 0) {
+    if (getsockname(fd, &local.any, &local_len) != 0 ||
+        (getpeername(fd, &peer.any, &peer_len) != 0 && !is_connecting(fd))) {
         return false; /* no descriptor, no socket, or not connected */
     }
     struct ip ip = {0};

@@ -14,7 +14,8 @@
 
 #define LIFELINE_MAX 8 /* connections looked at; the agent has one */
 
-/** @return how many addresses were written: local ends of connected TCP sockets, each as often as it is used. */
+/** @return how many addresses were written: local ends of TCP sockets that are connected or being connected, each as
+ * often as it is used. */
 size_t lifeline_addresses(struct ip ret_addresses[static LIFELINE_MAX]);
 
 /** Has the kernel probe the connected TCP sockets. A reset in answer ends a connection at once; silence only after ten

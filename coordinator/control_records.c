@@ -207,6 +207,16 @@ void control_get_records(void *context, struct httpd_request *request)
     submit(job, list_work, list_done);
 }
 
+/* True after an error reply: whose device is not known yet, its rows cannot be judged. */
+static bool is_loading(const struct coordinator *coordinator, struct httpd_request *request)
+{
+    bool loading = strcmp(loader_state(coordinator->loader), "loading") == 0;
+    if (loading) {
+        httpd_reply_error(request, 503, "busy", "loading: the store is still being read; try again");
+    }
+    return loading;
+}
+
 /* ---- one record ---- */
 
 static enum err keep_record(void *context, const struct store_record *record)
@@ -265,7 +275,7 @@ static void rewrite_record(struct coordinator *coordinator, struct httpd_request
 {
     struct errinfo info = {0};
     struct view type = httpd_request_query(request, "type");
-    struct record_job *job = new_job(coordinator, request);
+    struct record_job *job = is_loading(coordinator, request) ? NULL : new_job(coordinator, request);
     if (job == NULL) {
         return;
     }
@@ -374,7 +384,7 @@ void control_sweep_zone(void *context, struct httpd_request *request)
         return;
     }
     int zone = find_zone(coordinator, request);
-    if (zone >= 0) {
+    if (zone >= 0 && !is_loading(coordinator, request)) {
         control_audit(request, force ? "zone-sweep-force" : "zone-sweep", httpd_request_param(request, 0));
         run_sweep(coordinator, request, zone, true, force);
     }

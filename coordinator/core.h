@@ -118,16 +118,17 @@ void core_set_stamp_key(struct core *core, struct crypto_hmac *key);
  * Compares the stored records of one device (all of them, in any order) with its plan: missing and wrong ones are
  * planned, superfluous ones become tombstones. The rows may be as old as the last core_committed before this call:
  * what has changed since is in memory still, and is not planned twice.
+ * @return false: some of it has to wait, for a commit or for memory; the comparison is to be made again.
  */
-void core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records,
+bool core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records,
                     size_t records_len);
 /**
  * The records of all devices were compared with the registry in use. Until then the store is asked first whose a name
  * is: templates that keep names apart say nothing about rows that another registry left behind.
  */
 void core_reconciled(struct core *core);
-/** A record that belongs to no known device: tombstone. */
-void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record);
+/** A record that belongs to no known device: tombstone. @return as core_reconcile. */
+bool core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record);
 /**
  * Writes a record's wanted value again (drift, refresh), or deletes a tombstone.
  * @return ERR_EXISTS: it is moving; ERR_AGAIN: the row is no longer what the device's plan or the moving record says,

@@ -74,6 +74,12 @@ static bool is_shared(const struct core *core, uint16_t zone)
     return index >= 0 && zones[index].mode == ZONE_SHARED;
 }
 
+void core_mark_unsure(struct outbox_entry *entry, const struct rrset_value *sent)
+{
+    entry->flags |= OUTBOX_UNSURE;
+    entry->sent = *sent;
+}
+
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry)
 {
     const struct rrset_change change = {
@@ -83,6 +89,8 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
         .want = entry->want,
         .have_known = entry->have_known,
         .have = entry->have,
+        .unsure = (entry->flags & OUTBOX_UNSURE) != 0,
+        .sent = entry->sent,
         .adopt = (entry->flags & OUTBOX_ADOPT) != 0,
         .rev = entry->rev,
     };
@@ -113,8 +121,8 @@ void core_take_back(struct core *core, struct core_time now, struct outbox_entry
     }
     core_entry_close(core, now, entry);
     core_want_clean(core, entry);
-    entry->flags &=
-        (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT | OUTBOX_TAKEN);
+    entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT |
+                                 OUTBOX_TAKEN | OUTBOX_UNSURE);
     entry->attempts = 0;
     entry->error[0] = '\0';
 }
@@ -424,17 +432,47 @@ static void drop(struct core *core, struct core_time now, struct outbox_entry *e
     }
 }
 
+/* The registry gives the entry's name to its device no more, and the reconcile may not find out: the rows that it reads
+ * are older than the want, or there is none in the name's new zone. */
+static bool is_outdated(struct core *core, const struct outbox_entry *entry, bool kept)
+{
+    bool unread = !kept || (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0;
+    if (!unread || entry->rev == 0 || entry->device == DEVICE_NONE || (entry->flags & OUTBOX_TOMBSTONE) != 0) {
+        return false;
+    }
+    const struct device *device = device_at(core->devices, entry->device);
+    if (device->registry_ref == DEVICE_NONE) {
+        return true;
+    }
+    struct plan_addresses addresses = core_addresses_of(core, entry->device);
+    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
+                device_id(core->devices, device), &addresses, &core->plan_new);
+    return plan_find(&core->plan_new, view_of(entry->name), (enum rrtype)entry->type) == NULL;
+}
+
 static void resubmit_entry(void *context, struct outbox_entry *entry)
 {
     struct resubmit *resubmit = context;
     struct core *core = resubmit->core;
     int zone = registry_zone_of(core->registry, view_of(entry->name));
+    if (entry->rev == 0) {
+        return; /* dropped before; it goes when its commit ends */
+    }
     if (zone < 0) {
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s note=\"its zone is no longer configured\"", entry->name);
         drop(core, resubmit->now, entry);
         return;
     }
     bool kept = core->zones_known[entry->zone].config_index >= 0;
+    if (is_outdated(core, entry, kept)) {
+        if (kept) {
+            core_give_entry_up(core, resubmit->now, entry);
+            entry->flags &= (uint16_t)~OUTBOX_SUBMITTED;
+        } else {
+            drop(core, resubmit->now, entry);
+        }
+        return;
+    }
     bool given_up = (entry->flags & OUTBOX_TOMBSTONE) != 0;
     if (entry->zone != core->zone_refs[zone] && kept && !given_up) {
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its zone was split: the reconcile gives it up in the old one */
@@ -464,6 +502,13 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         entry->flags |= (entry->flags & OUTBOX_HELD) == 0 ? OUTBOX_WAIT_WANT : 0;
         core_want_dirty(core, entry);
         return;
+    }
+    if ((entry->flags & (OUTBOX_WAIT_WANT | OUTBOX_HELD)) != 0) {
+        entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its commit, or the end of the hold, submits it */
+        return;
+    }
+    if ((entry->flags & (OUTBOX_SUBMITTED | OUTBOX_UNSURE)) == OUTBOX_SUBMITTED) {
+        core_mark_unsure(entry, &entry->want); /* the writer that is gone may have sent it */
     }
     if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {
         core_submit(core, resubmit->now, entry);

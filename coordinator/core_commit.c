@@ -371,6 +371,12 @@ static void settle_want(struct core *core, struct core_time now, const struct st
     if (entry->rev != want->want_rev) {
         return; /* changed since: its next commit tells; or its zone is gone */
     }
+    if (want->taken && (entry->flags & OUTBOX_TOMBSTONE) != 0) {
+        core_take_back(core, now, entry); /* given up by a device whose claim the store would have refused */
+        entry->device = DEVICE_NONE;
+        entry->rev = 0;
+        return;
+    }
     if (want->taken) {
         refuse_taken(core, now, entry);
         return;
@@ -378,6 +384,9 @@ static void settle_want(struct core *core, struct core_time now, const struct st
     if ((entry->flags & OUTBOX_WAIT_WANT) != 0) {
         entry->have_known = want->have_known;
         entry->have = want->have;
+        if (want->was_pending) {
+            core_mark_unsure(entry, &want->was);
+        }
         core_submit(core, now, entry);
     }
 }
@@ -499,7 +508,7 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
 static void settle_refused(struct core *core, struct core_time now, struct outbox_entry *entry,
                            const struct engine_result *result)
 {
-    entry->flags |= OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY;
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY) & ~OUTBOX_UNSURE);
     entry->have_applied = false;
     entry->have_rev = result->rev;
     core->stats.refused++;
@@ -524,7 +533,7 @@ static void settle_applied(struct core *core, struct core_time now, struct outbo
     if (entry->rev != result->rev) {
         return; /* served for a moment: a newer want is on its way */
     }
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~OUTBOX_ADOPT);
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_ADOPT | OUTBOX_UNSURE));
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
     core->stats.applied++;
     if (entry->started_ms != 0) {

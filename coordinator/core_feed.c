@@ -12,12 +12,16 @@ static bool take_feed_budget(struct core *core, struct core_time now)
         core->feed_in_window = 0;
     }
     if (!core->connected || core->feed_in_window >= FEED_PER_S) {
-        core->feed_dropped_since++;
-        core->stats.feed_dropped++;
         return false;
     }
     core->feed_in_window++;
     return true;
+}
+
+static void drop(struct core *core)
+{
+    core->feed_dropped_since++;
+    core->stats.feed_dropped++;
 }
 
 void core_feed(struct core *core, struct core_time now, struct view id, const char *event,
@@ -25,6 +29,7 @@ void core_feed(struct core *core, struct core_time now, struct view id, const ch
 {
     core->summary_dirty = true;
     if (!take_feed_budget(core, now)) {
+        drop(core);
         return;
     }
     if (id.len == 0 && entry != NULL && entry->device != DEVICE_NONE) {
@@ -45,7 +50,8 @@ void core_feed(struct core *core, struct core_time now, struct view id, const ch
     char topic[TOPIC_SIZE];
     strbuf_clear(&core->scratch);
     if (topic_build(TOPIC_FLEET_FEED, (struct view){0}, topic) != ERR_OK ||
-        feed_encode(&feed, &core->scratch) != ERR_OK) {
+        feed_encode(&feed, &core->scratch) != ERR_OK) { /* a record that no device has any more among them */
+        drop(core);
         return;
     }
     const struct core_publish publish = {.topic = topic, .payload = strbuf_view(&core->scratch)};
@@ -53,8 +59,7 @@ void core_feed(struct core *core, struct core_time now, struct view id, const ch
         core->stats.feed_sent++;
         core->feed_dropped_since = 0;
     } else {
-        core->feed_dropped_since++;
-        core->stats.feed_dropped++;
+        drop(core);
     }
 }
 

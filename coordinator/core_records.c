@@ -48,22 +48,34 @@ static const struct store_record *find_record(const struct core *core, const str
     return NULL;
 }
 
-/* False when there was nothing to do, or no memory. */
-static bool tombstone(struct core *core, struct core_time now, uint32_t device, const struct store_record *record)
+/* A name that has rows in two zones, each to be given up: an entry moves in one zone only, and the other one's row must
+ * be a tombstone in the store first. */
+static bool is_given_up_elsewhere(const struct core *core, const struct outbox_entry *entry, uint32_t zone)
+{
+    return entry->rev != 0 && (entry->flags & OUTBOX_TOMBSTONE) != 0 && entry->zone != zone &&
+           core->zones_known[entry->zone].config_index >= 0 &&
+           (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0;
+}
+
+/* @return ERR_EXISTS: there was nothing to do; ERR_AGAIN, ERR_NOMEM: to be tried again. */
+static enum err tombstone(struct core *core, struct core_time now, uint32_t device, const struct store_record *record)
 {
     int zone = zone_of(core, record);
     struct outbox_entry *entry;
     if (record->want_null) {
-        return false;
+        return ERR_EXISTS;
     }
     if (zone < 0) {
         log_event(LOG_LEVEL_WARN, "record-orphaned", "name=%s zone=%s note=\"its zone is no longer configured\"",
                   record->name, record->zone);
-        return false;
+        return ERR_EXISTS;
     }
     if (outbox_get(core->outbox, view_of(record->name), record->type, &entry) != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=tombstone"); /* the next reconcile sees it again */
-        return false;
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=tombstone");
+        return ERR_NOMEM;
+    }
+    if (is_given_up_elsewhere(core, entry, core->zone_refs[zone])) {
+        return ERR_AGAIN;
     }
     bool wanted = entry->rev != 0 && (entry->flags & OUTBOX_TOMBSTONE) == 0;
     if (wanted && entry->device != device && entry->device != DEVICE_NONE) {
@@ -79,18 +91,22 @@ static bool tombstone(struct core *core, struct core_time now, uint32_t device, 
     entry->ttl = record->ttl;
     core_give_entry_up(core, now, entry);
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
-    return true;
+    return ERR_OK;
 }
 
-/* What of a device's records the plan has no place for; its retained answer still names them. */
-static void give_up(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
+/* What of a device's records the plan has no place for; its retained answer still names them. False when some of it is
+ * to be tried again. */
+static bool give_up(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
                     size_t records_len)
 {
     struct given_up names[MQTT_NAMES_MAX];
     size_t len = 0;
+    bool all = true;
     for (size_t i = 0; i < records_len; i++) {
         const struct store_record *record = &records[i];
-        if (item_of(core, record) == NULL && tombstone(core, now, index, record) && record->want.len > 0 &&
+        enum err err = item_of(core, record) == NULL ? tombstone(core, now, index, record) : ERR_EXISTS;
+        all = all && (err == ERR_OK || err == ERR_EXISTS);
+        if (err == ERR_OK && record->want.len > 0 &&
             plan_find(&core->plan_new, view_of(record->name), record->type) == NULL) {
             names[MIN(len, (size_t)MQTT_NAMES_MAX - 1)] =
                 (struct given_up){.name = record->name, .type = record->type, .ttl = record->ttl};
@@ -100,6 +116,7 @@ static void give_up(struct core *core, struct core_time now, uint32_t index, con
     if (len > 0) {
         core_ack_given_up(core, now, index, names, MIN(len, (size_t)MQTT_NAMES_MAX));
     }
+    return all;
 }
 
 static bool is_on_its_way(const struct core *core, uint32_t index, const struct plan_item *item)
@@ -112,7 +129,7 @@ static bool is_on_its_way(const struct core *core, uint32_t index, const struct 
 
 static enum err resume(struct core *core, struct core_time now, const struct store_record *record) MUST_CHECK;
 
-void core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
+bool core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
                     size_t records_len)
 {
     struct device *device = device_at(core->devices, index);
@@ -122,7 +139,7 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
         plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
                     device_id(core->devices, device), &addresses, &core->plan_new);
     }
-    give_up(core, now, index, records, records_len);
+    bool all = give_up(core, now, index, records, records_len);
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         const struct store_record *record = find_record(core, records, records_len, item);
@@ -139,15 +156,17 @@ void core_reconcile(struct core *core, struct core_time now, uint32_t index, con
         (void)!core_want(core, now, index, item, 0,
                          0); /* a taken name was logged; without memory the next reconcile tries again */
     }
+    return all;
 }
 
-void core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record)
+bool core_reconcile_orphan(struct core *core, struct core_time now, const struct store_record *record)
 {
     uint32_t owner = DEVICE_NONE; /* only its owner can give a row up */
     if (record->device != NULL && device_add(core->devices, view_of(record->device), &owner) != ERR_OK) {
-        return; /* the next reconcile sees it again */
+        return false;
     }
-    (void)tombstone(core, now, owner, record); /* without memory the next reconcile tries again */
+    enum err err = tombstone(core, now, owner, record);
+    return err == ERR_OK || err == ERR_EXISTS;
 }
 
 static bool needs_want(const struct core *core, uint32_t index, const struct plan_item *item)
@@ -252,6 +271,7 @@ static enum err resume(struct core *core, struct core_time now, const struct sto
     enum err err = entry_of_record(core, now, record, &entry);
     if (err == ERR_OK) {
         core_entry_open(core, now, entry);
+        core_mark_unsure(entry, &record->want); /* it may have been sent, and its outcome lost */
         core_submit(core, now, entry);
     }
     return err;
@@ -337,6 +357,7 @@ enum err core_rewrite(struct core *core, struct core_time now, const struct stor
     entry->rev = ++core->rev;
     entry->flags = (uint16_t)(entry->flags | (adopt ? OUTBOX_ADOPT : 0) | (record->want_null ? OUTBOX_TOMBSTONE : 0));
     entry->started_ms = 0;
+    core_mark_unsure(entry, &entry->want); /* what was written may have been deleted since */
     core_want_dirty(core, entry);
     core_entry_open(core, now, entry);
     core_submit_or_wait(core, now, entry);

@@ -25,10 +25,17 @@ static bool is_foreign(const struct drift_input *input)
     return input->shared && !(record->have_known && rrset_value_equal(input->found, &record->have));
 }
 
+/* A record that was written in the future was written before the clock was set back. */
 static bool expires(const struct drift_input *input)
 {
     int64_t age_ms = input->now_ms - input->record->applied_ms;
-    return input->refresh_every_ms != 0 && input->record->applied_ms != 0 && age_ms > (int64_t)input->refresh_every_ms;
+    bool due = age_ms > (int64_t)input->refresh_every_ms || age_ms < 0;
+    return input->refresh_every_ms != 0 && input->record->applied_ms != 0 && due;
+}
+
+static bool is_newer_than_listing(const struct drift_input *input)
+{
+    return input->record->applied_ms >= input->started_ms && input->record->applied_ms <= input->now_ms;
 }
 
 static struct drift_verdict refresh_if_due(const struct drift_input *input)
@@ -81,7 +88,7 @@ static struct drift_verdict judge(const struct drift_input *input)
     if (record == NULL) {
         return input->moving ? nothing : leave(DRIFT_UNKNOWN);
     }
-    if (input->moving || record->applied_ms >= input->started_ms) {
+    if (input->moving || is_newer_than_listing(input)) {
         return (struct drift_verdict){.exists = !input->listed && record->have_known && record->have.len > 0};
     }
     if (!input->listed) {

@@ -72,6 +72,7 @@ struct loader {
     uint32_t reconcile_refs[RECONCILE_BATCH];
     size_t reconcile_len;
     bool reconcile_wanted;
+    bool reconcile_again; /* the core could not take all of this one */
     uint64_t fingerprint; /* of the registry under comparison */
     bool fingerprint_due; /* compared; to be noted when all of it is durable */
 
@@ -88,7 +89,12 @@ static void next_job(struct loader *loader);
 
 static void on_retry(void *context)
 {
-    next_job(context);
+    struct loader *loader = context;
+    if (loader->phase == PHASE_LIVE && loader->reconcile_again) {
+        loader->reconcile_again = false;
+        loader->reconcile_wanted = true;
+    }
+    next_job(loader);
 }
 
 /* The store could not be read, or its queue is full: not in a loop without a pause. */
@@ -204,23 +210,33 @@ static void deliver_parked(struct loader *loader, int shard)
 
 static void continue_replay(struct loader *loader);
 
+/* Every device of the shard, or the shard does not count as loaded: whose device is not known, its records are an
+ * orphan's to the reconcile. What was taken over before is known the next time. */
+static enum err take_rows(struct loader *loader)
+{
+    for (size_t i = 0; i < loader->rows_len; i++) {
+        loader->rows[i].device.id = loader->rows[i].id;
+        enum err err = core_load_device(loader->coordinator->core, &loader->rows[i].device);
+        if (err != ERR_OK) {
+            log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s error=%s", loader->rows[i].id, err_name(err));
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
 static void load_shard_done(void *context)
 {
     struct loader *loader = context;
     int shard = loader->job_shard;
+    enum err err = loader->job_err == ERR_OK ? take_rows(loader) : loader->job_err;
     loader->job_running = false;
-    if (loader->job_err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s", (unsigned)shard,
-                  err_name(loader->job_err));
+    if (err != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "shard-load-failed", "shard=%02x error=%s retry_ms=%d", (unsigned)shard,
+                  err_name(err), RETRY_MS);
         loader->shards[shard] = SHARD_UNLOADED;
         retry_later(loader);
         return;
-    }
-    for (size_t i = 0; i < loader->rows_len; i++) {
-        loader->rows[i].device.id = loader->rows[i].id;
-        if (core_load_device(loader->coordinator->core, &loader->rows[i].device) != ERR_OK) {
-            log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s", loader->rows[i].id);
-        }
     }
     loader->shards[shard] = SHARD_LOADED;
     loader->shards_loaded++;
@@ -297,13 +313,15 @@ static bool device_is_gone(const struct loader *loader, const struct record_row 
 {
     struct device_table *devices = core_devices(loader->coordinator->core);
     uint32_t index = row->device[0] != '\0' ? device_find(devices, view_of(row->device)) : DEVICE_NONE;
-    return index == DEVICE_NONE;
+    return index == DEVICE_NONE ||
+           (device_at(devices, index)->flags & DEVICE_KNOWN) == 0; /* or an orphan's owner only */
 }
 
 /* A reload during this one asks for another: a job that runs was made for the registry of its time. */
 static void start_reconcile(struct loader *loader)
 {
     loader->reconcile_wanted = false;
+    loader->reconcile_again = false;
     loader->reconcile_next = 0;
     loader->after_set = false;
     loader->phase = PHASE_RECONCILE;
@@ -326,7 +344,9 @@ static void next_phase(struct loader *loader)
         loader->phase = PHASE_LIVE;
         break;
     }
-    if (loader->phase == PHASE_LIVE && loader->fingerprint != 0 && !loader->reconcile_wanted) {
+    if (loader->phase == PHASE_LIVE && loader->reconcile_again) {
+        retry_later(loader); /* when what it waits for is in the store */
+    } else if (loader->phase == PHASE_LIVE && loader->fingerprint != 0 && !loader->reconcile_wanted) {
         loader->fingerprint_due = true;
         core_reconciled(loader->coordinator->core);
     }
@@ -351,8 +371,9 @@ static void load_page_done(void *context)
             if (core_load_pending(loader->coordinator->core, now, &row->record) != ERR_OK) {
                 log_event(LOG_LEVEL_WARN, "pending-not-resumed", "name=%s", row->name);
             }
-        } else if (device_is_gone(loader, row)) {
-            core_reconcile_orphan(loader->coordinator->core, now, &row->record);
+        } else if (device_is_gone(loader, row) &&
+                   !core_reconcile_orphan(loader->coordinator->core, now, &row->record)) {
+            loader->reconcile_again = true;
         }
     }
     core_flush(loader->coordinator->core, now);
@@ -414,7 +435,9 @@ static void reconcile_done(void *context)
         while (at < loader->records_len && loader->records[at].device_index == loader->reconcile_refs[i]) {
             records[len++] = loader->records[at++].record;
         }
-        core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len);
+        if (!core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len)) {
+            loader->reconcile_again = true;
+        }
     }
     if (loader->job_err != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "reconcile-failed", "error=%s retry_ms=%d", err_name(loader->job_err), RETRY_MS);
@@ -615,6 +638,9 @@ const char *loader_state(const struct loader *loader)
         return "reconciling";
     case PHASE_LIVE:
         break;
+    }
+    if (loader->reconcile_again) {
+        return "reconciling";
     }
     return loader->replay_next < SHARDS || loader->replay_outstanding > 0 ? "replaying" : "live";
 }

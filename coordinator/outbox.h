@@ -30,6 +30,7 @@ enum outbox_flag {
     OUTBOX_WAIT_WANT = 512,   /* shared zone: submitted only when the commit tells what we wrote last */
     OUTBOX_TAKEN = 2048,      /* refused by the store: the name belongs to another device */
     OUTBOX_ADOPT = 1024,      /* take the name over whatever stands there */
+    OUTBOX_UNSURE = 4096,     /* shared zone: `sent`, or nothing, may stand there instead of `have` */
 };
 
 #define OUTBOX_ERROR_MAX 31
@@ -54,7 +55,7 @@ struct outbox_entry {
     uint16_t name_len;
     bool have_applied; /* outcome at have_rev was APPLIED, not REFUSED */
     bool have_known;
-    struct rrset_value want, have;
+    struct rrset_value want, have, sent; /* sent: valid with OUTBOX_UNSURE */
     char error[OUTBOX_ERROR_MAX + 1];
     char name[];
 };

@@ -185,7 +185,7 @@ static void pump(struct session *session)
         }
         unsigned ticket = session->free_tickets[session->free_len - 1];
         if (hand_over(session, entry, ticket) != ERR_OK) {
-            return; /* no memory: the next answer or tick tries again */
+            return; /* no memory: the next answer, message or tick tries again */
         }
         session->free_len--;
         session->tickets[ticket] = entry;
@@ -640,6 +640,13 @@ void session_start(struct session *session)
 void session_reconnect(struct session *session)
 {
     step(session, RECONNECT_ON_AGAIN, 0);
+}
+
+void session_give_up(struct session *session)
+{
+    if (session->machine.state == RECONNECT_CONNECTING) {
+        step(session, RECONNECT_ON_TIMER, 0);
+    }
 }
 
 void session_stop(struct session *session, uint32_t drain_ms, loop_fn done, void *context)

@@ -98,6 +98,9 @@ bool session_is_connected(const struct session *session);
 size_t session_queued(const struct session *session); /* messages not yet handed to Paho or unacknowledged */
 /** Drops the connection and reconnects at once (new certificate, dead path noticed). */
 void session_reconnect(struct session *session);
+/** An attempt that is under way cannot succeed (its own address is gone): it ends within seconds, as Paho looks at its
+ * time-outs every 3 s, instead of at the connect time-out. Nothing in any other state. */
+void session_give_up(struct session *session);
 /** Sends what is queued (at most @p drain_ms), DISCONNECT with reason 0 (no will), then calls @p done on the loop. */
 void session_stop(struct session *session, uint32_t drain_ms, loop_fn done, void *context);
 void session_free(struct session *session); /* after stop's done; blocks up to 2 s; NULL allowed */

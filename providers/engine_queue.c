@@ -78,7 +78,7 @@ void change_learn(struct change *change, const struct batch_item *item)
 
 void change_mark_unsure(struct change *change)
 {
-    if (change->shared) {
+    if (change->shared && (!change->unsure || change->adopt)) { /* else the server was only asked what it holds */
         change->unsure = true;
         change->sent_len = change->want_len;
         memcpy(sent_at(change), want_at(change), change->want_len * width(change->type));
@@ -123,6 +123,11 @@ static struct change *change_new(const struct rrset_change *from, uint32_t hash,
     pack(want_at(change), &from->want, from->type);
     if (shared && from->have_known) {
         set_have(change, &from->have);
+    }
+    if (shared && from->unsure) {
+        change->unsure = true;
+        change->sent_len = from->sent.len;
+        pack(sent_at(change), &from->sent, from->type);
     }
     return change;
 }

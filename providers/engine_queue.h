@@ -77,5 +77,6 @@ static inline const char *change_name(const struct change *change)
 void change_unpack(const struct change *change, struct batch_item *ret_item);
 /** Shared zones: stores what a lookup found out (have, unsure). */
 void change_learn(struct change *change, const struct batch_item *item);
-/** Shared zones: a message that wrote `want` went unanswered. */
+/** Shared zones: a message about @p change went unanswered: `want` may stand at the server, or, when it only asked what
+ * stands there, what was `sent` before. */
 void change_mark_unsure(struct change *change);

@@ -294,14 +294,15 @@ static void collect_address(void *context, const struct dnsmsg_record *record)
                           &ip); /* more than we ever write is a foreign value anyway */
 }
 
-/** The server told what it holds: that decides between `have` and `sent`. */
+/** The server told what it holds: that decides between `have`, `sent`, and what a former writer may have sent already.
+ * An empty place is nobody's, as before a first write. */
 static void take_lookup(struct batch_item *item, const struct dnsmsg *message)
 {
     struct rrset_value found = {0};
     dnsmsg_each_answer(message, collect_address, &found);
-    if (rrset_value_equal(&found, &item->sent)) {
+    if (found.len == 0 || rrset_value_equal(&found, &item->sent) || rrset_value_equal(&found, &item->want)) {
         item->have_known = true;
-        item->have = item->sent;
+        item->have = found;
     }
     item->unsure = false;
 }

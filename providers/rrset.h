@@ -30,6 +30,8 @@ struct rrset_change {
     struct rrset_value want; /* empty = delete */
     bool have_known;         /* `have` is what we last wrote: shared zones require it, dedicated ones ignore it */
     struct rrset_value have;
+    bool unsure; /* shared zone: `sent`, or nothing, may stand there instead of `have`: the server is asked first */
+    struct rrset_value sent;
     bool adopt;   /* shared zone: take the name over whatever stands there (muster record adopt) */
     uint64_t rev; /* the store's want_rev; handed back with the outcome */
 };

@@ -78,7 +78,10 @@ static enum err read_standing(struct store *store, const struct sqlite_zone *zon
                                        : view_equal(view_of(owner), view_of(want->device));
         ret_standing->tombstone = sqlite3_column_int(statement, 1) != 0;
         ret_standing->want_rev = (uint64_t)sqlite3_column_int64(statement, 2);
-        if (!read || !sqlite_read_value(statement, 3, want->type, &want->have_known, &want->have)) {
+        want->was_pending = sqlite3_column_int(statement, 4) != 0;
+        bool known; /* a tombstone's want is an empty one */
+        if (!read || !sqlite_read_value(statement, 3, want->type, &want->have_known, &want->have) ||
+            !sqlite_read_value(statement, 5, want->type, &known, &want->was)) {
             err = errinfo_set(info, sqlite_row_error(store), "store", 0, "cannot read the row of %s", want->name);
         }
     } else if (rc != SQLITE_DONE) {
@@ -130,8 +133,8 @@ static enum err write_both(struct store *store, struct sqlite_zone *zone, const 
 
 static enum err put_want(struct store *store, struct store_want *want, struct errinfo *info)
 {
-    want->taken = want->have_known = false;
-    want->have = (struct rrset_value){0};
+    want->taken = want->have_known = want->was_pending = false;
+    want->have = want->was = (struct rrset_value){0};
     if (want->want_rev > INT64_MAX) {
         return errinfo_set(info, ERR_RANGE, "store", 0, "the revision of %s is out of range", want->name);
     }

@@ -92,6 +92,9 @@ struct store_want {
     /* filled in, valid when commit returned ERR_OK: */
     bool have_known;
     struct rrset_value have;
+    /** `was` is what the row wanted before, and no outcome of that is stored: the DNS may hold it. */
+    bool was_pending;
+    struct rrset_value was;
     bool taken; /* the RRset belongs to another device: nothing was written */
 };
 

@@ -288,6 +288,12 @@ static void a_want_is_pending_until_its_outcome(void **state)
     struct rrset_value before = value_of(1);
     assert_true(next.have_known);
     assert_memory_equal(&next.have, &before, sizeof(before));
+    assert_false(next.was_pending);
+    struct store_want third = put("a." ZONE, "dev-a", 3, 12);
+    struct rrset_value second = value_of(2);
+    assert_true(third.was_pending && third.have_known);
+    assert_memory_equal(&third.was, &second, sizeof(second)); /* the DNS holds 1, or 2 already */
+    assert_memory_equal(&third.have, &before, sizeof(before));
     assert_int_equal(query((struct store_record_query){.pending_only = true}).len, 1);
 }
 

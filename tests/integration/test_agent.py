@@ -192,6 +192,18 @@ class Reports(Case):
         moved = self.wait_state(device, lambda state: state.get("ip4") == "10.77.0.3")
         self.assertGreaterEqual(moved["conn"], anew["conn"])
 
+    def test_an_attempt_whose_own_address_went_away_is_given_up(self):
+        device = self.device(broker={"connect_timeout": "5m"})  # longer than this test's deadline
+        mac = (device.prefix + ("cat", "/sys/class/net/eth0/address"))
+        own = subprocess.run(mac, check=True, capture_output=True, text=True).stdout.strip()
+        device.ip("neighbour", "add", _SERVER, "lladdr", "02" + own[2:-2] + "ff", "dev", "eth0", "nud", "permanent")
+        device.start()
+        device.wait_status(lambda status: status["report"]["conn"] >= 1, "an attempt is under way")
+        device.ip("neighbour", "del", _SERVER, "dev", "eth0")
+        device.ip("address", "flush", "dev", "eth0", "scope", "global")
+        device.ip("address", "add", "10.77.0.3/24", "dev", "eth0")
+        self.assertEqual(self.wait_state(device)["ip4"], "10.77.0.3")
+
     def test_a_network_that_comes_back_is_used_at_once(self):
         device = self.device(broker={"backoff_max": "1h"})
         device.ip("address", "flush", "dev", "eth0", "scope", "global")

@@ -417,8 +417,9 @@ struct store_record rig_record(const char *zone, const char *device, const char 
                                  .error = ""};
 }
 
-void rig_reconcile(struct rig *rig, const char *id, const struct store_record *records, size_t len)
+bool rig_reconcile(struct rig *rig, const char *id, const struct store_record *records, size_t len)
 {
-    core_reconcile(rig->core, rig->now, device_find(core_devices(rig->core), view_of(id)), records, len);
+    bool all = core_reconcile(rig->core, rig->now, device_find(core_devices(rig->core), view_of(id)), records, len);
     core_flush(rig->core, rig->now);
+    return all;
 }

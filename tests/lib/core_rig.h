@@ -94,5 +94,5 @@ struct ip rig_ip(const char *text);
 struct rrset_value rig_value(const char *text); /* one address; NULL = empty */
 /** A row of the store as after revision 50: an A record of TTL 60, wanted and served. */
 struct store_record rig_record(const char *zone, const char *device, const char *name, const char *address);
-/** What the loader does with a device's rows. */
-void rig_reconcile(struct rig *rig, const char *id, const struct store_record *records, size_t len);
+/** What the loader does with a device's rows. @return as core_reconcile. */
+bool rig_reconcile(struct rig *rig, const char *id, const struct store_record *records, size_t len);

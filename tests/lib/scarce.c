@@ -39,12 +39,13 @@ void free(void *memory);
 static _Thread_local struct {
     bool armed, paused, reached;
     unsigned long left; /* allocations until the one that fails */
+    size_t large;       /* smaller ones do not count */
     long live;
 } scarce;
 
-UNSEEN static bool must_fail(void)
+UNSEEN static bool must_fail(size_t size)
 {
-    if (!scarce.armed || scarce.paused || scarce.reached) {
+    if (!scarce.armed || scarce.paused || scarce.reached || size < scarce.large) {
         return false;
     }
     scarce.reached = scarce.left == 0;
@@ -60,17 +61,17 @@ UNSEEN static void *counted(void *memory)
 
 UNSEEN void *malloc(size_t size)
 {
-    return must_fail() ? NULL : counted(BELOW(malloc)(size));
+    return must_fail(size) ? NULL : counted(BELOW(malloc)(size));
 }
 
 UNSEEN void *calloc(size_t count, size_t size)
 {
-    return must_fail() ? NULL : counted(BELOW(calloc)(count, size));
+    return must_fail(count * size) ? NULL : counted(BELOW(calloc)(count, size));
 }
 
 UNSEEN void *realloc(void *memory, size_t size)
 {
-    if (must_fail()) {
+    if (must_fail(size)) {
         return NULL;
     }
     return memory == NULL ? counted(BELOW(realloc)(memory, size)) : BELOW(realloc)(memory, size);
@@ -85,9 +86,16 @@ UNSEEN void free(void *memory)
 void scarce_arm(unsigned long n)
 {
     scarce.left = n;
+    scarce.large = 0;
     scarce.reached = false;
     scarce.paused = false;
     scarce.armed = true;
+}
+
+void scarce_arm_large(size_t bytes)
+{
+    scarce_arm(0);
+    scarce.large = bytes;
 }
 
 void scarce_pause(void)

@@ -6,9 +6,12 @@
  * Threading: arm and disarm from one thread; other threads are neither counted nor failed.
  */
 #include <stdbool.h>
+#include <stddef.h>
 
 /** From now on the n-th allocation of this thread (0 = the next one) fails, once. */
 void scarce_arm(unsigned long n);
+/** The next allocation of at least so many bytes fails, once. */
+void scarce_arm_large(size_t bytes);
 /** Allocations succeed and are not counted until scarce_resume: around what is not under test. */
 void scarce_pause(void);
 void scarce_resume(void);

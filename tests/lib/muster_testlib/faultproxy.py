@@ -12,7 +12,7 @@ _CHUNK = 1 << 16
 
 class FaultProxy:
     """Forwards to (address, port) in mode "pass". "delay": every chunk waits `delay` seconds. "stall": bytes are kept
-    until the mode changes; "deaf": those from clients. "reset": new connections and those that speak are reset. reset() cuts
+    until the mode changes; "deaf": those from clients; "mute": those from the server. "reset": new connections and those that speak are reset. reset() cuts
     all that are open. Counts what it did: chunks `delayed` and `stalled`, ends of connections `cut`."""
 
     def __init__(self, address, port):
@@ -59,7 +59,7 @@ class FaultProxy:
             one.settimeout(None)
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.add(one)
-        threading.Thread(target=self._pump, args=(server, client, ("stall",)), daemon=True).start()
+        threading.Thread(target=self._pump, args=(server, client, ("stall", "mute")), daemon=True).start()
         self._pump(client, server, ("stall", "deaf"))
 
     def _pump(self, source, target, kept_in):

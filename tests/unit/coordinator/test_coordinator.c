@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,9 +21,12 @@
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
 #include "mqtt/topics.h"
+#include "tests/lib/scarce.h"
 
 #define CAM "cam-1"
 #define NAT "93.184.216.34"
+
+#define REPLY_MAX 2047
 
 static const char stamp_key[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 static const char pem[] = "-----BEGIN NOTHING-----\n-----END NOTHING-----\n"; /* no connection is ever made with it */
@@ -72,7 +76,7 @@ static void write_config(void)
                        "metrics:\n  listen: \"127.0.0.1:%2$u\"\nlog:\n  level: error\nregistry: %1$s/registry.yaml\n"
                        "accounts:\n  - name: dns\n    provider: rfc2136\n    server: \"127.0.0.1:%3$u\"\n"
                        "    key_file: %1$s/tsig\n"
-                       "zones:\n  - name: example.net\n    account: dns\n"
+                       "zones:\n  - name: example.net\n    account: dns\n  - name: sub.example.net\n    account: dns\n"
                        "groups:\n  - name: cameras\n    names:\n      - name: \"{id}.example.net\"\n",
                        folder, free_port(), black_hole());
     assert_true(len > 0 && (size_t)len < sizeof(text));
@@ -246,6 +250,121 @@ static void comparisons_that_follow_closely_share_nothing(void **state)
     }
 }
 
+static void store(const struct store_batch *batch)
+{
+    struct errinfo info = {0};
+    assert_int_equal(coordinator->store_ops->commit(coordinator->store, batch, &info), ERR_OK);
+}
+
+static void store_device(void)
+{
+    struct store_device device = {.id = CAM, .shard = topic_shard(VIEW_LITERAL(CAM)), .boot = 1, .conn = 1, .seq = 1};
+    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &device.ip4), ERR_OK);
+    device.observed = device.ip4;
+    store(&(struct store_batch){.devices = &device, .devices_len = 1});
+}
+
+static void store_row(const char *zone, const char *device, const char *name)
+{
+    struct store_want want = {
+        .zone = zone, .name = name, .type = RRTYPE_A, .device = device, .ttl = 60, .want = {.len = 1}, .want_rev = 1};
+    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &want.want.ips[0]), ERR_OK);
+    store(&(struct store_batch){.wants = &want, .wants_len = 1});
+}
+
+struct loaded {
+    struct loop_timer *timer;
+    bool failed;             /* an allocation */
+    unsigned kept, given_up; /* rows */
+};
+
+static enum err see_row(void *context, const struct store_record *record)
+{
+    struct loaded *loaded = context;
+    loaded->kept += !record->want_null;
+    loaded->given_up += record->want_null;
+    return ERR_OK;
+}
+
+static void end_when_loaded(void *context)
+{
+    struct loaded *loaded = context;
+    if (strcmp(loader_state(coordinator->loader), "live") != 0 || !core_is_durable(coordinator->core)) {
+        loop_timer_after(loaded->timer, 1);
+        return;
+    }
+    loaded->failed = scarce_disarm();
+    loop_stop(coordinator->loop);
+}
+
+static struct loaded run_until_loaded(void)
+{
+    struct loaded loaded = {0};
+    const struct store_record_query all = {.device = NULL};
+    assert_int_equal(loop_timer_new(coordinator->loop, end_when_loaded, &loaded, &loaded.timer), ERR_OK);
+    loop_timer_after(loaded.timer, 1);
+    assert_int_equal(coordinator_run(coordinator), ERR_OK);
+    loop_timer_free(loaded.timer);
+    assert_int_equal(coordinator->store_ops->each_record(coordinator->store, &all, see_row, &loaded), ERR_OK);
+    return loaded;
+}
+
+/* The table of devices cannot grow: its rows must not count as nobody's in the reconcile that follows. */
+static void a_device_that_found_no_memory_loses_no_record(void **state)
+{
+    (void)state;
+    store_device();
+    store_row("example.net", CAM, CAM ".example.net");
+    scarce_arm_large(1024 * sizeof(struct device)); /* a chunk of the table; nothing else on this thread comes near */
+    struct loaded loaded = run_until_loaded();
+    assert_true(loaded.failed);
+    assert_int_equal(loaded.kept, 1);
+}
+
+/* One entry moves a name, in one zone after the other: the comparison is not over before. */
+static void a_name_left_behind_in_two_zones_is_given_up_in_both(void **state)
+{
+    (void)state;
+    store_row("example.net", "gone-1", "gone-1.sub.example.net");
+    store_row("sub.example.net", "gone-1", "gone-1.sub.example.net");
+    struct loaded loaded = run_until_loaded();
+    assert_int_equal(loaded.given_up, 2);
+    assert_int_equal(loaded.kept, 1); /* the test before's */
+}
+
+/* On the store's worker, which cannot load anything meanwhile. */
+static void ask_for_sweep(void *context)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    static const char request[] =
+        "POST /v1/zones/example.net/sweep HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    char *reply = context;
+    size_t len = 0;
+    ssize_t got;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", folder); /* fits */
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+        write(fd, request, sizeof(request) - 1) == (ssize_t)sizeof(request) - 1) {
+        while (len < REPLY_MAX && (got = read(fd, reply + len, REPLY_MAX - len)) > 0) {
+            len += (size_t)got;
+        }
+    }
+    reply[len] = '\0';
+    (void)close(fd); /* answered, or the reply says nothing */
+    (void)kill(getpid(), SIGTERM);
+}
+
+static void nobody_sweeps_while_devices_are_loaded(void **state)
+{
+    (void)state;
+    char reply[REPLY_MAX + 1] = "";
+    assert_int_equal(loop_worker_submit(coordinator->worker, ask_for_sweep, NULL, reply), ERR_OK);
+    assert_int_equal(coordinator_run(coordinator), ERR_OK);
+    assert_non_null(strstr(reply, "503"));
+    assert_non_null(strstr(reply, "\"busy\""));
+    assert_non_null(strstr(reply, "loading"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -256,6 +375,9 @@ int main(void)
         TEST(a_reload_does_not_wait_for_a_listing),
         TEST(a_reload_does_not_take_a_zone_back),
         TEST(comparisons_that_follow_closely_share_nothing),
+        TEST(a_device_that_found_no_memory_loses_no_record),
+        TEST(a_name_left_behind_in_two_zones_is_given_up_in_both),
+        TEST(nobody_sweeps_while_devices_are_loaded),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -38,6 +38,85 @@ static void report(uint32_t seq, const char *observed)
     rig_report(&rig, CAM, seq, observed);
 }
 
+/* One want is being committed and one waits for the next commit while the registry loses both devices: the rows that
+ * the reconcile reads have neither. */
+static void what_the_store_has_not_heard_of_is_given_up(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    rig_report(&rig, "cam-2", 1, "93.184.216.35");
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    core_resubmit(rig.core, rig.now);
+    rig_reconcile(&rig, CAM, NULL, 0);
+    rig_reconcile(&rig, "cam-2", NULL, 0);
+    rig_commit(&rig, ERR_OK);
+    assert_true(rig_batch_want(&rig, NAME)->want_null);
+    assert_true(rig_batch_want(&rig, "cam-2.example.net")->want_null);
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A)); /* the sweep may have it */
+    assert_int_equal(rig_stats(&rig).records_open, 0);
+}
+
+/* The claim was not the store's yet to refuse, and now the registry has taken it back. */
+static void a_refused_claim_that_is_given_up_leaves_nothing(void **state)
+{
+    (void)state;
+    begin(NULL, NULL, NULL);
+    report(1, NAT);
+    (void)rig_reload(&rig, &(struct rig_config){.devices = NOBODY});
+    core_resubmit(rig.core, rig.now);
+    rig_commit(&rig, ERR_OK);
+    rig_batch_want(&rig, NAME)->taken = true;
+    rig_commit_all(&rig);
+    assert_null(core_outbox_find(rig.core, view_of(NAME), RRTYPE_A));
+    assert_int_equal(rig_stats(&rig).records_refused, 0);
+}
+
+#define BOTH_ZONES                                                                                                     \
+    "  - name: example.net\n    account: dns\n"                                                                        \
+    "  - name: sub.example.net\n    account: dns\n"
+#define IN_SUB                                                                                                         \
+    "  - name: cameras\n    damping: false\n    names:\n      - name: \"{id}.sub.example.net\"\n        types: [A]\n"
+
+/* Two reloads while one commit runs, which a full disk holds up. */
+static void what_was_dropped_is_dropped_at_the_next_reload_too(void **state)
+{
+    (void)state;
+    begin(BOTH_ZONES, IN_SUB, NULL);
+    report(1, NAT);
+    for (int i = 0; i < 2; i++) {
+        (void)rig_reload(&rig, &(struct rig_config){.groups = IN_SUB, .devices = NOBODY});
+        core_resubmit(rig.core, rig.now);
+    }
+    rig_commit(&rig, ERR_OK);
+    core_flush(rig.core, rig.now);
+    assert_null(rig.batch); /* a row without an owner, which the store would refuse for ever */
+    assert_null(core_outbox_find(rig.core, view_of("cam-1.sub.example.net"), RRTYPE_A));
+}
+
+/* The value before the held one is still under way: the new writer gets neither. */
+static void a_reload_does_not_end_a_hold(void **state)
+{
+    (void)state;
+    static const char damped[] =
+        "  - name: cameras\n    names:\n      - name: \"{id}.example.net\"\n        types: [A]\n";
+    begin(NULL, damped, NULL);
+    for (uint32_t seq = 1; rig_stats(&rig).records_held == 0; seq++) {
+        assert_true(seq < 20);
+        report(seq, seq % 2 == 0 ? NAT : "93.184.216.35");
+        rig_commit_all(&rig);
+    }
+    size_t changes = rig.changes_len;
+    (void)rig_reload(&rig, &(struct rig_config){.groups = damped});
+    core_resubmit(rig.core, rig.now);
+    assert_int_equal(rig.changes_len, changes);
+    assert_int_equal(rig_stats(&rig).records_held, 1);
+    rig_pass(&rig, UINT64_C(2) * 3600 * 1000);
+    assert_int_equal(rig.changes_len, changes + 1);
+    assert_int_equal(rig_stats(&rig).records_held, 0);
+}
+
 static void a_device_removed_leaves_a_tombstone(void **state)
 {
     (void)state;
@@ -138,6 +217,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
     const struct CMUnitTest tests[] = {
+        TEST(what_the_store_has_not_heard_of_is_given_up),
+        TEST(a_refused_claim_that_is_given_up_leaves_nothing),
+        TEST(what_was_dropped_is_dropped_at_the_next_reload_too),
+        TEST(a_reload_does_not_end_a_hold),
         TEST(a_device_removed_leaves_a_tombstone),
         TEST(a_removed_device_is_told_what_became_of_its_names),
         TEST(a_removed_device_is_told_when_the_session_takes_it),

@@ -291,6 +291,30 @@ static void a_split_zone_gets_what_was_moving(void **state)
     assert_int_equal(rig_stats(&rig).records_open, 0);
 }
 
+/* The zone was split, merged and split: the name has a row in both, and its device goes. */
+static void a_name_with_rows_in_two_zones_is_given_up_in_both(void **state)
+{
+    (void)state;
+    begin(NULL, SPLIT_GROUPS, SPLIT_DEVICES);
+    rig_report(&rig, "cam-1", 1, NAT);
+    rig_settle_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.zones = SPLIT_ZONES,
+                                                .groups = SPLIT_GROUPS,
+                                                .devices = "devices:\n  - id: other\n    group: a\n"});
+    core_resubmit(rig.core, rig.now);
+    struct store_record rows[] = {rig_record("cams.example.net", "cam-1", SPLIT_NAME, NAT),
+                                  rig_record("example.net", "cam-1", SPLIT_NAME, NAT)};
+    assert_false(rig_reconcile(&rig, "cam-1", rows, 2));
+    assert_string_equal(rig_batch_want(&rig, SPLIT_NAME)->zone, "cams.example.net");
+    assert_true(rig_batch_want(&rig, SPLIT_NAME)->want_null);
+    assert_false(rig_reconcile(&rig, "cam-1", rows, 2)); /* read before the commit */
+    rig_commit_all(&rig);
+    rows[0].want_null = true;
+    assert_true(rig_reconcile(&rig, "cam-1", rows, 2));
+    assert_string_equal(rig_batch_want(&rig, SPLIT_NAME)->zone, "example.net");
+    assert_true(rig_batch_want(&rig, SPLIT_NAME)->want_null);
+}
+
 static void expect_ack(const char *id, const char *name, enum name_state state)
 {
     assert_string_equal(rig.ack_device, id);
@@ -380,6 +404,7 @@ int main(void)
         TEST(a_refused_claim_that_was_applied_stays_refused),
         TEST(a_split_zone_gets_its_names),
         TEST(a_split_zone_gets_what_was_moving),
+        TEST(a_name_with_rows_in_two_zones_is_given_up_in_both),
         TEST(a_name_of_another_device_is_acked_as_taken),
         TEST(nothing_is_acked_before_its_name_can_be_wanted),
         TEST(a_reserved_name_is_no_devices),

@@ -88,6 +88,9 @@ static const struct row rows[] = {
     {ONE, ONE, NULL, .kind = DRIFT_NONE, .applied_ms = STARTED + 1},
     {NULL, ONE, ONE, .kind = DRIFT_NONE, .row = TOMBSTONE, .applied_ms = STARTED},
     {ONE, ONE, TWO, .kind = DRIFT_WRONG, REPAIR, .applied_ms = STARTED - 1},
+    {ONE, ONE, TWO, .kind = DRIFT_WRONG, REPAIR, .applied_ms = NOW + 1}, /* the clock has been set back since */
+    {NULL, ONE, ONE, .kind = DRIFT_DELETE, DELETE, .row = TOMBSTONE, .applied_ms = NOW + HOUR},
+    {ONE, ONE, ONE, .kind = DRIFT_REFRESH, .write = true, .refresh_every_ms = HOUR, .applied_ms = NOW + HOUR},
     /* the server refused it: still the event that it was, so the guard lets it pass; not so a tombstone */
     {ONE, TWO, TWO, .kind = DRIFT_WRONG, EVENT, .refused = true},
     {ONE, ONE, ONE, .kind = DRIFT_TTL, EVENT, .refused = true, .found_ttl = 5},

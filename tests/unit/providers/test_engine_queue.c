@@ -137,6 +137,27 @@ static void shared_zones_hand_on_what_stands_at_the_server(void **state)
     change_queue_deinit(&queue);
 }
 
+/* 2 went unanswered, and so does the question whether it stands there: nothing of 3 was sent. */
+static void a_question_that_goes_unanswered_keeps_what_was_sent(void **state)
+{
+    (void)state;
+    struct change_queue queue;
+    struct batch_item item;
+    struct rrset_value two = value(2);
+    change_queue_init(&queue, true);
+    submit(&queue, "a.example", 2, 2);
+    struct change *change = queue.waiting.head;
+    change_queue_take(&queue, change);
+    change_mark_unsure(change);
+    submit(&queue, "a.example", 3, 3);
+    change = change_queue_put_back(&queue, change, 0);
+    change_queue_take(&queue, change);
+    change_mark_unsure(change);
+    change_unpack(change, &item);
+    assert_true(item.unsure && rrset_value_equal(&item.sent, &two));
+    change_queue_deinit(&queue);
+}
+
 static void a_name_outlives_its_replacement_until_it_is_buried(void **state)
 {
     (void)state;
@@ -203,6 +224,7 @@ int main(void)
         cmocka_unit_test(what_is_under_way_is_not_sent_again),
         cmocka_unit_test(put_back_goes_first_and_gives_way_to_the_newer),
         cmocka_unit_test(shared_zones_hand_on_what_stands_at_the_server),
+        cmocka_unit_test(a_question_that_goes_unanswered_keeps_what_was_sent),
         cmocka_unit_test(a_name_outlives_its_replacement_until_it_is_buried),
         cmocka_unit_test(delayed_wake_in_their_order),
         cmocka_unit_test(many_names_are_found_again),
