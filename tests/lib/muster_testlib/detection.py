@@ -7,8 +7,11 @@ A scenario is a generator of Steps: what it does before it yields one is the eve
 true from then on.
 """
 import dataclasses
+import json
+import re
 import signal
 import time
+import urllib.request
 
 from . import asker, certs
 from .broker import Broker
@@ -94,6 +97,14 @@ class World:
         self.stun, self.whoami = self._run(Stun(self.work)), self._run(Whoami(self.work))
         self.web = Web(self.pki, self.dns, self.peers_zone)
         self.started.append(self.web)
+        self.network.spaces.nft("internet", f"""table inet questions {{
+  counter stun {{ }}
+  counter dns {{ }}
+  chain input {{ type filter hook input priority filter;
+    iifname "to-*" udp dport {self.stun.port} counter name stun;
+    iifname "to-*" ip daddr {SERVER2} udp dport 53 counter name dns; }}
+}}
+""")
         return self
 
     def _run(self, server):
@@ -115,7 +126,15 @@ class World:
     def values(self):
         """What sections of a scenario's settings may name in braces."""
         return {"stun": f"{SERVER}:{self.stun.port}", "stun2": f"{SERVER2}:{self.stun.port}", "whoami": f"{SERVER2}:53",
-                "echo": f"https://{SERVER}/ip", "ca": str(self.pki.server_bundle)}
+                "echo": f"https://{SERVER}/ip", "plain_echo": f"http://{SERVER}/ip", "ca": str(self.pki.server_bundle)}
+
+    def asked(self):
+        """What only the agent sends: STUN and DNS questions to services of others, reports to its own coordinator."""
+        listed = self.network.spaces.execute("internet", "nft", "-j", "list", "counters")
+        packets = sum(item["counter"]["packets"] for item in json.loads(listed)["nftables"] if "counter" in item)
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.coordinator.metrics_port}/metrics", timeout=DEADLINE) as page:
+            reports = re.findall(r"^muster_states_total\S* (\d+)", page.read().decode(), re.MULTILINE)
+        return packets + sum(map(int, reports))
 
     # What scenarios ask for.
 
@@ -150,7 +169,7 @@ class World:
 @dataclasses.dataclass
 class Result:
     """Of one client in one scenario. `times`: {step: seconds, or None where it never became true}; `wrong`: addresses that
-    were published and not true at that time; `requests`: what it sent to services of others."""
+    were published and not true at that time; `requests`: questions and updates that it sent to anybody."""
 
     times: dict
     limits: dict
@@ -194,7 +213,7 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
     """Runs one scenario; {client's label: Result}. `others`: classes of clients.py beside the agent; `patience`: seconds
     in which the agent, and the others, have to follow an event at all."""
     world.network.build(scenario.ip6, scenario.port_control)
-    world.web.mood = "right"
+    world.web.mood, world.web.requests = "right", {}
     device = "gw-1" if scenario.space == "gateway" else "cam-1"
     settings = {"addresses": {"include": ["eth0"] if scenario.space == "camera" else ["wan-*", "lan"], "ip6": scenario.ip6},
                 **_filled(scenario.settings, world.values())}
@@ -203,10 +222,10 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
     zones = {zone: asker.Publications(world.dns, zone) for zone in (world.zone, world.peers_zone)}
     truths = {client: [] for client in world.clients}
     results = {client: Result({}, {}, [], 0) for client in world.clients}
-    before = {client: world.web.count(client.label) for client in world.clients}
+    asked = world.asked()
     try:
         for step in scenario.steps(world):
-            _follow(world, step, results, patience, other_patience if step.limit is not None else DEADLINE)
+            _follow(world, step, results, patience, other_patience)
             for client in world.clients:
                 truths[client].append([address for addresses in _records(client, step).values() for address in addresses])
     finally:
@@ -217,7 +236,8 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
         names = {owner for owner, _, _, _ in changes if owner == client.name or owner.endswith(f".{client.name}")}
         for name in sorted(names):
             result.wrong += untrue(changes, name, truths[client])
-        result.requests = world.web.count(client.label) - before[client]
+        result.requests = world.web.count(client.label)
+    results[world.agent].requests += world.asked() - asked
     return {client.label: result for client, result in results.items()}
 
 

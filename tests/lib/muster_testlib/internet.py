@@ -116,8 +116,9 @@ class Web:
         self._servers.append(server)
 
     def count(self, agent):
+        """Requests since `requests` was emptied of programs whose name begins so."""
         with self._lock:
-            return self.requests.get(agent, 0)
+            return sum(number for name, number in self.requests.items() if name.startswith(agent))
 
     def answer(self, handler, mood):
         agent = handler.headers.get("User-Agent", "-").split("/")[0].split()[0].lower()

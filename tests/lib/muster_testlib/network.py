@@ -300,7 +300,7 @@ address replace {isp.prefix}::{self._CUSTOMER[space]}/64 dev {isp.wan} nodad
 """)
 
     def intercept_dns(self):
-        """The home router answers every DNS question itself, whoever was asked, and always the same."""
+        """The home router answers every DNS question itself, whoever was asked, and always the same; returns the liar."""
         config = self.work.write("network/liar.conf", f"""port=5353
 no-resolv
 no-hosts
@@ -311,18 +311,22 @@ address=/#/{WRONG6}
 user=root
 log-queries
 """)
-        self.service("home", ["dnsmasq", "--keep-in-foreground", "--log-facility=-", f"--conf-file={config}",
-                              f"--pid-file={self.folder}/liar.pid"], "liar").wait_log("started, version")
+        liar = self.service("home", ["dnsmasq", "--keep-in-foreground", "--log-facility=-", f"--conf-file={config}",
+                                     f"--pid-file={self.folder}/liar.pid"], "liar")
+        liar.wait_log("started, version")
         self.spaces.nft("home", """table ip intercept {
-  chain prerouting { type nat hook prerouting priority dstnat - 5; iifname "lan" meta l4proto { tcp, udp } th dport 53 redirect to :5353; }
+  chain prerouting { type nat hook prerouting priority dstnat - 5;
+    iifname "lan" meta l4proto { tcp, udp } th dport 53 redirect to :5353; }
 }
 """)
+        return liar
 
     def captive(self, port):
         """Until it is paid for, the home router sends every HTTP request to a portal on the internet and lets nothing
         else pass."""
         self.spaces.nft("home", f"""table ip captive {{
-  chain prerouting {{ type nat hook prerouting priority dstnat - 5; iifname "lan" tcp dport 80 dnat to {SERVER2}:{port}; }}
+  chain prerouting {{ type nat hook prerouting priority dstnat - 5;
+    iifname "lan" tcp dport 80 dnat to {SERVER2}:{port}; }}
   chain forward {{ type filter hook forward priority -10; ip daddr {SERVER2} accept; ip saddr {SERVER2} accept; drop; }}
 }}
 """)

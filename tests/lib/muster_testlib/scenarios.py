@@ -5,6 +5,7 @@ import time
 
 from .detection import KEEPALIVE_S, Scenario, Step
 from .network import B
+from .procs import wait_until
 
 EVENT_S = 1.0                 # from the moment that the address is usable
 DEAD_PATH_S = KEEPALIVE_S + 2  # behind a NAT that says nothing
@@ -19,6 +20,14 @@ def wan_renumbered(world):
     world.acknowledged()
     began = time.monotonic()
     yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def wan_announced(world):
+    """As wan_renumbered; the router says so by itself."""
+    yield _home(world)
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, EVENT_S)
 
 
 def dead_path(world):
@@ -98,6 +107,51 @@ def gateway_failover(world):
     yield Step("first uplink", {"A": [network.gateway4]}, began, EVENT_S)
 
 
+def carrier_nat(world):
+    """The provider moves the home behind an address that it shares: no inbound path, so no A record."""
+    yield _home(world)
+    world.acknowledged()
+    began = time.monotonic()
+    world.network.carrier_nat()
+    yield Step("no inbound path", {"A": []}, began, DEAD_PATH_S)
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("public again", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def captive_portal(world):
+    """The camera boots where nothing but the portal answers; somebody pays for it later."""
+    world.network.captive(world.web.portal_port)
+    started = world.started_with(A=[world.network.home4])
+    for client in world.clients:
+        wait_until(lambda client=client: world.web.count(client.label), f"{client.label} meets the portal")
+    world.network.undo("captive", "ip")
+    yield Step("admitted", started.truth, time.monotonic(), None)
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def dns_intercepted(world):
+    liar = world.network.intercept_dns()
+    yield _home(world)
+    liar.wait_log(r"query\[A\] whoami")
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def _echo(mood):
+    def steps(world):
+        world.web.mood = mood
+        yield _home(world)
+        wait_until(lambda: world.web.count(world.agent.label), "the agent asks the echo")
+        world.acknowledged()
+        began = time.monotonic()
+        yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+    return steps
+
+
 def packet_loss(world):
     yield _home(world)
     world.acknowledged()
@@ -125,6 +179,16 @@ def clock_wrong(world):
     yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
 
 
+def _detect(*sources, **more):
+    return {"detect": {"sources": [{"type": "interface"}, {"type": "observed"}, *sources], **more}}
+
+
+_STUN = {"type": "stun", "server": "{stun}", "server2": "{stun2}", "ip6": False}
+_DNS = {"type": "dns", "server": "{whoami}", "query": "whoami.example.com", "rrtype": "A", "ip6": False}
+_HTTP = {"type": "http", "url": "{echo}", "format": "text", "ca_file": "{ca}", "ip6": False}
+_PORTAL = {"type": "http", "url": "{plain_echo}", "format": "text", "ip6": False}  # without TLS a portal can answer
+_PCP = {"type": "pcp", "ip6": False}
+
 ALL = [
     Scenario("wan-renumbered", "the provider gives the home router another IPv4 address", wan_renumbered),
     Scenario("dead-path", "the router forgets the camera's connection, and its address changes", dead_path),
@@ -138,6 +202,18 @@ ALL = [
     Scenario("home-failover", "the home router takes its second uplink, and the first one again", home_failover),
     Scenario("gateway-failover", "a gateway takes its second uplink, and the first one again", gateway_failover,
              space="gateway"),
+    Scenario("carrier-nat", "the provider puts the home behind carrier NAT, and takes it out again", carrier_nat,
+             port_control=True, settings=_detect(_PCP)),
+    Scenario("port-control", "another IPv4 address, and the router announces it (PCP)", wan_announced, port_control=True,
+             others=False, settings=_detect(_PCP)),
+    Scenario("captive-portal", "a portal answers every HTTP request with a page full of addresses", captive_portal,
+             settings=_detect(_PORTAL, _STUN)),
+    Scenario("dns-intercepted", "the router answers all DNS questions itself, wrongly", dns_intercepted, others=False,
+             settings=_detect(_DNS, _STUN, quorum=2)),
+    Scenario("echo-dead", "the echo service hangs up", _echo("dead"), settings=_detect(_HTTP, _STUN)),
+    Scenario("echo-slow", "the echo service accepts and says nothing", _echo("slow"), settings=_detect(_HTTP, _STUN)),
+    Scenario("echo-lying", "the echo service gives somebody else's address", _echo("lying"),
+             settings=_detect(_HTTP, _STUN, quorum=2)),
     Scenario("packet-loss", "30 % of all packets are lost while the address changes", packet_loss),
     Scenario("asleep", "the camera sleeps for an hour, the address changes meanwhile", asleep, others=False),
     Scenario("clock-wrong", "the camera's clock is six years behind at boot", clock_wrong, others=False),
