@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Options and flags, carried by the interface target muster_flags: nothing global.
 option(MUSTER_TESTS "Build the tests, the simulator and the benchmarks" ON)
+option(MUSTER_UPNP "The agent's source upnp and its program muster-igd (libminiupnpc reads XML from the local network)" OFF)
 option(MUSTER_WERROR "Warnings are errors (set by the presets)" OFF)
 option(MUSTER_FUZZ "Build libFuzzer targets (clang)" OFF)
 set(MUSTER_SANITIZE "" CACHE STRING "Sanitizers: address,undefined or thread")

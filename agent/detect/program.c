@@ -80,10 +80,21 @@ enum err program_helper_path(const char *name, char buffer[static PROGRAM_PATH_S
     return n > 0 && n < PROGRAM_PATH_SIZE ? ERR_OK : ERR_LIMIT;
 }
 
+/* What a program complained about last: libraries chatter before. */
+static struct view last_line(struct view errors)
+{
+    struct view line, last = {0};
+    while (view_next(&errors, '\n', &line)) {
+        line = view_trim(line);
+        last = line.len > 0 ? line : last;
+    }
+    return last;
+}
+
 /* Why there is no output to judge; false when there is. */
 static bool describe_failure(const struct child_result *result, const char *program, struct source_answer *answer)
 {
-    struct view line = {0}, rest = result->errors;
+    struct view line = last_line(result->errors);
     switch (result->err) {
     case ERR_OK:
         break;
@@ -98,8 +109,6 @@ static bool describe_failure(const struct child_result *result, const char *prog
         program_detail(answer, "%s: cannot be run: %s", program, err_text(result->err));
         return true;
     }
-    (void)view_next(&rest, '\n', &line); /* nothing said: the empty line */
-    line = view_trim(line);
     if (result->signal != 0) {
         program_detail(answer, "%s: ended by signal %d", program, result->signal);
     } else if (result->status != 0 && line.len > 0) {
@@ -193,6 +202,9 @@ static enum err start(struct asked *asked)
     if (err != ERR_OK) {
         return err;
     }
+    if (!is_due(source, &asked->question)) {
+        return ERR_LIMIT;
+    }
     struct child_options options = {
         .arguments = call.arguments,
         .arguments_len = call.arguments_len,
@@ -210,9 +222,6 @@ enum err program_ask(struct source *source, const struct source_question *questi
 {
     if (is_asked(source, question)) {
         return ERR_AGAIN;
-    }
-    if (!is_due(source, question)) {
-        return ERR_LIMIT;
     }
     struct asked *asked = calloc(1, sizeof(*asked));
     if (asked == NULL) {

@@ -23,7 +23,7 @@ struct program_call {
 };
 
 struct program_kind {
-    /** @return ERR_LIMIT (too many arguments), or why this question cannot be asked now. */
+    /** @return ERR_UNSUPPORTED (this source knows nothing of that family), or why it cannot be asked now. */
     enum err (*call)(const struct source_config *config, const struct source_question *question,
                      struct program_call *ret_call);
     /** The program ended with 0 and printed @p output. Fills status, ip and detail of a zeroed answer. Pure. */

@@ -15,18 +15,6 @@
 #define DYNDNS_PAUSE_MS (10u * 60 * 1000)
 #define DYNDNS_EVERY_MS (13u * 60 * 1000)
 
-static enum err check_dyndns(const struct source_config *config, struct errinfo *info)
-{
-    if (config->ip6) {
-        return errinfo_set(info, ERR_INVALID, "detect", 0, "ip6: checkip.dyndns.com knows IPv4 only");
-    }
-    if (config->every_ms != 0 && config->every_ms < DYNDNS_EVERY_MS) {
-        return errinfo_set(info, ERR_INVALID, "detect", 0,
-                           "every: at least 13m, checkip.dyndns.com allows one question in 10 minutes");
-    }
-    return ERR_OK;
-}
-
 static bool is_dyndns(const struct source_config *config)
 {
     return config->format != NULL && strcmp(config->format, "dyndns") == 0;
@@ -39,7 +27,11 @@ static enum err check(const struct source_config *config, struct errinfo *info)
     enum err err = rows_check(config, ROWS_URL | ROWS_FORMAT | ROWS_CA_FILE, ROWS_URL, info);
     err = err != ERR_OK ? err : echo_url_host(view_of(config->url), host, info);
     err = err != ERR_OK ? err : echo_format_parse(view_of(config->format), &format, info);
-    return err == ERR_OK && is_dyndns(config) ? check_dyndns(config, info) : err;
+    if (err == ERR_OK && is_dyndns(config) && config->every_ms != 0 && config->every_ms < DYNDNS_EVERY_MS) {
+        return errinfo_set(info, ERR_INVALID, "detect", 0,
+                           "every: at least 13m, checkip.dyndns.com allows one question in 10 minutes");
+    }
+    return err;
 }
 
 static void add(struct program_call *call, const char *option, const char *value)
@@ -53,6 +45,9 @@ static void add(struct program_call *call, const char *option, const char *value
 static enum err call(const struct source_config *config, const struct source_question *question,
                      struct program_call *ret_call)
 {
+    if (is_dyndns(config) && question->family != IP_V4) {
+        return ERR_UNSUPPORTED; /* checkip.dyndns.com knows IPv4 only */
+    }
     enum err err = program_helper_path("muster-echo", ret_call->path);
     if (err != ERR_OK) {
         return err;

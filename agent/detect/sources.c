@@ -47,6 +47,7 @@ static const struct row rows[] = {
     ROW(MUSTER_SOURCE_HTTP, http),
     ROW(MUSTER_SOURCE_STATIC, static),
     ROW(MUSTER_SOURCE_STUN, stun),
+    ROW(MUSTER_SOURCE_UPNP, upnp),
 };
 
 const char *source_type_at(size_t index, const struct source_ops **ret_ops)

@@ -19,3 +19,4 @@ extern const struct source_ops source_exec;
 extern const struct source_ops source_http;
 extern const struct source_ops source_static;
 extern const struct source_ops source_stun;
+extern const struct source_ops source_upnp;

@@ -13,27 +13,14 @@ import urllib.parse
 from muster_testlib import build_dir, holder, procs
 from muster_testlib.certs import Authority
 from muster_testlib.echo import EchoServer
+from muster_testlib.probe import Probe
 
 ECHO = build_dir() / "agent" / "muster-echo"
-PROBE = build_dir() / "agent" / "detect_probe"
 PUBLIC = "198.41.0.4"
 
 
 def say(body):
     return "/say/" + urllib.parse.quote(body, safe="")
-
-
-class Probe:
-    """What the agent's source made of one question."""
-
-    def __init__(self, *arguments, prefix=()):
-        done = subprocess.run([*prefix, str(PROBE), *map(str, arguments)], capture_output=True, text=True, check=False,
-                              timeout=procs.DEADLINE)
-        if done.returncode != 0:
-            raise AssertionError(f"detect_probe {arguments}: {done.returncode}: {done.stderr}")
-        answer, control, elapsed, self.detail = done.stdout.rstrip("\n").split("\t")
-        self.status, _, self.ip = answer.partition(" ")
-        self.port_control, self.elapsed_ms = control == "port-control", int(elapsed)
 
 
 class Echo(unittest.TestCase):

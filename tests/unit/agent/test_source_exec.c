@@ -80,7 +80,7 @@ static void the_first_whole_line_of_the_family_counts(void **state)
         {"echo fe80::1%wan0", IP_V6, NULL, "/bin/sh: printed no line that is one IPv6 address"},
         {":", IP_V4, NULL, "/bin/sh: printed no line that is one IPv4 address"},
         {"echo 198.41.0.4; exit 3", IP_V4, NULL, "/bin/sh: exit status 3"},
-        {"echo 198.41.0.4; printf 'no \\033[1mlogin\\n' >&2; exit 1", IP_V4, NULL, "no ?[1mlogin"},
+        {"echo 198.41.0.4; printf 'trying\\nno \\033[1mlogin\\n\\n' >&2; exit 1", IP_V4, NULL, "no ?[1mlogin"},
         {"echo 198.41.0.4; kill -9 $$", IP_V4, NULL, "/bin/sh: ended by signal 9"},
         {"[ $MUSTER_FAMILY = 6 ] && [ $MUSTER_UPLINK = wan0 ] && echo 2a00::6", IP_V6, "2a00::6", "/bin/sh"},
         {"yes", IP_V4, NULL, "/bin/sh: printed more than 4096 bytes; it was killed"},
