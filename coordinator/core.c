@@ -196,14 +196,15 @@ static void set_flag(struct device *device, uint16_t flag, bool on)
     device->flags = (uint16_t)(on ? device->flags | flag : device->flags & ~flag);
 }
 
-/* Each address that would follow from it must be one that may stand in DNS. */
+/* Each address that would follow from it must be one that may stand in DNS. A host that it has no room for gets none,
+ * and keeps nobody else from theirs. */
 static bool prefix_is_publishable(const struct core *core, const struct registry_entry *entry,
                                   const struct ip_prefix *prefix)
 {
     bool good = policy_is_publishable(&core->policy, &prefix->ip);
     for (size_t i = 0; i < entry->hosts_len && good; i++) {
-        struct ip host = plan_host_address(prefix, &entry->hosts[i].suffix);
-        good = policy_is_publishable(&core->policy, &host);
+        struct ip host = host_address(prefix, &entry->hosts[i].id);
+        good = host.family == IP_NONE || policy_is_publishable(&core->policy, &host);
     }
     return good;
 }

@@ -4,21 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-struct ip plan_host_address(const struct ip_prefix *prefix, const struct ip *suffix)
-{
-    struct ip ip = {0};
-    if (prefix->ip.family != IP_V6 || suffix->family != IP_V6) {
-        return ip;
-    }
-    ip.family = IP_V6;
-    for (unsigned bit = 0; bit < 128; bit++) {
-        const struct ip *from = bit < prefix->len ? &prefix->ip : suffix;
-        uint8_t mask = (uint8_t)(0x80u >> (bit % 8));
-        ip.bytes[bit / 8] = (uint8_t)(ip.bytes[bit / 8] | (from->bytes[bit / 8] & mask));
-    }
-    return ip;
-}
-
 static const char *keep_name(struct plan *plan, const char *name)
 {
     size_t size = strlen(name) + 1;
@@ -47,6 +32,20 @@ static void add_item(struct plan *plan, const char *name, int zone, enum rrtype 
     }
 }
 
+/* None without a prefix; none, and told, when the prefix has no room for the host. */
+static struct ip address_of_host(const struct registry_host *host, const struct plan_addresses *addresses,
+                                 struct plan *plan)
+{
+    struct ip ip = host_address(&addresses->prefix6, &host->id);
+    if (ip.family == IP_NONE && addresses->prefix6.ip.family != IP_NONE && plan->error[0] == '\0') {
+        char prefix[IP_PREFIX_TEXT_SIZE];
+        (void)ip_prefix_format(&addresses->prefix6, prefix);
+        (void)snprintf(plan->error, sizeof(plan->error), "host %s: no room for subnet %u and 64 bits in %s", host->name,
+                       host->id.subnet, prefix); /* fits: a label and a prefix */
+    }
+    return ip;
+}
+
 static void add_name(const struct registry *registry, const struct registry_entry *entry, struct view id,
                      const struct registry_template *name_template, const struct registry_host *host,
                      const struct plan_addresses *addresses, struct plan *plan)
@@ -70,11 +69,11 @@ static void add_name(const struct registry *registry, const struct registry_entr
     if (kept == NULL) {
         return;
     }
-    if (name_template->a && host == NULL) {
+    if (name_template->a && (host == NULL || host->ip4)) {
         add_item(plan, kept, zone, RRTYPE_A, name_template->ttl, addresses->ip4);
     }
     if (name_template->aaaa) {
-        struct ip ip6 = host != NULL ? plan_host_address(&addresses->prefix6, &host->suffix) : addresses->ip6;
+        struct ip ip6 = host != NULL ? address_of_host(host, addresses, plan) : addresses->ip6;
         add_item(plan, kept, zone, RRTYPE_AAAA, name_template->ttl, ip6);
     }
 }

@@ -27,7 +27,7 @@ struct plan {
     size_t len;
     size_t text_used;
     char text[PLAN_TEXT_MAX];     /* names; the registry refuses a device whose own do not fit */
-    char error[ERRINFO_TEXT_MAX]; /* first name that could not be rendered; "" when none */
+    char error[ERRINFO_TEXT_MAX]; /* first name that could not be rendered, or host without an address; "" when none */
 };
 
 /** Fills @p ret_plan (large: keep one). Names that cannot be rendered are left out and told in `error`. */
@@ -36,6 +36,3 @@ void plan_device(const struct registry *registry, const struct registry_entry *e
 
 /** The item of (name, type), or NULL. */
 const struct plan_item *plan_find(const struct plan *plan, struct view name, enum rrtype type);
-
-/** Prefix with the suffix's low bits: what a host behind a gateway has. IP_NONE without a prefix. */
-struct ip plan_host_address(const struct ip_prefix *prefix, const struct ip *suffix);

@@ -2,6 +2,7 @@
 #include "coordinator/registry.h"
 
 #include <fnmatch.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "coordinator/collision.h"
 #include "coordinator/device.h"
 #include "coordinator/limits.h"
+#include "coordinator/registry_host.h"
 #include "mqtt/topics.h"
 
 #define REGISTRY_ARENA_MAX ((size_t)1 << 30) /* 64 MiB of YAML cannot need more */
@@ -32,11 +34,6 @@ struct registry {
 };
 
 /* One element of the file. */
-struct host_row {
-    struct config_position position;
-    const char *name;
-    struct ip suffix;
-};
 struct device_row {
     struct config_position position;
     const char *id, *match, *group, *site;
@@ -64,32 +61,6 @@ static enum err check_pattern(struct view value, struct errinfo *info)
     return ERR_OK;
 }
 
-static enum err check_label(struct view value, struct errinfo *info)
-{
-    char name[DNSNAME_SIZE];
-    if (memchr(value.ptr, '.', value.len) != NULL) {
-        return errinfo_set(info, ERR_INVALID, "registry", 0, "one label of a host name: no dots");
-    }
-    return dnsname_parse(value, DNSNAME_HOST, name, info);
-}
-
-static const struct config_row host_rows[] = {
-    {.name = "name",
-     .type = CONFIG_STRING,
-     .offset = offsetof(struct host_row, name),
-     .flags = CONFIG_REQUIRED,
-     .min = 1,
-     .max = 63,
-     .check = check_label,
-     .help = "value of {host}"},
-    {.name = "suffix",
-     .type = CONFIG_ADDRESS,
-     .offset = offsetof(struct host_row, suffix),
-     .flags = CONFIG_REQUIRED,
-     .help = "low bits of the host's address, such as ::10"},
-    {0},
-};
-
 static const struct config_row device_rows[] = {
     {.name = "id",
      .type = CONFIG_STRING,
@@ -112,7 +83,7 @@ static const struct config_row device_rows[] = {
      .type = CONFIG_STRING,
      .offset = offsetof(struct device_row, site),
      .max = 63,
-     .check = check_label,
+     .check = registry_check_label,
      .help = "value of {site}"},
     {.name = "labels",
      .type = CONFIG_MAP,
@@ -277,6 +248,16 @@ static enum err copy_labels(struct registry *registry, const struct device_row *
     return ERR_OK;
 }
 
+static void mix_host(struct registry *registry, const struct registry_host *host)
+{
+    const struct host_id *id = &host->id;
+    char text[IP_TEXT_SIZE + 32];
+    char suffix[IP_TEXT_SIZE];
+    (void)ip_format(&id->suffix, suffix);
+    (void)snprintf(text, sizeof(text), "%s %u %d %d", suffix, id->subnet, id->is_64, host->ip4); /* fits */
+    mix(registry, text);
+}
+
 static enum err copy_hosts(struct registry *registry, const struct device_row *row, struct registry_entry *entry)
 {
     const struct host_row *rows = row->hosts.items;
@@ -288,13 +269,13 @@ static enum err copy_hosts(struct registry *registry, const struct device_row *r
         }
     }
     for (size_t i = 0; i < row->hosts.len; i++) {
-        hosts[i].suffix = rows[i].suffix;
+        hosts[i] = (struct registry_host){.id = host_row_id(&rows[i]), .ip4 = rows[i].ip4};
         hosts[i].name = arena_strdup(&registry->arena, view_of(rows[i].name));
         if (hosts[i].name == NULL) {
             return ERR_NOMEM;
         }
         mix(registry, hosts[i].name);
-        registry->fingerprint += view_hash(view_n((const char *)hosts[i].suffix.bytes, sizeof(hosts[i].suffix.bytes)));
+        mix_host(registry, &hosts[i]);
     }
     entry->hosts = hosts;
     entry->hosts_len = (uint16_t)row->hosts.len;
@@ -441,6 +422,15 @@ static void check_size(const struct registry_entry *entry, size_t records, size_
     }
 }
 
+static size_t with_ip4(const struct registry_entry *entry)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < entry->hosts_len; i++) {
+        count += entry->hosts[i].ip4;
+    }
+    return count;
+}
+
 static enum err take_names(struct registry *registry, const struct registry_entry *entry, struct config_errors *errors)
 {
     enum err err = ERR_OK;
@@ -452,7 +442,8 @@ static enum err take_names(struct registry *registry, const struct registry_entr
         bool hosts = name_template->hosts;
         claim.template_index = i;
         size_t len = hosts ? entry->hosts_len : 1;
-        records += len * ((size_t)name_template->aaaa + (size_t)(name_template->a && !hosts));
+        records += len * name_template->aaaa;
+        records += name_template->a ? (hosts ? with_ip4(entry) : 1) : 0;
         for (size_t k = 0; k < len && err == ERR_OK; k++) {
             claim.host_index = hosts ? k : COLLISION_DEVICE;
             err = take_name(registry, &claim, errors, &text);
@@ -460,31 +451,6 @@ static enum err take_names(struct registry *registry, const struct registry_entr
     }
     check_size(entry, records, text, errors);
     return err;
-}
-
-static bool stands_before(const struct host_row *hosts, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (strcmp(hosts[i].name, hosts[index].name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void check_hosts(const struct device_row *row, struct config_errors *errors)
-{
-    const struct host_row *hosts = row->hosts.items;
-    for (size_t i = 0; i < row->hosts.len; i++) {
-        if (hosts[i].suffix.family != IP_V6) {
-            config_error(errors, &hosts[i].position,
-                         "devices: host %s: its suffix is the low half of an IPv6 address, such as ::10",
-                         hosts[i].name);
-        }
-        if (stands_before(hosts, i)) {
-            config_error(errors, &hosts[i].position, "devices: host %s stands twice; rename one", hosts[i].name);
-        }
-    }
 }
 
 /* Reports what is wrong with a row by itself; true when it can be taken in. */
@@ -501,7 +467,7 @@ static bool check_row(const struct registry *registry, const struct device_row *
                      row->group);
         return false;
     }
-    check_hosts(row, errors);
+    host_rows_check(row->hosts.items, row->hosts.len, errors);
     if (row->hosts.len > 0 && !group->gateway) {
         config_error(errors, &row->position, "devices: hosts need a group with gateway: true");
     }

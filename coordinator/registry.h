@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "base/view.h"
 #include "coordinator/config.h"
+#include "coordinator/hostaddr.h"
 #include "coordinator/limits.h"
 #include "coordinator/template.h"
 #include "providers/rrset.h"
@@ -22,10 +23,11 @@ struct registry_label {
     const char *key, *value;
 };
 
-/** A host behind a gateway: its address is the gateway's prefix with these low bits. */
+/** A host behind a gateway: its IPv6 address is made of the gateway's prefix. */
 struct registry_host {
     const char *name;
-    struct ip suffix;
+    struct host_id id;
+    bool ip4; /* reachable through a port of the gateway: its A record is the gateway's */
 };
 
 struct registry_template {

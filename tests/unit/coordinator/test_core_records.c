@@ -481,7 +481,8 @@ static void gateway_says(uint32_t seq, const char *prefix)
     rig_state(&rig, &(struct rig_state){.id = CAM, .boot = 1, .seq = seq, .observed = NAT, .prefix6 = prefix});
 }
 
-#define NVR "nvr.cam-1.example.net"
+#define NVR  "nvr.cam-1.example.net"
+#define DOOR "door.cam-1.example.net"
 
 #define GATEWAY                                                                                                        \
     "  - name: cameras\n    gateway: true\n    damping: false\n    names:\n"                                           \
@@ -519,6 +520,26 @@ static void a_host_that_is_not_public_is_not_published(void **state)
     gateway_says(1, "fd00:1::/64");
     rig_commit_all(&rig);
     assert_null(rig_change(&rig, NVR, RRTYPE_AAAA));
+}
+
+/* A provider that hands out a longer prefix than the plan needs: the hosts that have room go on. */
+static void a_host_without_room_keeps_nobody_from_their_address(void **state)
+{
+    (void)state;
+    begin(NULL, GATEWAY,
+          "devices:\n  - id: cam-1\n    group: cameras\n    hosts:\n      - {name: nvr, suffix: \"::10\"}\n"
+          "      - {name: door, mac: 34-56-78-9A-BC-DE, subnet: 2}\n");
+    gateway_says(1, "2a00:1450:1::/48");
+    struct rrset_value nvr = rig_value("2a00:1450:1::10");
+    struct rrset_value door = rig_value("2a00:1450:1:2:3656:78ff:fe9a:bcde");
+    assert_true(rrset_value_equal(&rig_change(&rig, NVR, RRTYPE_AAAA)->change.want, &nvr));
+    assert_true(rrset_value_equal(&rig_change(&rig, DOOR, RRTYPE_AAAA)->change.want, &door));
+    rig_settle_all(&rig);
+    gateway_says(2, "2a00:1450:2::/64");
+    nvr = rig_value("2a00:1450:2::10");
+    assert_true(rrset_value_equal(&rig_change(&rig, NVR, RRTYPE_AAAA)->change.want, &nvr));
+    assert_int_equal(rig_change(&rig, DOOR, RRTYPE_AAAA)->change.want.len, 0);
+    assert_int_equal(device_at(core_devices(rig.core), 0)->flags & DEVICE_NOT_PUBLIC, 0);
 }
 
 static void a_prefix_that_is_gone_takes_its_hosts_along(void **state)
@@ -741,6 +762,7 @@ int main(void)
         TEST(a_gateways_prefix_renumbers_its_hosts),
         TEST(a_prefix_that_is_not_public_is_not_published),
         TEST(a_host_that_is_not_public_is_not_published),
+        TEST(a_host_without_room_keeps_nobody_from_their_address),
         TEST(a_prefix_that_is_gone_takes_its_hosts_along),
         TEST(a_crowd_behind_one_address_is_not_published),
     };

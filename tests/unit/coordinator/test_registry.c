@@ -89,6 +89,24 @@ static const struct bad bad_files[] = {
     {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
      "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\"}, {name: n, suffix: \"::2\"}]}\n",
      {"registry.yaml:2:", "host n stands twice"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n}]}\n",
+     {"registry.yaml:2:", "host n: give either suffix or mac"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\", mac: \"00:11:22:33:44:55\"}]}\n",
+     {"registry.yaml:2:", "host n: give either suffix or mac"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, mac: \"00:11:22:33:44\"}]}\n",
+     {"registry.yaml:2:", "such as 00:11:22:aa:bb:cc"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, mac: \"33:33:00:00:00:01\"}]}\n",
+     {"registry.yaml:2:", "not a group's"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1:0:0:0:1\", subnet: 2}]}\n",
+     {"registry.yaml:2:", "at most 64 bits"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\", subnet: 4294967296}]}\n",
+     {"registry.yaml:2:", "subnet"}},
     {GROUP("g", "      - name: \"{id}.example.org\"\n"), "devices:\n  - {id: a, group: g}\n", {"example.org"}},
     /* the zone's own name is nobody's */
     {GROUP("g", "      - name: \"example.net\"\n"), "devices: []\n", {"coordinator.yaml:", "is the zone itself"}},
@@ -153,6 +171,78 @@ static bool loads_with_hosts(size_t hosts, const char *suffix, struct strbuf *re
     }
     settings_free(settings);
     return loaded;
+}
+
+static void assert_planned(const struct plan *plan, const char *name, enum rrtype type, const char *expected)
+{
+    const struct plan_item *item = plan_find(plan, view_of(name), type);
+    char text[IP_TEXT_SIZE] = "";
+    if (item != NULL && item->value.len > 0) {
+        (void)ip_format(&item->value.ips[0], text);
+    }
+    assert_string_equal(item != NULL ? text : "not planned", expected);
+}
+
+static void hosts_get_their_addresses_from_the_gateways_prefix(void **state)
+{
+    (void)state;
+    static struct plan plan;
+    struct strbuf report;
+    struct settings *settings =
+        load("  - name: g\n    gateway: true\n    names:\n" HOSTS,
+             "devices:\n  - id: gw\n    group: g\n    hosts:\n      - {name: low, suffix: \"::10\"}\n"
+             "      - {name: mac, mac: 34-56-78-9A-BC-DE, subnet: 7, ip4: true}\n"
+             "      - {name: far, suffix: \"::10\", subnet: 300}\n",
+             &report);
+    assert_non_null(settings);
+    struct plan_addresses addresses = {.ip4 = {.family = IP_V4, .bytes = {93, 184, 216, 34}}};
+    const struct registry_entry *entry = registry_entry_at(settings->registry, 0);
+    assert_int_equal(ip_prefix_parse(view_of("2a00:1:2::/48"), &addresses.prefix6), ERR_OK);
+    plan_device(settings->registry, entry, view_of("gw"), &addresses, &plan);
+    assert_planned(&plan, "low.gw.example.net", RRTYPE_AAAA, "2a00:1:2::10");
+    assert_planned(&plan, "low.gw.example.net", RRTYPE_A, "not planned");
+    assert_planned(&plan, "mac.gw.example.net", RRTYPE_AAAA, "2a00:1:2:7:3656:78ff:fe9a:bcde");
+    assert_planned(&plan, "mac.gw.example.net", RRTYPE_A, "93.184.216.34");
+    assert_planned(&plan, "far.gw.example.net", RRTYPE_AAAA, "2a00:1:2:12c::10");
+    assert_string_equal(plan.error, "");
+    assert_int_equal(ip_prefix_parse(view_of("2a00:1:2:f00::/56"), &addresses.prefix6), ERR_OK);
+    plan_device(settings->registry, entry, view_of("gw"), &addresses, &plan);
+    assert_planned(&plan, "mac.gw.example.net", RRTYPE_AAAA, "2a00:1:2:f07:3656:78ff:fe9a:bcde");
+    assert_planned(&plan, "far.gw.example.net", RRTYPE_AAAA, ""); /* not another subnet's host */
+    assert_string_equal(plan.error, "host far: no room for subnet 300 and 64 bits in 2a00:1:2:f00::/56");
+    settings_free(settings);
+    strbuf_deinit(&report);
+}
+
+static uint64_t fingerprint_of_host(const char *host)
+{
+    char devices[256];
+    struct strbuf report;
+    (void)snprintf(devices, sizeof(devices), "devices:\n  - {id: gw, group: g, hosts: [{name: n, %s}]}\n",
+                   host); /* fits */
+    struct settings *settings = load("  - name: g\n    gateway: true\n    names:\n" HOSTS, devices, &report);
+    assert_non_null(settings);
+    uint64_t fingerprint = registry_fingerprint(settings->registry);
+    settings_free(settings);
+    strbuf_deinit(&report);
+    return fingerprint;
+}
+
+/* Else a start would not see that the records are to change. */
+static void what_gives_a_host_its_address_is_in_the_fingerprint(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"suffix: \"::1\"",
+                                        "suffix: \"::2\"",
+                                        "suffix: \"::1\", subnet: 1",
+                                        "suffix: \"::1\", ip4: true",
+                                        "mac: \"00:11:22:33:44:55\"",
+                                        "suffix: \"::211:22ff:fe33:4455\""};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(hosts); k++) {
+            assert_int_equal(fingerprint_of_host(hosts[i]) == fingerprint_of_host(hosts[k]), i == k);
+        }
+    }
 }
 
 /* A device whose names do not all fit would lose some of them without a word. */
@@ -322,6 +412,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         TEST(mistakes_are_told_with_their_place),
+        TEST(hosts_get_their_addresses_from_the_gateways_prefix),
+        TEST(what_gives_a_host_its_address_is_in_the_fingerprint),
         TEST(more_names_than_a_device_may_have_are_refused),
         TEST(an_id_wins_over_patterns_in_order),
         TEST(patterns_match_as_shells_do),
