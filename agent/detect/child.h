@@ -13,7 +13,7 @@
 #include "base/view.h"
 #include "net/loop.h"
 
-#define CHILD_ARGS_MAX    32   /* arguments, the path included, and variables */
+#define CHILD_ARGS_MAX    40   /* arguments, the path included, and variables */
 #define CHILD_WAITING_MAX 64   /* children of a pool, those that wait for their turn included */
 #define CHILD_ERRORS_MAX  1024 /* bytes of its standard error that are kept; the rest is read and dropped */
 

@@ -86,6 +86,9 @@ class Packages(unittest.TestCase):
             self.assertIn("libpaho-mqtt1.3 (>= 1.3.12)", self.control(package, "Depends"))
             self.assertRegex(self.control(package, "Depends"), "libwolfssl[0-9]+")
         self.assertIn("mosquitto (>= 2.0.11)", self.control("muster-broker", "Depends"))
+        self.assertIn("libcurl4", self.control("muster-agent", "Depends"))
+        self.assertIn("ca-certificates", self.control("muster-agent", "Recommends"))
+        self.assertRegex(run("dpkg-deb", "-c", self.packages["muster-agent"]), r"-rwxr-xr-x root/root .* \./usr/libexec/muster/muster-echo\n")
         for package, path in self.packages.items():
             listing = run("dpkg-deb", "-c", path)
             self.assertNotIn("/usr/local", listing)

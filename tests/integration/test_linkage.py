@@ -62,6 +62,13 @@ class Linkage(unittest.TestCase):
             checked.append(os.path.basename(program))
         self.assertIn("muster", checked)
 
+    def test_the_agent_loads_no_more_than_a_camera_needs(self):
+        libraries = needed(os.path.join(BUILD, "agent", "muster-agent"))
+        self.assertTrue(any("paho" in name for name in libraries), libraries)
+        for heavy in ("curl", "microhttpd", "miniupnpc", "sqlite", "knot"):
+            self.assertFalse(any(heavy in name for name in libraries), f"{heavy} in {libraries}")
+        self.assertTrue(any("curl" in name for name in needed(os.path.join(BUILD, "agent", "muster-echo"))))
+
     def test_the_judge_sees_a_call_that_went_astray(self):
         line = [("/lib/libssl.so.3", "/lib/libwolfssl.so.35", "SSL_COMP_get_compression_methods"), ("/bin/p", "/lib/libwolfssl.so.35", "wc_InitRng")]
         self.assertEqual(foreign_calls(line, "/bin/p"), [("libssl.so.3", "SSL_COMP_get_compression_methods")])

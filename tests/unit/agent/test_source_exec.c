@@ -140,7 +140,7 @@ static void bad_rows_are_named(void **state)
          "command: ip-of-router is no absolute path; no shell and no search path is used"},
         {{.type = "exec", .command = good, .command_len = 1, .url = "https://x"},
          "url: a source of type exec does not know it"},
-        {{.type = "exec", .command = good, .command_len = 31}, "command: more than 30 arguments"},
+        {{.type = "exec", .command = good, .command_len = 39}, "command: more than 38 arguments"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct errinfo info = {0};
