@@ -80,7 +80,7 @@ static enum err split(const char *text, const char *what, char host[static DNSNA
 /** Host of "https://host:port/...": which accounts are at the same service. */
 static enum err url_host(const char *url, char host[static DNSNAME_SIZE], struct errinfo *info)
 {
-    struct view rest = view_of(url), scheme, name;
+    struct view rest = view_of(url), scheme, name = {0};
     bool found = view_next(&rest, '/', &scheme) && view_next(&rest, '/', &scheme) && view_next(&rest, '/', &name);
     struct view host_part = name;
     if (found && name.len > 0 && name.ptr[0] != '[') {
