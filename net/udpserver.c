@@ -14,15 +14,13 @@
 #define BATCHES_PER_TURN 2 /* then the rest of the loop has its turn, */
 #define PAUSE_MS         2 /* for so long: a flood above 32,000 a second is dropped by the kernel, which is cheap */
 
-union control {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
-};
+#define CONTROL_SIZE                                                                                                   \
+    CMSG_SPACE(sizeof(struct in6_pktinfo)) /* one such message comes: this, or IPv4's, which is smaller */
 
 /* One datagram and its answer. */
 struct slot {
     struct sockaddr_storage peer;
-    union control control;
+    _Alignas(struct cmsghdr) char control[CONTROL_SIZE];
     struct iovec in, out;
     char request[UDPSERVER_REQUEST_MAX];
     uint8_t reply[UDPSERVER_REPLY_MAX];
@@ -48,7 +46,7 @@ static void offer_slots(struct udpserver *server)
                                                       .msg_namelen = sizeof(slot->peer),
                                                       .msg_iov = &slot->in,
                                                       .msg_iovlen = 1,
-                                                      .msg_control = &slot->control,
+                                                      .msg_control = slot->control,
                                                       .msg_controllen = sizeof(slot->control)};
     }
 }
