@@ -6,19 +6,20 @@
 #include <string.h>
 
 #include "agent/boot.h"
+#include "agent/detect/detect.h"
+#include "agent/detect/resume.h"
 #include "agent/identity.h"
 #include "agent/inbox.h"
+#include "agent/interfaces.h"
 #include "agent/lifeline.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "mqtt/session.h"
 #include "mqtt/topics.h"
-#include "net/netlink.h"
 
-#define DRAIN_MS         3000  /* for the "off" state at the end: a slow uplink's round trips */
-#define NETLINK_RETRY_MS 30000 /* after a failed socket; the broker's view of the address covers for it */
-#define SESSION_QUEUE    8     /* messages; one state at a time goes out */
-#define BACKOFF_BASE_MS  1000
+#define DRAIN_MS        3000 /* for the "off" state at the end: a slow uplink's round trips */
+#define SESSION_QUEUE   8    /* messages; one state at a time goes out */
+#define BACKOFF_BASE_MS 1000
 
 struct agent {
     struct loop *loop;                 /* borrowed */
@@ -27,14 +28,15 @@ struct agent {
     char device_id[DEVICE_ID_MAX + 1];
     char state_topic[TOPIC_SIZE], gone_topic[TOPIC_SIZE], dns_topic[TOPIC_SIZE], sync_topic[TOPIC_SIZE];
     struct report report;
-    struct addresses *addresses;                                    /* owned */
-    struct netlink *netlink;                                        /* owned; NULL while its socket is failed */
-    struct session *session;                                        /* owned */
-    struct inbox *inbox;                                            /* owned */
-    struct loop_timer *report_timer, *select_timer, *netlink_timer; /* owned */
+    struct interfaces *interfaces;   /* owned */
+    struct address_set own;          /* what the interfaces have; report.current is what was made of it */
+    struct detect *detect;           /* owned; NULL when memory ran out at a reload */
+    struct resume *resume;           /* owned */
+    struct session *session;         /* owned */
+    struct inbox *inbox;             /* owned */
+    struct loop_timer *report_timer; /* owned */
     bool boot_stored;
-    bool started;   /* the session was */
-    bool resyncing; /* the table is being filled: nothing is concluded from it */
+    bool started; /* the session was */
     uint64_t started_ms;
     char endpoint[MQTT_TOPIC_MAX + 1];
     char connection_error[ERRINFO_TEXT_MAX];
@@ -77,6 +79,13 @@ static void store_boot(struct agent *agent)
               agent->report.boot, err_text(err));
 }
 
+/* Where the addresses come from; of two families the first that is there. */
+static const char *source_text(const struct agent *agent)
+{
+    const char *source = detect_source(agent->detect, IP_V4);
+    return strcmp(source, "none") != 0 ? source : detect_source(agent->detect, IP_V6);
+}
+
 static void fill_state(const struct agent *agent, const struct report_actions *actions, struct state_message *message)
 {
     const struct address_set *set = &agent->report.published;
@@ -96,7 +105,7 @@ static void fill_state(const struct agent *agent, const struct report_actions *a
         .uplinks_len = set->uplinks_len,
     };
     memcpy(message->uplinks, set->uplinks, sizeof(set->uplinks));
-    set_text(message->src, sizeof(message->src), agent_status_source(set));
+    set_text(message->src, sizeof(message->src), source_text(agent));
     set_text(message->why, sizeof(message->why), actions->why);
     set_text(message->agent, sizeof(message->agent), MUSTER_VERSION);
     set_text(message->fw, sizeof(message->fw), agent->config->firmware);
@@ -156,7 +165,7 @@ static bool stands_on_nothing(const struct agent *agent)
     size_t len = lifeline_addresses(used);
     bool carried = len == 0;
     for (size_t i = 0; i < len; i++) {
-        carried = carried || addresses_carries(agent->addresses, &used[i]);
+        carried = carried || addresses_carries(interfaces_table(agent->interfaces), &used[i]);
     }
     return !carried;
 }
@@ -166,7 +175,7 @@ static bool stands_on_nothing(const struct agent *agent)
 static void mend_connection(struct agent *agent, const struct address_set *set)
 {
     bool has_address = set->ip4.presence == FIELD_SET || set->ip6.presence == FIELD_SET;
-    if (!agent->started || address_set_equal(set, &agent->report.current)) {
+    if (!agent->started || address_set_equal(set, &agent->own)) {
         return;
     }
     if (session_is_connected(agent->session) && stands_on_nothing(agent)) {
@@ -180,80 +189,82 @@ static void mend_connection(struct agent *agent, const struct address_set *set)
     }
 }
 
-/* Computes the set anew; runs once for all events of a turn of the loop, and when a hold ends. */
-static void on_select_timer(void *context)
+/* What is reported: what the interfaces have, and what others know of it. */
+static void take_addresses(void *context)
 {
     struct agent *agent = context;
-    if (agent->resyncing) {
-        return;
-    }
-    struct address_policy policy = agent_config_policy(agent->live);
-    struct address_set set;
-    uint64_t deadline = addresses_select(agent->addresses, &policy, loop_now_ms(agent->loop), &set);
-    loop_timer_at(agent->select_timer, deadline);
-    mend_connection(agent, &set);
+    struct address_set set = agent->own;
+    detect_merge(agent->detect, &set);
     step(agent, &(struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set});
 }
 
-static void start_session(struct agent *agent)
+/* Runs once for all events of a turn of the loop, and when a hold ends. */
+static void on_interfaces_changed(void *context)
 {
+    struct agent *agent = context;
+    struct address_policy policy = agent_config_policy(agent->live);
+    struct address_set set;
+    interfaces_select(agent->interfaces, &policy, &set);
+    mend_connection(agent, &set);
+    agent->own = set;
+    detect_addresses(agent->detect, &set);
+    take_addresses(agent);
+    resume_check(agent->resume);
+}
+
+static void start_session(void *context)
+{
+    struct agent *agent = context;
     if (!agent->started) {
         agent->started = true;
         session_start(agent->session);
     }
 }
 
-static void on_netlink_event(void *context, const struct rt_event *event)
+/* The connection is as good as gone once its keep-alive has passed, and nobody will say so before the next packet. */
+static void on_resumed(void *context, uint64_t slept_ms)
 {
     struct agent *agent = context;
-    char text[RT_TEXT_SIZE];
-    if (log_get_level() >= LOG_LEVEL_DEBUG) {
-        (void)rt_describe(event, text);
-        log_event(LOG_LEVEL_DEBUG, "netlink", "%s", text);
+    log_event(LOG_LEVEL_NOTICE, "resumed", "slept_ms=%" PRIu64, slept_ms);
+    interfaces_resync(agent->interfaces);
+    detect_trigger(agent->detect, DETECT_RESUMED);
+    bool connected = session_is_connected(agent->session);
+    if (connected && slept_ms >= agent->config->broker.keepalive_ms) {
+        on_disconnected(agent, ERR_CLOSED, "the machine slept for longer than the keepalive");
+        session_reconnect(agent->session);
+    } else if (!connected && agent->started) {
+        session_reconnect(agent->session);
     }
-    /* A link that is down in a dump is no news: the routes come behind it. */
-    if (addresses_doubts(agent->addresses, event) && !(agent->resyncing && event->what == RT_LINK)) {
-        agent->resyncing = true;
-        netlink_resync(agent->netlink);
-    }
-    addresses_apply(agent->addresses, event);
-    loop_timer_after(agent->select_timer, 0);
 }
 
-static void on_netlink_resync(void *context, bool begin)
+static enum err make_detect(struct agent *agent, struct detect **ret_detect, struct errinfo *info)
 {
-    struct agent *agent = context;
-    agent->resyncing = begin;
-    if (begin) {
-        addresses_resync_begin(agent->addresses);
-        return;
-    }
-    addresses_resync_end(agent->addresses);
-    on_select_timer(agent);
-    start_session(agent);
+    struct source_config sources[FUSION_SOURCES_MAX];
+    const struct detect_settings *settings = &agent->live->detect;
+    return detect_new(agent->loop,
+                      &(struct detect_options){.sources = sources,
+                                               .sources_len = detect_settings_sources(settings, sources),
+                                               .policy = detect_settings_policy(settings),
+                                               .timeout_ms = (uint32_t)settings->timeout_ms,
+                                               .changed = take_addresses,
+                                               .context = agent},
+                      ret_detect, info);
 }
 
-static void on_netlink_failed(void *context, const struct errinfo *info)
+/* The texts of the old one's sources go away with the old config. */
+static void remake_detect(struct agent *agent)
 {
-    struct agent *agent = context;
-    log_event(LOG_LEVEL_WARN, "netlink-failed", "error=\"%s\" retry_ms=%d", info->text, NETLINK_RETRY_MS);
-    netlink_free(agent->netlink);
-    agent->netlink = NULL;
-    agent->resyncing = false;
-    loop_timer_after(agent->netlink_timer, NETLINK_RETRY_MS);
-    start_session(agent); /* the broker sees an address of ours all the same */
-}
-
-static void open_netlink(void *context)
-{
-    struct agent *agent = context;
-    const struct netlink_options options = {
-        .event = on_netlink_event, .resync = on_netlink_resync, .failed = on_netlink_failed, .context = agent};
     struct errinfo info = {0};
-    if (netlink_new(agent->loop, &options, &agent->netlink, &info) != ERR_OK) {
-        agent->netlink = NULL;
-        on_netlink_failed(agent, &info);
+    struct detect *fresh = NULL;
+    if (make_detect(agent, &fresh, &info) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "detect-failed", "error=\"%s\"", info.text);
+    } else if (agent->detect != NULL) {
+        detect_adopt(fresh, agent->detect);
+    } else {
+        detect_addresses(fresh, &agent->own);
     }
+    detect_free(agent->detect);
+    agent->detect = fresh;
 }
 
 static void on_prepare(void *context, struct strbuf *will_payload)
@@ -293,6 +304,7 @@ static void on_connected(void *context, const char *endpoint)
     subscribe(agent, &(struct session_filter){.filter = agent->dns_topic, .qos = 1});
     subscribe(agent,
               &(struct session_filter){.filter = agent->sync_topic, .qos = 1, .retain_handling = SESSION_RETAIN_NONE});
+    detect_trigger(agent->detect, DETECT_CONNECTED);
     step_kind(agent, REPORT_EV_CONNECTED);
 }
 
@@ -300,7 +312,8 @@ static void on_disconnected(void *context, enum err err, const char *reason)
 {
     struct agent *agent = context;
     char quoted[LOG_QUOTED_SIZE];
-    if (agent->endpoint[0] != '\0' || agent->connection_since_ms == 0) {
+    bool was_connected = agent->endpoint[0] != '\0';
+    if (was_connected || agent->connection_since_ms == 0) {
         agent->connection_since_ms = loop_now_ms(agent->loop);
     }
     agent->endpoint[0] = '\0';
@@ -308,6 +321,10 @@ static void on_disconnected(void *context, enum err err, const char *reason)
     set_text(agent->connection_error, sizeof(agent->connection_error), readable ? reason : err_text(err));
     log_event(LOG_LEVEL_WARN, "disconnected", "error=%s reason=%s", err_name(err),
               log_quote(agent->connection_error, strlen(agent->connection_error), quoted));
+    if (was_connected) {
+        detect_observed(agent->detect, &(struct ip){0}, "");
+        detect_trigger(agent->detect, DETECT_CONNECTION_LOST);
+    }
     step_kind(agent, REPORT_EV_DISCONNECTED);
 }
 
@@ -326,6 +343,16 @@ static void on_subscribed(void *context, const char *filter, enum err err)
     }
 }
 
+static void take_observed(struct agent *agent, const struct ip *observed)
+{
+    struct ip used[LIFELINE_MAX];
+    size_t len = lifeline_addresses(used);
+    const char *uplink = len > 0 ? addresses_owner(interfaces_table(agent->interfaces), &used[0]) : "";
+    if (session_is_connected(agent->session) && observed->family != IP_NONE) {
+        detect_observed(agent->detect, observed, uplink);
+    }
+}
+
 static void take_dns(struct agent *agent, const struct inbox_message *message)
 {
     struct errinfo info = {0};
@@ -338,6 +365,9 @@ static void take_dns(struct agent *agent, const struct inbox_message *message)
     free(agent->dns);
     agent->dns = dns;
     agent->dns_ms = loop_now_ms(agent->loop);
+    if (!message->retained) { /* what an earlier connection was seen as says nothing of this one */
+        take_observed(agent, &dns->observed);
+    }
     enum report_state before = agent->report.state;
     step(agent, &(struct report_event){.kind = REPORT_EV_ANSWER,
                                        .answer = {.has_ack = dns->has_ack,
@@ -426,6 +456,19 @@ static enum err make_session(struct agent *agent)
         &agent->session);
 }
 
+static enum err make_interfaces(struct agent *agent)
+{
+    return interfaces_new(
+        agent->loop,
+        &(struct interfaces_options){.changed = on_interfaces_changed, .ready = start_session, .context = agent},
+        &agent->interfaces);
+}
+
+static enum err make_resume(struct agent *agent)
+{
+    return resume_new(agent->loop, &(struct resume_options){.resumed = on_resumed, .context = agent}, &agent->resume);
+}
+
 enum err agent_new(struct loop *loop, const struct agent_config *config, struct agent **ret_agent, struct errinfo *info)
 {
     struct agent *agent = calloc(1, sizeof(*agent));
@@ -441,18 +484,18 @@ enum err agent_new(struct loop *loop, const struct agent_config *config, struct 
         return err;
     }
     err = build_topics(agent);
-    err = err != ERR_OK ? err : addresses_new(&agent->addresses);
+    err = err != ERR_OK ? err : make_interfaces(agent);
     err = err != ERR_OK ? err : inbox_new(loop, on_inbox, agent, &agent->inbox);
     err = err != ERR_OK ? err : loop_timer_new(loop, on_report_timer, agent, &agent->report_timer);
-    err = err != ERR_OK ? err : loop_timer_new(loop, on_select_timer, agent, &agent->select_timer);
-    err = err != ERR_OK ? err : loop_timer_new(loop, open_netlink, agent, &agent->netlink_timer);
+    err = err != ERR_OK ? err : make_resume(agent);
+    err = err != ERR_OK ? err : make_detect(agent, &agent->detect, info);
     err = err != ERR_OK ? err : make_session(agent);
     if (err != ERR_OK) {
         agent_free(agent);
         return errinfo_set(info, err, "agent", 0, "the connection cannot be set up: %s", err_text(err));
     }
     raise_boot(agent);
-    open_netlink(agent);
+    interfaces_start(agent->interfaces);
     *ret_agent = agent;
     return ERR_OK;
 }
@@ -462,13 +505,12 @@ void agent_free(struct agent *agent)
     if (agent == NULL) {
         return;
     }
-    netlink_free(agent->netlink);
+    interfaces_free(agent->interfaces);
+    detect_free(agent->detect);
+    resume_free(agent->resume);
     session_free(agent->session);
     inbox_free(agent->inbox);
     loop_timer_free(agent->report_timer);
-    loop_timer_free(agent->select_timer);
-    loop_timer_free(agent->netlink_timer);
-    addresses_free(agent->addresses);
     free(agent->dns);
     free(agent);
 }
@@ -479,17 +521,17 @@ void agent_reload(struct agent *agent, const struct agent_config *config)
     const struct report_timing timing = agent_config_timing(config);
     report_retime(&agent->report, &timing, loop_now_ms(agent->loop), crypto_random_u64());
     loop_timer_at(agent->report_timer, report_deadline(&agent->report));
-    loop_timer_after(agent->select_timer, 0); /* patterns and families may count differently now */
+    remake_detect(agent);
+    interfaces_select_soon(agent->interfaces);
 }
 
 void agent_stop(struct agent *agent, loop_fn done, void *context)
 {
     agent->stopped = done;
     agent->stopped_context = context;
-    netlink_free(agent->netlink);
-    agent->netlink = NULL;
-    loop_timer_stop(agent->select_timer);
-    loop_timer_stop(agent->netlink_timer);
+    interfaces_stop(agent->interfaces);
+    detect_free(agent->detect);
+    agent->detect = NULL;
     if (!agent->started) {
         done(context);
         return;
@@ -500,6 +542,7 @@ void agent_stop(struct agent *agent, loop_fn done, void *context)
 enum err agent_write_status(void *context, struct strbuf *out)
 {
     struct agent *agent = context;
+    resume_check(agent->resume);
     const struct agent_status status = {
         .device_id = agent->device_id,
         .version = MUSTER_VERSION,
@@ -512,6 +555,8 @@ enum err agent_write_status(void *context, struct strbuf *out)
         .dropped = inbox_dropped(agent->inbox),
         .report = &agent->report,
         .boot_stored = agent->boot_stored,
+        .detect = agent->detect,
+        .source = source_text(agent),
         .dns = agent->dns,
         .dns_ms = agent->dns_ms,
     };
@@ -521,6 +566,7 @@ enum err agent_write_status(void *context, struct strbuf *out)
 enum err agent_report_now(void *context)
 {
     struct agent *agent = context;
+    detect_trigger(agent->detect, DETECT_REQUESTED);
     if (!session_is_connected(agent->session)) {
         return ERR_STATE;
     }

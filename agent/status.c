@@ -7,7 +7,7 @@
 #include "base/json.h"
 
 #define STATUS_JSON_MAX   65536
-#define STATUS_JSON_DEPTH 5
+#define STATUS_JSON_DEPTH 8
 
 /* Appends below are sticky: the buffer is asked once, at the end of agent_status_json. */
 
@@ -48,11 +48,6 @@ static void add_moment(struct strbuf *out, const char *key, const struct agent_s
     }
 }
 
-const char *agent_status_source(const struct address_set *set)
-{
-    return set->ip4.presence == FIELD_SET || set->ip6.presence == FIELD_SET ? "interface" : "none";
-}
-
 /* What detection adds to an uplink; what is unknown is left out, as in the state itself. */
 static void add_seen(struct strbuf *out, const struct uplink *uplink)
 {
@@ -71,10 +66,10 @@ static void add_seen(struct strbuf *out, const struct uplink *uplink)
     }
 }
 
-static void add_addresses(struct strbuf *out, const struct address_set *set)
+static void add_addresses(struct strbuf *out, const char *source, const struct address_set *set)
 {
     (void)strbuf_adds(out, ",\"addresses\":{");
-    add_text(out, "source", agent_status_source(set));
+    add_text(out, "source", source);
     add_field(out, "ip4", &set->ip4);
     add_field(out, "ip6", &set->ip6);
     if (set->has_prefix6) {
@@ -158,7 +153,13 @@ enum err agent_status_json(const struct agent_status *status, struct strbuf *out
     add_moment(out, "since", status, status->connection_since_ms);
     (void)strbuf_addf(out, ",\"dropped\":%" PRIu64 "}", status->dropped);
     add_report(out, status);
-    add_addresses(out, &status->report->current);
+    add_addresses(out, status->source, &status->report->current);
+    if (status->detect != NULL) {
+        (void)strbuf_adds(out, ",\"detect\":");
+        if (detect_json(status->detect, out) != ERR_OK) {
+            return strbuf_error(out);
+        }
+    }
     add_dns(out, status);
     (void)strbuf_adds(out, "}\n");
     return strbuf_error(out);
@@ -193,6 +194,45 @@ static void add_names(const json_t *dns, struct strbuf *out)
     }
 }
 
+/* "IPv4 confirmed 203.0.113.7 from stun (disputed)" */
+static void add_family(const json_t *family, const char *name, struct strbuf *out)
+{
+    if (family != NULL) {
+        (void)strbuf_addf(out, "; %s %s %s from %s", name, text_at(family, "state"), text_at(family, "value"),
+                          text_at(family, "source"));
+        (void)strbuf_adds(out, json_is_true(json_object_get(family, "disputed")) ? ", disputed" : "");
+        (void)strbuf_adds(out, json_is_true(json_object_get(family, "unstable")) ? ", unstable" : "");
+    }
+}
+
+static void add_answers(const json_t *family, struct strbuf *out)
+{
+    const json_t *answers = json_object_get(family, "answers");
+    for (size_t i = 0; i < json_array_size(answers); i++) {
+        const json_t *answer = json_array_get(answers, i);
+        if (json_object_get(answer, "status") != NULL) {
+            (void)strbuf_addf(out, "  %-10s %s %s, %" JSON_INTEGER_FORMAT " s ago: %s\n", text_at(answer, "source"),
+                              text_at(answer, "ip"), text_at(answer, "verdict"), number_at(answer, "age_s"),
+                              text_at(answer, "why"));
+        }
+    }
+}
+
+static void add_detect(const json_t *detect, struct strbuf *out)
+{
+    const json_t *uplinks = json_object_get(detect, "uplinks");
+    for (size_t i = 0; i < json_array_size(uplinks); i++) {
+        const json_t *uplink = json_array_get(uplinks, i);
+        (void)strbuf_addf(out, "uplink       %s: NAT %s, inbound %s", text_at(uplink, "name"), text_at(uplink, "nat"),
+                          text_at(uplink, "inbound"));
+        add_family(json_object_get(uplink, "ip4"), "IPv4", out);
+        add_family(json_object_get(uplink, "ip6"), "IPv6", out);
+        (void)strbuf_addc(out, '\n');
+        add_answers(json_object_get(uplink, "ip4"), out);
+        add_answers(json_object_get(uplink, "ip6"), out);
+    }
+}
+
 enum err agent_status_text(struct view json, struct strbuf *out)
 {
     CLEANUP(json_decref_p) json_t *root = NULL;
@@ -213,6 +253,7 @@ enum err agent_status_text(struct view json, struct strbuf *out)
     (void)strbuf_addf(out, ", sent %s, acknowledged %s\n", text_at(report, "sent"), text_at(report, "acknowledged"));
     (void)strbuf_addf(out, "addresses    IPv4 %s, IPv6 %s, from %s; the broker sees %s\n", text_at(addresses, "ip4"),
                       text_at(addresses, "ip6"), text_at(addresses, "source"), text_at(dns, "observed"));
+    add_detect(json_object_get(root, "detect"), out);
     if (text_at(dns, "error")[0] != '-') {
         (void)strbuf_addf(out, "coordinator  %s\n", text_at(dns, "error"));
     }

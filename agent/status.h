@@ -6,6 +6,7 @@
  */
 #include <stdint.h>
 
+#include "agent/detect/detect.h"
 #include "agent/report.h"
 #include "base/err.h"
 #include "base/strbuf.h"
@@ -20,6 +21,8 @@ struct agent_status {
         *connection_error; /* last reason of a failed or lost connection; "" when none since the connection came up */
     uint64_t connection_since_ms; /* monotonic; of the present state */
     uint64_t dropped;             /* messages that did not fit the inbox */
+    const char *source; /* type of the source of the reported addresses; "none" (then the broker's view counts) */
+    const struct detect *detect; /* NULL: left out */
     const struct report *report;
     bool boot_stored;              /* the boot counter is on flash */
     const struct dns_message *dns; /* last answer of the coordinator; NULL before the first */
@@ -27,9 +30,6 @@ struct agent_status {
 };
 
 enum err agent_status_json(const struct agent_status *status, struct strbuf *out) MUST_CHECK;
-
-/** Where the reported addresses come from: "interface", "none" (then the broker's view of the connection counts). */
-const char *agent_status_source(const struct address_set *set);
 
 /** The JSON of an agent (of this version or another: unknown fields are ignored, missing ones shown as "-") as lines.
  *  @return ERR_PARSE, ERR_LIMIT, ERR_NOMEM. */

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * detect: the shell around sources, fusion and nat: who is asked when, for which uplink and family, and what the agent
- * reports of it. One `fusion` a family and uplink. Threading: loop thread.
+ * detect: the shell around sources, schedule, fusion and nat: who is asked when, for which uplink and family, and what
+ * the agent reports of it. One `fusion` a family and uplink. Threading: loop thread.
  *
  * A round asks every configured source that is due for the paths that a trigger names. Triggers: an address, route or
  * link changed; the broker connection broke or stands again; a source announced something; the machine was suspended
- * (CLOCK_BOOTTIME ran ahead of CLOCK_MONOTONIC); `report now`; the safety poll of each source, +-20 %. A source is
- * never asked more often than its min_every_ms allows; what comes earlier is remembered and asked then.
- * At rest nothing runs but one timer for the next poll: that is the budget of ARCHITECTURE.md.
+ * (agent/detect/resume.h); `report now`; the safety poll of each source, +-20 %. A source is never asked more often
+ * than its min_every_ms allows; what comes earlier is remembered and asked then. At most DETECT_UNDER_WAY questions are
+ * open at a time. At rest nothing runs but one timer for the next poll, and with the default sources, interface and
+ * observed, none at all: that is the budget of ARCHITECTURE.md.
+ *
+ * What the broker saw is compared and shown, but not told back to it: an address that only `observed` knows is not
+ * reported, else each renumbering of a fleet behind NAT would take two messages a device.
+ *
+ * Parts: detect.c (questions and answers), detect_paths.c (what triggers them), detect_view.c (what comes out).
  */
 #include "agent/addresses.h"
 #include "agent/detect/fusion.h"
@@ -16,44 +22,60 @@
 #include "agent/detect/source.h"
 #include "base/strbuf.h"
 
+#define DETECT_UNDER_WAY 4 /* questions open at a time: bounds memory, sockets and processes */
+
 enum detect_trigger {
-    DETECT_ADDRESSES, /* detect_addresses was called with another set */
     DETECT_CONNECTION_LOST,
     DETECT_CONNECTED,
     DETECT_ANNOUNCED,
     DETECT_RESUMED,
     DETECT_REQUESTED,
-    DETECT_POLL,
 };
 
 struct detect_options {
-    const struct source_config *sources; /* borrowed; in order of preference */
+    const struct source_config *sources; /* copied, their texts borrowed; in order of preference */
     size_t sources_len;                  /* at most FUSION_SOURCES_MAX */
     struct fusion_policy policy;
     uint32_t timeout_ms; /* of one question */
-    /** The fused set differs from the one before: report it. From the loop. */
+    /** Something that detect_merge or detect_json tell may have changed: never from inside a call of this header. */
     void (*changed)(void *context);
     void *context;
+    /* For tests; NULL: source_find, loop_now_ms. */
+    const struct source_ops *(*find)(const char *type, bool *ret_left_out);
+    uint64_t (*now)(void *context);
 };
 
 struct detect;
+/** A source that cannot be opened is logged and shown as failed. @return ERR_UNSUPPORTED (unknown type), ERR_LIMIT,
+ * ERR_NOMEM, with the reason in @p info. */
 enum err detect_new(struct loop *loop, const struct detect_options *options, struct detect **ret_detect,
                     struct errinfo *info) MUST_CHECK;
-void detect_free(struct detect *detect); /* NULL allowed */
+/* Of what follows, detect_free, _addresses, _observed, _trigger, _merge and _source allow NULL: nothing is known. */
+void detect_free(struct detect *detect);
 
-/** What the interfaces have (agent/addresses.h), each time it was selected. Starts a round for the paths that changed.
+/** Takes over what @p old knows, for a reload: the answers of sources that both have (by type and name) and when they
+ * were asked. */
+void detect_adopt(struct detect *detect, const struct detect *old);
+
+/** What the interfaces have (agent/addresses.h), each time it was selected. Wants answers for the paths that changed.
  */
 void detect_addresses(struct detect *detect, const struct address_set *set);
-/** What the broker saw of the connection, from the coordinator's answer; IP_NONE: it went away. @p local: the address
- * that the connection uses, to know its uplink. */
-void detect_observed(struct detect *detect, const struct ip *observed, const struct ip *local);
+/** What the broker saw of the connection, from the coordinator's answer; IP_NONE: the connection went away.
+ * @param uplink that the connection leaves by; "" = unknown, good enough where there is only one. */
+void detect_observed(struct detect *detect, const struct ip *observed, const char *uplink);
 void detect_trigger(struct detect *detect, enum detect_trigger trigger);
+/** Does what is due; the shell's own timer calls it. @return when it is due again, in ms of the clock of `now`;
+ * SCHEDULE_NEVER. */
+uint64_t detect_run(struct detect *detect);
+/** No question is open or due now. */
+bool detect_is_idle(const struct detect *detect);
 
-/** Puts what was fused into @p set: ip4, ip6 and each uplink's fields. Where nothing is known from outside the
- * interfaces' own addresses stay, as without detection. */
+/** Puts what was fused into @p set, which was last handed to detect_addresses: ip4, ip6 and each uplink's seen4, seen6
+ * and nat. Where nothing is known from outside the interfaces' own addresses stay, as without detection. */
 void detect_merge(const struct detect *detect, struct address_set *set);
-/** Type of the source whose value counts: "interface", "stun", ...; "none". */
+/** Type of the source of what detect_merge puts into the family: "interface", "stun", ...; "none". */
 const char *detect_source(const struct detect *detect, uint8_t family);
 
-/** One JSON object: families, uplinks, state, NAT class, every source's answer with age and verdict. For `status`. */
-enum err detect_json(const struct detect *detect, uint64_t now, struct strbuf *out) MUST_CHECK;
+/** One JSON object: uplinks with metric, NAT class and what it means for those outside; each family's state and value,
+ * and every source's answer with age and verdict. Answers beyond about 30 KB are counted only. */
+enum err detect_json(const struct detect *detect, struct strbuf *out) MUST_CHECK;

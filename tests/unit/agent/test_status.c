@@ -68,6 +68,7 @@ static void says_all_as_json_and_as_lines(void **state)
                                   .endpoint = "b:1",
                                   .connection_error = "",
                                   .connection_since_ms = 2000,
+                                  .source = "interface",
                                   .report = &report,
                                   .boot_stored = true,
                                   .dns = &dns,
@@ -112,6 +113,7 @@ static void knows_what_it_does_not_know(void **state)
                                   .started_ms = 10,
                                   .endpoint = "",
                                   .connection_error = "no \"route\"\n",
+                                  .source = "none",
                                   .report = &report};
     strbuf_init(&json, 65536);
     strbuf_init(&text, 65536);

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/detect/detect_private.h"
+#include "base/crypto.h"
+#include "base/log.h"
+
+/* A fleet loses its broker at one moment: who is asked then is asked over this time. */
+#define SPREAD_MS 250
+
+struct path *detect_path(const struct detect *detect, const char *uplink, uint8_t family)
+{
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        if (detect->paths[p]->family == family && strcmp(detect->paths[p]->uplink, uplink) == 0) {
+            return detect->paths[p];
+        }
+    }
+    return NULL;
+}
+
+/* The place of the path that was away the longest; NULL: none can be spared. */
+static struct path *forgettable(const struct detect *detect)
+{
+    struct path *oldest = NULL;
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        struct path *path = detect->paths[p];
+        bool may = !path->present && path->under_way == 0;
+        if (may && (oldest == NULL || path->present_ms < oldest->present_ms)) {
+            oldest = path;
+        }
+    }
+    return oldest;
+}
+
+static uint64_t period_of(const struct slot *slot)
+{
+    uint64_t every = slot->config.every_ms != 0 ? slot->config.every_ms : slot->ops->default_every_ms;
+    return MAX(every, slot->ops->min_every_ms * (uint64_t)(every != 0));
+}
+
+/* An answer counts until the poll after it had two chances, however slow the config makes it. */
+static uint64_t fresh_of(const struct slot *slot)
+{
+    return slot->ops->fresh_ms == 0 ? 0 : MAX(slot->ops->fresh_ms, 3 * period_of(slot));
+}
+
+static void init_path(const struct detect *detect, struct path *path, const char *uplink, uint8_t family)
+{
+    struct fusion_source sources[FUSION_SOURCES_MAX];
+    *path = (struct path){.family = family};
+    memcpy(path->uplink, uplink, MIN(strlen(uplink), sizeof(path->uplink) - 1)); /* the kernel's names are shorter */
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        const struct slot *slot = &detect->slots[i];
+        const struct schedule_timing timing = {.floor_ms = slot->ops->min_every_ms, .every_ms = period_of(slot)};
+        sources[i] = (struct fusion_source){
+            .view = slot->ops->view, .counts = !slot->config.shown_only, .fresh_ms = fresh_of(slot)};
+        schedule_init(&path->schedules[i], &timing);
+    }
+    fusion_init(&path->fusion, family, &detect->options.policy, sources, detect->slots_len, detect_now(detect));
+}
+
+/* A source that could not be opened has said its last word. */
+static void show_troubles(struct detect *detect, struct path *path)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        if (detect->slots[i].trouble[0] != '\0') {
+            struct source_answer answer = {.status = SOURCE_ANSWER_FAILED};
+            memcpy(answer.detail, detect->slots[i].trouble, sizeof(answer.detail));
+            detect_vote(detect, path, &detect->slots[i], &answer, false);
+        }
+    }
+}
+
+static struct path *make_path(struct detect *detect, const char *uplink, uint8_t family)
+{
+    struct path *path = detect->paths_len < DETECT_PATHS_MAX ? calloc(1, sizeof(*path)) : forgettable(detect);
+    if (path == NULL) {
+        return NULL;
+    }
+    if (detect->paths_len < DETECT_PATHS_MAX) {
+        detect->paths[detect->paths_len++] = path;
+    }
+    init_path(detect, path, uplink, family);
+    show_troubles(detect, path);
+    return path;
+}
+
+static bool is_first_uplink(const struct detect *detect, const struct path *path)
+{
+    return detect->set.uplinks_len > 0 && strcmp(detect->set.uplinks[0].name, path->uplink) == 0;
+}
+
+bool detect_may_ask(const struct slot *slot, const struct path *path)
+{
+    bool wanted = path->family == IP_V4 ? slot->config.ip4 : slot->config.ip6;
+    if (slot->source == NULL || !wanted || !path->present || path->own.presence != FIELD_SET) {
+        return false;
+    }
+    /* What a person says is about the device, not about one of its ways out. */
+    return slot->ops->view != SOURCE_VIEW_DECLARED || is_first_uplink(slot->detect, path);
+}
+
+void detect_want(struct detect *detect, struct path *path, uint64_t at_ms, bool event)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        if (detect_may_ask(&detect->slots[i], path)) {
+            schedule_want(&path->schedules[i], at_ms, event);
+        }
+    }
+}
+
+void detect_moved(struct detect *detect, struct path *path)
+{
+    path->moved_ms = detect_now(detect);
+    (void)fusion_path_changed(&path->fusion, path->moved_ms); /* whatever changed, the owner is told below */
+    detect_wake(detect);
+}
+
+static void tell_interface(struct detect *detect, struct path *path)
+{
+    struct source_answer answer = {.status = SOURCE_ANSWER_FAILED};
+    static const char *const details[] = {[FIELD_ABSENT] = "nothing is known yet",
+                                          [FIELD_NULL] = "the interface has none",
+                                          [FIELD_SET] = "the interface's own"};
+    memcpy(answer.detail, details[path->own.presence], strlen(details[path->own.presence]));
+    if (path->own.presence == FIELD_SET) {
+        answer.status = SOURCE_ANSWER_ADDRESS;
+        answer.ip = path->own.ip;
+    } else if (path->own.presence == FIELD_NULL) {
+        answer.status = SOURCE_ANSWER_ABSENT;
+    }
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        if (detect_is_event(&detect->slots[i], SOURCE_VIEW_LOCAL)) {
+            detect_vote(detect, path, &detect->slots[i], &answer, true);
+        }
+    }
+}
+
+static bool field_is(const struct address_field *a, const struct address_field *b)
+{
+    return a->presence == b->presence && (a->presence != FIELD_SET || ip_equal(&a->ip, &b->ip));
+}
+
+static void take_field(struct detect *detect, const char *uplink, uint8_t family, const struct address_field *field,
+                       const struct ip *gateway)
+{
+    struct path *path = detect_path(detect, uplink, family);
+    bool fresh = path == NULL;
+    if (fresh && field->presence == FIELD_ABSENT) {
+        return; /* a family that is not reported, or of which nothing is known yet */
+    }
+    path = fresh ? make_path(detect, uplink, family) : path;
+    if (path == NULL) {
+        return; /* no memory, or more links than anybody has: the interfaces' own addresses stay */
+    }
+    bool moved = fresh || path->away || !field_is(&path->own, field) || !ip_equal(&path->gateway, gateway);
+    uint64_t now = detect_now(detect);
+    path->present = true;
+    path->away = false;
+    path->present_ms = now;
+    path->own = *field;
+    path->gateway = *gateway;
+    if (!moved) {
+        return;
+    }
+    if (!fresh) {
+        detect_moved(detect, path);
+    }
+    tell_interface(detect, path);
+    detect_want(detect, path, now, true);
+}
+
+/* A link that comes back is another path: it may lead elsewhere. */
+void detect_let_go(struct path *path)
+{
+    path->away = true;
+    for (size_t i = 0; i < FUSION_SOURCES_MAX; i++) {
+        schedule_rest(&path->schedules[i]);
+    }
+}
+
+/* Another uplink is the first: what a person says is now about that one. */
+static void follow_first(struct detect *detect, const char *before)
+{
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        struct path *path = detect->paths[p];
+        bool follows = is_first_uplink(detect, path) && strcmp(path->uplink, before) != 0;
+        for (size_t i = 0; follows && i < detect->slots_len; i++) {
+            const struct slot *slot = &detect->slots[i];
+            if (slot->ops->view == SOURCE_VIEW_DECLARED && detect_may_ask(slot, path)) {
+                schedule_want(&path->schedules[i], detect_now(detect), true);
+            }
+        }
+    }
+}
+
+void detect_addresses(struct detect *detect, const struct address_set *set)
+{
+    if (detect == NULL) {
+        return;
+    }
+    char first[sizeof(set->uplinks[0].name)];
+    memcpy(first, detect->set.uplinks[0].name, sizeof(first));
+    detect->set = *set;
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        detect->paths[p]->present = false;
+    }
+    for (size_t i = 0; i < set->uplinks_len; i++) {
+        const struct uplink *uplink = &set->uplinks[i];
+        take_field(detect, uplink->name, IP_V4, &uplink->ip4, &set->paths[i].gateway4);
+        take_field(detect, uplink->name, IP_V6, &uplink->ip6, &set->paths[i].gateway6);
+    }
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        if (!detect->paths[p]->present) {
+            detect_let_go(detect->paths[p]);
+        }
+    }
+    follow_first(detect, first);
+    detect_wake(detect);
+}
+
+static void tell_observed(struct detect *detect, struct path *path, const struct ip *observed)
+{
+    struct source_answer answer = {.status = SOURCE_ANSWER_FAILED};
+    static const char seen[] = "the broker's view of the connection", none[] = "no connection to the broker";
+    if (observed->family == IP_NONE) {
+        memcpy(answer.detail, none, sizeof(none));
+    } else {
+        memcpy(answer.detail, seen, sizeof(seen));
+        answer.status = SOURCE_ANSWER_ADDRESS;
+        answer.ip = *observed;
+    }
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        bool had = path->fusion.votes[i].has;
+        if (detect_is_event(&detect->slots[i], SOURCE_VIEW_PATH) && (had || observed->family != IP_NONE)) {
+            detect_vote(detect, path, &detect->slots[i], &answer, true);
+        }
+    }
+}
+
+void detect_observed(struct detect *detect, const struct ip *observed, const char *uplink)
+{
+    if (detect == NULL) {
+        return;
+    }
+    if (uplink[0] == '\0' && detect->set.uplinks_len == 1) {
+        uplink = detect->set.uplinks[0].name;
+    }
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        struct path *path = detect->paths[p];
+        bool gone = observed->family == IP_NONE;
+        if (path->present && (gone || (path->family == observed->family && strcmp(path->uplink, uplink) == 0))) {
+            tell_observed(detect, path, observed);
+        }
+    }
+}
+
+/* A connection that stands again answers for the path; only who could not be reached is asked sooner than planned. */
+static void want_unanswered(struct detect *detect, struct path *path, uint64_t at_ms)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        struct schedule *schedule = &path->schedules[i];
+        bool stale = schedule->failures > 0 || (detect->lost_ms != 0 && schedule->asked_ms < detect->lost_ms);
+        if (stale && detect_may_ask(&detect->slots[i], path)) {
+            schedule_want(schedule, at_ms, true);
+        }
+    }
+}
+
+static void trigger_path(struct detect *detect, struct path *path, enum detect_trigger trigger, uint64_t spread)
+{
+    uint64_t now = detect_now(detect);
+    switch (trigger) {
+    case DETECT_CONNECTION_LOST:
+        detect_want(detect, path, now + spread, true);
+        break;
+    case DETECT_CONNECTED:
+        want_unanswered(detect, path, now + spread);
+        break;
+    case DETECT_ANNOUNCED:
+    case DETECT_RESUMED:
+        detect_moved(detect, path);
+        detect_want(detect, path, now, true);
+        break;
+    case DETECT_REQUESTED:
+        detect_want(detect, path, now, false);
+        break;
+    }
+}
+
+void detect_trigger(struct detect *detect, enum detect_trigger trigger)
+{
+    if (detect == NULL) {
+        return;
+    }
+    uint64_t spread = crypto_random_u64() % SPREAD_MS;
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        if (detect->paths[p]->present) {
+            trigger_path(detect, detect->paths[p], trigger, spread);
+        }
+    }
+    detect->lost_ms = trigger == DETECT_CONNECTION_LOST ? detect_now(detect) : detect->lost_ms;
+    detect_wake(detect);
+}
+
+static const struct slot *same_source(const struct detect *detect, const struct slot *slot)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        const struct slot *other = &detect->slots[i];
+        if (other->ops == slot->ops && strcmp(other->config.name, slot->config.name) == 0) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static void adopt_path(struct detect *detect, struct path *path, const struct detect *old, const struct path *before)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        const struct slot *slot = &detect->slots[i], *was = same_source(old, slot);
+        if (was == NULL) {
+            continue;
+        }
+        path->schedules[i].asked_before = before->schedules[was->index].asked_before;
+        path->schedules[i].asked_ms = before->schedules[was->index].asked_ms;
+        if (before->fusion.votes[was->index].has && slot->trouble[0] == '\0') {
+            detect_vote(detect, path, slot, &before->fusion.votes[was->index].answer, true);
+        }
+    }
+}
+
+void detect_adopt(struct detect *detect, const struct detect *old)
+{
+    for (size_t p = 0; p < old->paths_len; p++) {
+        const struct path *before = old->paths[p];
+        struct path *path = before->present ? make_path(detect, before->uplink, before->family) : NULL;
+        if (path != NULL) {
+            path->own = before->own;
+            path->gateway = before->gateway;
+            adopt_path(detect, path, old, before);
+        }
+    }
+    detect->lost_ms = old->lost_ms;
+    detect_addresses(detect, &old->set);
+    for (size_t p = 0; p < detect->paths_len; p++) {
+        detect_want(detect, detect->paths[p], detect_now(detect), true); /* each within its floor */
+    }
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * detect_private: what the parts of agent/detect/detect.h share. Nobody else includes it.
+ */
+#include "agent/detect/detect.h"
+#include "agent/detect/schedule.h"
+#include "net/loop.h"
+
+#define DETECT_PATHS_MAX (2 * MQTT_UPLINKS_MAX)
+
+/* One configured source. */
+struct slot {
+    struct detect *detect;
+    size_t index;
+    struct source_config config; /* texts borrowed */
+    const struct source_ops *ops;
+    struct source *source;            /* owned; NULL: its answers are events, or it could not be opened */
+    char trouble[SOURCE_DETAIL_SIZE]; /* why it could not be opened; "" when it could */
+};
+
+/* One family of one uplink; kept while its link is away, for it mostly comes back. */
+struct path {
+    char uplink[RT_IFNAME_SIZE];
+    uint8_t family; /* enum ip_family */
+    bool present;   /* in the last set */
+    bool away;      /* was missing from a set, or is of another life: when it is present again it has moved */
+    struct address_field own;
+    struct ip gateway;
+    uint64_t present_ms; /* when it was last in a set */
+    uint64_t moved_ms;   /* what was seen from outside before is stale */
+    unsigned under_way;  /* questions */
+    struct fusion fusion;
+    struct schedule schedules[FUSION_SOURCES_MAX];
+};
+
+struct detect {
+    struct loop *loop; /* borrowed */
+    struct detect_options options;
+    struct slot slots[FUSION_SOURCES_MAX];
+    size_t slots_len;
+    struct path *paths[DETECT_PATHS_MAX]; /* owned */
+    size_t paths_len;
+    struct address_set set; /* as the interfaces have it */
+    struct loop_timer *timer;
+    unsigned under_way; /* questions of all paths */
+    bool changed;       /* the owner is to be told */
+    uint64_t lost_ms;   /* when the connection to the broker broke last; 0 = never */
+};
+
+uint64_t detect_now(const struct detect *detect);
+/** The owner is told, and what is due is done, from the loop. */
+void detect_wake(struct detect *detect);
+
+struct path *detect_path(const struct detect *detect, const char *uplink, uint8_t family); /* NULL: none */
+bool detect_is_event(const struct slot *slot, enum source_view view);                      /* interface, observed */
+bool detect_may_ask(const struct slot *slot, const struct path *path);
+/** One answer, or what an event says. */
+void detect_vote(struct detect *detect, struct path *path, const struct slot *slot, const struct source_answer *answer,
+                 bool event);
+/** Wants every source that may be asked about the path. */
+void detect_want(struct detect *detect, struct path *path, uint64_t at_ms, bool event);
+/** Asks no more about a path that is not present. */
+void detect_let_go(struct path *path);
+void detect_moved(struct detect *detect, struct path *path);

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shell over scripted sources and a clock of the test's: the loop never runs. */
+#include "agent/detect/detect.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+
+#define SECOND 1000ULL
+#define MINUTE (60 * SECOND)
+#define FLOOR  (10 * SECOND)
+#define OPEN   4 /* questions of one source that may be open */
+
+struct source {
+    const struct source_config *config;
+    struct source_callbacks callbacks;
+    struct source_question open[OPEN];
+    size_t open_len, asked;
+};
+
+static struct {
+    struct loop *loop;
+    struct detect *detect;
+    uint64_t now;
+    struct source *sources[4]; /* as opened */
+    size_t sources_len;
+    enum err ask_error;
+    unsigned changes;
+} world;
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip = {0};
+    assert_true(text[0] == '\0' || ip_parse(view_of(text), &ip) == ERR_OK);
+    return ip;
+}
+
+static enum err check(const struct source_config *config, struct errinfo *info)
+{
+    (void)config;
+    (void)info;
+    return ERR_OK;
+}
+
+static enum err open_source(struct loop *loop, const struct source_config *config,
+                            const struct source_callbacks *callbacks, struct source **ret_source, struct errinfo *info)
+{
+    (void)loop;
+    if (strcmp(config->server, "broken") == 0) {
+        return errinfo_set(info, ERR_IO, "fake", 0, "no such device");
+    }
+    struct source *source = calloc(1, sizeof(*source));
+    assert_non_null(source);
+    *source = (struct source){.config = config, .callbacks = *callbacks};
+    world.sources[world.sources_len++] = source;
+    *ret_source = source;
+    return ERR_OK;
+}
+
+static enum err ask(struct source *source, const struct source_question *question)
+{
+    if (world.ask_error == ERR_OK) {
+        assert_in_range(source->open_len, 0, OPEN - 1);
+        source->open[source->open_len++] = *question;
+        source->asked++;
+    }
+    return world.ask_error;
+}
+
+static void cancel(struct source *source)
+{
+    source->open_len = 0;
+}
+
+static void close_source(struct source *source)
+{
+    free(source);
+}
+
+#define FAKE(name, seen_from, poll)                                                                                    \
+    {                                                                                                                  \
+        .type = name, .view = seen_from, .min_every_ms = FLOOR, .default_every_ms = poll, .fresh_ms = 3 * (poll),      \
+        .check = check, .open = open_source, .ask = ask, .cancel = cancel, .close = close_source                       \
+    }
+
+static const struct source_ops fakes[] = {
+    {.type = "interface", .view = SOURCE_VIEW_LOCAL, .check = check},
+    {.type = "observed", .view = SOURCE_VIEW_PATH, .check = check},
+    FAKE("stun", SOURCE_VIEW_PATH, 15 * MINUTE),
+    FAKE("pcp", SOURCE_VIEW_ROUTER, 60 * MINUTE),
+};
+
+static const struct source_ops *find(const char *type, bool *ret_left_out)
+{
+    *ret_left_out = strcmp(type, "upnp") == 0;
+    for (size_t i = 0; i < ARRAY_LEN(fakes); i++) {
+        if (strcmp(fakes[i].type, type) == 0) {
+            return &fakes[i];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t now(void *context)
+{
+    (void)context;
+    return world.now;
+}
+
+static void changed(void *context)
+{
+    (void)context;
+    world.changes++;
+}
+
+static enum err make(const char *const *types, size_t len, unsigned quorum, struct detect **ret_detect)
+{
+    struct source_config configs[FUSION_SOURCES_MAX];
+    for (size_t i = 0; i < len; i++) {
+        bool broken = strcmp(types[i], "broken") == 0;
+        configs[i] = (struct source_config){
+            .type = broken ? "pcp" : types[i], .name = "", .ip4 = true, .ip6 = true, .server = broken ? "broken" : ""};
+    }
+    const struct detect_options options = {.sources = configs,
+                                           .sources_len = len,
+                                           .policy = {.quorum = quorum, .confirm_ms = 5 * SECOND},
+                                           .timeout_ms = 3000,
+                                           .changed = changed,
+                                           .find = find,
+                                           .now = now};
+    struct errinfo info = {0};
+    return detect_new(world.loop, &options, ret_detect, &info);
+}
+
+static void set_up(const char *const *types, size_t len, unsigned quorum)
+{
+    world.sources_len = world.changes = 0;
+    world.now = 1000 * SECOND;
+    world.ask_error = ERR_OK;
+    assert_int_equal(loop_new(&world.loop), ERR_OK);
+    assert_int_equal(make(types, len, quorum, &world.detect), ERR_OK);
+}
+
+static void tear_down(void)
+{
+    detect_free(world.detect);
+    loop_free(world.loop);
+}
+
+static void add_uplink(struct address_set *set, const char *name, const char *ip4, const char *ip6, const char *gateway)
+{
+    struct uplink *uplink = &set->uplinks[set->uplinks_len];
+    memcpy(uplink->name, name, strlen(name) + 1);
+    uplink->up = true;
+    uplink->ip4 = (struct address_field){.presence = ip4[0] != '\0' ? FIELD_SET : FIELD_NULL, .ip = ip_of(ip4)};
+    uplink->ip6 = (struct address_field){.presence = ip6[0] != '\0' ? FIELD_SET : FIELD_NULL, .ip = ip_of(ip6)};
+    set->paths[set->uplinks_len++].gateway4 = ip_of(gateway);
+    if (set->uplinks_len == 1) {
+        set->ip4 = uplink->ip4;
+        set->ip6 = uplink->ip6;
+    }
+}
+
+static struct address_set home(const char *ip4)
+{
+    struct address_set set = {0};
+    add_uplink(&set, "eth0", ip4, "", "192.168.1.1");
+    return set;
+}
+
+/* The time passes and what is due then is done. */
+static void after(uint64_t ms)
+{
+    world.now += ms;
+    (void)detect_run(world.detect);
+}
+
+static void answer_with(struct source *source, const struct source_answer *answer)
+{
+    assert_int_not_equal(source->open_len, 0);
+    const struct source_question question = source->open[0];
+    memmove(source->open, source->open + 1, --source->open_len * sizeof(source->open[0]));
+    source->callbacks.answered(source->callbacks.context, &question, answer);
+    after(0);
+}
+
+static void answer(struct source *source, const char *ip)
+{
+    answer_with(source, &(struct source_answer){.status = ip[0] != '\0' ? SOURCE_ANSWER_ADDRESS : SOURCE_ANSWER_FAILED,
+                                                .ip = ip_of(ip),
+                                                .detail = "as the test says"});
+}
+
+static void assert_reported(struct address_set set, const char *ip4, const char *source, enum nat_class nat)
+{
+    char text[IP_TEXT_SIZE] = "none";
+    detect_merge(world.detect, &set);
+    if (set.ip4.presence == FIELD_SET) {
+        (void)ip_format(&set.ip4.ip, text);
+    }
+    assert_string_equal(text, ip4);
+    assert_string_equal(detect_source(world.detect, IP_V4), source);
+    assert_string_equal(nat_class_name(set.uplinks[0].nat), nat_class_name(nat));
+}
+
+static void asks_nobody_by_default(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "observed"};
+    set_up(types, 2, 1);
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_true(detect_run(world.detect) == UINT64_MAX); /* at rest there is no timer at all */
+    assert_reported(set, "192.168.1.5", "interface", NAT_UNKNOWN);
+    detect_observed(world.detect, &(struct ip){.family = IP_V4, .bytes = {45, 83, 1, 9}}, "eth0");
+    after(0);
+    assert_reported(set, "192.168.1.5", "interface", NAT_UNKNOWN); /* who said it need not be told */
+    struct strbuf json;
+    strbuf_init(&json, 65536);
+    assert_int_equal(detect_json(world.detect, &json), ERR_OK);
+    assert_non_null(strstr(strbuf_str(&json), "\"nat\":\"nat\",\"inbound\":\"unproven\""));
+    assert_non_null(strstr(strbuf_str(&json), "\"state\":\"confirmed\""));
+    assert_non_null(strstr(strbuf_str(&json), "\"value\":\"45.83.1.9\",\"source\":\"observed\""));
+    strbuf_deinit(&json);
+    set = home("45.83.1.9");
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_reported(set, "45.83.1.9", "interface", NAT_PUBLIC);
+    tear_down();
+}
+
+static void asks_when_a_path_appears_and_moves(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_int_equal(stun->asked, 1);
+    assert_string_equal(stun->open[0].uplink, "eth0");
+    assert_int_equal(stun->open[0].timeout_ms, 3000);
+    assert_int_equal(stun->open[0].gateway.bytes[3], 1);
+    answer(stun, "45.83.1.9");
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    after(FLOOR);
+    assert_int_equal(stun->asked, 1); /* nothing happened: nobody asks */
+    set = home("192.168.7.5");        /* another network */
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_reported(set, "45.83.1.9", "stun", NAT_UNKNOWN); /* stays until something new is known */
+    answer(stun, "45.83.1.77");
+    assert_reported(set, "45.83.1.77", "stun", NAT_NAT); /* at once: an event brought it */
+    tear_down();
+}
+
+static void drops_the_answer_of_a_path_that_is_no_more(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    set = home("192.168.7.5");
+    detect_addresses(world.detect, &set);
+    after(100);
+    answer(stun, "45.83.1.9"); /* asked from 192.168.1.5 */
+    assert_reported(set, "192.168.7.5", "interface", NAT_UNKNOWN);
+    assert_int_equal(stun->asked, 1);
+    after(FLOOR); /* what was wanted meanwhile is asked when the floor allows it */
+    assert_int_equal(stun->asked, 2);
+    assert_int_equal(stun->open[0].local.bytes[2], 7);
+    answer(stun, "45.83.1.10");
+    assert_reported(set, "45.83.1.10", "stun", NAT_NAT);
+    tear_down();
+}
+
+static void never_asks_below_the_floor(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    for (unsigned i = 0; i < 600; i++) { /* a minute of a connection that breaks ten times a second */
+        detect_trigger(world.detect, i % 2 == 0 ? DETECT_CONNECTION_LOST : DETECT_CONNECTED);
+        detect_trigger(world.detect, DETECT_REQUESTED);
+        after(100);
+        if (stun->open_len > 0) {
+            answer(stun, "45.83.1.9");
+        }
+    }
+    assert_in_range(stun->asked, 5, 7);
+    tear_down();
+}
+
+static void confirms_what_only_a_poll_found(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    uint64_t next = detect_run(world.detect);
+    assert_in_range(next - world.now, 12 * MINUTE, 18 * MINUTE);
+    after(next - world.now);
+    assert_int_equal(stun->asked, 2);
+    answer(stun, "45.83.1.10");
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    after(FLOOR); /* later than the confirmation */
+    assert_reported(set, "45.83.1.10", "stun", NAT_NAT);
+    assert_int_equal(stun->asked, 3); /* and it was looked at twice */
+    tear_down();
+}
+
+static void failing_is_not_losing(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    for (unsigned i = 0; i < 50; i++) { /* the server is down for hours */
+        uint64_t next = detect_run(world.detect);
+        assert_int_not_equal(next, UINT64_MAX);
+        after(next - world.now);
+        if (stun->open_len > 0) {
+            answer(stun, "");
+        }
+    }
+    assert_reported(set, "45.83.1.9", "stun", NAT_UNKNOWN);
+    assert_true(stun->asked < 60);
+    set = home(""); /* the interface has none: that is a loss */
+    detect_addresses(world.detect, &set);
+    after(0);
+    after(0);
+    assert_reported(set, "none", "none", NAT_UNKNOWN);
+    tear_down();
+}
+
+static void asks_anew_after_a_suspend_and_an_announcement(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun", "pcp"};
+    set_up(types, 3, 1);
+    struct source *stun = world.sources[0], *pcp = world.sources[1];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    answer_with(
+        pcp, &(struct source_answer){.status = SOURCE_ANSWER_ADDRESS, .ip = ip_of("45.83.1.9"), .port_control = true});
+    assert_reported(set, "45.83.1.9", "stun", NAT_PORT_CONTROL);
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_RESUMED);
+    after(0);
+    assert_true(stun->asked == 2 && pcp->asked == 2);
+    answer(stun, "45.83.1.9");
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_ADDRESS, .ip = ip_of("100.64.3.4")});
+    assert_reported(set, "45.83.1.9", "stun", NAT_CGNAT); /* the provider put its NAT in */
+    after(FLOOR);
+    pcp->callbacks.announced(pcp->callbacks.context);
+    after(0);
+    assert_true(stun->asked == 3 && pcp->asked == 3);
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_ADDRESS, .ip = ip_of("45.83.1.11")});
+    assert_reported(set, "45.83.1.11", "pcp", NAT_NAT);
+    tear_down();
+}
+
+static void asks_each_uplink_by_itself(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = {0};
+    add_uplink(&set, "eth0", "192.168.1.5", "2a00:1450::5", "192.168.1.1");
+    add_uplink(&set, "wwan0", "100.64.0.7", "", "");
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_int_equal(stun->open_len, 3);
+    while (stun->open_len > 0) {
+        const char *seen = strcmp(stun->open[0].uplink, "wwan0") == 0 ? "62.1.2.3" : "45.83.1.9";
+        answer(stun, stun->open[0].family == IP_V6 ? "2a00:1450::1234" : seen);
+    }
+    struct address_set merged = set;
+    detect_merge(world.detect, &merged);
+    assert_true(merged.ip4.ip.bytes[0] == 45 && merged.uplinks[1].seen4.bytes[0] == 62);
+    assert_int_equal(merged.uplinks[1].nat, NAT_CGNAT);
+    assert_true(ip_equal(&merged.ip6.ip, &set.ip6.ip)); /* a temporary address of the same link vouches for it */
+    struct address_set failover = {0};                  /* eth0 is gone */
+    add_uplink(&failover, "wwan0", "100.64.0.7", "", "");
+    detect_addresses(world.detect, &failover);
+    after(0);
+    assert_reported(failover, "62.1.2.3", "stun", NAT_CGNAT); /* known already: nobody is asked */
+    assert_int_equal(stun->open_len, 0);
+    after(FLOOR);
+    detect_addresses(world.detect, &set); /* back: what was seen before may lead elsewhere now */
+    after(0);
+    assert_int_equal(stun->open_len, 2);
+    tear_down();
+}
+
+static void bounds_what_is_open(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun", "pcp"};
+    set_up(types, 3, 1);
+    struct address_set set = {0};
+    char name[] = "eth0";
+    for (; set.uplinks_len < MQTT_UPLINKS_MAX; name[3]++) {
+        add_uplink(&set, name, "192.168.1.5", "2a00:1450::5", "192.168.1.1");
+    }
+    detect_addresses(world.detect, &set);
+    after(0);
+    size_t asked = 0;
+    while (world.sources[0]->open_len + world.sources[1]->open_len > 0) {
+        assert_in_range(world.sources[0]->open_len + world.sources[1]->open_len, 1, DETECT_UNDER_WAY);
+        assert_false(detect_is_idle(world.detect));
+        answer(world.sources[world.sources[0]->open_len > 0 ? 0 : 1], "");
+        asked++;
+    }
+    assert_int_equal(asked, 4 * MQTT_UPLINKS_MAX);
+    tear_down();
+}
+
+static void shows_disagreement_and_keeps_the_value(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "observed", "stun"};
+    set_up(types, 3, 2);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5");
+    struct ip observed = ip_of("45.83.1.9");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    assert_reported(set, "192.168.1.5", "interface", NAT_NAT); /* one of two */
+    detect_observed(world.detect, &observed, "");
+    after(0);
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    observed = ip_of("62.1.2.3"); /* a proxy */
+    detect_observed(world.detect, &observed, "");
+    after(0);
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    struct strbuf json;
+    strbuf_init(&json, 65536);
+    assert_int_equal(detect_json(world.detect, &json), ERR_OK);
+    json_t *root = NULL;
+    assert_int_equal(json_parse(strbuf_view(&json), 65536, 8, &root, NULL), ERR_OK);
+    assert_non_null(strstr(strbuf_str(&json), "\"state\":\"disagree\""));
+    assert_non_null(strstr(strbuf_str(&json), "\"why\":\"as the test says\""));
+    json_decref(root);
+    strbuf_deinit(&json);
+    detect_observed(world.detect, &(struct ip){0}, ""); /* the connection broke: it no longer says anything */
+    after(0);
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    tear_down();
+}
+
+static void lives_with_sources_that_cannot_be_asked(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "broken", "stun"};
+    static const char *const left_out[] = {"upnp"}, *const unknown[] = {"magic"};
+    struct detect *none = NULL;
+    set_up(types, 3, 1);
+    assert_int_equal(make(left_out, 1, 1, &none), ERR_UNSUPPORTED);
+    assert_int_equal(make(unknown, 1, 1, &none), ERR_UNSUPPORTED);
+    struct address_set set = home("192.168.1.5");
+    world.ask_error = ERR_NOMEM;
+    detect_addresses(world.detect, &set);
+    after(0);
+    struct strbuf json;
+    strbuf_init(&json, 65536);
+    assert_int_equal(detect_json(world.detect, &json), ERR_OK);
+    assert_non_null(strstr(strbuf_str(&json), "no such device"));
+    assert_non_null(strstr(strbuf_str(&json), "cannot be asked now: out of memory"));
+    strbuf_deinit(&json);
+    world.ask_error = ERR_OK;
+    after(FLOOR); /* tried again */
+    answer(world.sources[0], "45.83.1.9");
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    tear_down();
+}
+
+static void keeps_what_it_knows_through_a_reload(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"}, *const more[] = {"pcp", "interface", "stun"};
+    set_up(types, 2, 1);
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(world.sources[0], "45.83.1.9");
+    world.now += SECOND;
+    struct detect *fresh = NULL;
+    assert_int_equal(make(more, 3, 1, &fresh), ERR_OK);
+    detect_adopt(fresh, world.detect);
+    detect_free(world.detect);
+    world.detect = fresh;
+    struct source *pcp = world.sources[1], *stun = world.sources[2];
+    after(0);
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    assert_true(pcp->asked == 1 && stun->asked == 0); /* a reload is no way round the floor */
+    after(FLOOR);
+    assert_int_equal(stun->asked, 1);
+    tear_down();
+}
+
+static void is_nothing_when_there_is_none(void **state)
+{
+    (void)state;
+    struct address_set set = home("192.168.1.5"), same = set;
+    detect_addresses(NULL, &set);
+    detect_observed(NULL, &set.ip4.ip, "eth0");
+    detect_trigger(NULL, DETECT_CONNECTED);
+    detect_merge(NULL, &same);
+    assert_true(address_set_equal(&set, &same));
+    assert_string_equal(detect_source(NULL, IP_V4), "none");
+    detect_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(asks_nobody_by_default),
+        cmocka_unit_test(asks_when_a_path_appears_and_moves),
+        cmocka_unit_test(drops_the_answer_of_a_path_that_is_no_more),
+        cmocka_unit_test(never_asks_below_the_floor),
+        cmocka_unit_test(confirms_what_only_a_poll_found),
+        cmocka_unit_test(failing_is_not_losing),
+        cmocka_unit_test(asks_anew_after_a_suspend_and_an_announcement),
+        cmocka_unit_test(asks_each_uplink_by_itself),
+        cmocka_unit_test(bounds_what_is_open),
+        cmocka_unit_test(shows_disagreement_and_keeps_the_value),
+        cmocka_unit_test(lives_with_sources_that_cannot_be_asked),
+        cmocka_unit_test(keeps_what_it_knows_through_a_reload),
+        cmocka_unit_test(is_nothing_when_there_is_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
