@@ -564,7 +564,7 @@ struct view httpd_request_header(const struct httpd_request *request, const char
     return lookup(request, MHD_HEADER_KIND, name);
 }
 
-static struct MHD_Response *make_response(const struct httpd_reply *reply, bool last)
+static struct MHD_Response *make_response(const struct httpd_reply *reply, bool one_request)
 {
     void *body = (void *)(uintptr_t)reply->body.ptr; /* only read by the library unless it takes it over */
     enum MHD_ResponseMemoryMode mode = reply->take_body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY;
@@ -577,8 +577,8 @@ static struct MHD_Response *make_response(const struct httpd_reply *reply, bool 
         return NULL;
     }
     bool ok = MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
-              MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
-              (!last || MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES) &&
+              (one_request ? MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES
+                           : MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES) &&
               (reply->content_type == NULL ||
                MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, reply->content_type) == MHD_YES);
     for (size_t i = 0; ok && i < reply->headers_len; i++) {

@@ -91,7 +91,8 @@ struct httpd_reply {
 };
 
 /** Answers and ends the request; the pointer is void from then on. Without memory the connection is closed instead.
- * Each reply carries "Cache-Control: no-store" and "X-Content-Type-Options: nosniff". */
+ * Each reply carries "Cache-Control: no-store"; of a public server "Connection: close", to be short and the last, else
+ * "X-Content-Type-Options: nosniff". */
 void httpd_reply(struct httpd_request *request, const struct httpd_reply *reply);
 /** A JSON body, copied. */
 void httpd_reply_json(struct httpd_request *request, unsigned status, struct view json);

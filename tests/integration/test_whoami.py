@@ -4,6 +4,7 @@
 import json
 import pathlib
 import re
+import select
 import signal
 import socket
 import ssl
@@ -186,6 +187,38 @@ class Whoami(unittest.TestCase):
         self.assertRegex(head, "(?i)content-type: text/plain\n")
         self.assertRegex(head, "(?i)connection: close\n")
         self.assertRegex(head, "(?i)cache-control: no-store\n")
+
+    def test_an_answer_to_curl_is_not_longer_than_2_2_times_its_question(self):
+        sizes = ["--output", "/dev/null", "--write-out", "%{size_request} %{size_header} %{size_download}"]
+        for host, path in (("127.0.0.1", "/whoami"), ("[::1]", "/whoami"), ("127.0.0.1", "/whoami?format=json")):
+            question, header, body = map(int, self.curl(*sizes, host=host, path=path).split())
+            self.assertLessEqual(header + body, 2.2 * question, path)
+
+    def test_an_address_cannot_hold_all_connections(self):
+        loud = []
+        for _ in range(20):  # silent: not even a handshake; 16 of them stand, for 10 s
+            one = socket.create_connection(("127.0.0.1", self.https), timeout=DEADLINE, source_address=(ports.loopback(2), 0))
+            self.addCleanup(one.close)
+            loud.append(one)
+        poll = select.poll()
+        for one in loud:
+            poll.register(one, select.POLLIN)
+        ended = set()
+        while len(ended) < 4:
+            for fd, _ in poll.poll(DEADLINE * 1000):
+                ended.add(fd)
+                poll.unregister(fd)
+        self.assertEqual(len(ended), 4)
+        self.assertEqual(self.curl("--interface", ports.loopback(1)), f"{ports.loopback(1)}\n")
+        began = time.monotonic()
+        while len(ended) < 20:
+            found = poll.poll(DEADLINE * 1000)
+            self.assertTrue(found, "silent connections are not ended")
+            for fd, _ in found:
+                ended.add(fd)
+                poll.unregister(fd)
+        self.assertGreater(time.monotonic() - began, 5)  # by their time-out, not because others came
+        self.assertEqual(self.curl("--interface", ports.loopback(2)), f"{ports.loopback(2)}\n")
 
     def test_nothing_else_is_served_there(self):
         status = ["--output", "/dev/null", "--write-out", "%{http_code}"]
