@@ -10,10 +10,11 @@ import time
 import unittest
 import urllib.parse
 
-from muster_testlib import build_dir, holder, procs
+from muster_testlib import build_dir, holder, ports, procs
 from muster_testlib.certs import Authority
 from muster_testlib.echo import EchoServer
 from muster_testlib.probe import Probe
+from muster_testlib.stack import Stack
 
 ECHO = build_dir() / "agent" / "muster-echo"
 PUBLIC = "198.41.0.4"
@@ -178,6 +179,28 @@ class Echo(unittest.TestCase):
         except OSError:
             return False
         return b"muster-echo" in words and f":{self.server.port}/".encode() in words
+
+
+class Whoami(unittest.TestCase):
+    """The coordinator's own echo service."""
+
+    def test_the_source_understands_the_coordinator(self):
+        work = procs.Workspace()
+        self.addCleanup(work.close)
+        stack = Stack(work)
+        identity = stack.pki.server("whoami", ips=("127.0.0.1",))
+        port = ports.free_port("127.0.0.1")
+        stack.write_config(more=f"""whoami:
+  listen: ["127.0.0.1:{port}"]
+  cert_file: {identity.cert}
+  key_file: {identity.key}
+""")
+        stack.start()
+        self.addCleanup(stack.__exit__)
+        url, trust = f"https://127.0.0.1:{port}/whoami", f"ca_file={stack.pki.server_bundle}"
+        for arguments in ([f"url={url}"], [f"url={url}?format=json", "format=json:ip"]):
+            answer = Probe("http", *arguments, trust, "local=127.0.0.9")
+            self.assertEqual((answer.status, answer.ip), ("address", "127.0.0.9"), answer.detail)
 
 
 class Uplinks(unittest.TestCase):
