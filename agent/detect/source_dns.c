@@ -273,11 +273,11 @@ static void on_timer(void *context)
         asking_end(&dns->base, &dns->held);
     } else if (dns->canary) {
         send_canary(dns);
-    } else if (late && dns->trouble[0] != '\0') {
+    } else if (late && dns->trouble[0] != '\0' && dns->stream == NULL) {
         asking_fail(&dns->base, "no answer from %s: %s", dns->who, dns->trouble);
     } else if (late) {
-        asking_fail(&dns->base, "no answer from %s in %u ms: is UDP port %u let out?", dns->who,
-                    (unsigned)dns->base.question.timeout_ms, (unsigned)dns->port);
+        asking_fail(&dns->base, "no answer from %s in %u ms: is %s port %u let out?", dns->who,
+                    (unsigned)dns->base.question.timeout_ms, dns->stream != NULL ? "TCP" : "UDP", (unsigned)dns->port);
     } else if (dns->base.resolve == NULL && dns->stream == NULL) {
         begin_turn(dns);
     }

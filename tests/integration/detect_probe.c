@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks one address source of the agent once: detect_probe TYPE [key=value...] [-- COMMAND...]
- *   keys: family (4, 6), uplink, local, gateway, timeout (ms); url, format, ca_file, server, address4, ...
- * Prints "address IP", "absent" or "failed", then port-control or -, the milliseconds and the detail, in one line; 2
- * for a refused config.
+ * Asks one address source of the agent: detect_probe TYPE [key=value...] [-- COMMAND...]
+ *   keys: family (4, 6), uplink, local, gateway, timeout (ms), times (1; each after the answer to the one before); url,
+ *   format, ca_file, server, service, address4, ...
+ * Prints for each "address IP", "absent" or "failed", then port-control, mapping-varies or -, the milliseconds and the
+ * detail, in one line; 2 for a refused config.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,12 @@
 
 static struct {
     struct loop *loop;
+    const struct source_ops *ops;
+    struct source *source;
     struct source_config config;
     struct source_question question;
-} probe = {.question = {.family = IP_V4, .timeout_ms = 10000}};
+    unsigned long times;
+} probe = {.question = {.family = IP_V4, .timeout_ms = 10000}, .times = 1};
 
 static void answered(void *context, const struct source_question *question, const struct source_answer *answer)
 {
@@ -25,8 +29,13 @@ static void answered(void *context, const struct source_question *question, cons
     (void)question;
     (void)ip_format(&answer->ip, text);
     (void)printf("%s%s%s\t%s\t%llu\t%s\n", statuses[answer->status], text[0] != '\0' ? " " : "", text,
-                 answer->port_control ? "port-control" : "-", (unsigned long long)answer->elapsed_ms, answer->detail);
-    loop_stop(probe.loop);
+                 answer->port_control     ? "port-control"
+                 : answer->mapping_varies ? "mapping-varies"
+                                          : "-",
+                 (unsigned long long)answer->elapsed_ms, answer->detail);
+    if (--probe.times == 0 || probe.ops->ask(probe.source, &probe.question) != ERR_OK) {
+        loop_stop(probe.loop);
+    }
 }
 
 static bool set_ip(struct ip *ip, const char *value)
@@ -42,7 +51,8 @@ static bool set(const char *key, const char *value)
     } texts[] = {
         {"url", &probe.config.url},           {"format", &probe.config.format},   {"ca_file", &probe.config.ca_file},
         {"server", &probe.config.server},     {"server2", &probe.config.server2}, {"address4", &probe.config.address4},
-        {"address6", &probe.config.address6},
+        {"address6", &probe.config.address6}, {"service", &probe.config.service}, {"query", &probe.config.query},
+        {"rrtype", &probe.config.rrtype},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         if (strcmp(key, texts[i].key) == 0) {
@@ -54,6 +64,8 @@ static bool set(const char *key, const char *value)
         probe.question.family = (uint8_t)strtoul(value, NULL, 10);
     } else if (strcmp(key, "timeout") == 0) {
         probe.question.timeout_ms = (uint32_t)strtoul(value, NULL, 10);
+    } else if (strcmp(key, "times") == 0) {
+        probe.times = strtoul(value, NULL, 10);
     } else if (strcmp(key, "uplink") == 0) {
         return view_copy(view_of(value), probe.question.uplink, sizeof(probe.question.uplink)) == ERR_OK;
     } else if (strcmp(key, "local") == 0) {
@@ -89,28 +101,33 @@ int main(int argc, char **argv)
 {
     const struct source_callbacks callbacks = {.answered = answered};
     struct errinfo info = {0};
-    struct source *source = NULL;
     bool left_out = false;
     if (argc < 2 || !read_arguments(argc, argv)) {
         (void)fprintf(stderr, "detect_probe TYPE [key=value...] [-- COMMAND...]\n");
         return 64;
     }
-    const struct source_ops *ops = source_find(argv[1], &left_out);
-    if (ops == NULL) {
+    probe.ops = source_find(argv[1], &left_out);
+    if (probe.ops == NULL) {
         (void)fprintf(stderr, "%s: %s\n", argv[1], left_out ? "left out" : "unknown");
         return 2;
     }
-    if (ops->check(&probe.config, &info) != ERR_OK) {
+    if (probe.ops->check(&probe.config, &info) != ERR_OK) {
         (void)fprintf(stderr, "%s\n", info.text);
         return 2;
     }
-    if (loop_new(&probe.loop) != ERR_OK || ops->open(probe.loop, &probe.config, &callbacks, &source, &info) != ERR_OK ||
-        ops->ask(source, &probe.question) != ERR_OK) {
-        (void)fprintf(stderr, "cannot ask: %s\n", info.text);
+    enum err err = loop_new(&probe.loop);
+    if (err == ERR_OK) {
+        err = probe.ops->open(probe.loop, &probe.config, &callbacks, &probe.source, &info);
+    }
+    if (err == ERR_OK) {
+        err = probe.ops->ask(probe.source, &probe.question);
+    }
+    if (err != ERR_OK) {
+        (void)fprintf(stderr, "cannot ask: %s: %s\n", err_text(err), info.text);
         return 3;
     }
     loop_run(probe.loop);
-    ops->close(source);
+    probe.ops->close(probe.source);
     loop_free(probe.loop);
     return 0;
 }
