@@ -20,7 +20,7 @@ struct datagram {
     int fd; /* -1 = none */
     struct loop_poll *poll;
     bool in_callback, freed;
-    char buffer[DATAGRAM_MAX];
+    char buffer[]; /* of options.longest */
 };
 
 static void tell_failure(struct datagram *datagram, int errno_value)
@@ -47,7 +47,7 @@ static void drain(struct datagram *datagram)
         struct sockaddr_storage from = {0};
         socklen_t len = sizeof(from);
         ssize_t got =
-            recvfrom(datagram->fd, datagram->buffer, sizeof(datagram->buffer), 0, (struct sockaddr *)&from, &len);
+            recvfrom(datagram->fd, datagram->buffer, datagram->options.longest, 0, (struct sockaddr *)&from, &len);
         if (got >= 0) {
             hand_over(datagram, (size_t)got, &from);
         } else if (errno == EAGAIN) {
@@ -143,11 +143,13 @@ enum err datagram_new(struct loop *loop, const struct datagram_options *options,
     if (family == IP_NONE || (options->peer.family != IP_NONE && options->port == 0)) {
         return ERR_INVALID;
     }
-    struct datagram *datagram = calloc(1, sizeof(*datagram));
+    size_t longest = options->longest != 0 ? options->longest : DATAGRAM_MAX;
+    struct datagram *datagram = calloc(1, sizeof(*datagram) + longest);
     if (datagram == NULL) {
         return ERR_NOMEM;
     }
     datagram->options = *options;
+    datagram->options.longest = longest;
     datagram->options.bind_device = NULL;
     datagram->family = family;
     enum err err = open_socket(loop, datagram, options->bind_device);

@@ -24,6 +24,7 @@ struct datagram_options {
     const char *bind_device; /* borrowed for the call; NULL or "" = whatever the routing table takes */
     struct ip local;         /* IP_NONE = the kernel's choice */
     uint16_t local_port;     /* 0 = unpredictable */
+    size_t longest;          /* bytes of a datagram that are handed over, the rest is cut; 0 = DATAGRAM_MAX */
     bool share_port;         /* others of this machine listen on local_port too (SO_REUSEADDR: multicast) */
     /** One datagram of the peer, borrowed for the call. Needed with a peer. */
     void (*received)(void *context, struct view data);
