@@ -127,6 +127,7 @@ enum err pcp_parse_map(struct view datagram, const struct pcp_map *map, struct p
         if (err != ERR_OK || reply.result != PCP_UNSUPP_VERSION) {
             return err != ERR_OK ? err : ERR_STATE; /* an address, maybe: natpmp_parse */
         }
+        reply.version = PCP_V2; /* which is what it refuses */
         *ret_reply = reply;
         return ERR_OK;
     }
@@ -159,10 +160,11 @@ enum err natpmp_parse(struct view datagram, struct pcp_reply *ret_reply)
         if (err != ERR_OK || reply.result != PCP_UNSUPP_VERSION) {
             return err != ERR_OK ? err : ERR_STATE;
         }
+        reply.version = PCP_NATPMP;
         *ret_reply = reply;
         return ERR_OK;
     }
-    enum err err = parse_natpmp(data, datagram.len, 0, &reply);
+    enum err err = parse_natpmp(data, datagram.len, OPCODE_ANNOUNCE, &reply);
     if (err != ERR_OK) {
         return err;
     }

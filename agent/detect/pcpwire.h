@@ -44,10 +44,10 @@ struct pcp_map {
 
 /** What came back. Open value. */
 struct pcp_reply {
-    enum pcp_version version;
-    uint16_t result;     /* of that version; 0 = success */
-    uint32_t epoch;      /* seconds since the router's tables began */
-    uint32_t lifetime_s; /* PCP: of the mapping, or of the error; 0 where there is none */
+    enum pcp_version version; /* that was asked for, or that announces */
+    uint16_t result;          /* of that version; 0 = success */
+    uint32_t epoch;           /* seconds since the router's tables began */
+    uint32_t lifetime_s;      /* PCP: of the mapping, or of the error; 0 where there is none */
     uint16_t external_port;
     struct ip external; /* IP_NONE: the message tells none, or an unspecified one */
 };

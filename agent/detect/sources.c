@@ -45,6 +45,7 @@ static const struct row rows[] = {
     ROW(MUSTER_SOURCE_DNS, dns),
     ROW(MUSTER_SOURCE_EXEC, exec),
     ROW(MUSTER_SOURCE_HTTP, http),
+    ROW(MUSTER_SOURCE_PCP, pcp),
     ROW(MUSTER_SOURCE_STATIC, static),
     ROW(MUSTER_SOURCE_STUN, stun),
     ROW(MUSTER_SOURCE_UPNP, upnp),

@@ -17,6 +17,7 @@ const char *source_type_at(size_t index, const struct source_ops **ret_ops);
 extern const struct source_ops source_dns;
 extern const struct source_ops source_exec;
 extern const struct source_ops source_http;
+extern const struct source_ops source_pcp;
 extern const struct source_ops source_static;
 extern const struct source_ops source_stun;
 extern const struct source_ops source_upnp;

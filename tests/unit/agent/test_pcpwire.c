@@ -118,6 +118,7 @@ static void map_answers(void **state)
             assert_int_equal(reply.result, cases[i].result);
             assert_true(ip_equal(&reply.external, &wanted));
             assert_int_equal(reply.epoch, 3600);
+            assert_int_equal(reply.version, PCP_V2);
         }
     }
 }
@@ -150,7 +151,7 @@ static void natpmp_answers(void **state)
         {"00 80 0003 00000e10 00000000", ERR_OK, 3, PCP_NATPMP, NULL},
         {"00 80 0003 00000e10", ERR_OK, 3, PCP_NATPMP, NULL},
         {"00 80 0102 00000e10", ERR_OK, 0x102, PCP_NATPMP, NULL},
-        {"02 80 00 01 00000000 00000e10 000000000000000000000000", ERR_OK, 1, PCP_V2, NULL},
+        {"02 80 00 01 00000000 00000e10 000000000000000000000000", ERR_OK, 1, PCP_NATPMP, NULL},
         {"02 80 00 00 00000000 00000e10 000000000000000000000000", ERR_STATE, 0, PCP_V2, NULL},
         {"00 81 0000 00000e10 54080101", ERR_STATE, 0, PCP_NATPMP, NULL},
         {"00 00 0000 00000e10 54080101", ERR_STATE, 0, PCP_NATPMP, NULL},
