@@ -11,11 +11,11 @@
  * Which one, in this order: interface with the default route of the family (lowest metric), then name of the interface;
  * within an interface public before others, stable before temporary unless the policy says otherwise (RFC 6724 rule 7
  * turned round; IPv4: primary before secondary), for IPv6 the longest preferred lifetime, then the lowest number. How
- * the address was made (SLAAC, a /128 of DHCPv6, by hand) does not matter. What was chosen stays chosen among equals
- * until one comes later that lives as long, or until it was not refreshed for so long that it has less than half of
- * another's time: a renumbering counts at once, two routers that advertise by turns change nothing. An interface
- * without a default route, while another has one, only gives public addresses (a gateway's delegated prefix on its LAN
- * side).
+ * the address was made (SLAAC, a /128 of DHCPv6, by hand) does not matter. Of those with a lifetime what was chosen
+ * stays chosen until one comes later that lives as long, or until it was not refreshed for so long that it has less
+ * than half of another's time: a renumbering counts at once, two routers that advertise by turns change nothing. An
+ * interface without a default route, while another has one, only gives public addresses (a gateway's delegated prefix
+ * on its LAN side).
  *
  * A link that loses its address or its default route while it stays up keeps both for `hold_ms` (renewals remove and
  * add); an address that another link has counts at once. After the hold the family is an explicit null; with no link up

@@ -96,8 +96,8 @@ static bool better(const struct entry *a, const struct entry *b, enum address_te
 static bool displaces(const struct entry *entry, const struct entry *holder, uint64_t now, uint64_t *deadline)
 {
     uint64_t end = lifetime_end(entry), holder_end = lifetime_end(holder);
-    if (holder_end == UINT64_MAX || end == holder_end) {
-        return false;
+    if (holder_end == UINT64_MAX) {
+        return end == UINT64_MAX && ip_compare(&entry->addr.ip, &holder->addr.ip) < 0;
     }
     if (entry->since_ms > holder->since_ms && entry->since_ms - holder->since_ms >= TOGETHER_MS &&
         !longer(holder_end, end)) {

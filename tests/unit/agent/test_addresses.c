@@ -352,6 +352,24 @@ static void ranks_by_lifetime_then_number(void **state)
     }
 }
 
+/* Without lifetimes the set alone decides, not its history: another start gives the same answer. */
+static void the_lowest_number_counts_where_nothing_ends(void **state)
+{
+    struct addresses *addresses = *state;
+    add(addresses, 2, "10.77.0.2", 0);
+    add(addresses, 2, "2a00::5", 0);
+    (void)assert_set(addresses, &both, 0, "10.77.0.2", "2a00::5");
+    add(addresses, 2, "10.78.0.1", 0);
+    add(addresses, 2, "2a00::6", 0);
+    (void)assert_set(addresses, &both, 60000, "10.77.0.2", "2a00::5");
+    lease(addresses, 2, "10.1.0.9", 24, 0, 3600); /* a lease of IPv4 is as good */
+    add(addresses, 2, "2a00::4", 0);
+    lease(addresses, 2, "2a00::1", 64, 0, 3600);
+    (void)assert_set(addresses, &both, 120000, "10.1.0.9", "2a00::4");
+    drop(addresses, 2, "10.1.0.9");
+    (void)assert_set(addresses, &both, 180000, "10.77.0.2", "2a00::4");
+}
+
 static void assert_prefix(const struct address_set *set, const char *expected)
 {
     char text[IP_PREFIX_TEXT_SIZE] = "none";
@@ -599,6 +617,7 @@ int main(void)
         cmocka_unit_test(follows_a_flash_renumbering_at_once),
         WITH_TABLE(two_routers_that_take_turns_change_nothing),
         cmocka_unit_test(ranks_by_lifetime_then_number),
+        WITH_TABLE(the_lowest_number_counts_where_nothing_ends),
         WITH_TABLE(a_lone_address_of_dhcp_tells_no_prefix),
         WITH_TABLE(prefers_the_default_route),
         WITH_TABLE(takes_a_gateways_address_from_its_lan_side),
