@@ -4,6 +4,7 @@
     stranger ──┐
                ├── lan (bridge) router wan ── nobody     miniupnpd runs in `router`
     device ────┘
+           └────── lan        other  wan               the device's second uplink, whose router has the same addresses
 """
 import contextlib
 import ctypes
@@ -19,7 +20,7 @@ import unittest
 from muster_testlib import build_dir, procs
 from muster_testlib.netns import Namespaces, possible
 
-ROUTER, DEVICE, STRANGER = "192.168.1.1", "192.168.1.2", "192.168.1.3"
+ROUTER, DEVICE, STRANGER, DEVICE_2 = "192.168.1.1", "192.168.1.2", "192.168.1.3", "192.168.1.4"
 ROUTER6, DEVICE6, PREFIX6 = "fe80::1", "2a0e:c0de:1::2", "2a0e:c0de:1::"
 WAN, WAN2, LIE = "84.10.3.7", "84.10.4.8", "93.184.216.34"
 ASK = f"ask 4 eth0 {DEVICE} {ROUTER}"
@@ -28,7 +29,7 @@ _CONFIG = """ext_ifname=wan
 listening_ip=lan
 http_port=0
 enable_upnp=no
-enable_natpmp={enabled}
+enable_natpmp=yes
 secure_mode=yes
 lease_file={folder}/leases
 uuid=00000000-0000-4000-8000-000000000001
@@ -105,7 +106,7 @@ class PcpTest(unittest.TestCase):
         cls.spaces = Namespaces("muster-pcp")
         cls.addClassCleanup(cls.work.close)
         cls.addClassCleanup(cls.spaces.close)
-        for name in ("router", "device", "stranger"):
+        for name in ("router", "device", "stranger", "other"):
             cls.spaces.add(name)
         cls.spaces.sysctl("router", ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
         cls.spaces.ip("router", f"""link add lan type bridge
@@ -126,6 +127,17 @@ address add {WAN}/24 dev wan""")
 address add {address6}/64 dev eth0 nodad
 link set eth0 up
 route add default via {ROUTER}""")
+        cls.spaces.ip("other", f"""link add lan type veth peer name eth1 netns {cls.spaces.full("device")}
+link add wan type veth peer name far
+link set lan up
+link set wan up
+link set far up
+address add {ROUTER}/24 dev lan
+address add {WAN2}/24 dev wan""")
+        cls.spaces.ip("device", f"""address add {DEVICE_2}/24 dev eth1
+link set eth1 up
+route add default via {ROUTER} dev eth1 metric 200""")
+        cls.spaces.nft("other", _NFT)
 
     def setUp(self):
         self.server = None
@@ -136,15 +148,18 @@ route add default via {ROUTER}""")
         """The WAN's address. The kernel takes a second one before the first goes: the link never stands without."""
         self.spaces.ip("router", f"address flush dev wan\naddress add {address}/24 dev wan")
 
-    def start(self, more=""):
-        folder = self.work.folder(self.id().rsplit(".", 1)[-1])
+    def daemon(self, space, more=""):
+        folder = self.work.folder(f"{self.id().rsplit('.', 1)[-1]}-{space}")
         config = folder / "miniupnpd.conf"
-        config.write_text(_CONFIG.format(folder=folder, enabled="yes", more=more))
-        self.server = procs.Process([procs.unconfined("miniupnpd", self.work.path), "-d", "-f", config, "-P", folder / "pid"],
-                                    folder / "log", prefix=self.spaces.prefix("router")).start()
-        self.addCleanup(self.server.stop)
-        self.server.wait_log("Listening for NAT-PMP/PCP")
-        return self.server
+        config.write_text(_CONFIG.format(folder=folder, more=more))
+        server = procs.Process([procs.unconfined("miniupnpd", self.work.path), "-d", "-f", config, "-P", folder / "pid"],
+                               folder / "log", prefix=self.spaces.prefix(space)).start()
+        self.addCleanup(server.stop)
+        server.wait_log("Listening for NAT-PMP/PCP")
+        return server
+
+    def start(self, more=""):
+        self.server = self.daemon("router", more)
 
     def filter(self, rule):
         """A rule on what reaches the router's port."""
@@ -198,6 +213,17 @@ route add default via {ROUTER}""")
         self.server.wait_log("mapping removed")
         self.assertEqual(self.mappings(), 0)
         self.assertEqual(self.requests("NAT-PMP"), 0)
+
+    def test_each_uplink_has_its_own_router(self):
+        self.start()
+        other = self.daemon("other")
+        probe = Probe(self)
+        second = f"ask 4 eth1 {DEVICE_2} {ROUTER}"
+        for line, address in ((ASK, WAN), (second, WAN2), (ASK, WAN), (second, WAN2)):
+            self.assertEqual(probe.ask(line), f"answer 4 address {address} port_control,: {ROUTER} by PCP")
+        other.wait_log("mapping removed")
+        other.signal(10)
+        probe.wait("announced")
 
     def test_a_private_wan(self):
         self.start()
