@@ -299,6 +299,28 @@ static void follows_a_flash_renumbering_at_once(void **state)
     }
 }
 
+/* Two prefixes of one advertisement: each waits for its own duplicates. */
+static void what_comes_up_together_is_no_renumbering(void **state)
+{
+    struct addresses *addresses = *state;
+    struct address_set set;
+    lease(addresses, 2, "2a00:9::5", 64, 0, 1800);
+    (void)addresses_select(addresses, &both, 1000, &set);
+    assert_field(&set.ip6, "2a00:9::5");
+    lease(addresses, 2, "2a00:1::5", 64, 0, 1800);
+    (void)addresses_select(addresses, &both, 2700, &set);
+    assert_field(&set.ip6, "2a00:9::5");
+}
+
+static void an_address_that_is_not_preferred_is_not_reported(void **state)
+{
+    struct addresses *addresses = *state;
+    const struct address_policy ip6_only = {.ip6 = true, .hold_ms = HOLD};
+    lease(addresses, 2, "2a00:1::5", 64, 0, 0); /* as the kernel tells it before it sets the flag */
+    (void)assert_set(addresses, &ip6_only, 0, "absent", "absent");
+    (void)assert_set(addresses, &ip6_only, HOLD, "absent", "null");
+}
+
 static void two_routers_that_take_turns_change_nothing(void **state)
 {
     struct addresses *addresses = *state;
@@ -615,6 +637,8 @@ int main(void)
         WITH_TABLE(obeys_the_policy_for_temporary_addresses),
         WITH_TABLE(follows_a_graceful_renumbering),
         cmocka_unit_test(follows_a_flash_renumbering_at_once),
+        WITH_TABLE(what_comes_up_together_is_no_renumbering),
+        WITH_TABLE(an_address_that_is_not_preferred_is_not_reported),
         WITH_TABLE(two_routers_that_take_turns_change_nothing),
         cmocka_unit_test(ranks_by_lifetime_then_number),
         WITH_TABLE(the_lowest_number_counts_where_nothing_ends),

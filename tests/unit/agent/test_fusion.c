@@ -416,6 +416,17 @@ static void what_is_seen_after_an_absence_holds_while_it_is_fresh(void **state)
     assert_is(&fusion, FUSION_LOSING, X);
 }
 
+static void one_who_sees_an_address_stands_against_an_absence(void **state)
+{
+    (void)state;
+    struct fusion fusion = fusion_in(FUSION_LOSING);
+    (void)poll(&fusion, STUN, X, 10 * SECOND); /* fewer than the quorum: proves nothing, and nor is the family gone */
+    assert_is(&fusion, FUSION_CONFIRMED, X);
+    assert_int_equal(fusion.deadline_ms, 10 * SECOND + 30 * MINUTE);
+    (void)fusion_tick(&fusion, fusion.deadline_ms);
+    assert_is(&fusion, FUSION_LOSING, X);
+}
+
 /* The only one who knew the value says that it has another one now: nothing is published on its old word. */
 static void a_value_is_disproved_by_who_said_it(void **state)
 {
@@ -515,6 +526,25 @@ static void two_egress_addresses_become_unstable_and_slow(void **state)
     assert_int_equal(fusion.deadline_ms, UINT64_MAX);
     assert_true(event(&fusion, OBSERVED, X, now + 10 * HOUR));
     assert_is(&fusion, FUSION_CONFIRMED, X);
+}
+
+static void a_candidate_that_goes_keeps_a_path_unstable(void **state)
+{
+    (void)state;
+    struct fusion fusion = fresh(1);
+    uint64_t now = SECOND;
+    for (unsigned i = 0; i < 4; i++, now += SECOND) {
+        (void)event(&fusion, OBSERVED, i % 2 == 0 ? X : Y, now);
+    }
+    assert_true(fusion.unstable);
+    for (unsigned i = 0; i < 20; i++, now += 15 * MINUTE) { /* five windows */
+        (void)event(&fusion, OBSERVED, Z, now);
+        assert_is(&fusion, FUSION_CHANGING, Y);
+        (void)status(&fusion, OBSERVED, SOURCE_ANSWER_FAILED, now + MINUTE); /* the connection broke */
+        assert_is(&fusion, FUSION_CONFIRMED, Y);
+        (void)fusion_tick(&fusion, now + 14 * MINUTE);
+        assert_true(fusion.unstable);
+    }
 }
 
 static void damping_is_off_without_a_limit(void **state)
@@ -670,11 +700,13 @@ int main(void)
         cmocka_unit_test(an_absent_family_is_retracted_after_the_hold),
         cmocka_unit_test(a_renewal_within_the_hold_is_no_loss),
         cmocka_unit_test(what_is_seen_after_an_absence_holds_while_it_is_fresh),
+        cmocka_unit_test(one_who_sees_an_address_stands_against_an_absence),
         cmocka_unit_test(a_value_is_disproved_by_who_said_it),
         cmocka_unit_test(a_disproved_value_does_not_come_back_when_its_successor_goes),
         cmocka_unit_test(another_path_makes_stale_what_was_seen_from_outside),
         cmocka_unit_test(an_older_answer_never_takes_a_newer_one_back),
         cmocka_unit_test(two_egress_addresses_become_unstable_and_slow),
+        cmocka_unit_test(a_candidate_that_goes_keeps_a_path_unstable),
         cmocka_unit_test(damping_is_off_without_a_limit),
         cmocka_unit_test(leaps_of_the_clock_lose_nothing),
         cmocka_unit_test(says_only_what_changed),
