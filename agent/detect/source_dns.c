@@ -24,7 +24,8 @@
 #define FIRST_WAIT_MS   500 /* then doubling: about what resolvers do (RFC 1536 1) */
 #define LONGEST_WAIT_MS 2000
 #define CANARY_SENDS    2
-#define CANARY_WAIT_MS  400 /* that nobody answers it is no reproach: not every server answers what is not its own */
+#define CANARY_WAIT_MS  400  /* that nobody answers it is no reproach: not every server answers what is not its own */
+#define LONGEST         1232 /* bytes; without EDNS no answer has more than 512 (RFC 1035 2.3.4) */
 #define WHO_SIZE        64
 
 struct source {
@@ -129,6 +130,7 @@ static enum err send_by_udp(struct dns_asking *dns)
                                              .port = dns->port,
                                              .bind_device = question->uplink,
                                              .local = question->local,
+                                             .longest = LONGEST,
                                              .received = on_received,
                                              .failed = on_failed,
                                              .context = dns};

@@ -228,6 +228,7 @@ static enum err open_datagram(struct stun_asking *stun, const struct transaction
                                        .family = question->family,
                                        .bind_device = question->uplink,
                                        .local = question->local,
+                                       .longest = STUN_READ_MAX,
                                        .received = on_received,
                                        .received_from = on_received_from,
                                        .failed = on_failed,
