@@ -5,6 +5,7 @@
 
 #include "agent/control.h"
 #include "agent/daemon.h"
+#include "agent/ip_command.h"
 #include "agent/status.h"
 #include "base/args.h"
 
@@ -35,6 +36,7 @@ static const struct args_row main_rows[] = {
 static const struct args_command commands[] = {
     {"status", "Ask the running agent: addresses, connection, last answer, what DNS serves"},
     {"report", "Have the running agent report now"},
+    {"ip", "Ask every source of this device's addresses once: who says what, and how it counts"},
     {0},
 };
 
@@ -159,6 +161,9 @@ int main(int argc, char *argv[])
         return finish(&text, stdout, EX_OK);
     }
     strbuf_deinit(&text);
+    if (result.command != NULL && view_equals(view_of(result.command->name), "ip")) {
+        return ip_command(options.config, argc - result.next + 1, argv + result.next - 1);
+    }
     if (result.command != NULL) {
         return query(result.command->name, options.config, argc - result.next + 1, argv + result.next - 1);
     }
