@@ -3,7 +3,8 @@
  * muster-igd: asks the router once, over UPnP, for the address of its far side, prints it and ends. Started by the
  * agent's source "upnp". miniupnpc blocks and reads XML that anybody in the house may have written: that happens in
  * here, for a few seconds, and nowhere else. Exit status: 0 with one line of output, 1 with one line of errors, 64 for
- * a wrong call. Source: UPnP WANIPConnection:1 2.4.18 (GetExternalIPAddress); miniupnpc API 17 (Debian 12) and 18.
+ * a wrong call. Source: UPnP WANIPConnection:1 2.4.18 (GetExternalIPAddress); miniupnpc API 17 (Debian 12) and,
+ * tried, 21.
  */
 #include <miniupnpc/miniupnpc.h>
 #include <miniupnpc/upnpcommands.h>
@@ -122,13 +123,13 @@ static int ask(struct UPNPDev *devices, const struct ip *gateway)
     int kind = find_igd(devices, &urls, &data);
     int status = 0;
     if (!is_usable(kind)) {
-        status = fail(kind == 0 ? "no router with UPnP" : "what answered is no router");
+        status = fail(kind <= 0 ? "no router with UPnP" : "what answered is no router");
     } else if (!is_of(urls.controlURL, gateway)) {
         status = fail("the router points to another host");
     } else {
         status = say_address(&urls, &data);
     }
-    if (kind != 0) {
+    if (kind > 0) {
         FreeUPNPUrls(&urls);
     }
     return status;

@@ -240,9 +240,10 @@ enum err program_ask(struct source *source, const struct source_question *questi
 
 void program_cancel(struct source *source)
 {
-    while (source->asked != NULL) {
-        child_cancel(source->asked->child);
-        forget(source->asked);
+    for (struct asked *asked = TAKE(source->asked), *next = NULL; asked != NULL; asked = next) {
+        next = asked->next;
+        child_cancel(asked->child);
+        free(asked);
     }
 }
 
