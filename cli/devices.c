@@ -2,9 +2,11 @@
 #include "cli/devices.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char *const presences[] = {"online", "late", "lost", "off", "unknown", NULL};
-static const char *const problems[] = {"any", "mismatch", "address-shared", "not-public", "unregistered", NULL};
+static const char *const problems[] = {"any",          "mismatch", "address-shared", "not-public", "no-inbound-path",
+                                       "unregistered", NULL};
 
 const struct args_row device_list_rows[] = {
     LISTING_ROWS,
@@ -85,6 +87,20 @@ static void fact(struct grid *grid, const char *name, const char *text)
     grid_text(grid, text);
 }
 
+/* What the device's last state said; an agent that detects nothing says nothing. */
+static void add_nat(struct grid *grid, const json_t *device)
+{
+    char text[64];
+    const char *nat = api_text(device, "nat");
+    const char *inbound = api_text(device, "inbound");
+    if (strcmp(nat, "unknown") == 0 || nat[0] == '\0') {
+        return;
+    }
+    (void)snprintf(text, sizeof(text), strcmp(inbound, "none") == 0 ? "%s, no inbound path" : "%s, inbound %s", nat,
+                   inbound); /* fits */
+    fact(grid, "NAT", text);
+}
+
 static void add_facts(struct grid *grid, const json_t *device)
 {
     char text[64];
@@ -96,6 +112,7 @@ static void add_facts(struct grid *grid, const json_t *device)
     fact(grid, "IPv4", api_text(device, "ip4"));
     fact(grid, "IPv6", api_text(device, "ip6"));
     fact(grid, "observed", api_text(device, "observed"));
+    add_nat(grid, device);
     (void)snprintf(text, sizeof(text), "boot %llu, seq %llu, %s", (unsigned long long)api_u64(device, "boot"),
                    (unsigned long long)api_u64(device, "seq"),
                    api_bool(device, "durable") ? "durable" : "not yet durable"); /* fits */

@@ -209,6 +209,14 @@ static const struct config_row group_rows[] = {
      .flags = CONFIG_RELOADABLE,
      .def = "true",
      .help = "delay the newest value of a device whose address flaps"},
+    {.name = "publish_cgnat",
+     .type = CONFIG_BOOL,
+     .offset = offsetof(struct group_config, publish_cgnat),
+     .flags = CONFIG_RELOADABLE,
+     .def = "false",
+     .help =
+         "A records also of devices that say they are behind a carrier's or a double NAT, DS-Lite or 464XLAT, where "
+         "nobody outside can come in"},
     {0},
 };
 

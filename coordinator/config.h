@@ -34,6 +34,7 @@ struct group_config {
     int publish;              /* enum publish_mode */
     bool gateway;             /* exempt from policy.shared_limit; may have hosts */
     bool damping;
+    bool publish_cgnat; /* A records also where nobody outside can come in */
 };
 
 struct coordinator_config {

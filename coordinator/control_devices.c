@@ -10,8 +10,10 @@
 static const struct {
     uint16_t flag;
     const char *name;
-} device_problems[] = {
-    {DEVICE_MISMATCH, "mismatch"}, {DEVICE_SHARED, "address-shared"}, {DEVICE_NOT_PUBLIC, "not-public"}};
+} device_problems[] = {{DEVICE_MISMATCH, "mismatch"},
+                       {DEVICE_NOT_PUBLIC, "not-public"},
+                       {DEVICE_NO_INBOUND, "no-inbound-path"},
+                       {DEVICE_SHARED, "address-shared"}}; /* the last one that fits, as the device is told */
 
 static const char *problem_of(const struct device *device)
 {
@@ -180,6 +182,8 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
     jsonout_ip(json, "ip6", &ip6);
     jsonout_ip(json, "observed", &device->observed);
     jsonout_text(json, "problem", view_of(problem_of(device)));
+    jsonout_text(json, "nat", view_of(nat_class_name((enum nat_class)device->nat)));
+    jsonout_text(json, "inbound", view_of(nat_inbound_name(nat_inbound((enum nat_class)device->nat))));
     jsonout_u64(json, "boot", device->boot);
     jsonout_u64(json, "seq", device->seq);
     jsonout_bool(json, "durable", (device->flags & DEVICE_DURABLE) != 0);

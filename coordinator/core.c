@@ -178,85 +178,6 @@ static bool stamp_is_valid(struct core *core, struct device *device, const struc
     return true;
 }
 
-static struct ip apply_family(struct ip before, const struct policy_family *family)
-{
-    switch (family->action) {
-    case POLICY_SET:
-        return family->ip;
-    case POLICY_CLEAR:
-        return (struct ip){0};
-    case POLICY_KEEP:
-        break;
-    }
-    return before;
-}
-
-static void set_flag(struct device *device, uint16_t flag, bool on)
-{
-    device->flags = (uint16_t)(on ? device->flags | flag : device->flags & ~flag);
-}
-
-/* Each address that would follow from it must be one that may stand in DNS. A host that it has no room for gets none,
- * and keeps nobody else from theirs. */
-static bool prefix_is_publishable(const struct core *core, const struct registry_entry *entry,
-                                  const struct ip_prefix *prefix)
-{
-    bool good = policy_is_publishable(&core->policy, &prefix->ip);
-    for (size_t i = 0; i < entry->hosts_len && good; i++) {
-        struct ip host = host_address(prefix, &entry->hosts[i].id);
-        good = host.family == IP_NONE || policy_is_publishable(&core->policy, &host);
-    }
-    return good;
-}
-
-/* As with an address: what may not be published leaves what was before, and an explicit null takes it away. */
-static void judge_prefix(struct core *core, struct device *device, const struct state_message *state,
-                         struct ip_prefix *prefix)
-{
-    const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
-    if (!entry->group->gateway) {
-        return;
-    }
-    bool good = state->has_prefix6 && prefix_is_publishable(core, entry, &state->prefix6);
-    if (good) {
-        *prefix = state->prefix6;
-    } else if (state->prefix6_gone || !prefix_is_publishable(core, entry, prefix)) {
-        *prefix = (struct ip_prefix){0}; /* gone, or kept from the time of another policy */
-    }
-    if (state->has_prefix6 && !good) {
-        set_flag(device, DEVICE_NOT_PUBLIC, true);
-    }
-}
-
-static void judge_addresses(struct core *core, uint32_t index, const struct state_message *state,
-                            struct plan_addresses *ret_after)
-{
-    struct device *device = device_at(core->devices, index);
-    const struct registry_group *group = registry_entry_at(core->registry, device->registry_ref)->group;
-    struct policy_input input = {
-        .mode = group->publish,
-        .gateway = group->gateway,
-        .observed = device->observed,
-        .observed_devices = addrcount_get(core->observed, &device->observed),
-        .ip4 = &state->ip4,
-        .ip6 = &state->ip6,
-    };
-    struct policy_verdict verdict;
-    policy_judge(&core->policy, &input, &verdict);
-    set_flag(device, DEVICE_MISMATCH, verdict.mismatch);
-    set_flag(device, DEVICE_NOT_PUBLIC, verdict.not_public);
-    if (verdict.shared && (device->flags & DEVICE_SHARED) == 0) {
-        char text[IP_TEXT_SIZE];
-        (void)ip_format(&device->observed, text); /* length not needed */
-        log_event(LOG_LEVEL_WARN, "address-shared", "device=%.*s address=%s devices=%u limit=%u",
-                  VIEW_ARG(device_id(core->devices, device)), text, input.observed_devices, core->policy.shared_limit);
-    }
-    set_flag(device, DEVICE_SHARED, verdict.shared);
-    ret_after->ip4 = apply_family(ret_after->ip4, &verdict.ip4);
-    ret_after->ip6 = apply_family(ret_after->ip6, &verdict.ip6);
-    judge_prefix(core, device, state, &ret_after->prefix6);
-}
-
 static void take_pair(struct device *device, const struct state_scan *scan)
 {
     device->boot = scan->boot;
@@ -284,7 +205,7 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
     }
     struct plan_addresses before = core_addresses_of(core, index);
     struct plan_addresses after = before;
-    judge_addresses(core, index, &state, &after);
+    core_judge(core, now, index, &state, &after);
     core->stats.changed++;
     bool moved = (device->flags & DEVICE_UNSURE) != 0 || !ip_equal(&before.ip4, &after.ip4) ||
                  !ip_equal(&before.ip6, &after.ip6) || before.prefix6.len != after.prefix6.len ||
@@ -297,7 +218,7 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
     }
     take_pair(device, scan);
     device->content_hash = scan->content_hash;
-    set_flag(device, DEVICE_HASH_OLD, false);
+    core_set_flag(device, DEVICE_HASH_OLD, false);
     device->flags |= DEVICE_KNOWN;
     if (newer_pair || other_observed || moved) {
         core_mark_device(core, index);
@@ -404,7 +325,7 @@ static uint32_t find_device(struct core *core, struct core_time now, const struc
         }
         struct device *device = device_at(core->devices, index);
         device->registry_ref = registry_find(core->registry, topic->id);
-        set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
+        core_set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
         core->stats.registered += device->registry_ref != DEVICE_NONE;
     }
     (void)now;
@@ -505,8 +426,9 @@ enum err core_load_device(struct core *core, const struct store_device *stored)
     device_set_ip4(device, stored->ip4);
     device_set_ip6(device, stored->ip6);
     device->flags |= DEVICE_KNOWN | DEVICE_DURABLE | DEVICE_HASH_OLD;
+    core_set_no_inbound(core, device, (stored->flags & STORE_DEVICE_NO_INBOUND) != 0);
     device->registry_ref = registry_find(core->registry, view_of(stored->id));
-    set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
+    core_set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
     core->stats.registered += device->registry_ref != DEVICE_NONE;
     if (stored->prefix6.ip.family != IP_NONE) {
         device_set_prefix6(core->devices, index, &stored->prefix6);
@@ -527,8 +449,8 @@ static uint64_t policy_fingerprint(const struct coordinator_config *config)
     }
     const struct group_config *groups = config->groups.items;
     for (size_t i = 0; i < config->groups.len; i++) {
-        fingerprint =
-            fingerprint * 31 + view_hash(view_of(groups[i].name)) + (uint64_t)groups[i].publish * 2 + groups[i].gateway;
+        fingerprint = fingerprint * 31 + view_hash(view_of(groups[i].name)) + (uint64_t)groups[i].publish * 4 +
+                      (uint64_t)groups[i].publish_cgnat * 2 + groups[i].gateway;
     }
     return fingerprint;
 }
@@ -536,7 +458,8 @@ static uint64_t policy_fingerprint(const struct coordinator_config *config)
 /* How the device's addresses are judged depends on its group, besides the policy that all share. */
 static bool is_judged_otherwise(const struct registry_group *before, const struct registry_group *after)
 {
-    return before->publish != after->publish || before->gateway != after->gateway;
+    return before->publish != after->publish || before->gateway != after->gateway ||
+           before->publish_cgnat != after->publish_cgnat;
 }
 
 /* Looks one device up in the new registry; core->registry is still the old one. @return its state should be replayed.
@@ -556,7 +479,7 @@ static bool register_anew(struct core *core, const struct registry *registry, ui
         (void)addrcount_move(core->observed, &nowhere, &device->observed); /* the policy asks when it is judged */
     }
     device->registry_ref = after;
-    set_flag(device, DEVICE_REGISTERED, after != DEVICE_NONE);
+    core_set_flag(device, DEVICE_REGISTERED, after != DEVICE_NONE);
     core->stats.registered += after != DEVICE_NONE;
     device->answered_s = 0;
     device->content_hash = other_policy || other ? 0 : device->content_hash;
@@ -595,7 +518,7 @@ void core_set_stamp_key(struct core *core, struct crypto_hmac *key)
 {
     core->stamp_key = key;
     for (uint32_t i = 0; i < device_count(core->devices); i++) {
-        set_flag(device_at(core->devices, i), DEVICE_MAC_KNOWN, false);
+        core_set_flag(device_at(core->devices, i), DEVICE_MAC_KNOWN, false);
     }
 }
 

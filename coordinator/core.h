@@ -16,6 +16,7 @@
 #include "coordinator/histogram.h"
 #include "coordinator/registry.h"
 #include "coordinator/store/store.h"
+#include "mqtt/messages.h"
 #include "providers/engine.h"
 
 struct core;
@@ -66,7 +67,9 @@ struct core_stats {
     uint32_t devices, registered, online, late, lost, off;
     uint32_t records_open, records_refused, records_held;
     uint32_t acks_waiting;
-    const char *store_state; /* "ok" or the name of the last failure */
+    uint32_t nat[NAT_CLASSES]; /* devices by what their last state since the start said; not of NAT_UNKNOWN */
+    uint32_t no_inbound;       /* devices without a way in, and so without an A record */
+    const char *store_state;   /* "ok" or the name of the last failure */
     struct histogram change_ms;
 };
 

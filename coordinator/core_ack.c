@@ -90,6 +90,9 @@ static const char *error_of(const struct device *device)
     if ((device->flags & DEVICE_SHARED) != 0) {
         return "address-shared";
     }
+    if ((device->flags & DEVICE_NO_INBOUND) != 0) {
+        return "no-inbound-path";
+    }
     if ((device->flags & DEVICE_NOT_PUBLIC) != 0) {
         return "not-public";
     }

@@ -87,6 +87,15 @@ struct core {
     struct strbuf scratch;
 };
 
+/* core_judge.c */
+/** @param ret_after what counted before; what counts by this state. The device's flags are set, and what begins is
+ * told. */
+void core_judge(struct core *core, struct core_time now, uint32_t index, const struct state_message *state,
+                struct plan_addresses *ret_after);
+void core_set_flag(struct device *device, uint16_t flag, bool on);
+/** DEVICE_NO_INBOUND, counted. */
+void core_set_no_inbound(struct core *core, struct device *device, bool on);
+
 /* core_apply.c */
 /** @return ERR_NOMEM: nothing has changed, and the report counts as unseen. */
 enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t index,

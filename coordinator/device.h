@@ -16,26 +16,27 @@ enum presence { PRESENCE_UNKNOWN, PRESENCE_ONLINE, PRESENCE_OFF, PRESENCE_LOST, 
 const char *presence_name(enum presence presence);
 
 enum device_flag {
-    DEVICE_REGISTERED = 1,   /* the registry names it */
-    DEVICE_DURABLE = 2,      /* (boot, seq) and what follows from it are in the store */
-    DEVICE_MISMATCH = 4,     /* observed and reported disagree */
-    DEVICE_SHARED = 8,       /* observed address is shared by more devices than policy allows */
-    DEVICE_NOT_PUBLIC = 16,  /* nothing publishable was seen */
-    DEVICE_HAS_PREFIX = 32,  /* prefix6 is in the side table */
-    DEVICE_DIRTY = 64,       /* waits for a group commit */
-    DEVICE_ACK_DUE = 128,    /* stands in the ack queue */
-    DEVICE_KNOWN = 256,      /* a state was accepted, now or before the last start */
-    DEVICE_HASH_OLD = 512,   /* content_hash is of another process: compare contents, not hashes */
-    DEVICE_MAC_KNOWN = 2048, /* mac is of a stamp that verified in this process */
-    DEVICE_HELD = 1024,      /* stands in the queue of held devices */
-    DEVICE_UNSURE = 4096,    /* a stored record was not of the stored addresses: planned fully at the next state */
-    DEVICE_REPLAN = 8192,    /* one of its names could not be wanted yet: not durable before it is */
+    DEVICE_REGISTERED = 1,     /* the registry names it */
+    DEVICE_DURABLE = 2,        /* (boot, seq) and what follows from it are in the store */
+    DEVICE_MISMATCH = 4,       /* observed and reported disagree */
+    DEVICE_SHARED = 8,         /* observed address is shared by more devices than policy allows */
+    DEVICE_NOT_PUBLIC = 16,    /* nothing publishable was seen */
+    DEVICE_HAS_PREFIX = 32,    /* prefix6 is in the side table */
+    DEVICE_DIRTY = 64,         /* waits for a group commit */
+    DEVICE_ACK_DUE = 128,      /* stands in the ack queue */
+    DEVICE_KNOWN = 256,        /* a state was accepted, now or before the last start */
+    DEVICE_HASH_OLD = 512,     /* content_hash is of another process: compare contents, not hashes */
+    DEVICE_MAC_KNOWN = 2048,   /* mac is of a stamp that verified in this process */
+    DEVICE_HELD = 1024,        /* stands in the queue of held devices */
+    DEVICE_UNSURE = 4096,      /* a stored record was not of the stored addresses: planned fully at the next state */
+    DEVICE_REPLAN = 8192,      /* one of its names could not be wanted yet: not durable before it is */
+    DEVICE_NO_INBOUND = 16384, /* nobody outside can come in over IPv4, so no A is published */
 };
 
 #define DEVICE_NONE     UINT32_MAX
 #define DEVICE_MAC_SIZE 16
 
-/** Open value, 136 bytes. Times are wall seconds: u32 holds until 2106. */
+/** Open value, 128 bytes. Times are wall seconds: u32 holds until 2106. */
 struct device {
     uint64_t content_hash; /* of the state last accepted */
     uint32_t id_ref;       /* device_id() */
@@ -54,6 +55,7 @@ struct device {
     uint8_t id_len;
     uint8_t shard;
     uint8_t presence; /* enum presence */
+    uint8_t nat;      /* enum nat_class of the uplink whose IPv4 address counts, by its last state; not stored */
 };
 
 struct device_table;

@@ -75,6 +75,18 @@ static void add_devices(struct strbuf *out, const struct core_stats *stats)
     one(out, "muster_devices_registered", "gauge", "Known devices that the registry names", stats->registered);
 }
 
+static void add_nat(struct strbuf *out, const struct core_stats *stats)
+{
+    static const struct family family = {"muster_devices_nat", "gauge",
+                                         "Devices by what their last state since the start said of NAT"};
+    head(out, &family);
+    for (size_t i = NAT_UNKNOWN + 1; i < NAT_CLASSES; i++) {
+        (void)strbuf_addf(out, "%s{class=\"%s\"} %u\n", family.name, nat_class_name((enum nat_class)i), stats->nat[i]);
+    }
+    one(out, "muster_devices_no_inbound", "gauge", "Devices without an A record, since nobody outside can come in",
+        stats->no_inbound);
+}
+
 static void add_records(struct strbuf *out, const struct core_stats *stats)
 {
     one(out, "muster_records_open", "gauge", "Records whose wanted value is not served yet", stats->records_open);
@@ -181,6 +193,7 @@ enum err metrics_write(struct coordinator *coordinator, struct strbuf *out)
     add_states(out, &stats);
     add_bad_input(out, &stats, intake_overflows(coordinator->intake));
     add_devices(out, &stats);
+    add_nat(out, &stats);
     add_records(out, &stats);
     add_store(out, &stats);
     add_zones(coordinator, out);

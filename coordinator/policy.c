@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "coordinator/uplinks.h"
+
 #define SUBNET6_BYTES 8 /* a /64: one link */
 
 bool policy_is_publishable(const struct policy *policy, const struct ip *ip)
@@ -95,6 +97,48 @@ static struct policy_family judge_seen(const struct policy *policy, const struct
     return keep_or_clear(reported);
 }
 
+/* Of the address that would be published, of that which the broker saw, or of the path that IPv4 leaves by. */
+static const struct uplink *uplink_of(const struct policy_input *input, const struct policy_verdict *verdict)
+{
+    const struct uplink *uplink = NULL;
+    if (verdict->ip4.action == POLICY_SET) {
+        uplink = uplinks_find(input->uplinks, input->uplinks_len, &verdict->ip4.ip);
+    } else if (input->observed.family == IP_V4) {
+        uplink = uplinks_find(input->uplinks, input->uplinks_len, &input->observed);
+    }
+    return uplink != NULL ? uplink : uplinks_primary(input->uplinks, input->uplinks_len, IP_V4);
+}
+
+/* The device knows what each of its paths is seen as, and the broker sees another address: its connection takes a path
+ * of its own, through a VPN or proxy. */
+static bool seen_elsewhere(const struct policy *policy, const struct policy_input *input)
+{
+    bool known = false;
+    for (size_t i = 0; i < input->uplinks_len; i++) {
+        const struct uplink *uplink = &input->uplinks[i];
+        bool seen = policy_is_publishable(policy, &uplink->seen4);
+        if (uplink->up && uplink->ip4.presence == FIELD_SET && !seen) {
+            return false;
+        }
+        known = known || (uplink->up && seen);
+    }
+    return known && input->observed.family == IP_V4 && policy_is_publishable(policy, &input->observed) &&
+           uplinks_find(input->uplinks, input->uplinks_len, &input->observed) == NULL;
+}
+
+static void judge_nat(const struct policy *policy, const struct policy_input *input, struct policy_verdict *verdict)
+{
+    const struct uplink *uplink = uplink_of(input, verdict);
+    verdict->nat = uplink != NULL ? uplink->nat : NAT_UNKNOWN;
+    verdict->mismatch = verdict->mismatch || verdict->nat == NAT_TUNNEL || seen_elsewhere(policy, input);
+    if (nat_inbound(verdict->nat) == NAT_INBOUND_NONE && !input->publish_cgnat) {
+        verdict->no_inbound = true;
+        verdict->ip4 = (struct policy_family){.action = POLICY_CLEAR};
+        verdict->shared = verdict->shared && input->observed.family == IP_V6; /* it would not be published anyway */
+        verdict->not_public = false;
+    }
+}
+
 void policy_judge(const struct policy *policy, const struct policy_input *input, struct policy_verdict *ret_verdict)
 {
     struct policy_verdict verdict = {0};
@@ -102,6 +146,7 @@ void policy_judge(const struct policy *policy, const struct policy_input *input,
                                                   : judge_unseen(policy, input, input->ip4, &verdict);
     verdict.ip6 = input->observed.family == IP_V6 ? judge_seen(policy, input, input->ip6, &verdict)
                                                   : judge_unseen(policy, input, input->ip6, &verdict);
+    judge_nat(policy, input, &verdict);
     if (verdict.ip4.action == POLICY_SET || verdict.ip6.action == POLICY_SET) {
         verdict.not_public = false;
     }

@@ -154,7 +154,8 @@ static void make_group(struct registry *registry, const struct group_config *con
     *group = (struct registry_group){.name = config->name,
                                      .publish = (enum publish_mode)config->publish,
                                      .gateway = config->gateway,
-                                     .damping = config->damping};
+                                     .damping = config->damping,
+                                     .publish_cgnat = config->publish_cgnat};
     mix(registry, config->name);
     for (size_t i = 0; i < config->names.len; i++) {
         struct registry_template *made = &group->templates[group->templates_len];

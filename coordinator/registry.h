@@ -43,7 +43,7 @@ struct registry_group {
     struct registry_template templates[TEMPLATES_MAX];
     size_t templates_len;
     enum publish_mode publish;
-    bool gateway, damping;
+    bool gateway, damping, publish_cgnat;
 };
 
 struct registry_entry {

@@ -47,6 +47,12 @@ enum nat_class {
 /** "unknown", "public", "nat", "port-control", "double", "cgnat", "dslite", "464xlat", "tunnel": static storage. */
 const char *nat_class_name(enum nat_class nat);
 
+enum nat_inbound { NAT_INBOUND_UNPROVEN, NAT_INBOUND_POSSIBLE, NAT_INBOUND_OPEN, NAT_INBOUND_NONE };
+/** Whether somebody outside can reach the device: cgnat, double, dslite and 464xlat have no inbound path, only
+ * public is open, port-control possible, anything else unproven. */
+enum nat_inbound nat_inbound(enum nat_class nat);
+const char *nat_inbound_name(enum nat_inbound inbound); /* "unproven", "possible", "open", "none" */
+
 struct uplink {
     char name[MQTT_TEXT_MAX + 1]; /* interface name */
     bool up;

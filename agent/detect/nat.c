@@ -72,34 +72,3 @@ enum nat_class nat_classify(const struct nat_input *input)
     }
     return is_public4(&input->seen) ? NAT_NAT : NAT_UNKNOWN;
 }
-
-enum nat_inbound nat_inbound(enum nat_class nat)
-{
-    switch (nat) {
-    case NAT_PUBLIC:
-        return NAT_INBOUND_OPEN;
-    case NAT_PORT_CONTROL:
-        return NAT_INBOUND_POSSIBLE;
-    case NAT_DOUBLE:
-    case NAT_CGNAT:
-    case NAT_DSLITE:
-    case NAT_464XLAT:
-        return NAT_INBOUND_NONE;
-    case NAT_UNKNOWN:
-    case NAT_NAT:
-    case NAT_TUNNEL:
-        break;
-    }
-    return NAT_INBOUND_UNPROVEN;
-}
-
-const char *nat_inbound_name(enum nat_inbound inbound)
-{
-    static const char *const names[] = {
-        [NAT_INBOUND_UNPROVEN] = "unproven",
-        [NAT_INBOUND_POSSIBLE] = "possible",
-        [NAT_INBOUND_OPEN] = "open",
-        [NAT_INBOUND_NONE] = "none",
-    };
-    return names[inbound];
-}

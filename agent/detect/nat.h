@@ -30,7 +30,7 @@
 #include <stdint.h>
 
 #include "base/ip.h"
-#include "mqtt/messages.h" /* enum nat_class, shared with the coordinator */
+#include "mqtt/messages.h" /* enum nat_class and nat_inbound, shared with the coordinator */
 
 struct nat_input {
     struct ip own;     /* IPv4 of the uplink; IP_NONE = none */
@@ -42,9 +42,3 @@ struct nat_input {
 };
 
 enum nat_class nat_classify(const struct nat_input *input);
-
-enum nat_inbound { NAT_INBOUND_UNPROVEN, NAT_INBOUND_POSSIBLE, NAT_INBOUND_OPEN, NAT_INBOUND_NONE };
-/** Whether somebody outside can reach the device: cgnat, double, dslite and 464xlat have no inbound path, only
- * public is open, port-control possible, anything else unproven. */
-enum nat_inbound nat_inbound(enum nat_class nat);
-const char *nat_inbound_name(enum nat_inbound inbound); /* "unproven", "possible", "open", "none" */

@@ -20,16 +20,18 @@ struct store;
 #define STORE_TERM_NAME  "@term" /* the counter of starts stands beside the zones' epochs; no DNS name holds an "@" */
 #define STORE_ALL_SHARDS (-1)
 
+#define STORE_DEVICE_NO_INBOUND 1u /* it was told that nobody outside can come in */
+
 struct store_device {
     const char *id;
     uint8_t shard;
     uint32_t boot, conn, seq;
     uint64_t content_hash;
     struct ip observed;
-    struct ip ip4, ip6;       /* effective addresses, after policy; IP_NONE = none */
-    struct ip_prefix prefix6; /* family IP_NONE = none */
-    uint8_t presence;         /* enum presence of coordinator/device.h */
-    uint8_t flags;
+    struct ip ip4, ip6;          /* effective addresses, after policy; IP_NONE = none */
+    struct ip_prefix prefix6;    /* family IP_NONE = none */
+    uint8_t presence;            /* enum presence of coordinator/device.h */
+    uint8_t flags;               /* STORE_DEVICE_... */
     int64_t seen_ms, changed_ms; /* wall */
 };
 

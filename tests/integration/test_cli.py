@@ -43,7 +43,7 @@ devices:
 ZONE_KEYS = {"zone", "account", "mode", "state", "epoch", "waiting", "in_flight", "messages", "changes", "failures", "batch_size",
              "depth", "service_ms", "retry_in_ms", "last_error", "swept", "sweep_stopped", "unknown_records", "foreign_records"}
 DEVICE_KEYS = {"id", "group", "site", "registered", "presence", "ip4", "ip6", "observed", "problem", "boot", "seq", "durable",
-               "records_open", "seen", "changed"}
+               "records_open", "seen", "changed", "nat", "inbound"}
 RECORD_KEYS = {"zone", "name", "type", "device", "ttl", "want", "tombstone", "have", "rev", "pending", "error", "attempts",
                "changed", "applied"}
 REPORT = re.compile(r"\Amuster: error: (.+)\n  cause: (.+)\n  hint:  (.+)\n  docs:  muster [a-z ]+ --help\n\Z")

@@ -90,6 +90,8 @@ static enum err on_publish(void *context, const struct core_publish *publish)
     }
     in_core(rig, false);
     if (strstr(publish->topic, "/fleet/feed") != NULL) {
+        struct errinfo info = {0};
+        assert_int_equal(feed_decode(publish->payload, &rig->feed, &info), ERR_OK);
         rig->feeds++;
     } else if (strstr(publish->topic, "/fleet/summary") != NULL) {
         rig->summaries++;
@@ -238,6 +240,9 @@ void rig_state(struct rig *rig, const struct rig_state *state)
     add_address(&body, "ip4", state->ip4);
     add_address(&body, "ip6", state->ip6);
     add_address(&body, "prefix6", state->prefix6);
+    if (state->uplinks != NULL) {
+        (void)strbuf_addf(&body, ",\"uplinks\":%s", state->uplinks); /* fits */
+    }
     (void)strbuf_addf(&body, ",\"src\":\"interface\",\"why\":\"%s\",\"agent\":\"1\"}",
                       state->why != NULL ? state->why : "change"); /* fits */
     deliver(rig, topic, strbuf_view(&body), state->observed, state->retained, state->forged);

@@ -41,6 +41,7 @@ struct rig {
     char ack_device[DEVICE_ID_MAX + 1];
     bool ack_retained;
     size_t acks, feeds, summaries;
+    struct feed_message feed;         /* last one published */
     enum err publish_err, submit_err; /* what the next ones get */
     void (*in_core)(bool inside);     /* told where the core's own work begins and ends; NULL = nobody */
 };
@@ -60,6 +61,7 @@ struct rig_state {
     uint32_t boot, conn, seq;
     const char *ip4, *ip6; /* text, "null", or NULL = absent */
     const char *prefix6;
+    const char *uplinks;  /* JSON array, NULL = absent */
     const char *observed; /* stamped address, NULL = unstamped */
     const char *why;      /* NULL = "change" */
     bool off, retained, forged;

@@ -30,6 +30,10 @@ struct row {
     bool mismatch, not_public, shared, gateway;
     uint32_t devices;
     const char *treat;
+    /* one uplink, with ip4 as its own address; NULL and NAT_UNKNOWN: an agent that detects nothing has none */
+    const char *seen;
+    enum nat_class nat;
+    bool publish_cgnat, no_inbound;
 };
 
 static const struct row rows[] = {
@@ -86,6 +90,37 @@ static const struct row rows[] = {
     {PUBLISH_AUTO, TEST, NULL, NULL, .want4 = TEST, .want6 = KEEP, .treat = "198.51.100.0/24"},
     {PUBLISH_AUTO, HOME, NULL, NULL, .want4 = KEEP, .want6 = KEEP, .not_public = true, .treat = "198.51.100.0/24"},
     {PUBLISH_AUTO, NULL, NULL, ULA, .want4 = KEEP, .want6 = ULA, .treat = "fd00::/8"},
+    /* nobody outside can come in: no A, one that stood goes, AAAA as ever */
+    {PUBLISH_AUTO, PUB, CGNAT, STABLE, .want4 = CLEAR, .want6 = STABLE, .seen = PUB, .nat = NAT_CGNAT,
+     .no_inbound = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_CGNAT, .no_inbound = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_DOUBLE, .no_inbound = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_DSLITE, .no_inbound = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_464XLAT, .no_inbound = true},
+    {PUBLISH_AUTO, STABLE, HOME, STABLE, .want4 = CLEAR, .want6 = STABLE, .nat = NAT_CGNAT, .no_inbound = true},
+    {PUBLISH_AUTO, CGNAT, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_CGNAT, .no_inbound = true},
+    {PUBLISH_OBSERVED, PUB, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_CGNAT, .no_inbound = true},
+    {PUBLISH_REPORTED, PUB, PUB, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_CGNAT, .no_inbound = true},
+    {PUBLISH_AGREE, PUB, PUB, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_CGNAT, .no_inbound = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_CGNAT, .no_inbound = true,
+     .devices = 51}, /* a carrier's pool is no alarm */
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = CLEAR, .want6 = KEEP, .nat = NAT_CGNAT, .no_inbound = true,
+     .gateway = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = PUB, .want6 = KEEP, .nat = NAT_CGNAT, .publish_cgnat = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = PUB, .want6 = KEEP, .nat = NAT_DSLITE, .publish_cgnat = true},
+    /* unproven, possible or open: as if it were not said */
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = PUB, .want6 = KEEP, .nat = NAT_NAT},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = PUB, .want6 = KEEP, .seen = PUB, .nat = NAT_NAT},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = PUB, .want6 = KEEP, .nat = NAT_PORT_CONTROL},
+    {PUBLISH_AUTO, PUB, PUB, NULL, .want4 = PUB, .want6 = KEEP, .nat = NAT_PUBLIC},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = KEEP, .want6 = KEEP, .nat = NAT_NAT, .devices = 51, .shared = true},
+    /* a path through a VPN or proxy: shown */
+    {PUBLISH_AUTO, PUB, PUB2, NULL, .want4 = PUB, .want6 = KEEP, .seen = PUB, .nat = NAT_TUNNEL, .mismatch = true},
+    {PUBLISH_REPORTED, PUB, PUB2, NULL, .want4 = PUB2, .want6 = KEEP, .seen = PUB, .nat = NAT_TUNNEL, .mismatch = true},
+    {PUBLISH_AUTO, STABLE, PUB2, STABLE, .want4 = PUB2, .want6 = STABLE, .seen = PUB, .nat = NAT_TUNNEL,
+     .mismatch = true},
+    {PUBLISH_AUTO, PUB, HOME, NULL, .want4 = PUB, .want6 = KEEP, .seen = PUB2, .nat = NAT_NAT, .mismatch = true},
+    {PUBLISH_AUTO, HOME, HOME, NULL, .want4 = KEEP, .want6 = KEEP, .seen = PUB2, .nat = NAT_NAT, .not_public = true},
 };
 
 static struct address_field field(const char *text)
@@ -117,22 +152,28 @@ static void judge(size_t number, const struct row *row)
     }
     struct address_field ip4 = field(row->ip4);
     struct address_field ip6 = field(row->ip6);
+    const struct uplink uplink = {
+        .name = "eth0", .up = true, .ip4 = ip4, .ip6 = ip6, .seen4 = field(row->seen).ip, .nat = row->nat};
     const struct policy_input input = {.mode = row->mode,
                                        .gateway = row->gateway,
                                        .observed = field(row->observed).ip,
                                        .observed_devices = row->devices,
                                        .ip4 = &ip4,
-                                       .ip6 = &ip6};
+                                       .ip6 = &ip6,
+                                       .publish_cgnat = row->publish_cgnat,
+                                       .uplinks = &uplink,
+                                       .uplinks_len = row->nat != NAT_UNKNOWN};
     struct policy_verdict verdict;
     policy_judge(&policy, &input, &verdict);
     char got4[IP_TEXT_SIZE], got6[IP_TEXT_SIZE];
     describe(&verdict.ip4, got4);
     describe(&verdict.ip6, got6);
     bool right = strcmp(got4, row->want4) == 0 && strcmp(got6, row->want6) == 0 && verdict.mismatch == row->mismatch &&
-                 verdict.shared == row->shared && verdict.not_public == row->not_public;
+                 verdict.shared == row->shared && verdict.not_public == row->not_public &&
+                 verdict.no_inbound == row->no_inbound && verdict.nat == row->nat;
     if (!right) {
-        fail_msg("row %zu: %s %s mismatch=%d shared=%d not_public=%d", number, got4, got6, verdict.mismatch,
-                 verdict.shared, verdict.not_public);
+        fail_msg("row %zu: %s %s mismatch=%d shared=%d not_public=%d no_inbound=%d nat=%s", number, got4, got6,
+                 verdict.mismatch, verdict.shared, verdict.not_public, verdict.no_inbound, nat_class_name(verdict.nat));
     }
 }
 

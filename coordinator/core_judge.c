@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a state to the addresses that count, and what is told of a device besides. */
+#include "base/log.h"
+#include "coordinator/core_private.h"
+
+void core_set_flag(struct device *device, uint16_t flag, bool on)
+{
+    device->flags = (uint16_t)(on ? device->flags | flag : device->flags & ~flag);
+}
+
+void core_set_no_inbound(struct core *core, struct device *device, bool on)
+{
+    bool was = (device->flags & DEVICE_NO_INBOUND) != 0;
+    core_set_flag(device, DEVICE_NO_INBOUND, on);
+    core->stats.no_inbound += on && !was;
+    core->stats.no_inbound -= was && !on;
+}
+
+static struct ip apply_family(struct ip before, const struct policy_family *family)
+{
+    switch (family->action) {
+    case POLICY_SET:
+        return family->ip;
+    case POLICY_CLEAR:
+        return (struct ip){0};
+    case POLICY_KEEP:
+        break;
+    }
+    return before;
+}
+
+/* Each address that would follow from it must be one that may stand in DNS. A host that it has no room for gets none,
+ * and keeps nobody else from theirs. */
+static bool prefix_is_publishable(const struct core *core, const struct registry_entry *entry,
+                                  const struct ip_prefix *prefix)
+{
+    bool good = policy_is_publishable(&core->policy, &prefix->ip);
+    for (size_t i = 0; i < entry->hosts_len && good; i++) {
+        struct ip host = host_address(prefix, &entry->hosts[i].id);
+        good = host.family == IP_NONE || policy_is_publishable(&core->policy, &host);
+    }
+    return good;
+}
+
+/* As with an address: what may not be published leaves what was before, and an explicit null takes it away. */
+static void judge_prefix(struct core *core, struct device *device, const struct state_message *state,
+                         struct ip_prefix *prefix)
+{
+    const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
+    if (!entry->group->gateway) {
+        return;
+    }
+    bool good = state->has_prefix6 && prefix_is_publishable(core, entry, &state->prefix6);
+    if (good) {
+        *prefix = state->prefix6;
+    } else if (state->prefix6_gone || !prefix_is_publishable(core, entry, prefix)) {
+        *prefix = (struct ip_prefix){0}; /* gone, or kept from the time of another policy */
+    }
+    if (state->has_prefix6 && !good) {
+        core_set_flag(device, DEVICE_NOT_PUBLIC, true);
+    }
+}
+
+static void tell_shared(struct core *core, struct device *device, const struct policy_input *input, bool shared)
+{
+    if (shared && (device->flags & DEVICE_SHARED) == 0) {
+        char text[IP_TEXT_SIZE];
+        (void)ip_format(&device->observed, text); /* length not needed */
+        log_event(LOG_LEVEL_WARN, "address-shared", "device=%.*s address=%s devices=%u limit=%u",
+                  VIEW_ARG(device_id(core->devices, device)), text, input->observed_devices, core->policy.shared_limit);
+    }
+    core_set_flag(device, DEVICE_SHARED, shared);
+}
+
+/* The first time that it is said, and again after it was otherwise: the store remembers, so a restart says nothing. */
+static void tell_no_inbound(struct core *core, struct core_time now, struct device *device,
+                            const struct policy_verdict *verdict)
+{
+    bool was = (device->flags & DEVICE_NO_INBOUND) != 0;
+    core_set_no_inbound(core, device, verdict->no_inbound);
+    if (verdict->no_inbound && !was) {
+        struct view id = device_id(core->devices, device);
+        log_event(LOG_LEVEL_NOTICE, "no-inbound-path", "device=%.*s nat=%s", VIEW_ARG(id),
+                  nat_class_name(verdict->nat));
+        core_feed(core, now, id, "no-inbound-path", NULL);
+    }
+}
+
+static void take_nat(struct core *core, struct device *device, enum nat_class nat)
+{
+    core->stats.nat[device->nat] -= device->nat != NAT_UNKNOWN; /* which nobody counts */
+    device->nat = (uint8_t)nat;
+    core->stats.nat[nat] += nat != NAT_UNKNOWN;
+}
+
+void core_judge(struct core *core, struct core_time now, uint32_t index, const struct state_message *state,
+                struct plan_addresses *ret_after)
+{
+    struct device *device = device_at(core->devices, index);
+    const struct registry_group *group = registry_entry_at(core->registry, device->registry_ref)->group;
+    struct policy_input input = {
+        .mode = group->publish,
+        .gateway = group->gateway,
+        .publish_cgnat = group->publish_cgnat,
+        .observed = device->observed,
+        .observed_devices = addrcount_get(core->observed, &device->observed),
+        .ip4 = &state->ip4,
+        .ip6 = &state->ip6,
+        .uplinks = state->uplinks,
+        .uplinks_len = state->uplinks_len,
+    };
+    struct policy_verdict verdict;
+    policy_judge(&core->policy, &input, &verdict);
+    core_set_flag(device, DEVICE_MISMATCH, verdict.mismatch);
+    core_set_flag(device, DEVICE_NOT_PUBLIC, verdict.not_public);
+    tell_shared(core, device, &input, verdict.shared);
+    tell_no_inbound(core, now, device, &verdict);
+    take_nat(core, device, verdict.nat);
+    ret_after->ip4 = apply_family(ret_after->ip4, &verdict.ip4);
+    ret_after->ip6 = apply_family(ret_after->ip6, &verdict.ip6);
+    judge_prefix(core, device, state, &ret_after->prefix6);
+}

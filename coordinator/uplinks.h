@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/**
+ * uplinks: which of a device's paths to the internet an address belongs to, and which one comes first. Pure.
+ */
+#include <stddef.h>
+
+#include "base/ip.h"
+#include "mqtt/messages.h"
+
+/** The uplink that is up, has the family (an address of its own, or one that is seen) and the lowest metric; one
+ * without a metric comes last, equal ones in the device's order. NULL when there is none. */
+const struct uplink *uplinks_primary(const struct uplink *uplinks, size_t len, enum ip_family family);
+
+/** The uplink that bears @p ip or is seen as it; one that is up before one that is not. NULL when there is none. */
+const struct uplink *uplinks_find(const struct uplink *uplinks, size_t len, const struct ip *ip);
