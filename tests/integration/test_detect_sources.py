@@ -20,6 +20,8 @@ import threading
 import unittest
 
 from muster_testlib import procs
+from muster_testlib.internet import SERVER2 as WHOAMI
+from muster_testlib.internet import Whoami
 from muster_testlib.probe import Probe, ask_often
 from muster_testlib.procs import Process, Workspace, unconfined
 
@@ -29,9 +31,9 @@ CAMERA6 = "2a00:1450:1::10"
 STUN1, STUN2, STUN6 = "198.41.0.4", "199.9.14.201", "2a00:1450:ff::4"
 GOOGLE, OPENDNS, CLOUDFLARE = "216.239.32.10", "208.67.222.222", "1.1.1.1"
 GOOGLE6, OPENDNS6, CLOUDFLARE6 = "2001:4860:4802:32::a", "2620:119:35::35", "2606:4700:4700::1111"
-RESOLVER, PORTAL, PUBLIC_PORTAL = "8.20.247.20", "5.9.164.112", "5.9.164.113"
+RESOLVER, PORTAL, PUBLIC_PORTAL, LIAR = "8.20.247.20", "5.9.164.112", "5.9.164.113", "5.9.164.114"
 SERVERS = [STUN1, STUN2, STUN6, GOOGLE, OPENDNS, CLOUDFLARE, GOOGLE6, OPENDNS6, CLOUDFLARE6, RESOLVER, PORTAL,
-           PUBLIC_PORTAL]
+           PUBLIC_PORTAL, LIAR, WHOAMI]
 
 _ZONE = """$TTL 0
 @ SOA ns. hostmaster. 1 3600 600 604800 0
@@ -159,6 +161,8 @@ class Internet:
         self.waits = []
         self.turn = [self._turnserver(address) for address in (STUN1, STUN2, STUN6)]
         self.named = [self._echo(), self._resolver(), self._portal()]
+        self.liar = self._liar()
+        self.whoami = Whoami(self.work).start()
         for server, predicate, what in self.waits:
             server.wait_until(predicate, what)
         self.reset()
@@ -217,6 +221,15 @@ class Internet:
             views += f'view "{view}" IN {{\n  match-destinations {{ {listens}; }};\n{zone}}};\n'
         return self._named("portal", [PORTAL, PUBLIC_PORTAL], views, "recursion no;")
 
+    def _liar(self):
+        """dnsmasq as routers use it against DNS of one's own choice: with authority, and with a public address."""
+        config = self.work.write("liar/dnsmasq.conf", f"port=53\nno-resolv\nno-hosts\nlisten-address={LIAR}\nbind-interfaces\n"
+                                 "address=/#/198.51.45.9\nuser=root\n")
+        server = Process(["dnsmasq", "--keep-in-foreground", "--log-facility=-", f"--conf-file={config}",
+                          f"--pid-file={self.work / 'liar' / 'pid'}"], self.work / "liar" / "log").start()
+        self.waits.append((server, lambda: dns_answers(LIAR), "the liar answers"))
+        return server
+
     def reset(self):
         """Routers that masquerade and do nothing else; what a test added is gone."""
         for home in (self.home1, self.home2):
@@ -237,7 +250,7 @@ class Internet:
         return ask_often(times, kind, *rows, prefix=self.camera.prefix)
 
     def close(self):
-        for server in [*self.turn, *self.named, self.home1.holder, self.home2.holder, self.camera.holder]:
+        for server in [*self.turn, *self.named, self.liar, self.whoami, self.home1.holder, self.home2.holder, self.camera.holder]:
             server.stop()
         self.work.close()
 
@@ -413,6 +426,17 @@ class Dns(Case):
                 with self.subTest(portal=portal, service=service):
                     self.failed(why, "dns", f"service={service}")
             self.failed("intercepted|does not know", "dns", "service=cloudflare")
+
+    def test_a_router_that_lies_with_authority_is_recognised(self):
+        self.net.home1.nft(f"add rule ip nat pre iifname lan udp dport 53 dnat to {LIAR}")
+        self.failed("a name that cannot exist has an address", "dns", "service=opendns")
+        self.failed("a name that cannot exist has an address", "dns", f"server={WHOAMI}:53", "query=whoami.example.com")
+        self.failed("REFUSED", "dns", "service=google")
+        self.address(WAN2, "dns", f"server={WHOAMI}:53", "query=whoami.example.com", "uplink=eth1")
+
+    def test_knot_s_whoami_tells_the_address(self):
+        for rrtype in ("", "A"):
+            self.address(WAN1, "dns", f"server={WHOAMI}:53", "query=whoami.example.com", f"rrtype={rrtype}")
 
     def test_lost_datagrams_are_sent_again_to_the_other_server(self):
         self.net.home1.nft(f"add rule inet filter forward ip daddr {OPENDNS} counter name requests drop")
