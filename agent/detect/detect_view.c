@@ -20,6 +20,13 @@ static const struct ip *answer_of(const struct path *path, size_t i, uint64_t no
     return good ? &vote->answer.ip : NULL;
 }
 
+/* The router's last word on the path as it is now. It does not age: as a failure it is asked for again and again. */
+static bool says_no_outside(const struct path *path, size_t i)
+{
+    const struct fusion_vote *vote = &path->fusion.votes[i];
+    return vote->has && vote->answer.no_outside && vote->at_ms >= path->moved_ms;
+}
+
 static bool is_observed(const struct slot *slot)
 {
     return detect_is_event(slot, SOURCE_VIEW_PATH);
@@ -81,6 +88,7 @@ static enum nat_class nat_of(const struct detect *detect, const struct path *pat
         if (ip != NULL && input.router.family == IP_NONE) {
             input.router = *ip;
         }
+        input.no_outside = input.no_outside || says_no_outside(path, i);
         input.port_control = input.port_control || (ip != NULL && path->fusion.votes[i].answer.port_control);
     }
     return nat_classify(&input);

@@ -36,8 +36,8 @@ static enum nat_class classify_router(const struct nat_input *input)
     if (is_class(router, IP_CLASS_PRIVATE)) {
         return NAT_DOUBLE;
     }
-    if (!is_public4(router)) {
-        return NAT_UNKNOWN; /* 0.0.0.0 while its line is down, or nobody said */
+    if (!is_public4(router)) { /* 0.0.0.0 while its line is down, or nobody said */
+        return input->no_outside ? NAT_DOUBLE : NAT_UNKNOWN;
     }
     if (seen_as_another(input, router)) {
         return NAT_CGNAT;

@@ -42,6 +42,7 @@ struct source_answer {
     bool mapping_varies; /* stun: two servers saw different ports or addresses of one socket */
     bool port_control;   /* pcp, upnp: the router would open a port */
     bool restarted;      /* pcp: its epoch went back */
+    bool no_outside;     /* pcp; FAILED: the router says that it has no public address */
 };
 
 /** What is asked. A value; handed back with the answer. */

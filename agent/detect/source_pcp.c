@@ -101,12 +101,19 @@ static void fail(struct pcp_asking *pcp, const char *why)
     asking_fail(&pcp->base, "%s: %s", server, why);
 }
 
+static bool says_no_outside(const struct pcp_reply *reply)
+{
+    return reply->result == (reply->version == PCP_V2 ? PCP_NETWORK_FAILURE : NATPMP_NETWORK_FAILURE);
+}
+
 static void fail_with(struct pcp_asking *pcp, const struct pcp_reply *reply)
 {
+    struct source_answer answer = {.status = SOURCE_ANSWER_FAILED, .no_outside = says_no_outside(reply)};
     char server[IP_TEXT_SIZE];
     (void)ip_format(&pcp->server, server);
-    asking_fail(&pcp->base, "%s: %s %s: %s", server, pcp_version_name(reply->version),
-                pcp_result_name(reply->version, reply->result), pcp_result_remedy(reply->version, reply->result));
+    asking_detail(&answer, "%s: %s %s: %s", server, pcp_version_name(reply->version),
+                  pcp_result_name(reply->version, reply->result), pcp_result_remedy(reply->version, reply->result));
+    asking_end(&pcp->base, &answer);
 }
 
 /* The first refusal says more than "no answer" to what was tried after it. */
@@ -150,7 +157,7 @@ static void take_refusal(struct pcp_asking *pcp, const struct pcp_reply *reply)
     pcp->pcp.due_ms = NEVER;
     pcp->refusal = *reply;
     bool natpmp_failed = pcp->natpmp.due_ms == NEVER; /* or, over IPv6, there is none */
-    if (natpmp_failed || reply->result == PCP_NETWORK_FAILURE) {
+    if (natpmp_failed || says_no_outside(reply)) {
         fail_with(pcp, reply);
         return;
     }
@@ -164,8 +171,9 @@ static void take_reply(struct pcp_asking *pcp, const struct pcp_reply *reply)
 {
     if (reply->result != PCP_SUCCESS) {
         fail_with(pcp, reply);
-    } else if (reply->external.family == IP_NONE) {
-        fail(pcp, "it has no outer address yet; look at its WAN");
+    } else if (reply->external.family == IP_NONE) { /* 0.0.0.0: the same in other words */
+        const struct pcp_reply none = {.version = PCP_V2, .result = PCP_NETWORK_FAILURE};
+        fail_with(pcp, &none);
     } else if (reply->external.family != pcp->base.question.family) {
         fail(pcp, "it told an address of the other family");
     } else {

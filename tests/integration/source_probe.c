@@ -3,8 +3,8 @@
  * source_probe: one address source on a loop of its own, driven by lines, for tests against real servers.
  * usage: source_probe TYPE [SERVER]
  * input:  "ask FAMILY UPLINK LOCAL GATEWAY TIMEOUT_MS" ("-" leaves a field out), "quit"
- * output: "answer FAMILY STATUS ADDRESS FLAGS: DETAIL" (FLAGS: port_control, restarted, varies, or -), "announced",
- *         "refused ERROR"
+ * output: "answer FAMILY STATUS ADDRESS FLAGS: DETAIL" (FLAGS: port_control, restarted, varies, no_outside, or -),
+ * "announced", "refused ERROR"
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,10 +28,11 @@ static void on_answered(void *context, const struct source_question *question, c
     static const char *const statuses[] = {"address", "absent", "failed"};
     char ip[IP_TEXT_SIZE];
     size_t len = ip_format(&answer->ip, ip);
-    bool none = !answer->port_control && !answer->restarted && !answer->mapping_varies;
-    printf("answer %u %s %s %s%s%s%s: %s\n", question->family, statuses[answer->status], len > 0 ? ip : "-",
+    bool none = !answer->port_control && !answer->restarted && !answer->mapping_varies && !answer->no_outside;
+    printf("answer %u %s %s %s%s%s%s%s: %s\n", question->family, statuses[answer->status], len > 0 ? ip : "-",
            answer->port_control ? "port_control," : "", answer->restarted ? "restarted," : "",
-           answer->mapping_varies ? "varies," : "", none ? "-" : "", answer->detail);
+           answer->mapping_varies ? "varies," : "", answer->no_outside ? "no_outside," : "", none ? "-" : "",
+           answer->detail);
 }
 
 static void on_announced(void *context)

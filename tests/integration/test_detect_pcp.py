@@ -232,7 +232,7 @@ route add default via {ROUTER} dev eth1 metric 200""")
         self.assertEqual(probe.ask(), f"answer 4 address 100.64.7.7 port_control,: {ROUTER} by PCP")
         self.server.stop()
         self.start()  # it looks at its WAN at the start, and then opens no ports
-        self.assertEqual(probe.ask(), f"answer 4 failed - -: {ROUTER}: NAT-PMP network failure: the router has no outer address "
+        self.assertEqual(probe.ask(), f"answer 4 failed - no_outside,: {ROUTER}: NAT-PMP network failure: the router has no outer address "
                          "yet, or a private one; look at its WAN")
 
     def test_a_restart_is_announced_and_in_the_next_answer(self):
@@ -285,7 +285,7 @@ route add default via {ROUTER} dev eth1 metric 200""")
     def test_a_router_without_an_outer_address(self):
         self.start()
         self.spaces.ip("router", "address flush dev wan")
-        self.assertRegex(Probe(self).ask(), rf"answer 4 failed - -: {ROUTER}: .* look at its WAN$")
+        self.assertRegex(Probe(self).ask(), rf"answer 4 failed - no_outside,: {ROUTER}: .* look at its WAN$")
 
     def test_a_lost_request_is_repeated(self):
         self.start()

@@ -382,6 +382,17 @@ static void asks_anew_after_a_suspend_and_an_announcement(void **state)
     assert_true(stun->asked == 3 && pcp->asked == 3);
     answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_ADDRESS, .ip = ip_of("45.83.1.11")});
     assert_reported(set, "45.83.1.11", "pcp", NAT_NAT);
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_RESUMED);
+    after(0);
+    answer(stun, "45.83.1.11");
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_FAILED, .no_outside = true});
+    assert_reported(set, "45.83.1.11", "stun", NAT_DOUBLE);
+    after(FLOOR);
+    assert_int_equal(pcp->open_len, 1); /* asked again soon: the router may have been starting */
+    answer_with(
+        pcp, &(struct source_answer){.status = SOURCE_ANSWER_ADDRESS, .ip = ip_of("45.83.1.11"), .port_control = true});
+    assert_reported(set, "45.83.1.11", "stun", NAT_PORT_CONTROL);
     tear_down();
 }
 

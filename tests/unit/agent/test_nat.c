@@ -79,6 +79,30 @@ static void classifies_by_the_table(void **state)
     }
 }
 
+static void a_router_without_a_public_address_has_another_nat_behind_it(void **state)
+{
+    (void)state;
+    const struct {
+        const char *own, *router, *seen;
+        enum nat_class expected;
+    } rows[] = {
+        {"192.168.1.9", "", "93.184.216.34", NAT_DOUBLE},
+        {"192.168.1.9", "", "", NAT_DOUBLE},
+        {"192.168.1.9", "0.0.0.0", "93.184.216.34", NAT_DOUBLE},
+        {"192.168.1.9", "100.64.0.1", "", NAT_CGNAT},               /* another source knows more */
+        {"192.168.1.9", "93.184.216.34", "93.184.216.34", NAT_NAT}, /* and here, that it has one */
+        {"93.184.216.34", "", "93.184.216.34", NAT_PUBLIC},
+        {"100.64.0.1", "", "93.184.216.34", NAT_CGNAT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct nat_input input = {.own = ip_of(rows[i].own),
+                                        .router = ip_of(rows[i].router),
+                                        .seen = ip_of(rows[i].seen),
+                                        .no_outside = true};
+        assert_int_equal(nat_classify(&input), rows[i].expected);
+    }
+}
+
 static void every_class_says_what_comes_in(void **state)
 {
     (void)state;
@@ -118,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classifies_by_the_table),
+        cmocka_unit_test(a_router_without_a_public_address_has_another_nat_behind_it),
         cmocka_unit_test(every_class_says_what_comes_in),
         cmocka_unit_test(nothing_but_public_addresses_is_reachable),
     };
