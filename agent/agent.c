@@ -170,6 +170,42 @@ static bool stands_on_nothing(const struct agent *agent)
     return !carried;
 }
 
+/* A connection that nobody would answer any more: a new one is made at once. Its socket is ended first, for Paho's
+ * receiving thread waits for up to a second on the sockets that it knew. */
+static void leave_connection(struct agent *agent, const char *reason)
+{
+    on_disconnected(agent, ERR_CLOSED, reason);
+    lifeline_cut();
+    session_reconnect(agent->session);
+}
+
+/* The uplink of lowest metric that has an IPv4 address; NULL: none. */
+static const struct uplink *primary_uplink(const struct address_set *set)
+{
+    const struct uplink *best = NULL;
+    for (size_t i = 0; i < set->uplinks_len; i++) {
+        const struct uplink *uplink = &set->uplinks[i];
+        bool counts = uplink->has_metric && uplink->ip4.presence == FIELD_SET;
+        if (counts && (best == NULL || uplink->metric < best->metric)) {
+            best = uplink;
+        }
+    }
+    return best;
+}
+
+/* Whether another uplink became the primary one and the connection stayed behind: what the broker sees of it is not
+ * what the device is reached by. */
+static bool stands_aside(const struct agent *agent, const struct address_set *set)
+{
+    const struct uplink *before = primary_uplink(&agent->own), *now = primary_uplink(set);
+    if (now == NULL || before == NULL || strcmp(before->name, now->name) == 0) {
+        return false;
+    }
+    struct ip used[LIFELINE_MAX];
+    return lifeline_addresses(used) > 0 && used[0].family == IP_V4 &&
+           strcmp(addresses_owner(interfaces_table(agent->interfaces), &used[0]), now->name) != 0;
+}
+
 /* Addresses changed: a connection whose own end went away is dead without knowing it, and a wait for the next attempt
  * was measured for another network. */
 static void mend_connection(struct agent *agent, const struct address_set *set)
@@ -179,8 +215,9 @@ static void mend_connection(struct agent *agent, const struct address_set *set)
         return;
     }
     if (session_is_connected(agent->session) && stands_on_nothing(agent)) {
-        on_disconnected(agent, ERR_CLOSED, "its own address went away");
-        session_reconnect(agent->session);
+        leave_connection(agent, "its own address went away");
+    } else if (session_is_connected(agent->session) && stands_aside(agent, set)) {
+        leave_connection(agent, "another uplink is the primary one");
     } else if (!session_is_connected(agent->session) && has_address) {
         if (stands_on_nothing(agent)) {
             session_give_up(agent->session);
@@ -230,8 +267,7 @@ static void on_resumed(void *context, uint64_t slept_ms)
     detect_trigger(agent->detect, DETECT_RESUMED);
     bool connected = session_is_connected(agent->session);
     if (connected && slept_ms >= agent->config->broker.keepalive_ms) {
-        on_disconnected(agent, ERR_CLOSED, "the machine slept for longer than the keepalive");
-        session_reconnect(agent->session);
+        leave_connection(agent, "the machine slept for longer than the keepalive");
     } else if (!connected && agent->started) {
         session_reconnect(agent->session);
     }
@@ -287,10 +323,7 @@ static void subscribe(struct agent *agent, const struct session_filter *filter)
 
 static void probe_connection(const struct agent *agent)
 {
-    uint64_t probe_s = (agent->config->broker.probe_ms + 999) / 1000;
-    if (probe_s > 0) {
-        lifeline_probe((int)probe_s);
-    }
+    lifeline_probe((int)((agent->config->broker.probe_ms + 999) / 1000));
 }
 
 static void on_connected(void *context, const char *endpoint)

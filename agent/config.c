@@ -72,9 +72,11 @@ static const struct config_row broker_rows[] = {
      AT(broker.probe_ms),
      .max = 20 * MS_MINUTE,
      .def = "0s",
-     .help = "After this long without traffic the kernel asks whether the connection still stands (TCP keep-alive, in "
-             "whole seconds), a packet each way: a device whose router got another public address notices within it "
-             "instead of the keepalive; 0 never"},
+     .help =
+         "A dead path is noticed after this long without a sign of life, at least 4 s, instead of after the "
+         "keepalive: the kernel asks (TCP keep-alive, in whole seconds) from half of it on. A device whose router got "
+         "another public address notices at the first question, after half. Each costs a small packet each way; 0 "
+         "asks never"},
     {.name = "connect_timeout",
      .type = CONFIG_DURATION,
      AT(broker.connect_timeout_ms),

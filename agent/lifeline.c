@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #define DESCRIPTORS 256 /* an agent has about twenty */
-#define PROBES      10
+#define LEAST_S     4   /* a shorter outage is no reason, whatever the configuration says */
 
 union address {
     struct sockaddr any;
@@ -57,18 +57,49 @@ size_t lifeline_addresses(struct ip ret_addresses[static LIFELINE_MAX])
     return len;
 }
 
-void lifeline_probe(int idle_s)
+static void give_up_after(int fd, int seconds)
+{
+    const unsigned ms = (unsigned)seconds * 1000;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+static void ask(int fd, int idle_s, int every_s)
+{
+    const int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
+}
+
+/* Options are refused only where it does not matter: the descriptor was closed meanwhile, or is a look-up's UDP socket.
+ * With TCP_USER_TIMEOUT the number of questions does not count, only the time since something was heard (tcp(7)). */
+void lifeline_probe(int probe_s)
 {
     struct ip local;
     for (int fd = 0; fd < DESCRIPTORS; fd++) {
         if (!local_of(fd, &local)) {
             continue;
         }
-        /* Refused only where it does not matter: the descriptor was closed meanwhile, or is a look-up's UDP socket. */
-        const int on = 1, probes = PROBES;
-        (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof(idle_s));
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+        if (probe_s > 0) {
+            ask(fd, probe_s > 2 ? probe_s / 2 : 1, probe_s > 8 ? probe_s / 8 : 1);
+        }
+        give_up_after(fd, probe_s == 0 ? LIFELINE_PATIENCE_S : probe_s > LEAST_S ? probe_s : LEAST_S);
+    }
+}
+
+static bool is_tcp(int fd)
+{
+    int protocol = 0;
+    socklen_t len = sizeof(protocol);
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP;
+}
+
+void lifeline_cut(void)
+{
+    struct ip local;
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        if (local_of(fd, &local) && is_tcp(fd)) {
+            (void)shutdown(fd, SHUT_RDWR); /* closed meanwhile: that is what was wanted */
+        }
     }
 }

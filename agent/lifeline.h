@@ -18,6 +18,12 @@
  * often as it is used. */
 size_t lifeline_addresses(struct ip ret_addresses[static LIFELINE_MAX]);
 
-/** Has the kernel probe the connected TCP sockets. A reset in answer ends a connection at once; silence only after ten
- * probes, for a short outage is no reason. @param idle_s without traffic, and between probes; at least 1. */
-void lifeline_probe(int idle_s);
+/** How soon the kernel gives up connected TCP sockets whose path is dead. What was sent must be acknowledged within
+ * LIFELINE_PATIENCE_S (TCP_USER_TIMEOUT), which costs nothing. With @p probe_s above 0 silence is not enough either:
+ * after half of it without traffic the kernel asks, then eight times as often, and gives up after all of it, at least 4
+ * s; a reset in answer ends the connection at once. @param probe_s 0 = no questions. */
+#define LIFELINE_PATIENCE_S 20
+void lifeline_probe(int probe_s);
+
+/** Ends the connected TCP sockets at once, as if the peer had: whoever waits for one of them wakes up. */
+void lifeline_cut(void);

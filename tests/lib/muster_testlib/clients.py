@@ -12,6 +12,7 @@ from . import build_dir
 from .network import SERVER
 from .procs import DEADLINE, Process
 
+PROBE_S = 8  # in which the agent notices that its path is dead
 _ESTABLISHED = "01"
 
 
@@ -55,7 +56,7 @@ class Agent(_Client):
         config = {
             "device_id": device, "state_dir": str(world.work.folder(f"{self.label}-{space}/state")),
             "control_socket": str(self.socket),
-            "broker": {"endpoints": [world.broker.endpoint], "keepalive": "8s", "backoff_max": "1s"},
+            "broker": {"endpoints": [world.broker.endpoint], "probe": f"{PROBE_S}s", "backoff_max": "1s"},
             "tls": {"ca_file": str(world.broker.ca_file), "cert_file": str(identity.cert), "key_file": str(identity.key)},
         }
         for section, value in settings.items():

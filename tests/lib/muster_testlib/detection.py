@@ -22,7 +22,6 @@ from .internet import Stun, Web, Whoami
 from .network import SERVER, SERVER2, Network
 from .procs import DEADLINE, Timeout
 
-KEEPALIVE_S = 8
 GROUPS = """\
   - name: cameras
     damping: false

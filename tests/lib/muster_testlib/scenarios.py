@@ -3,12 +3,13 @@
 runs other clients through the same."""
 import time
 
-from .detection import KEEPALIVE_S, Scenario, Step
+from .clients import PROBE_S
+from .detection import Scenario, Step
 from .network import B
 from .procs import wait_until
 
 EVENT_S = 1.0                 # from the moment that the address is usable
-DEAD_PATH_S = KEEPALIVE_S + 2  # behind a NAT that says nothing
+DEAD_PATH_S = PROBE_S + 2      # behind a NAT that says nothing
 
 
 def _home(world):
@@ -135,7 +136,7 @@ def captive_portal(world):
 def dns_intercepted(world):
     liar = world.network.intercept_dns()
     yield _home(world)
-    liar.wait_log(r"query\[A\] whoami")
+    liar.wait_log(r"(?i)query\[A\] whoami")
     world.acknowledged()
     began = time.monotonic()
     yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)

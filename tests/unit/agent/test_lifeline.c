@@ -40,12 +40,22 @@ static void finds_and_probes_connections(void **state)
     (void)ip_format(&found[0], text);
     assert_string_equal(text, "127.0.0.1");
     assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 0);
-    lifeline_probe(7);
-    assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 1);
-    assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPIDLE), 7);
-    assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPINTVL), 7);
-    assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPCNT), 10);
+    lifeline_probe(0); /* asks nothing, and is patient with what is sent */
+    assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 0);
+    assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), 1000 * LIFELINE_PATIENCE_S);
+    static const int cases[][4] = {{1, 1, 1, 4000}, {8, 4, 1, 8000}, {9, 4, 1, 9000}, {80, 40, 10, 80000}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        lifeline_probe(cases[i][0]);
+        assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 1);
+        assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPIDLE), cases[i][1]);
+        assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPINTVL), cases[i][2]);
+        assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), cases[i][3]);
+    }
     assert_int_equal(option(listener, SOL_SOCKET, SO_KEEPALIVE), 0);
+    lifeline_cut();
+    char byte;
+    assert_int_equal(recv(client, &byte, 1, 0), 0); /* the end, without a peer that said so */
+    assert_int_equal(send(pair[0], "x", 1, 0), 1);  /* what is no connection stays */
     (void)close(client);
     assert_int_equal(lifeline_addresses(found), 0);
     (void)close(listener);
