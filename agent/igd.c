@@ -3,7 +3,7 @@
  * muster-igd: asks the router once, over UPnP, for the address of its far side, prints it and ends. Started by the
  * agent's source "upnp". miniupnpc blocks and reads XML that anybody in the house may have written: that happens in
  * here, for a few seconds, and nowhere else. Exit status: 0 with one line of output, 1 with one line of errors, 64 for
- * a wrong call. Source: UPnP WANIPConnection:1 2.4.18 (GetExternalIPAddress); miniupnpc API 17 (Debian 12) and,
+ * a wrong call. Source: UPnP WANIPConnection:1 (GetExternalIPAddress); miniupnpc API 17 (Debian 12) and,
  * tried, 21.
  */
 #include <miniupnpc/miniupnpc.h>
@@ -17,9 +17,9 @@
 #include "base/args.h"
 
 #define TEXT_MAX     (64 * 1024)
-#define DISCOVER_MS  2000 /* the longest wait for routers to answer */
+#define DISCOVER_MS  1500 /* the longest wait for routers to answer one search; they answer within a second (MX) */
 #define EXTERNAL_MAX 64
-#define SSDP_TTL     2 /* UPnP Device Architecture 1.1, 1.2 */
+#define SSDP_TTL     2 /* the default of UPnP Device Architecture 1.1, 1 */
 
 struct options {
     const char *interface, *gateway;
@@ -31,7 +31,7 @@ static const struct args_row rows[] = {
     {"gateway", 0, "ADDRESS", ARGS_STRING, offsetof(struct options, gateway),
      .help = "Believe this router only (default: whoever answers first)"},
     {"timeout", 0, "DURATION", ARGS_DURATION, offsetof(struct options, timeout_ms), .min = 100, .max = 600000,
-     .help = "What the whole question may take; a third of it, 2s at most, is the wait for routers (default 10s)"},
+     .help = "What the whole question may take; half of it, 3s at most, is the wait for routers (default 10s)"},
     {0},
 };
 
@@ -69,6 +69,18 @@ static struct UPNPDev *only_of(struct UPNPDev *devices, const struct ip *gateway
     *rejected_end = NULL;
     freeUPNPDevlist(rejected);
     return kept;
+}
+
+/* Version 2 answers to a search for version 1 (UPnP Device Architecture 1.1, 1.3); who answers to neither is asked as
+ * a mere device. The library's own list has three searches more, and a wait after each. */
+static struct UPNPDev *search(const struct options *options, const struct ip *gateway)
+{
+    static const char *const types[] = {"urn:schemas-upnp-org:device:InternetGatewayDevice:1", "upnp:rootdevice", NULL};
+    int wait_ms = (int)MIN(options->timeout_ms / 4, (uint64_t)DISCOVER_MS);
+    int error = 0;
+    struct UPNPDev *devices =
+        upnpDiscoverDevices(types, wait_ms, options->interface, NULL, UPNP_LOCAL_PORT_ANY, 0, SSDP_TTL, &error, 0);
+    return only_of(devices, gateway);
 }
 
 /* @return what UPNP_GetValidIGD does: 0 none, then the kinds of is_usable. */
@@ -153,10 +165,7 @@ int main(int argc, char *argv[])
         (void)fail("--gateway: no address");
         return EX_USAGE;
     }
-    int error = 0;
-    int wait_ms = (int)MIN(options.timeout_ms / 3, (uint64_t)DISCOVER_MS);
-    struct UPNPDev *devices =
-        only_of(upnpDiscover(wait_ms, options.interface, NULL, UPNP_LOCAL_PORT_ANY, 0, SSDP_TTL, &error), &gateway);
+    struct UPNPDev *devices = search(&options, &gateway);
     int status = devices != NULL ? ask(devices, &gateway) : fail("no answer from the router: UPnP may be off there");
     freeUPNPDevlist(devices);
     return status;

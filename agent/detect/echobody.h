@@ -4,7 +4,8 @@
  * echobody: what an echo service answered, as one address or as nothing. A body comes from anybody who stands between
  * us and the service: captive portals answer everything with pages full of numbers that look like addresses. Nothing is
  * searched for: either the whole body has the one form that the format names, or it is refused. Pure, any thread.
- * Sources: Cloudflare's /cdn-cgi/trace and checkip.dyndns.com as read in November 2026.
+ * Sources: Cloudflare's /cdn-cgi/trace; help.dyn.com, "CheckIP tool" (page and policy of checkip.dyndns.com); both as
+ * read in November 2026.
  */
 #include "base/err.h"
 #include "base/ip.h"

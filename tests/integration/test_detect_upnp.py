@@ -127,6 +127,11 @@ class Upnp(unittest.TestCase):
         self.miniupnpd(self.router, "lan", WAN, 1)
         self.assert_address(self.ask("gateway=192.168.1.1"), WAN)
 
+    def test_where_no_router_answers_it_is_said_in_time(self):
+        answer = self.ask("gateway=192.168.1.1")
+        self.assertEqual((answer.status, answer.ip), ("failed", ""))
+        self.assertEqual(answer.detail, "upnp: no answer from the router: UPnP may be off there")
+
     def test_ipv6_is_not_asked(self):
         with self.assertRaisesRegex(AssertionError, "cannot ask"):
             self.ask("family=6")
