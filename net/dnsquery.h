@@ -4,10 +4,7 @@
  * dnsquery: one DNS question and its answer on the wire, for programs that ask a named server themselves (an address
  * echo, a diagnosis) and must not take in a DNS library. Not here: updates, transfers, TSIG (providers/), EDNS,
  * sockets, retransmission.
- * Why its own parser: libknot would bring its licence and its memory to the device, and the resolver library's
- * ns_parse of glibc keeps its own idea of errors in h_errno, expands names through a dotted text form that cannot be
- * compared byte by byte, and is another library on other C libraries. What is needed is a header, one question and a
- * walk over the answers.
+ * Why its own parser, and not libknot or the C library's: docs/adr/0033-dns-echo.md.
  * Against forged answers (RFC 5452): the id and the case of each letter of the name are random, and both are compared.
  * Source: RFC 1035 4, RFC 3596 2.2 (AAAA). Threading: pure, any thread.
  */
