@@ -3,7 +3,8 @@
 /**
  * agent: the shell around the pure parts: netlink feeds addresses, addresses and the session feed report, and what
  * report decides goes out over the session. Threads: everything on the loop thread; the session's message callback
- * only fills the inbox. At rest no timer of its own runs but the next heartbeat.
+ * only fills the inbox. At rest no timer of its own runs but the next heartbeat,
+ * and the next poll where the config names sources that are polled.
  */
 #include "agent/config.h"
 #include "agent/status.h"

@@ -142,17 +142,18 @@ static bool field_is(const struct address_field *a, const struct address_field *
     return a->presence == b->presence && (a->presence != FIELD_SET || ip_equal(&a->ip, &b->ip));
 }
 
-static void take_field(struct detect *detect, const char *uplink, uint8_t family, const struct address_field *field,
+/* @return the path is new or another one. */
+static bool take_field(struct detect *detect, const char *uplink, uint8_t family, const struct address_field *field,
                        const struct ip *gateway)
 {
     struct path *path = detect_path(detect, uplink, family);
     bool fresh = path == NULL;
     if (fresh && field->presence == FIELD_ABSENT) {
-        return; /* a family that is not reported, or of which nothing is known yet */
+        return false; /* a family that is not reported, or of which nothing is known yet */
     }
     path = fresh ? make_path(detect, uplink, family) : path;
     if (path == NULL) {
-        return; /* no memory, or more links than anybody has: the interfaces' own addresses stay */
+        return false; /* no memory, or more links than anybody has: the interfaces' own addresses stay */
     }
     bool moved = fresh || path->away || !field_is(&path->own, field) || !ip_equal(&path->gateway, gateway);
     uint64_t now = detect_now(detect);
@@ -161,14 +162,14 @@ static void take_field(struct detect *detect, const char *uplink, uint8_t family
     path->present_ms = now;
     path->own = *field;
     path->gateway = *gateway;
-    if (!moved) {
-        return;
-    }
-    if (!fresh) {
+    if (moved && !fresh) {
         detect_moved(detect, path);
     }
-    tell_interface(detect, path);
-    detect_want(detect, path, now, true);
+    if (moved) {
+        tell_interface(detect, path);
+        detect_want(detect, path, now, true);
+    }
+    return moved;
 }
 
 /* A link that comes back is another path: it may lead elsewhere. */
@@ -202,14 +203,15 @@ void detect_addresses(struct detect *detect, const struct address_set *set)
     }
     char first[sizeof(set->uplinks[0].name)];
     memcpy(first, detect->set.uplinks[0].name, sizeof(first));
+    bool moved = set->uplinks_len != detect->set.uplinks_len || strcmp(first, set->uplinks[0].name) != 0;
     detect->set = *set;
     for (size_t p = 0; p < detect->paths_len; p++) {
         detect->paths[p]->present = false;
     }
     for (size_t i = 0; i < set->uplinks_len; i++) {
         const struct uplink *uplink = &set->uplinks[i];
-        take_field(detect, uplink->name, IP_V4, &uplink->ip4, &set->paths[i].gateway4);
-        take_field(detect, uplink->name, IP_V6, &uplink->ip6, &set->paths[i].gateway6);
+        moved = take_field(detect, uplink->name, IP_V4, &uplink->ip4, &set->paths[i].gateway4) || moved;
+        moved = take_field(detect, uplink->name, IP_V6, &uplink->ip6, &set->paths[i].gateway6) || moved;
     }
     for (size_t p = 0; p < detect->paths_len; p++) {
         if (!detect->paths[p]->present) {
@@ -217,7 +219,9 @@ void detect_addresses(struct detect *detect, const struct address_set *set)
         }
     }
     follow_first(detect, first);
-    detect_wake(detect);
+    if (moved) { /* a router that repeats its advertisements wakes nobody twice */
+        detect_wake(detect);
+    }
 }
 
 static void tell_observed(struct detect *detect, struct path *path, const struct ip *observed)
