@@ -74,6 +74,15 @@ static bool is_shared(const struct core *core, uint16_t zone)
     return index >= 0 && zones[index].mode == ZONE_SHARED;
 }
 
+void core_move_entry(struct outbox_entry *entry, uint16_t zone)
+{
+    if (entry->rev == 0 || entry->zone != zone) {
+        entry->zone = zone;
+        entry->applied_rev = 0;
+        entry->flags &= (uint16_t)~OUTBOX_UNSURE;
+    }
+}
+
 void core_mark_unsure(struct outbox_entry *entry, const struct rrset_value *sent)
 {
     entry->flags |= OUTBOX_UNSURE;
@@ -121,8 +130,8 @@ void core_take_back(struct core *core, struct core_time now, struct outbox_entry
     }
     core_entry_close(core, now, entry);
     core_want_clean(core, entry);
-    entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT |
-                                 OUTBOX_TAKEN | OUTBOX_UNSURE);
+    entry->flags &=
+        (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT | OUTBOX_TAKEN);
     entry->attempts = 0;
     entry->error[0] = '\0';
 }
@@ -211,7 +220,7 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     core_take_back(core, now,
                    entry); /* a claim that the store refused makes way for the name's owner, and the other way round */
     entry->device = device;
-    entry->zone = (uint16_t)core->zone_refs[item->zone];
+    core_move_entry(entry, (uint16_t)core->zone_refs[item->zone]);
     entry->ttl = item->ttl;
     entry->want = item->value;
     entry->rev = ++core->rev;
@@ -481,7 +490,7 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
     if (!kept) { /* counted where it stands */
         bool open = (entry->flags & OUTBOX_OPEN) != 0;
         core_entry_close(core, resubmit->now, entry);
-        entry->zone = (uint16_t)core->zone_refs[zone];
+        core_move_entry(entry, (uint16_t)core->zone_refs[zone]);
         if (open) {
             core_entry_open(core, resubmit->now, entry);
         }

@@ -382,9 +382,11 @@ static void settle_want(struct core *core, struct core_time now, const struct st
         return;
     }
     if ((entry->flags & OUTBOX_WAIT_WANT) != 0) {
-        entry->have_known = want->have_known;
-        entry->have = want->have;
-        if (want->was_pending) {
+        if (entry->applied_rev <= want->have_rev) { /* else its outcome has yet to be stored */
+            entry->have_known = want->have_known;
+            entry->have = want->have;
+        }
+        if (want->was_pending && (entry->flags & OUTBOX_UNSURE) == 0) {
             core_mark_unsure(entry, &want->was);
         }
         core_submit(core, now, entry);
@@ -508,7 +510,7 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
 static void settle_refused(struct core *core, struct core_time now, struct outbox_entry *entry,
                            const struct engine_result *result)
 {
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY) & ~OUTBOX_UNSURE);
+    entry->flags |= OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY; /* a doubt stays: it may have been refused for another reason */
     entry->have_applied = false;
     entry->have_rev = result->rev;
     core->stats.refused++;
@@ -526,14 +528,15 @@ static void settle_applied(struct core *core, struct core_time now, struct outbo
     entry->have_applied = true;
     entry->have_known = true;
     entry->have = *result->value;
+    entry->applied_rev = result->rev;
     entry->have_rev = result->rev;
     entry->error[0] = '\0';
-    entry->flags |= OUTBOX_HAVE_DIRTY;
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_HAVE_DIRTY) & ~OUTBOX_UNSURE);
     outbox_mark_dirty(core->outbox, entry);
     if (entry->rev != result->rev) {
         return; /* served for a moment: a newer want is on its way */
     }
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_ADOPT | OUTBOX_UNSURE));
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~OUTBOX_ADOPT);
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
     core->stats.applied++;
     if (entry->started_ms != 0) {

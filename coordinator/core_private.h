@@ -94,6 +94,8 @@ enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t 
                               uint64_t received_ms) MUST_CHECK;
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index);
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
+/* What was known of the name in another zone is no longer. */
+void core_move_entry(struct outbox_entry *entry, uint16_t zone);
 /* The server may hold @p sent, or nothing, instead of what the store has of it. */
 void core_mark_unsure(struct outbox_entry *entry, const struct rrset_value *sent);
 /* As core_submit, but where the store must say first what we wrote last, or whose the name is, its commit submits. */

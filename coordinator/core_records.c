@@ -87,7 +87,7 @@ static enum err tombstone(struct core *core, struct core_time now, uint32_t devi
     }
     core_take_back(core, now, entry); /* out of its former device's counts */
     entry->device = device;
-    entry->zone = (uint16_t)core->zone_refs[zone];
+    core_move_entry(entry, (uint16_t)core->zone_refs[zone]);
     entry->ttl = record->ttl;
     core_give_entry_up(core, now, entry);
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
@@ -253,11 +253,12 @@ static enum err entry_of_record(struct core *core, struct core_time now, const s
     }
     core_take_back(core, now, entry); /* of another device's refused claim */
     entry->device = owner_of(core, record);
-    entry->zone = (uint16_t)core->zone_refs[zone];
+    core_move_entry(entry, (uint16_t)core->zone_refs[zone]);
     entry->ttl = record->ttl;
     entry->want = record->want_null ? (struct rrset_value){0} : record->want;
     entry->have_known = record->have_known;
     entry->have = record->have;
+    entry->applied_rev = 0;
     entry->since_s = (uint32_t)(record->changed_ms / 1000);
     entry->rev = record->want_rev;
     *ret_entry = entry;
