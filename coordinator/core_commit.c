@@ -258,7 +258,7 @@ static void start_commit(struct core *core)
     commit->running = true;
     core->stats.commits++;
     core->stats.commit_rows += commit->batch.devices_len + commit->batch.wants_len + commit->batch.haves_len;
-    core->ops.commit(core->context, &commit->batch);
+    core->ops.commit(core->context, core_poison_part(commit));
 }
 
 void core_storm_opened(struct core *core, struct core_time now, uint16_t zone)
@@ -410,6 +410,9 @@ static void finish_records(struct core *core, struct core_time now)
 {
     const struct commit *commit = &core->commit;
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
+        if (commit->want_entries[i] == NULL) {
+            continue; /* was left out */
+        }
         commit->want_entries[i]->flags &= (uint16_t)~OUTBOX_COMMITTING;
         settle_want(core, now, &commit->wants[i], commit->want_entries[i]);
     }
@@ -426,7 +429,7 @@ static void retire_records(struct core *core, struct core_time now)
         commit->have_entries[i]->committing_rev = 0;
     }
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
-        if (commit->want_entries[i]->committing_rev != 0) {
+        if (commit->want_entries[i] != NULL && commit->want_entries[i]->committing_rev != 0) {
             retire(core, now, commit->want_entries[i]);
         }
     }
@@ -459,9 +462,12 @@ static void drop_haves_of_deposed(struct core *core, struct core_time now)
     for (size_t i = 0; i < haves_len; i++) {
         commit->have_entries[i]->flags &= (uint16_t)~OUTBOX_COMMITTING;
     }
+    commit->part_from = commit->part_len = 0; /* what is written already does no harm a second time */
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
-        commit->want_entries[i]->flags |= OUTBOX_COMMITTING;
         commit->wants[i].outcome = NULL;
+        if (commit->want_entries[i] != NULL) {
+            commit->want_entries[i]->flags |= OUTBOX_COMMITTING;
+        }
     }
     for (size_t i = 0; i < haves_len; i++) {
         struct outbox_entry *entry = commit->have_entries[i];
@@ -480,6 +486,17 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
     commit->running = false;
     if (err == ERR_FENCED && raise_epochs(core)) {
         start_commit(core); /* under the epoch that we hold now */
+        return;
+    }
+    if (err == ERR_INVALID || err == ERR_RANGE) { /* no later try can succeed */
+        core->stats.commit_failures++;
+        if (core_poison_failed(core, now, err, info)) {
+            start_commit(core);
+            return;
+        }
+        err = ERR_OK;
+    } else if (err == ERR_OK && commit->part_len > 0 && core_poison_applied(commit)) {
+        start_commit(core);
         return;
     }
     if (err != ERR_OK) {

@@ -14,6 +14,8 @@
 
 struct commit {
     struct store_batch batch;
+    struct store_batch part;    /* of it, what the store is given */
+    size_t part_from, part_len; /* rows, see core_poison.c; part_len 0: the whole batch */
     struct store_device *devices;
     uint32_t *device_refs;
     struct store_want *wants;
@@ -129,6 +131,15 @@ void core_storm_tick(struct core *core, struct core_time now);
 enum err core_commit_init(struct core *core);
 void core_commit_deinit(struct core *core);
 void core_mark_device(struct core *core, uint32_t index);
+
+/* core_poison.c */
+/** What of the batch is to be written now. */
+struct store_batch *core_poison_part(struct commit *commit);
+/** The store will never take that part: a smaller one is next, or its one row is left out.
+ * @return true when there is more to write; false: all of the batch is written that can be. */
+bool core_poison_failed(struct core *core, struct core_time now, enum err err, const struct errinfo *info);
+/** The part is durable. @return as core_poison_failed. */
+bool core_poison_applied(struct commit *commit);
 
 /* core_ack.c */
 void core_ack_after_commit(struct core *core, struct core_time now, uint32_t index);
