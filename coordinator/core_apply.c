@@ -130,8 +130,8 @@ void core_take_back(struct core *core, struct core_time now, struct outbox_entry
     }
     core_entry_close(core, now, entry);
     core_want_clean(core, entry);
-    entry->flags &=
-        (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT | OUTBOX_TAKEN);
+    entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT |
+                                 OUTBOX_TAKEN | OUTBOX_CONTESTED);
     entry->attempts = 0;
     entry->error[0] = '\0';
 }
@@ -202,6 +202,7 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     if (theirs && (entry->flags & OUTBOX_TOMBSTONE) == 0 && !lost) {
         log_event(LOG_LEVEL_WARN, "name-taken", "name=%s", item->name);
         entry->rival = device;
+        entry->flags |= OUTBOX_CONTESTED;
         return ERR_CONFLICT; /* the first device keeps the name */
     }
     if (theirs && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0) {
@@ -473,6 +474,10 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         return;
     }
     bool kept = core->zones_known[entry->zone].config_index >= 0;
+    bool given = (entry->flags & OUTBOX_SUBMITTED) != 0 && entry->submitted_rev == entry->rev;
+    if (given && (entry->flags & OUTBOX_UNSURE) == 0) {
+        core_mark_unsure(entry, &entry->want); /* the writer that is gone may have sent it */
+    }
     if (is_outdated(core, entry, kept)) {
         if (kept) {
             core_give_entry_up(core, resubmit->now, entry);
@@ -516,10 +521,9 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its commit, or the end of the hold, submits it */
         return;
     }
-    if ((entry->flags & (OUTBOX_SUBMITTED | OUTBOX_UNSURE)) == OUTBOX_SUBMITTED) {
-        core_mark_unsure(entry, &entry->want); /* the writer that is gone may have sent it */
-    }
-    if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {
+    bool waits =
+        (entry->flags & OUTBOX_SUBMITTED) != 0 || !given_up; /* if only because its zone was split for a while */
+    if (refused || (waits && (entry->flags & OUTBOX_SETTLED) == 0)) {
         core_submit(core, resubmit->now, entry);
     }
 }

@@ -363,6 +363,10 @@ static void refuse_taken(struct core *core, struct core_time now, struct outbox_
     core->stats.records_refused++;
     log_event(LOG_LEVEL_WARN, "name-taken", "name=%s note=\"the name belongs to another device\"", entry->name);
     core_entry_close(core, now, entry);
+    if ((entry->flags & OUTBOX_CONTESTED) != 0 && entry->rival != DEVICE_NONE) {
+        core_replan_first(core, now, entry->rival); /* it may be the owner, who was told that this claim came first */
+    }
+    entry->flags &= (uint16_t)~OUTBOX_CONTESTED;
 }
 
 static void settle_want(struct core *core, struct core_time now, const struct store_want *want,

@@ -30,6 +30,7 @@ enum outbox_flag {
     OUTBOX_WAIT_WANT = 512,   /* shared zone: submitted only when the commit tells what we wrote last */
     OUTBOX_TAKEN = 2048,      /* refused by the store: the name belongs to another device */
     OUTBOX_ADOPT = 1024,      /* take the name over whatever stands there */
+    OUTBOX_CONTESTED = 8192,  /* `rival` wanted the name while the store had not judged this claim of it */
     OUTBOX_UNSURE = 4096,     /* shared zone: `sent`, or nothing, may stand there instead of `have` */
 };
 
