@@ -218,12 +218,14 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     } else if (entry->rival == device) {
         entry->rival = DEVICE_NONE;
     }
+    uint16_t contested = entry->device == device ? entry->flags & OUTBOX_CONTESTED : 0;
     core_take_back(core, now,
                    entry); /* a claim that the store refused makes way for the name's owner, and the other way round */
     entry->device = device;
     core_move_entry(entry, (uint16_t)core->zone_refs[item->zone]);
     entry->ttl = item->ttl;
     entry->want = item->value;
+    entry->flags |= contested; /* a newer value of the same claim */
     entry->rev = ++core->rev;
     entry->started_ms = received_ms;
     entry->since_s = (uint32_t)(now.wall_ms / 1000);

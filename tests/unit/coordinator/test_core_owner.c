@@ -81,6 +81,9 @@ static void a_claim_that_is_refused_makes_way_for_the_owners_value(void **state)
     rig_settle_all(&rig);
     rig_report(&rig, "x1", 1, NAT2);
     rig_report(&rig, "cam-x1", 2, "93.184.216.99");
+    rig_report(&rig, "x1", 2, "93.184.216.98"); /* its claim again, with another value */
+    rig_batch_want(&rig, CLASH_NAME)->taken = true;
+    rig_commit(&rig, ERR_OK);
     rig_batch_want(&rig, CLASH_NAME)->taken = true;
     rig_commit_all(&rig);
     rig_pass(&rig, 1000);
