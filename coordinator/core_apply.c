@@ -74,6 +74,15 @@ static bool is_shared(const struct core *core, uint16_t zone)
     return index >= 0 && zones[index].mode == ZONE_SHARED;
 }
 
+void core_move_entry(struct outbox_entry *entry, uint16_t zone)
+{
+    if (entry->rev == 0 || entry->zone != zone) {
+        entry->zone = zone;
+        entry->applied_rev = 0;
+        entry->flags &= (uint16_t)~OUTBOX_UNSURE;
+    }
+}
+
 void core_mark_unsure(struct outbox_entry *entry, const struct rrset_value *sent)
 {
     entry->flags |= OUTBOX_UNSURE;
@@ -122,7 +131,7 @@ void core_take_back(struct core *core, struct core_time now, struct outbox_entry
     core_entry_close(core, now, entry);
     core_want_clean(core, entry);
     entry->flags &= (uint16_t) ~(OUTBOX_SETTLED | OUTBOX_TOMBSTONE | OUTBOX_HELD | OUTBOX_WAIT_WANT | OUTBOX_ADOPT |
-                                 OUTBOX_TAKEN | OUTBOX_UNSURE);
+                                 OUTBOX_TAKEN | OUTBOX_CONTESTED);
     entry->attempts = 0;
     entry->error[0] = '\0';
 }
@@ -193,6 +202,7 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     if (theirs && (entry->flags & OUTBOX_TOMBSTONE) == 0 && !lost) {
         log_event(LOG_LEVEL_WARN, "name-taken", "name=%s", item->name);
         entry->rival = device;
+        entry->flags |= OUTBOX_CONTESTED;
         return ERR_CONFLICT; /* the first device keeps the name */
     }
     if (theirs && (entry->flags & (OUTBOX_WANT_DIRTY | OUTBOX_COMMITTING)) != 0) {
@@ -208,12 +218,14 @@ enum err core_want(struct core *core, struct core_time now, uint32_t device, con
     } else if (entry->rival == device) {
         entry->rival = DEVICE_NONE;
     }
+    uint16_t contested = entry->device == device ? entry->flags & OUTBOX_CONTESTED : 0;
     core_take_back(core, now,
                    entry); /* a claim that the store refused makes way for the name's owner, and the other way round */
     entry->device = device;
-    entry->zone = (uint16_t)core->zone_refs[item->zone];
+    core_move_entry(entry, (uint16_t)core->zone_refs[item->zone]);
     entry->ttl = item->ttl;
     entry->want = item->value;
+    entry->flags |= contested; /* a newer value of the same claim */
     entry->rev = ++core->rev;
     entry->started_ms = received_ms;
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
@@ -464,6 +476,10 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         return;
     }
     bool kept = core->zones_known[entry->zone].config_index >= 0;
+    bool given = (entry->flags & OUTBOX_SUBMITTED) != 0 && entry->submitted_rev == entry->rev;
+    if (given && (entry->flags & OUTBOX_UNSURE) == 0) {
+        core_mark_unsure(entry, &entry->want); /* the writer that is gone may have sent it */
+    }
     if (is_outdated(core, entry, kept)) {
         if (kept) {
             core_give_entry_up(core, resubmit->now, entry);
@@ -481,7 +497,7 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
     if (!kept) { /* counted where it stands */
         bool open = (entry->flags & OUTBOX_OPEN) != 0;
         core_entry_close(core, resubmit->now, entry);
-        entry->zone = (uint16_t)core->zone_refs[zone];
+        core_move_entry(entry, (uint16_t)core->zone_refs[zone]);
         if (open) {
             core_entry_open(core, resubmit->now, entry);
         }
@@ -507,10 +523,9 @@ static void resubmit_entry(void *context, struct outbox_entry *entry)
         entry->flags &= (uint16_t)~OUTBOX_SUBMITTED; /* its commit, or the end of the hold, submits it */
         return;
     }
-    if ((entry->flags & (OUTBOX_SUBMITTED | OUTBOX_UNSURE)) == OUTBOX_SUBMITTED) {
-        core_mark_unsure(entry, &entry->want); /* the writer that is gone may have sent it */
-    }
-    if (refused || (entry->flags & (OUTBOX_SUBMITTED | OUTBOX_SETTLED)) == OUTBOX_SUBMITTED) {
+    bool waits =
+        (entry->flags & OUTBOX_SUBMITTED) != 0 || !given_up; /* if only because its zone was split for a while */
+    if (refused || (waits && (entry->flags & OUTBOX_SETTLED) == 0)) {
         core_submit(core, resubmit->now, entry);
     }
 }

@@ -259,7 +259,7 @@ static void start_commit(struct core *core)
     commit->running = true;
     core->stats.commits++;
     core->stats.commit_rows += commit->batch.devices_len + commit->batch.wants_len + commit->batch.haves_len;
-    core->ops.commit(core->context, &commit->batch);
+    core->ops.commit(core->context, core_poison_part(commit));
 }
 
 void core_storm_opened(struct core *core, struct core_time now, uint16_t zone)
@@ -364,6 +364,10 @@ static void refuse_taken(struct core *core, struct core_time now, struct outbox_
     core->stats.records_refused++;
     log_event(LOG_LEVEL_WARN, "name-taken", "name=%s note=\"the name belongs to another device\"", entry->name);
     core_entry_close(core, now, entry);
+    if ((entry->flags & OUTBOX_CONTESTED) != 0 && entry->rival != DEVICE_NONE) {
+        core_replan_first(core, now, entry->rival); /* it may be the owner, who was told that this claim came first */
+    }
+    entry->flags &= (uint16_t)~OUTBOX_CONTESTED;
 }
 
 static void settle_want(struct core *core, struct core_time now, const struct store_want *want,
@@ -383,9 +387,11 @@ static void settle_want(struct core *core, struct core_time now, const struct st
         return;
     }
     if ((entry->flags & OUTBOX_WAIT_WANT) != 0) {
-        entry->have_known = want->have_known;
-        entry->have = want->have;
-        if (want->was_pending) {
+        if (entry->applied_rev <= want->have_rev) { /* else its outcome has yet to be stored */
+            entry->have_known = want->have_known;
+            entry->have = want->have;
+        }
+        if (want->was_pending && (entry->flags & OUTBOX_UNSURE) == 0) {
             core_mark_unsure(entry, &want->was);
         }
         core_submit(core, now, entry);
@@ -409,6 +415,9 @@ static void finish_records(struct core *core, struct core_time now)
 {
     const struct commit *commit = &core->commit;
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
+        if (commit->want_entries[i] == NULL) {
+            continue; /* was left out */
+        }
         commit->want_entries[i]->flags &= (uint16_t)~OUTBOX_COMMITTING;
         settle_want(core, now, &commit->wants[i], commit->want_entries[i]);
     }
@@ -425,7 +434,7 @@ static void retire_records(struct core *core, struct core_time now)
         commit->have_entries[i]->committing_rev = 0;
     }
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
-        if (commit->want_entries[i]->committing_rev != 0) {
+        if (commit->want_entries[i] != NULL && commit->want_entries[i]->committing_rev != 0) {
             retire(core, now, commit->want_entries[i]);
         }
     }
@@ -458,9 +467,12 @@ static void drop_haves_of_deposed(struct core *core, struct core_time now)
     for (size_t i = 0; i < haves_len; i++) {
         commit->have_entries[i]->flags &= (uint16_t)~OUTBOX_COMMITTING;
     }
+    commit->part_from = commit->part_len = 0; /* what is written already does no harm a second time */
     for (size_t i = 0; i < commit->batch.wants_len; i++) {
-        commit->want_entries[i]->flags |= OUTBOX_COMMITTING;
         commit->wants[i].outcome = NULL;
+        if (commit->want_entries[i] != NULL) {
+            commit->want_entries[i]->flags |= OUTBOX_COMMITTING;
+        }
     }
     for (size_t i = 0; i < haves_len; i++) {
         struct outbox_entry *entry = commit->have_entries[i];
@@ -479,6 +491,17 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
     commit->running = false;
     if (err == ERR_FENCED && raise_epochs(core)) {
         start_commit(core); /* under the epoch that we hold now */
+        return;
+    }
+    if (err == ERR_INVALID || err == ERR_RANGE) { /* no later try can succeed */
+        core->stats.commit_failures++;
+        if (core_poison_failed(core, now, err, info)) {
+            start_commit(core);
+            return;
+        }
+        err = ERR_OK;
+    } else if (err == ERR_OK && commit->part_len > 0 && core_poison_applied(commit)) {
+        start_commit(core);
         return;
     }
     if (err != ERR_OK) {
@@ -509,7 +532,7 @@ void core_committed(struct core *core, struct core_time now, enum err err, const
 static void settle_refused(struct core *core, struct core_time now, struct outbox_entry *entry,
                            const struct engine_result *result)
 {
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY) & ~OUTBOX_UNSURE);
+    entry->flags |= OUTBOX_SETTLED | OUTBOX_HAVE_DIRTY; /* a doubt stays: it may have been refused for another reason */
     entry->have_applied = false;
     entry->have_rev = result->rev;
     core->stats.refused++;
@@ -527,14 +550,15 @@ static void settle_applied(struct core *core, struct core_time now, struct outbo
     entry->have_applied = true;
     entry->have_known = true;
     entry->have = *result->value;
+    entry->applied_rev = result->rev;
     entry->have_rev = result->rev;
     entry->error[0] = '\0';
-    entry->flags |= OUTBOX_HAVE_DIRTY;
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_HAVE_DIRTY) & ~OUTBOX_UNSURE);
     outbox_mark_dirty(core->outbox, entry);
     if (entry->rev != result->rev) {
         return; /* served for a moment: a newer want is on its way */
     }
-    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~(OUTBOX_ADOPT | OUTBOX_UNSURE));
+    entry->flags = (uint16_t)((entry->flags | OUTBOX_SETTLED) & ~OUTBOX_ADOPT);
     entry->since_s = (uint32_t)(now.wall_ms / 1000);
     core->stats.applied++;
     if (entry->started_ms != 0) {

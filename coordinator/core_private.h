@@ -14,6 +14,8 @@
 
 struct commit {
     struct store_batch batch;
+    struct store_batch part;    /* of it, what the store is given */
+    size_t part_from, part_len; /* rows, see core_poison.c; part_len 0: the whole batch */
     struct store_device *devices;
     uint32_t *device_refs;
     struct store_want *wants;
@@ -103,6 +105,8 @@ enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t 
                               uint64_t received_ms) MUST_CHECK;
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index);
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
+/* What was known of the name in another zone is no longer. */
+void core_move_entry(struct outbox_entry *entry, uint16_t zone);
 /* The server may hold @p sent, or nothing, instead of what the store has of it. */
 void core_mark_unsure(struct outbox_entry *entry, const struct rrset_value *sent);
 /* As core_submit, but where the store must say first what we wrote last, or whose the name is, its commit submits. */
@@ -136,6 +140,15 @@ void core_storm_tick(struct core *core, struct core_time now);
 enum err core_commit_init(struct core *core);
 void core_commit_deinit(struct core *core);
 void core_mark_device(struct core *core, uint32_t index);
+
+/* core_poison.c */
+/** What of the batch is to be written now. */
+struct store_batch *core_poison_part(struct commit *commit);
+/** The store will never take that part: a smaller one is next, or its one row is left out.
+ * @return true when there is more to write; false: all of the batch is written that can be. */
+bool core_poison_failed(struct core *core, struct core_time now, enum err err, const struct errinfo *info);
+/** The part is durable. @return as core_poison_failed. */
+bool core_poison_applied(struct commit *commit);
 
 /* core_ack.c */
 void core_ack_after_commit(struct core *core, struct core_time now, uint32_t index);

@@ -87,7 +87,7 @@ static enum err tombstone(struct core *core, struct core_time now, uint32_t devi
     }
     core_take_back(core, now, entry); /* out of its former device's counts */
     entry->device = device;
-    entry->zone = (uint16_t)core->zone_refs[zone];
+    core_move_entry(entry, (uint16_t)core->zone_refs[zone]);
     entry->ttl = record->ttl;
     core_give_entry_up(core, now, entry);
     log_event(LOG_LEVEL_NOTICE, "record-tombstone", "name=%s type=%s", record->name, rrtype_name(record->type));
@@ -127,6 +127,14 @@ static bool is_on_its_way(const struct core *core, uint32_t index, const struct 
            rrset_value_equal(&entry->want, &item->value);
 }
 
+/* The row is older than that. */
+static bool is_being_given_up(const struct core *core, const struct plan_item *item)
+{
+    const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
+    return entry != NULL && entry->rev != 0 && (entry->flags & OUTBOX_TOMBSTONE) != 0 &&
+           entry->zone == core->zone_refs[item->zone];
+}
+
 static enum err resume(struct core *core, struct core_time now, const struct store_record *record) MUST_CHECK;
 
 bool core_reconcile(struct core *core, struct core_time now, uint32_t index, const struct store_record *records,
@@ -143,7 +151,8 @@ bool core_reconcile(struct core *core, struct core_time now, uint32_t index, con
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         const struct store_record *record = find_record(core, records, records_len, item);
-        if (record != NULL ? same_record(record, item) : item->value.len == 0) {
+        bool same = record != NULL ? same_record(record, item) : item->value.len == 0;
+        if (same && (item->value.len == 0 || !is_being_given_up(core, item))) {
             if (record != NULL && record->have_rev < record->want_rev &&
                 outbox_find(core->outbox, view_of(item->name), item->type) == NULL) {
                 (void)!resume(core, now, record); /* its zone was away; without memory the next reconcile tries again */
@@ -253,11 +262,12 @@ static enum err entry_of_record(struct core *core, struct core_time now, const s
     }
     core_take_back(core, now, entry); /* of another device's refused claim */
     entry->device = owner_of(core, record);
-    entry->zone = (uint16_t)core->zone_refs[zone];
+    core_move_entry(entry, (uint16_t)core->zone_refs[zone]);
     entry->ttl = record->ttl;
     entry->want = record->want_null ? (struct rrset_value){0} : record->want;
     entry->have_known = record->have_known;
     entry->have = record->have;
+    entry->applied_rev = 0;
     entry->since_s = (uint32_t)(record->changed_ms / 1000);
     entry->rev = record->want_rev;
     *ret_entry = entry;

@@ -30,6 +30,7 @@ enum outbox_flag {
     OUTBOX_WAIT_WANT = 512,   /* shared zone: submitted only when the commit tells what we wrote last */
     OUTBOX_TAKEN = 2048,      /* refused by the store: the name belongs to another device */
     OUTBOX_ADOPT = 1024,      /* take the name over whatever stands there */
+    OUTBOX_CONTESTED = 8192,  /* `rival` wanted the name while the store had not judged this claim of it */
     OUTBOX_UNSURE = 4096,     /* shared zone: `sent`, or nothing, may stand there instead of `have` */
 };
 
@@ -42,6 +43,7 @@ struct outbox_entry {
     uint64_t committing_rev;
     uint64_t submitted_rev; /* the newest that the engine was given, valid with OUTBOX_SUBMITTED */
     uint64_t have_rev;      /* settled rev, valid with OUTBOX_HAVE_DIRTY */
+    uint64_t applied_rev;   /* of `have` as the engine told it, in this zone; 0 = `have` is the store's word */
     uint64_t started_ms;    /* mono: when the report behind it was taken in; 0 = not an event (reconcile, sweep) */
     uint64_t not_before_ms; /* mono: next try or release */
     uint32_t device;        /* index, DEVICE_NONE for a tombstone of an unknown device */

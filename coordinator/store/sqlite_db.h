@@ -28,7 +28,7 @@
     X(ZONE_ADD, "INSERT INTO zone(name, epoch) VALUES(?1, 0)")                                                         \
     X(ZONE_RAISE, "UPDATE zone SET epoch = ?2 WHERE id = ?1")                                                          \
     X(ZONE_ALL, "SELECT id, name FROM zone WHERE name >= ?1 ORDER BY name")                                            \
-    X(WANT_GET, "SELECT device, want IS NULL, want_rev, have, want_rev > have_rev, want FROM record "                  \
+    X(WANT_GET, "SELECT device, want IS NULL, want_rev, have, want_rev > have_rev, want, have_rev FROM record "        \
                 "WHERE zone=?1 AND name=?2 AND type=?3")                                                               \
     X(WANT_ADD, "INSERT INTO record(zone, name, type, device, ttl, want, want_rev, changed_ms) "                       \
                 "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")                                                                     \

@@ -79,6 +79,7 @@ static enum err read_standing(struct store *store, const struct sqlite_zone *zon
         ret_standing->tombstone = sqlite3_column_int(statement, 1) != 0;
         ret_standing->want_rev = (uint64_t)sqlite3_column_int64(statement, 2);
         want->was_pending = sqlite3_column_int(statement, 4) != 0;
+        want->have_rev = (uint64_t)sqlite3_column_int64(statement, 6);
         bool known; /* a tombstone's want is an empty one */
         if (!read || !sqlite_read_value(statement, 3, want->type, &want->have_known, &want->have) ||
             !sqlite_read_value(statement, 5, want->type, &known, &want->was)) {
@@ -135,6 +136,7 @@ static enum err put_want(struct store *store, struct store_want *want, struct er
 {
     want->taken = want->have_known = want->was_pending = false;
     want->have = want->was = (struct rrset_value){0};
+    want->have_rev = 0;
     if (want->want_rev > INT64_MAX) {
         return errinfo_set(info, ERR_RANGE, "store", 0, "the revision of %s is out of range", want->name);
     }

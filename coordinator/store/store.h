@@ -94,6 +94,7 @@ struct store_want {
     /* filled in, valid when commit returned ERR_OK: */
     bool have_known;
     struct rrset_value have;
+    uint64_t have_rev; /* 0 = no outcome was ever stored */
     /** `was` is what the row wanted before, and no outcome of that is stored: the DNS may hold it. */
     bool was_pending;
     struct rrset_value was;

@@ -286,7 +286,7 @@ static void a_want_is_pending_until_its_outcome(void **state)
     assert_true(seen.records[0].have_known && seen.records[0].applied_ms == 10500);
     struct store_want next = put("a." ZONE, "dev-a", 2, 11);
     struct rrset_value before = value_of(1);
-    assert_true(next.have_known);
+    assert_true(next.have_known && next.have_rev == 10);
     assert_memory_equal(&next.have, &before, sizeof(before));
     assert_false(next.was_pending);
     struct store_want third = put("a." ZONE, "dev-a", 3, 12);

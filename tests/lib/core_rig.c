@@ -134,6 +134,21 @@ static uint64_t on_random(void *context)
     return 4;
 }
 
+static void make_core(struct rig *rig, uint64_t last_rev)
+{
+    const struct core_options options = {
+        .config = &rig->settings->config,
+        .registry = rig->settings->registry,
+        .stamp_key = rig->key,
+        .term = RIG_TERM,
+        .last_rev = last_rev,
+        .ops = {.publish = on_publish, .submit = on_submit, .commit = on_commit, .random = on_random},
+        .context = rig,
+    };
+    assert_int_equal(core_new(&options, &rig->core), ERR_OK);
+    core_connected(rig->core, rig->now, true);
+}
+
 void rig_start(struct rig *rig, const struct rig_config *config)
 {
     static const uint8_t key[32] = "the key of broker and core";
@@ -143,18 +158,16 @@ void rig_start(struct rig *rig, const struct rig_config *config)
     log_set_level(LOG_LEVEL_ERROR);
     assert_int_equal(crypto_hmac_new(key, sizeof(key), &rig->key), ERR_OK);
     rig->settings = must_load(rig, config);
-    const struct core_options options = {
-        .config = &rig->settings->config,
-        .registry = rig->settings->registry,
-        .stamp_key = rig->key,
-        .term = RIG_TERM,
-        .last_rev = 100,
-        .ops = {.publish = on_publish, .submit = on_submit, .commit = on_commit, .random = on_random},
-        .context = rig,
-    };
-    assert_int_equal(core_new(&options, &rig->core), ERR_OK);
+    make_core(rig, 100);
     core_reconciled(rig->core);
-    core_connected(rig->core, rig->now, true);
+}
+
+void rig_restart(struct rig *rig, uint64_t last_rev)
+{
+    core_free(rig->core);
+    rig->batch = NULL;
+    rig->changes_len = 0;
+    make_core(rig, last_rev);
 }
 
 void rig_stop(struct rig *rig)

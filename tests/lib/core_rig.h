@@ -49,6 +49,8 @@ struct rig {
 /** Writes the files, loads them, makes the core, connected. Wall clock starts in 2026, mono at 1,000,000. */
 void rig_start(struct rig *rig, const struct rig_config *config);
 void rig_stop(struct rig *rig);
+/** A new process: an empty core with the same files, its registry not reconciled yet. */
+void rig_restart(struct rig *rig, uint64_t last_rev);
 /** Rewrites config and registry, loads them and hands them to the core. @return what core_reconfigure said. */
 bool rig_reload(struct rig *rig, const struct rig_config *config);
 /** As rig_start's files, loaded only. @return settings_load's error; @p report gets its text. */

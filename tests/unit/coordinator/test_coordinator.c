@@ -300,6 +300,8 @@ static void end_when_loaded(void *context)
 static struct loaded run_until_loaded(void)
 {
     struct loaded loaded = {0};
+    struct errinfo info = {0};
+    assert_int_equal(coordinator->store_ops->set_reconciled(coordinator->store, 0, &info), ERR_OK); /* to be made */
     const struct store_record_query all = {.device = NULL};
     assert_int_equal(loop_timer_new(coordinator->loop, end_when_loaded, &loaded, &loaded.timer), ERR_OK);
     loop_timer_after(loaded.timer, 1);

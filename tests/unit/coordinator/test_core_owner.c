@@ -71,6 +71,28 @@ static void a_reload_sends_the_dns_nothing_that_the_store_refused(void **state)
     assert_true(rig_wants(&rig, CLASH_NAME, "93.184.216.99"));
 }
 
+/* The owner's next address comes while the store has yet to refuse the claim. */
+static void a_claim_that_is_refused_makes_way_for_the_owners_value(void **state)
+{
+    (void)state;
+    begin(NULL, CLASH_GROUPS, CLASH_DEVICES);
+    rig_report(&rig, "cam-x1", 1, NAT);
+    rig_settle_all(&rig);
+    rig_settle_all(&rig);
+    rig_report(&rig, "x1", 1, NAT2);
+    rig_report(&rig, "cam-x1", 2, "93.184.216.99");
+    rig_report(&rig, "x1", 2, "93.184.216.98"); /* its claim again, with another value */
+    rig_batch_want(&rig, CLASH_NAME)->taken = true;
+    rig_commit(&rig, ERR_OK);
+    rig_batch_want(&rig, CLASH_NAME)->taken = true;
+    rig_commit_all(&rig);
+    rig_pass(&rig, 1000);
+    assert_non_null(rig_batch_want(&rig, CLASH_NAME));
+    assert_string_equal(rig_batch_want(&rig, CLASH_NAME)->device, "cam-x1");
+    rig_commit_all(&rig);
+    assert_true(rig_wants(&rig, CLASH_NAME, "93.184.216.99"));
+}
+
 /* The sweep has found the owner's record changed by hand, or about to expire. */
 static void a_refused_claim_does_not_keep_the_sweep_from_the_owners_record(void **state)
 {
@@ -315,6 +337,40 @@ static void a_name_with_rows_in_two_zones_is_given_up_in_both(void **state)
     assert_true(rig_batch_want(&rig, SPLIT_NAME)->want_null);
 }
 
+/* Merged again before the reconcile could give the name up. */
+static void what_was_moving_in_a_split_zone_goes_on_when_it_is_merged(void **state)
+{
+    (void)state;
+    begin(NULL, SPLIT_GROUPS, SPLIT_DEVICES);
+    rig_report(&rig, "cam-1", 1, NAT);
+    rig_commit_all(&rig);
+    split();
+    (void)rig_reload(&rig, &(struct rig_config){.groups = SPLIT_GROUPS, .devices = SPLIT_DEVICES});
+    rig.changes_len = 0;
+    core_resubmit(rig.core, rig.now);
+    assert_true(rig_wants(&rig, SPLIT_NAME, NAT));
+}
+
+/* The name's tombstone waits for room on the disk when its device gets the name back. */
+static void a_row_older_than_its_tombstone_is_no_reason_to_rest(void **state)
+{
+    (void)state;
+    begin(NULL, SPLIT_GROUPS, SPLIT_DEVICES);
+    rig_report(&rig, "cam-1", 1, NAT);
+    rig_settle_all(&rig);
+    const struct store_record row = rig_record("example.net", "cam-1", SPLIT_NAME, NAT);
+    (void)rig_reload(
+        &rig, &(struct rig_config){.groups = SPLIT_GROUPS, .devices = "devices:\n  - id: other\n    group: a\n"});
+    reconcile("cam-1", &row, 1);
+    assert_true(rig_batch_want(&rig, SPLIT_NAME)->want_null);
+    (void)rig_reload(&rig, &(struct rig_config){.groups = SPLIT_GROUPS, .devices = SPLIT_DEVICES});
+    core_resubmit(rig.core, rig.now);
+    reconcile("cam-1", &row, 1);
+    rig_commit(&rig, ERR_OK);
+    assert_non_null(rig_batch_want(&rig, SPLIT_NAME));
+    assert_false(rig_batch_want(&rig, SPLIT_NAME)->want_null);
+}
+
 static void expect_ack(const char *id, const char *name, enum name_state state)
 {
     assert_string_equal(rig.ack_device, id);
@@ -397,6 +453,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
     const struct CMUnitTest tests[] = {
         TEST(a_reload_sends_the_dns_nothing_that_the_store_refused),
+        TEST(a_claim_that_is_refused_makes_way_for_the_owners_value),
         TEST(a_refused_claim_does_not_keep_the_sweep_from_the_owners_record),
         TEST(a_held_claim_that_is_refused_is_held_no_more),
         TEST(a_hold_ends_when_its_own_device_is_released),
@@ -404,6 +461,8 @@ int main(void)
         TEST(a_refused_claim_that_was_applied_stays_refused),
         TEST(a_split_zone_gets_its_names),
         TEST(a_split_zone_gets_what_was_moving),
+        TEST(what_was_moving_in_a_split_zone_goes_on_when_it_is_merged),
+        TEST(a_row_older_than_its_tombstone_is_no_reason_to_rest),
         TEST(a_name_with_rows_in_two_zones_is_given_up_in_both),
         TEST(a_name_of_another_device_is_acked_as_taken),
         TEST(nothing_is_acked_before_its_name_can_be_wanted),

@@ -94,6 +94,52 @@ static void a_doubt_lasts_until_it_is_settled(void **state)
     assert_true(is_unsure_of(rig_change(&rig, NAME, RRTYPE_A), NAT));
 }
 
+/* 1 is applied while the commit of 2 runs, which is never sent: 3 must require 1. */
+static void what_the_engine_applied_counts_before_it_is_stored(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){.zones = SHARED});
+    rig_report(&rig, CAM, 1, NAT);
+    rig_commit_all(&rig);
+    rig_report(&rig, CAM, 2, NAT2);
+    rig_report(&rig, CAM, 3, "93.184.216.36");
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
+    rig_commit(&rig, ERR_OK);
+    assert_int_equal(rig.changes_len, 1);
+    struct store_want *want = rig_batch_want(&rig, NAME);
+    want->was_pending = true; /* as the store says */
+    want->was = rig_value(NAT2);
+    rig_commit(&rig, ERR_OK);
+    const struct rig_change *change = rig_change(&rig, NAME, RRTYPE_A);
+    struct rrset_value first = rig_value(NAT);
+    assert_true(rig_wants(&rig, NAME, "93.184.216.36"));
+    assert_true(change->change.have_known && rrset_value_equal(&change->change.have, &first));
+}
+
+/* The writer that a reload ended may have sent 1; neither 2 nor its refusal settles that. */
+static void a_doubt_outlives_newer_values_and_refusals(void **state)
+{
+    (void)state;
+    rig_start(&rig, &(struct rig_config){.zones = SHARED});
+    rig_report(&rig, CAM, 1, NAT);
+    rig_commit_all(&rig);
+    (void)rig_reload(&rig, &(struct rig_config){.zones = SHARED});
+    core_resubmit(rig.core, rig.now);
+    rig.changes_len = 0;
+    rig_report(&rig, CAM, 2, NAT2);
+    rig_report(&rig, CAM, 3, "93.184.216.36");
+    rig_commit(&rig, ERR_OK);
+    struct store_want *want = rig_batch_want(&rig, NAME);
+    want->was_pending = true; /* as the store says: 2 was never sent */
+    want->was = rig_value(NAT2);
+    rig_commit_all(&rig);
+    assert_true(is_unsure_of(rig_change(&rig, NAME, RRTYPE_A), NAT));
+    rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_REFUSED, "refused");
+    rig_report(&rig, CAM, 4, NAT2);
+    rig_commit_all(&rig);
+    assert_true(is_unsure_of(rig_change(&rig, NAME, RRTYPE_A), NAT));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
@@ -102,6 +148,8 @@ int main(void)
         TEST(a_new_writer_of_a_shared_zone_is_unsure_of_what_was_under_way),
         TEST(a_reload_does_not_overtake_the_commit_of_a_shared_zone),
         TEST(a_doubt_lasts_until_it_is_settled),
+        TEST(what_the_engine_applied_counts_before_it_is_stored),
+        TEST(a_doubt_outlives_newer_values_and_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
