@@ -240,10 +240,9 @@ route replace default via {router} dev {isp.wan} metric {isp.metric}""", "-4")
         setattr(self, f"{space}4" if isp is A else f"{space}4_b", new)
         return new
 
-    def carrier_nat(self):
-        """Provider A moves the home behind a shared address."""
-        self.home4 = f"100.64.7.{next(self._customers) % 200 + 2}"
-        self._set_wan("home", A, self.home4, "100.64.0.1")
+    def carrier_nat(self, space):
+        """Provider A moves a customer behind a shared address."""
+        self._set_wan(space, A, f"100.64.7.{next(self._customers) % 200 + 2}", "100.64.0.1")
 
     def renumber6(self, space, flash, isp=A):
         """Another prefix for a LAN; returns it. The old one is deprecated but still routed, or gone at once."""

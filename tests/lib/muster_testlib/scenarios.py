@@ -113,11 +113,24 @@ def carrier_nat(world):
     yield _home(world)
     world.acknowledged()
     began = time.monotonic()
-    world.network.carrier_nat()
+    world.network.carrier_nat("home")
     yield Step("no inbound path", {"A": []}, began, DEAD_PATH_S)
     world.acknowledged()
     began = time.monotonic()
     yield Step("public again", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def gateway_carrier_nat(world):
+    network = world.network
+    network.uplink_lost("gateway", B)
+    yield world.started_with(A=[network.gateway4])
+    world.acknowledged()
+    began = time.monotonic()
+    network.carrier_nat("gateway")
+    yield Step("no inbound path", {"A": []}, began, EVENT_S)
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("public again", {"A": [network.renumber("gateway")]}, began, EVENT_S)
 
 
 def captive_portal(world):
@@ -197,16 +210,17 @@ ALL = [
              gateway_renumbered, space="gateway"),
     Scenario("ip6-graceful", "a new IPv6 prefix, the old one is deprecated", _renumber6(False), ip6=True, others=False),
     Scenario("ip6-flash", "a new IPv6 prefix, the old one is gone", _renumber6(True), ip6=True, others=False),
-    Scenario("gateway6-flash", "a gateway's prefix with 200 hosts behind it is replaced", _gateway6(True), space="gateway",
-             ip6=True, others=False, settings={"addresses": {"include": ["wan-*", "lan"], "prefix6_from": "lan"}}),
+    Scenario("gateway6-flash", "a gateway's prefix with 200 hosts behind it is replaced", _gateway6(True),
+             space="gateway", ip6=True, others=False, settings={"addresses": {"include": ["wan-*", "lan"], "prefix6_from": "lan"}}),
     Scenario("router-reboot", "the home router loses power and comes back with another address", router_reboot),
     Scenario("home-failover", "the home router takes its second uplink, and the first one again", home_failover),
     Scenario("gateway-failover", "a gateway takes its second uplink, and the first one again", gateway_failover,
              space="gateway"),
     Scenario("carrier-nat", "the provider puts the home behind carrier NAT, and takes it out again", carrier_nat,
              port_control=True, settings=_detect(_PCP)),
-    Scenario("port-control", "another IPv4 address, and the router announces it (PCP)", wan_announced, port_control=True,
-             others=False, settings=_detect(_PCP)),
+    Scenario("gateway-carrier-nat", "the same to a gateway with an agent on it", gateway_carrier_nat, space="gateway"),
+    Scenario("port-control", "another IPv4 address, and the router announces it (PCP)", wan_announced,
+             port_control=True, others=False, settings=_detect(_PCP)),
     Scenario("captive-portal", "a portal answers every HTTP request with a page full of addresses", captive_portal,
              settings=_detect(_PORTAL, _STUN)),
     Scenario("dns-intercepted", "the router answers all DNS questions itself, wrongly", dns_intercepted, others=False,
