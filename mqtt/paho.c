@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "mqtt/messages.h"
+#include "mqtt/paho_poll.h"
 
 #define PAHO_END_MS     10000 /* its threads look at the clock once a second, when the machine lets them */
 #define EVENTS_MAX      16 /* an attempt has one, a connection two, a disconnect one: the owner has long collected them */
@@ -18,6 +19,7 @@
 #define TICKET_BITS     12
 #define EPOCH_BITS      16
 #define KEEP_CONNECTING 30
+#define HURRY_MS        5000 /* of an attempt; a longer one is not the network's usual */
 
 enum command_kind { COMMAND_CONNECT, COMMAND_NUDGE, COMMAND_DISCONNECT, COMMAND_PUBLISH, COMMAND_SUBSCRIBE };
 
@@ -157,12 +159,14 @@ static void on_not_done(void *context, MQTTAsync_failureData5 *data)
 static void on_connected(void *context, MQTTAsync_successData5 *data)
 {
     (void)data;
+    paho_poll_hurry(0);
     push_event(context, PAHO_CONNECTED, ERR_OK, "");
 }
 
 static void on_failed(void *context, MQTTAsync_failureData5 *data)
 {
     struct paho *paho = context;
+    paho_poll_hurry(0);
     /* 1.3.12 hands a CONNACK's reason as `code` (later versions as `reasonCode`). */
     int code = data->code != 0 ? data->code : (int)data->reasonCode;
     char reason[PAHO_REASON_MAX];
@@ -344,6 +348,7 @@ static void do_connect(struct paho *paho, const struct command *command, int tim
         push_event(paho, PAHO_FAILED, ERR_NOMEM, "no memory for CONNECT");
         return;
     }
+    paho_poll_hurry(HURRY_MS);
     int rc = MQTTAsync_connect(paho->handle, &options);
     MQTTProperties_free(&properties);
     if (rc != MQTTASYNC_SUCCESS) {
