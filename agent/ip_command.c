@@ -270,14 +270,19 @@ static int print(const struct strbuf *json, bool as_json)
     return good ? judge(root) : EX_IOERR;
 }
 
-static int run_with(const struct agent_config *config, const struct ip_options *options)
+enum err ip_command_ask(const struct agent_config *config, bool all, struct strbuf *json, struct errinfo *info)
 {
     struct run run = {.config = config, .observed = ask_agent(config->control_socket)};
+    return run_once(&run, all, json, info);
+}
+
+static int run_with(const struct agent_config *config, const struct ip_options *options)
+{
     struct errinfo info = {0};
     struct strbuf json;
     strbuf_init(&json, TEXT_MAX);
     int status = EX_OSERR;
-    if (run_once(&run, options->all, &json, &info) == ERR_OK) {
+    if (ip_command_ask(config, options->all, &json, &info) == ERR_OK) {
         status = print(&json, options->json);
     } else {
         (void)fprintf(stderr, "muster-agent ip: %s\n", info.text); /* nowhere else to say it */

@@ -5,6 +5,7 @@
 
 #include "agent/control.h"
 #include "agent/daemon.h"
+#include "agent/doctor/doctor.h"
 #include "agent/ip_command.h"
 #include "agent/status.h"
 #include "base/args.h"
@@ -37,6 +38,7 @@ static const struct args_command commands[] = {
     {"status", "Ask the running agent: addresses, connection, last answer, what DNS serves"},
     {"report", "Have the running agent report now"},
     {"ip", "Ask every source of this device's addresses once: who says what, and how it counts"},
+    {"doctor", "Walk what lies between this device and its names: what is good, what is not, what to do"},
     {0},
 };
 
@@ -163,6 +165,9 @@ int main(int argc, char *argv[])
     strbuf_deinit(&text);
     if (result.command != NULL && view_equals(view_of(result.command->name), "ip")) {
         return ip_command(options.config, argc - result.next + 1, argv + result.next - 1);
+    }
+    if (result.command != NULL && view_equals(view_of(result.command->name), "doctor")) {
+        return doctor_command(options.config, argc - result.next + 1, argv + result.next - 1);
     }
     if (result.command != NULL) {
         return query(result.command->name, options.config, argc - result.next + 1, argv + result.next - 1);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/doctor/bundle.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+#define BLOCK     512
+#define REDACTED  "<redacted>"
+#define MTIME_MAX 077777777777 /* eleven octal digits */
+
+/* POSIX.1-2017 pax, "ustar Interchange Format". */
+struct ustar {
+    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100];
+    char magic[6], version[2], user[32], group[32], major[8], minor[8], prefix[155], pad[12];
+};
+_Static_assert(sizeof(struct ustar) == BLOCK, "a header is a block");
+
+static void put_octal(char *field, size_t size, uint64_t value)
+{
+    (void)snprintf(field, size, "%0*" PRIo64, (int)size - 1, value); /* callers keep to what fits */
+}
+
+static void fill_header(struct ustar *header, const struct bundle_file *file, int64_t mtime_s)
+{
+    memset(header, 0, sizeof(*header));
+    memcpy(header->name, file->name, strlen(file->name));
+    put_octal(header->mode, sizeof(header->mode), 0600);
+    put_octal(header->uid, sizeof(header->uid), 0);
+    put_octal(header->gid, sizeof(header->gid), 0);
+    put_octal(header->size, sizeof(header->size), file->content.len);
+    put_octal(header->mtime, sizeof(header->mtime), (uint64_t)MIN(MAX(mtime_s, 0), MTIME_MAX));
+    header->type = '0';
+    memcpy(header->magic, "ustar", 6);
+    memcpy(header->version, "00", 2);
+    memset(header->checksum, ' ', sizeof(header->checksum)); /* counts as blanks in its own sum */
+    const unsigned char *bytes = (const unsigned char *)header;
+    unsigned sum = 0;
+    for (size_t i = 0; i < BLOCK; i++) {
+        sum += bytes[i];
+    }
+    put_octal(header->checksum, sizeof(header->checksum) - 1, sum); /* six digits, NUL, blank */
+}
+
+static void add_zeros(struct strbuf *out, size_t len)
+{
+    static const char zeros[BLOCK];
+    (void)strbuf_add(out, view_n(zeros, len)); /* sticky, as below */
+}
+
+enum err bundle_tar(const struct bundle_file *files, size_t len, int64_t mtime_s, struct strbuf *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        struct ustar header;
+        size_t name_len = strlen(files[i].name);
+        if (name_len == 0 || name_len > BUNDLE_NAME_MAX || files[i].content.len > BUNDLE_MAX) {
+            return ERR_INVALID;
+        }
+        fill_header(&header, &files[i], mtime_s);
+        (void)strbuf_add(out, view_n((const char *)&header, sizeof(header)));
+        (void)strbuf_add(out, files[i].content);
+        add_zeros(out, (BLOCK - files[i].content.len % BLOCK) % BLOCK);
+    }
+    add_zeros(out, BLOCK); /* the end: two blocks of zeros */
+    add_zeros(out, BLOCK);
+    return strbuf_error(out);
+}
+
+static size_t indent_of(struct view line)
+{
+    size_t indent = 0;
+    while (indent < line.len && line.ptr[indent] == ' ') {
+        indent++;
+    }
+    return indent;
+}
+
+/* `url: "https://user:password@host/path?token=..."`: scheme, host and path stay. */
+static void add_url(struct view line, struct strbuf *out)
+{
+    const char *query = memchr(line.ptr, '?', line.len);
+    struct view rest = view_n(line.ptr, query != NULL ? (size_t)(query - line.ptr) : line.len);
+    const char *at = memrchr(rest.ptr, '@', rest.len), *scheme = memmem(rest.ptr, rest.len, "://", 3);
+    if (at != NULL && scheme != NULL && at > scheme) {
+        (void)strbuf_add(out, view_n(rest.ptr, (size_t)(scheme + 3 - rest.ptr))); /* sticky, as below */
+        (void)strbuf_adds(out, REDACTED);
+        rest = view_n(at, (size_t)(rest.ptr + rest.len - at));
+    }
+    (void)strbuf_add(out, rest);
+    (void)strbuf_adds(out, query != NULL ? "?" REDACTED "\"" : "");
+}
+
+enum err bundle_redact(struct view dump, struct strbuf *out)
+{
+    struct view line;
+    size_t command = SIZE_MAX, item = 0; /* indent of the `command:` that we are in; which of its items is next */
+    while (view_next(&dump, '\n', &line)) {
+        size_t indent = indent_of(line);
+        struct view text = view_n(line.ptr + indent, line.len - indent);
+        bool in_command = command != SIZE_MAX && indent > command && view_starts_with(text, VIEW_LITERAL("- "));
+        command = in_command ? command : SIZE_MAX;
+        if (in_command && item++ > 0) {
+            (void)strbuf_addf(out, "%*s- \"" REDACTED "\"", (int)indent, "");
+        } else if (view_starts_with(text, VIEW_LITERAL("url: "))) {
+            add_url(line, out);
+        } else {
+            (void)strbuf_add(out, line);
+        }
+        if (view_starts_with(text, VIEW_LITERAL("command:"))) {
+            command = indent;
+            item = 0;
+        }
+        (void)strbuf_adds(out, dump.len > 0 ? "\n" : "");
+    }
+    (void)strbuf_addc(out, '\n');
+    return strbuf_error(out);
+}
