@@ -275,16 +275,7 @@ static void on_resumed(void *context, uint64_t slept_ms)
 
 static enum err make_detect(struct agent *agent, struct detect **ret_detect, struct errinfo *info)
 {
-    struct source_config sources[FUSION_SOURCES_MAX];
-    const struct detect_settings *settings = &agent->live->detect;
-    return detect_new(agent->loop,
-                      &(struct detect_options){.sources = sources,
-                                               .sources_len = detect_settings_sources(settings, sources),
-                                               .policy = detect_settings_policy(settings),
-                                               .timeout_ms = (uint32_t)settings->timeout_ms,
-                                               .changed = take_addresses,
-                                               .context = agent},
-                      ret_detect, info);
+    return detect_settings_open(&agent->live->detect, agent->loop, take_addresses, agent, ret_detect, info);
 }
 
 /* The texts of the old one's sources go away with the old config. */

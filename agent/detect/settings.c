@@ -239,3 +239,17 @@ struct fusion_policy detect_settings_policy(const struct detect_settings *settin
                                   .flap_window_ms = settings->flap_window_ms,
                                   .flap_delay_ms = settings->flap_delay_ms};
 }
+
+enum err detect_settings_open(const struct detect_settings *settings, struct loop *loop, loop_fn changed, void *context,
+                              struct detect **ret_detect, struct errinfo *info)
+{
+    struct source_config sources[FUSION_SOURCES_MAX];
+    return detect_new(loop,
+                      &(struct detect_options){.sources = sources,
+                                               .sources_len = detect_settings_sources(settings, sources),
+                                               .policy = detect_settings_policy(settings),
+                                               .timeout_ms = (uint32_t)settings->timeout_ms,
+                                               .changed = changed,
+                                               .context = context},
+                      ret_detect, info);
+}

@@ -33,3 +33,6 @@ void detect_settings_check(const struct detect_settings *settings, struct config
 size_t detect_settings_sources(const struct detect_settings *settings,
                                struct source_config ret_sources[static FUSION_SOURCES_MAX]);
 struct fusion_policy detect_settings_policy(const struct detect_settings *settings);
+/** detect_new with what is configured. @param changed of struct detect_options, with its @p context. */
+enum err detect_settings_open(const struct detect_settings *settings, struct loop *loop, loop_fn changed, void *context,
+                              struct detect **ret_detect, struct errinfo *info) MUST_CHECK;
