@@ -90,6 +90,7 @@ static enum err check_template(struct view value, struct errinfo *info)
 
 static const char *const modes[] = {"dedicated", "shared", NULL};
 static const char *const publish_modes[] = {"auto", "observed", "reported", "agree", NULL};
+static const char *const uplinks_modes[] = {"primary", "all", NULL};
 static const char *const levels[] = {"error", "warn", "notice", "info", "debug", NULL};
 
 static const struct config_row zone_rows[] = {
@@ -209,6 +210,16 @@ static const struct config_row group_rows[] = {
      .flags = CONFIG_RELOADABLE,
      .def = "true",
      .help = "delay the newest value of a device whose address flaps"},
+    {.name = "uplinks",
+     .type = CONFIG_ENUM,
+     .offset = offsetof(struct group_config, uplinks),
+     .flags = CONFIG_RELOADABLE,
+     .choices = uplinks_modes,
+     .def = "primary",
+     .help =
+         "of devices with several paths to the internet: primary: the address of the one that is up with the lowest "
+         "metric; all: up to 4 addresses a name. Where the device says what its paths are, with publish auto and "
+         "reported"},
     {.name = "publish_cgnat",
      .type = CONFIG_BOOL,
      .offset = offsetof(struct group_config, publish_cgnat),

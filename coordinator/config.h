@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "base/ip.h"
 
+enum uplinks_mode { UPLINKS_PRIMARY, UPLINKS_ALL };
 enum publish_mode { PUBLISH_AUTO, PUBLISH_OBSERVED, PUBLISH_REPORTED, PUBLISH_AGREE };
 
 struct zone_config {
@@ -34,6 +35,7 @@ struct group_config {
     int publish;              /* enum publish_mode */
     bool gateway;             /* exempt from policy.shared_limit; may have hosts */
     bool damping;
+    int uplinks;        /* enum uplinks_mode */
     bool publish_cgnat; /* A records also where nobody outside can come in */
 };
 

@@ -167,8 +167,7 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
 {
     struct device_table *devices = core_devices(coordinator->core);
     const struct device *device = device_at(devices, index);
-    struct ip ip4 = device_ip4(device);
-    struct ip ip6 = device_ip6(device);
+    struct device_addresses own = device_addresses(devices, index);
     jsonout_open(json, NULL, '{');
     jsonout_text(json, "id", device_id(devices, device));
     if (device->registry_ref != DEVICE_NONE) {
@@ -178,8 +177,8 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
     }
     jsonout_bool(json, "registered", device->registry_ref != DEVICE_NONE);
     jsonout_text(json, "presence", view_of(presence_name((enum presence)device->presence)));
-    jsonout_ip(json, "ip4", &ip4);
-    jsonout_ip(json, "ip6", &ip6);
+    jsonout_ip(json, "ip4", &own.ip4.ips[0]);
+    jsonout_ip(json, "ip6", &own.ip6.ips[0]);
     jsonout_ip(json, "observed", &device->observed);
     jsonout_text(json, "problem", view_of(problem_of(device)));
     jsonout_text(json, "nat", view_of(nat_class_name((enum nat_class)device->nat)));
@@ -309,7 +308,8 @@ static void add_names(struct coordinator *coordinator, struct jsonout *json, uin
     static struct plan plan; /* large; loop thread only */
     struct device_table *devices = core_devices(coordinator->core);
     const struct device *device = device_at(devices, index);
-    struct plan_addresses addresses = {.ip4 = device_ip4(device), .ip6 = device_ip6(device)};
+    struct device_addresses own = device_addresses(devices, index);
+    struct plan_addresses addresses = {.ip4 = own.ip4, .ip6 = own.ip6};
     (void)device_prefix6(devices, index, &addresses.prefix6); /* none is a value too */
     plan_device(core_registry(coordinator->core),
                 registry_entry_at(core_registry(coordinator->core), device->registry_ref), device_id(devices, device),

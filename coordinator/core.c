@@ -207,8 +207,8 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
     struct plan_addresses after = before;
     core_judge(core, now, index, &state, &after);
     core->stats.changed++;
-    bool moved = (device->flags & DEVICE_UNSURE) != 0 || !ip_equal(&before.ip4, &after.ip4) ||
-                 !ip_equal(&before.ip6, &after.ip6) || before.prefix6.len != after.prefix6.len ||
+    bool moved = (device->flags & DEVICE_UNSURE) != 0 || !rrset_value_equal(&before.ip4, &after.ip4) ||
+                 !rrset_value_equal(&before.ip6, &after.ip6) || before.prefix6.len != after.prefix6.len ||
                  !ip_equal(&before.prefix6.ip, &after.prefix6.ip);
     if (moved && core_apply_addresses(core, now, index, &before, &after, message->received_ms) != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=change device=%.*s",
@@ -423,8 +423,8 @@ enum err core_load_device(struct core *core, const struct store_device *stored)
     device->seen_s = (uint32_t)(stored->seen_ms / 1000);
     device->changed_s = (uint32_t)(stored->changed_ms / 1000);
     device->observed = stored->observed;
-    device_set_ip4(device, stored->ip4);
-    device_set_ip6(device, stored->ip6);
+    device_set_addresses(core->devices, index,
+                         &(const struct device_addresses){.ip4 = stored->ip4, .ip6 = stored->ip6});
     device->flags |= DEVICE_KNOWN | DEVICE_DURABLE | DEVICE_HASH_OLD;
     core_set_no_inbound(core, device, (stored->flags & STORE_DEVICE_NO_INBOUND) != 0);
     device->registry_ref = registry_find(core->registry, view_of(stored->id));
@@ -450,7 +450,7 @@ static uint64_t policy_fingerprint(const struct coordinator_config *config)
     const struct group_config *groups = config->groups.items;
     for (size_t i = 0; i < config->groups.len; i++) {
         fingerprint = fingerprint * 31 + view_hash(view_of(groups[i].name)) + (uint64_t)groups[i].publish * 4 +
-                      (uint64_t)groups[i].publish_cgnat * 2 + groups[i].gateway;
+                      (uint64_t)groups[i].publish_cgnat * 2 + groups[i].gateway + (uint64_t)groups[i].uplinks * 16;
     }
     return fingerprint;
 }
@@ -459,7 +459,7 @@ static uint64_t policy_fingerprint(const struct coordinator_config *config)
 static bool is_judged_otherwise(const struct registry_group *before, const struct registry_group *after)
 {
     return before->publish != after->publish || before->gateway != after->gateway ||
-           before->publish_cgnat != after->publish_cgnat;
+           before->publish_cgnat != after->publish_cgnat || before->uplinks != after->uplinks;
 }
 
 /* Looks one device up in the new registry; core->registry is still the old one. @return its state should be replayed.

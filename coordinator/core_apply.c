@@ -11,7 +11,8 @@
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index)
 {
     const struct device *device = device_at(core->devices, index);
-    struct plan_addresses addresses = {.ip4 = device_ip4(device), .ip6 = device_ip6(device)};
+    struct device_addresses own = device_addresses(core->devices, index);
+    struct plan_addresses addresses = {.ip4 = own.ip4, .ip6 = own.ip6};
     if ((device->flags & DEVICE_HAS_PREFIX) != 0) {
         (void)device_prefix6(core->devices, index, &addresses.prefix6); /* the flag says that it is there */
     }
@@ -260,7 +261,7 @@ static struct damping_params damping_params_of(const struct core *core)
 static uint64_t damp(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before)
 {
     const struct device *device = device_at(core->devices, index);
-    bool first = before->ip4.family == IP_NONE && before->ip6.family == IP_NONE && before->prefix6.ip.family == IP_NONE;
+    bool first = before->ip4.len == 0 && before->ip6.len == 0 && before->prefix6.ip.family == IP_NONE;
     if (first || !registry_entry_at(core->registry, device->registry_ref)->group->damping) {
         return 0;
     }
@@ -271,8 +272,7 @@ static uint64_t damp(struct core *core, struct core_time now, uint32_t index, co
 static void store_addresses(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *after)
 {
     struct device *device = device_at(core->devices, index);
-    device_set_ip4(device, after->ip4);
-    device_set_ip6(device, after->ip6);
+    device_set_addresses(core->devices, index, &(const struct device_addresses){.ip4 = after->ip4, .ip6 = after->ip6});
     if (after->prefix6.ip.family != IP_NONE || (device->flags & DEVICE_HAS_PREFIX) != 0) {
         device_set_prefix6(core->devices, index, &after->prefix6);
     }

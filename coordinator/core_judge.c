@@ -16,13 +16,13 @@ void core_set_no_inbound(struct core *core, struct device *device, bool on)
     core->stats.no_inbound -= was && !on;
 }
 
-static struct ip apply_family(struct ip before, const struct policy_family *family)
+static struct rrset_value apply_family(struct rrset_value before, const struct policy_family *family)
 {
     switch (family->action) {
     case POLICY_SET:
-        return family->ip;
+        return family->value;
     case POLICY_CLEAR:
-        return (struct ip){0};
+        return (struct rrset_value){0};
     case POLICY_KEEP:
         break;
     }
@@ -102,6 +102,7 @@ void core_judge(struct core *core, struct core_time now, uint32_t index, const s
         .mode = group->publish,
         .gateway = group->gateway,
         .publish_cgnat = group->publish_cgnat,
+        .uplinks_mode = group->uplinks,
         .observed = device->observed,
         .observed_devices = addrcount_get(core->observed, &device->observed),
         .ip4 = &state->ip4,

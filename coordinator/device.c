@@ -19,6 +19,11 @@ struct prefix_entry {
     struct ip_prefix prefix;
 };
 
+struct more_entry {
+    uint32_t index;
+    struct device_addresses addresses;
+};
+
 struct device_table {
     struct device *chunks[CHUNKS_MAX];
     uint32_t count;
@@ -30,6 +35,8 @@ struct device_table {
     uint32_t id_used;              /* bytes of the newest block */
     struct prefix_entry *prefixes; /* sorted by index; gateways are few beside devices */
     size_t prefixes_len, prefixes_size;
+    struct more_entry *more; /* sorted by index; devices with several uplinks in groups that publish all */
+    size_t more_len, more_size;
 };
 
 static const char *const presence_names[] = {"unknown", "online", "off", "lost", "late"};
@@ -68,6 +75,7 @@ void device_table_free(struct device_table *table)
         free(table->id_blocks[i]);
     }
     free(table->prefixes);
+    free(table->more);
     free(table->slots);
     free(table);
 }
@@ -192,7 +200,8 @@ size_t device_table_bytes(const struct device_table *table)
 {
     size_t chunks = (table->count + CHUNK_DEVICES - 1) / CHUNK_DEVICES;
     return sizeof(*table) + chunks * CHUNK_DEVICES * sizeof(struct device) + table->slots_len * sizeof(*table->slots) +
-           (size_t)table->id_blocks_len * ID_BLOCK_BYTES + table->prefixes_size * sizeof(*table->prefixes);
+           (size_t)table->id_blocks_len * ID_BLOCK_BYTES + table->prefixes_size * sizeof(*table->prefixes) +
+           table->more_size * sizeof(*table->more);
 }
 
 static bool all_zero(const uint8_t *bytes, size_t len)
@@ -205,36 +214,93 @@ static bool all_zero(const uint8_t *bytes, size_t len)
     return true;
 }
 
-struct ip device_ip4(const struct device *device)
+static struct ip ip_from(enum ip_family family, const uint8_t *bytes, size_t len)
 {
     struct ip ip = {0};
-    if (!all_zero(device->ip4, sizeof(device->ip4))) {
-        ip.family = IP_V4;
-        memcpy(ip.bytes, device->ip4, sizeof(device->ip4));
+    if (!all_zero(bytes, len)) {
+        ip.family = (uint8_t)family;
+        memcpy(ip.bytes, bytes, len);
     }
     return ip;
 }
 
-struct ip device_ip6(const struct device *device)
+/* Where the entry of a device stands in a side table, or would. */
+static size_t more_position(const struct device_table *table, uint32_t index)
 {
-    struct ip ip = {0};
-    if (!all_zero(device->ip6, sizeof(device->ip6))) {
-        ip.family = IP_V6;
-        memcpy(ip.bytes, device->ip6, sizeof(device->ip6));
+    size_t low = 0;
+    size_t high = table->more_len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (table->more[middle].index < index) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    return ip;
+    return low;
 }
 
-void device_set_ip4(struct device *device, struct ip ip)
+struct device_addresses device_addresses(const struct device_table *table, uint32_t index)
 {
-    assert(ip.family == IP_V4 || ip.family == IP_NONE);
-    memcpy(device->ip4, ip.bytes, sizeof(device->ip4)); /* zero bytes when there is none */
+    const struct device *device = device_at(table, index);
+    if ((device->flags & DEVICE_HAS_MORE) != 0) {
+        return table->more[more_position(table, index)].addresses;
+    }
+    return (struct device_addresses){.ip4 = rrset_value_of(ip_from(IP_V4, device->ip4, sizeof(device->ip4))),
+                                     .ip6 = rrset_value_of(ip_from(IP_V6, device->ip6, sizeof(device->ip6)))};
 }
 
-void device_set_ip6(struct device *device, struct ip ip)
+static void drop_more(struct device_table *table, uint32_t index)
 {
-    assert(ip.family == IP_V6 || ip.family == IP_NONE);
-    memcpy(device->ip6, ip.bytes, sizeof(device->ip6));
+    size_t at = more_position(table, index);
+    memmove(&table->more[at], &table->more[at + 1], (table->more_len - at - 1) * sizeof(*table->more));
+    table->more_len--;
+    device_at(table, index)->flags &= (uint16_t)~DEVICE_HAS_MORE;
+}
+
+static bool grow_more(struct device_table *table)
+{
+    if (table->more_len < table->more_size) {
+        return true;
+    }
+    size_t size = MAX(table->more_size * 2, (size_t)16);
+    struct more_entry *grown = realloc(table->more, size * sizeof(*grown));
+    if (grown == NULL) {
+        return false;
+    }
+    table->more = grown;
+    table->more_size = size;
+    return true;
+}
+
+static void put_more(struct device_table *table, uint32_t index, const struct device_addresses *addresses)
+{
+    struct device *device = device_at(table, index);
+    size_t at = more_position(table, index);
+    if ((device->flags & DEVICE_HAS_MORE) == 0) {
+        if (!grow_more(table)) {
+            return; /* the first ones count alone until the next report */
+        }
+        memmove(&table->more[at + 1], &table->more[at], (table->more_len - at) * sizeof(*table->more));
+        table->more_len++;
+        device->flags |= DEVICE_HAS_MORE;
+    }
+    table->more[at] = (struct more_entry){.index = index, .addresses = *addresses};
+}
+
+void device_set_addresses(struct device_table *table, uint32_t index, const struct device_addresses *addresses)
+{
+    struct device *device = device_at(table, index);
+    assert(addresses->ip4.len == 0 || addresses->ip4.ips[0].family == IP_V4);
+    assert(addresses->ip6.len == 0 || addresses->ip6.ips[0].family == IP_V6);
+    static const struct ip none = {0};
+    memcpy(device->ip4, addresses->ip4.len > 0 ? addresses->ip4.ips[0].bytes : none.bytes, sizeof(device->ip4));
+    memcpy(device->ip6, addresses->ip6.len > 0 ? addresses->ip6.ips[0].bytes : none.bytes, sizeof(device->ip6));
+    if (addresses->ip4.len > 1 || addresses->ip6.len > 1) {
+        put_more(table, index, addresses);
+    } else if ((device->flags & DEVICE_HAS_MORE) != 0) {
+        drop_more(table, index);
+    }
 }
 
 static size_t prefix_position(const struct device_table *table, uint32_t index)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "base/view.h"
+#include "providers/rrset.h"
 
 enum presence { PRESENCE_UNKNOWN, PRESENCE_ONLINE, PRESENCE_OFF, PRESENCE_LOST, PRESENCE_LATE };
 const char *presence_name(enum presence presence);
@@ -31,6 +32,7 @@ enum device_flag {
     DEVICE_UNSURE = 4096,      /* a stored record was not of the stored addresses: planned fully at the next state */
     DEVICE_REPLAN = 8192,      /* one of its names could not be wanted yet: not durable before it is */
     DEVICE_NO_INBOUND = 16384, /* nobody outside can come in over IPv4, so no A is published */
+    DEVICE_HAS_MORE = 32768,   /* more than one address of a family: in the side table */
 };
 
 #define DEVICE_NONE     UINT32_MAX
@@ -46,8 +48,8 @@ struct device {
     uint32_t gone_boot, gone_conn; /* connection that the last `gone` was about */
     struct ip mac_ip;              /* the address that mac was made for */
     uint8_t mac[DEVICE_MAC_SIZE];  /* of the last stamp that verified, so an equal one need not be computed again */
-    uint8_t ip6[16];               /* effective, all zero = none */
-    uint8_t ip4[4];                /* effective, all zero = none */
+    uint8_t ip6[16];               /* effective, all zero = none; the first one of several */
+    uint8_t ip4[4];                /* the same */
     struct ip observed;            /* last stamped */
     uint16_t flags;                /* enum device_flag */
     uint16_t open;                 /* records of this device that are neither applied nor refused nor held */
@@ -75,11 +77,12 @@ uint32_t device_count(const struct device_table *table);
 /** Bytes held, for metrics. */
 size_t device_table_bytes(const struct device_table *table);
 
-struct ip device_ip4(const struct device *device);
-struct ip device_ip6(const struct device *device);
-/** @p ip of family IP_NONE clears. */
-void device_set_ip4(struct device *device, struct ip ip);
-void device_set_ip6(struct device *device, struct ip ip);
+/** What counts of a device; more than one address of a family (several uplinks) stands in a side table. */
+struct device_addresses {
+    struct rrset_value ip4, ip6;
+};
+struct device_addresses device_addresses(const struct device_table *table, uint32_t index);
+void device_set_addresses(struct device_table *table, uint32_t index, const struct device_addresses *addresses);
 
 /** Prefix of a gateway, in a side table. */
 void device_set_prefix6(struct device_table *table, uint32_t index,

@@ -19,17 +19,14 @@ static const char *keep_name(struct plan *plan, const char *name)
     return kept;
 }
 
-static void add_item(struct plan *plan, const char *name, int zone, enum rrtype type, uint32_t ttl, struct ip ip)
+static void add_item(struct plan *plan, const char *name, int zone, enum rrtype type, uint32_t ttl,
+                     const struct rrset_value *value)
 {
     if (plan_find(plan, view_of(name), type) != NULL) {
         return; /* two templates of a group that give the same name: the first one counts */
     }
     struct plan_item *item = &plan->items[plan->len++];
-    *item = (struct plan_item){.name = name, .zone = zone, .type = type, .ttl = ttl};
-    if (ip.family != IP_NONE) {
-        item->value.ips[0] = ip;
-        item->value.len = 1;
-    }
+    *item = (struct plan_item){.name = name, .zone = zone, .type = type, .ttl = ttl, .value = *value};
 }
 
 /* None without a prefix; none, and told, when the prefix has no room for the host. */
@@ -70,11 +67,11 @@ static void add_name(const struct registry *registry, const struct registry_entr
         return;
     }
     if (name_template->a && (host == NULL || host->ip4)) {
-        add_item(plan, kept, zone, RRTYPE_A, name_template->ttl, addresses->ip4);
+        add_item(plan, kept, zone, RRTYPE_A, name_template->ttl, &addresses->ip4);
     }
     if (name_template->aaaa) {
-        struct ip ip6 = host != NULL ? address_of_host(host, addresses, plan) : addresses->ip6;
-        add_item(plan, kept, zone, RRTYPE_AAAA, name_template->ttl, ip6);
+        struct rrset_value ip6 = host != NULL ? rrset_value_of(address_of_host(host, addresses, plan)) : addresses->ip6;
+        add_item(plan, kept, zone, RRTYPE_AAAA, name_template->ttl, &ip6);
     }
 }
 

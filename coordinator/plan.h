@@ -10,8 +10,8 @@
 #include "providers/rrset.h"
 
 struct plan_addresses {
-    struct ip ip4, ip6;       /* effective; IP_NONE = none */
-    struct ip_prefix prefix6; /* of a gateway; family IP_NONE = none */
+    struct rrset_value ip4, ip6; /* effective */
+    struct ip_prefix prefix6;    /* of a gateway; family IP_NONE = none */
 };
 
 struct plan_item {

@@ -39,7 +39,7 @@ static struct policy_family keep_or_clear(const struct address_field *reported)
 
 static struct policy_family set(struct ip ip)
 {
-    return (struct policy_family){.action = POLICY_SET, .ip = ip};
+    return (struct policy_family){.action = POLICY_SET, .value = rrset_value_of(ip)};
 }
 
 /* The family that the broker did not see: only the report can tell. */
@@ -97,16 +97,25 @@ static struct policy_family judge_seen(const struct policy *policy, const struct
     return keep_or_clear(reported);
 }
 
-/* Of the address that would be published, of that which the broker saw, or of the path that IPv4 leaves by. */
+/* The path that bears @p ip; what nobody bears came along the one that IPv4 or IPv6 leaves by. */
+static const struct uplink *bearer_of(const struct policy_input *input, const struct ip *ip, enum ip_family family)
+{
+    const struct uplink *uplink = uplinks_find(input->uplinks, input->uplinks_len, ip);
+    return uplink != NULL ? uplink : uplinks_primary(input->uplinks, input->uplinks_len, family);
+}
+
+/* Of the addresses that would be published, else of that which the broker saw. */
 static const struct uplink *uplink_of(const struct policy_input *input, const struct policy_verdict *verdict)
 {
-    const struct uplink *uplink = NULL;
-    if (verdict->ip4.action == POLICY_SET) {
-        uplink = uplinks_find(input->uplinks, input->uplinks_len, &verdict->ip4.ip);
-    } else if (input->observed.family == IP_V4) {
-        uplink = uplinks_find(input->uplinks, input->uplinks_len, &input->observed);
+    const struct rrset_value *value = &verdict->ip4.value;
+    for (size_t i = 0; verdict->ip4.action == POLICY_SET && i < value->len; i++) {
+        const struct uplink *uplink = uplinks_find(input->uplinks, input->uplinks_len, &value->ips[i]);
+        if (uplink != NULL) {
+            return uplink;
+        }
     }
-    return uplink != NULL ? uplink : uplinks_primary(input->uplinks, input->uplinks_len, IP_V4);
+    bool observed = verdict->ip4.action != POLICY_SET && input->observed.family == IP_V4;
+    return bearer_of(input, observed ? &input->observed : &(const struct ip){0}, IP_V4);
 }
 
 /* The device knows what each of its paths is seen as, and the broker sees another address: its connection takes a path
@@ -124,6 +133,76 @@ static bool seen_elsewhere(const struct policy *policy, const struct policy_inpu
     }
     return known && input->observed.family == IP_V4 && policy_is_publishable(policy, &input->observed) &&
            uplinks_find(input->uplinks, input->uplinks_len, &input->observed) == NULL;
+}
+
+static struct ip address_of(const struct policy *policy, const struct uplink *uplink, enum ip_family family)
+{
+    const struct address_field *own = family == IP_V4 ? &uplink->ip4 : &uplink->ip6;
+    const struct ip *seen = family == IP_V4 ? &uplink->seen4 : &uplink->seen6;
+    if (own->presence == FIELD_SET && policy_is_publishable(policy, &own->ip)) {
+        return own->ip;
+    }
+    return policy_is_publishable(policy, seen) ? *seen : (struct ip){0};
+}
+
+static bool has_way_in(const struct policy_input *input, const struct uplink *uplink, enum ip_family family)
+{
+    return family == IP_V6 || input->publish_cgnat || nat_inbound(uplink->nat) != NAT_INBOUND_NONE;
+}
+
+/* What the broker saw is another path's address: that of the first one counts. */
+static void judge_primary(const struct policy *policy, const struct policy_input *input, enum ip_family family,
+                          struct policy_family *verdict)
+{
+    const struct uplink *primary = uplinks_primary(input->uplinks, input->uplinks_len, family);
+    const struct uplink *bearer =
+        verdict->action == POLICY_SET ? uplinks_find(input->uplinks, input->uplinks_len, &verdict->value.ips[0]) : NULL;
+    if (primary == NULL || bearer == NULL || bearer == primary) {
+        return;
+    }
+    struct ip ip = address_of(policy, primary, family);
+    if (ip.family != IP_NONE) {
+        *verdict = set(ip);
+    }
+}
+
+/* @param shared the observed address is not to be published. */
+static void judge_all(const struct policy *policy, const struct policy_input *input, enum ip_family family, bool shared,
+                      struct policy_family *verdict)
+{
+    const enum rrtype type = family == IP_V4 ? RRTYPE_A : RRTYPE_AAAA;
+    const struct uplink *order[MQTT_UPLINKS_MAX];
+    struct rrset_value all = {0};
+    if (verdict->action == POLICY_SET) {
+        const struct uplink *bearer = bearer_of(input, &verdict->value.ips[0], family);
+        if (bearer == NULL || (bearer->up && has_way_in(input, bearer, family))) {
+            all = verdict->value;
+        }
+    }
+    size_t len = uplinks_sort(input->uplinks, input->uplinks_len, family, order);
+    for (size_t i = 0; i < len; i++) {
+        struct ip ip = address_of(policy, order[i], family);
+        bool crowd = shared && ip_equal(&ip, &input->observed);
+        if (ip.family != IP_NONE && !crowd && has_way_in(input, order[i], family)) {
+            (void)rrset_value_add(&all, type, &ip); /* there already, or one too many: the first ones count */
+        }
+    }
+    if (all.len > 0) {
+        *verdict = (struct policy_family){.action = POLICY_SET, .value = all};
+    }
+}
+
+static void judge_uplinks(const struct policy *policy, const struct policy_input *input, enum ip_family family,
+                          bool shared, struct policy_family *verdict)
+{
+    if (input->mode != PUBLISH_AUTO && input->mode != PUBLISH_REPORTED) {
+        return; /* only what the broker saw counts */
+    }
+    if (input->uplinks_mode == UPLINKS_ALL) {
+        judge_all(policy, input, family, shared, verdict);
+    } else {
+        judge_primary(policy, input, family, verdict);
+    }
 }
 
 static void judge_nat(const struct policy *policy, const struct policy_input *input, struct policy_verdict *verdict)
@@ -146,6 +225,8 @@ void policy_judge(const struct policy *policy, const struct policy_input *input,
                                                   : judge_unseen(policy, input, input->ip4, &verdict);
     verdict.ip6 = input->observed.family == IP_V6 ? judge_seen(policy, input, input->ip6, &verdict)
                                                   : judge_unseen(policy, input, input->ip6, &verdict);
+    judge_uplinks(policy, input, IP_V4, verdict.shared, &verdict.ip4);
+    judge_uplinks(policy, input, IP_V6, verdict.shared, &verdict.ip6);
     judge_nat(policy, input, &verdict);
     if (verdict.ip4.action == POLICY_SET || verdict.ip6.action == POLICY_SET) {
         verdict.not_public = false;

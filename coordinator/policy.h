@@ -9,10 +9,17 @@
  *   nat                              A; whether somebody can come in is unproven
  *   tunnel                           as without it, but a mismatch
  *   anything else, or not said       as without it
+ *
+ * Of several uplinks, with PUBLISH_AUTO and PUBLISH_REPORTED:
+ *   primary   the address of the one that comes first (uplinks_primary), where it is known: the broker may see another
+ *   all       the address of each that is up and, for IPv4, not without a way in; RRSET_VALUES_MAX, the primary first.
+ *             The one that counted without this is among them unless the path that bears it (nobody: the first one) is
+ * down or has no way in The address of an uplink is its own where that is public, else what is seen of it.
  */
 #include "base/ip.h"
 #include "coordinator/config.h"
 #include "mqtt/messages.h"
+#include "providers/rrset.h"
 
 struct policy {
     const struct ip_prefix *treat_as_public; /* borrowed */
@@ -29,13 +36,14 @@ struct policy_input {
     const struct address_field *ip4, *ip6; /* reported */
     const struct uplink *uplinks;          /* reported; NULL with a length of 0: an agent that detects nothing */
     size_t uplinks_len;
+    enum uplinks_mode uplinks_mode;
 };
 
 enum policy_action { POLICY_KEEP, POLICY_SET, POLICY_CLEAR };
 
 struct policy_family {
     enum policy_action action;
-    struct ip ip; /* POLICY_SET */
+    struct rrset_value value; /* POLICY_SET: not empty */
 };
 
 struct policy_verdict {

@@ -155,6 +155,7 @@ static void make_group(struct registry *registry, const struct group_config *con
                                      .publish = (enum publish_mode)config->publish,
                                      .gateway = config->gateway,
                                      .damping = config->damping,
+                                     .uplinks = (enum uplinks_mode)config->uplinks,
                                      .publish_cgnat = config->publish_cgnat};
     mix(registry, config->name);
     for (size_t i = 0; i < config->names.len; i++) {

@@ -43,6 +43,7 @@ struct registry_group {
     struct registry_template templates[TEMPLATES_MAX];
     size_t templates_len;
     enum publish_mode publish;
+    enum uplinks_mode uplinks;
     bool gateway, damping, publish_cgnat;
 };
 

@@ -12,16 +12,27 @@ static uint64_t rank_of(const struct uplink *uplink)
     return uplink->has_metric ? uplink->metric : UINT64_MAX;
 }
 
+size_t uplinks_sort(const struct uplink *uplinks, size_t len, enum ip_family family,
+                    const struct uplink *ret_order[static MQTT_UPLINKS_MAX])
+{
+    size_t found = 0;
+    for (size_t i = 0; i < len && found < MQTT_UPLINKS_MAX; i++) {
+        if (!uplinks[i].up || !has_family(&uplinks[i], family)) {
+            continue;
+        }
+        size_t at = found++;
+        for (; at > 0 && rank_of(&uplinks[i]) < rank_of(ret_order[at - 1]); at--) {
+            ret_order[at] = ret_order[at - 1];
+        }
+        ret_order[at] = &uplinks[i];
+    }
+    return found;
+}
+
 const struct uplink *uplinks_primary(const struct uplink *uplinks, size_t len, enum ip_family family)
 {
-    const struct uplink *best = NULL;
-    for (size_t i = 0; i < len; i++) {
-        if (uplinks[i].up && has_family(&uplinks[i], family) &&
-            (best == NULL || rank_of(&uplinks[i]) < rank_of(best))) {
-            best = &uplinks[i];
-        }
-    }
-    return best;
+    const struct uplink *order[MQTT_UPLINKS_MAX];
+    return uplinks_sort(uplinks, len, family, order) > 0 ? order[0] : NULL;
 }
 
 static bool bears(const struct uplink *uplink, const struct ip *ip)

@@ -12,5 +12,9 @@
  * without a metric comes last, equal ones in the device's order. NULL when there is none. */
 const struct uplink *uplinks_primary(const struct uplink *uplinks, size_t len, enum ip_family family);
 
+/** Those that are up and have the family, in that order. @return how many. */
+size_t uplinks_sort(const struct uplink *uplinks, size_t len, enum ip_family family,
+                    const struct uplink *ret_order[static MQTT_UPLINKS_MAX]);
+
 /** The uplink that bears @p ip or is seen as it; one that is up before one that is not. NULL when there is none. */
 const struct uplink *uplinks_find(const struct uplink *uplinks, size_t len, const struct ip *ip);

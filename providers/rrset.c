@@ -21,6 +21,11 @@ bool rrset_value_equal(const struct rrset_value *a, const struct rrset_value *b)
     return true;
 }
 
+struct rrset_value rrset_value_of(struct ip ip)
+{
+    return (struct rrset_value){.ips = {ip}, .len = ip.family != IP_NONE};
+}
+
 bool rrset_value_add(struct rrset_value *value, enum rrtype type, const struct ip *ip)
 {
     if (value->len >= RRSET_VALUES_MAX || ip->family != (type == RRTYPE_A ? IP_V4 : IP_V6)) {

@@ -20,6 +20,8 @@ struct rrset_value {
     uint8_t len;
 };
 bool rrset_value_equal(const struct rrset_value *a, const struct rrset_value *b);
+/** One address; empty for IP_NONE. */
+struct rrset_value rrset_value_of(struct ip ip);
 /** Adds in order; false when full, of the wrong family or there already. */
 bool rrset_value_add(struct rrset_value *value, enum rrtype type, const struct ip *ip);
 

@@ -7,6 +7,7 @@
 /* The texts of the row live until the statement moves on, which is after the callback. */
 static bool device_of_row(sqlite3_stmt *row, struct store_device *ret_device)
 {
+    bool known; /* NULL and an empty value are one here */
     *ret_device = (struct store_device){
         .id = (const char *)sqlite3_column_text(row, 0),
         .shard = (uint8_t)sqlite3_column_int(row, 1),
@@ -20,7 +21,8 @@ static bool device_of_row(sqlite3_stmt *row, struct store_device *ret_device)
         .changed_ms = sqlite3_column_int64(row, 13),
     };
     return ret_device->id != NULL && sqlite_read_ip(row, 6, &ret_device->observed) &&
-           sqlite_read_ip(row, 7, &ret_device->ip4) && sqlite_read_ip(row, 8, &ret_device->ip6) &&
+           sqlite_read_value(row, 7, RRTYPE_A, &known, &ret_device->ip4) &&
+           sqlite_read_value(row, 8, RRTYPE_AAAA, &known, &ret_device->ip6) &&
            sqlite_read_prefix(row, 9, &ret_device->prefix6);
 }
 

@@ -7,7 +7,7 @@
 static enum err put_device(struct store *store, sqlite3_stmt *statement, const struct store_device *device,
                            struct errinfo *info)
 {
-    uint8_t prefix[17];
+    uint8_t prefix[17], ip4[RRSET_VALUES_MAX * 16], ip6[RRSET_VALUES_MAX * 16];
     int rc = sqlite_bind_text(statement, 1, device->id);
     rc |= sqlite3_bind_int(statement, 2, device->shard);
     rc |= sqlite3_bind_int64(statement, 3, device->boot);
@@ -15,8 +15,8 @@ static enum err put_device(struct store *store, sqlite3_stmt *statement, const s
     rc |= sqlite3_bind_int64(statement, 5, device->seq);
     rc |= sqlite3_bind_int64(statement, 6, (int64_t)device->content_hash); /* all 64 bits, as they are */
     rc |= sqlite_bind_ip(statement, 7, &device->observed);
-    rc |= sqlite_bind_ip(statement, 8, &device->ip4);
-    rc |= sqlite_bind_ip(statement, 9, &device->ip6);
+    rc |= sqlite_bind_value(statement, 8, ip4, &device->ip4);
+    rc |= sqlite_bind_value(statement, 9, ip6, &device->ip6);
     rc |= sqlite_bind_prefix(statement, 10, prefix, &device->prefix6);
     rc |= sqlite3_bind_int(statement, 11, device->presence);
     rc |= sqlite3_bind_int(statement, 12, device->flags);

@@ -28,7 +28,7 @@ struct store_device {
     uint32_t boot, conn, seq;
     uint64_t content_hash;
     struct ip observed;
-    struct ip ip4, ip6;          /* effective addresses, after policy; IP_NONE = none */
+    struct rrset_value ip4, ip6; /* effective addresses, after policy */
     struct ip_prefix prefix6;    /* family IP_NONE = none */
     uint8_t presence;            /* enum presence of coordinator/device.h */
     uint8_t flags;               /* STORE_DEVICE_... */

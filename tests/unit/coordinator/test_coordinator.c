@@ -165,8 +165,9 @@ static void a_commit_that_ends_with_the_daemon_harms_nobody(void **state)
     (void)state;
     const struct store_device stored = {.id = CAM, .boot = 1, .conn = 1, .seq = 1};
     struct store_device device = stored;
-    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &device.ip4), ERR_OK);
-    device.observed = device.ip4;
+    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &device.ip4.ips[0]), ERR_OK);
+    device.ip4.len = 1;
+    device.observed = device.ip4.ips[0];
     assert_int_equal(core_load_device(coordinator->core, &device), ERR_OK);
     core_connected(coordinator->core, coordinator_now(), true); /* as if: the session itself knows better */
     take_state();
@@ -259,8 +260,9 @@ static void store(const struct store_batch *batch)
 static void store_device(void)
 {
     struct store_device device = {.id = CAM, .shard = topic_shard(VIEW_LITERAL(CAM)), .boot = 1, .conn = 1, .seq = 1};
-    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &device.ip4), ERR_OK);
-    device.observed = device.ip4;
+    assert_int_equal(ip_parse(VIEW_LITERAL(NAT), &device.ip4.ips[0]), ERR_OK);
+    device.ip4.len = 1;
+    device.observed = device.ip4.ips[0];
     store(&(struct store_batch){.devices = &device, .devices_len = 1});
 }
 

@@ -217,7 +217,8 @@ static void a_pair_that_nobody_can_rise_above_can_be_forgotten(void **state)
     uint32_t index = device_find(core_devices(rig.core), view_of(CAM));
     assert_int_equal(core_forget_pair(rig.core, rig.now, index), ERR_OK);
     assert_true(rig.batch != NULL && rig.batch->devices_len == 1 && rig.batch->devices[0].boot == 0 &&
-                rig.batch->devices[0].seq == 0 && ip_equal(&rig.batch->devices[0].ip4, &(struct ip[]){rig_ip(NAT)}[0]));
+                rig.batch->devices[0].seq == 0 &&
+                rrset_value_equal(&rig.batch->devices[0].ip4, &(struct rrset_value[]){rig_value(NAT)}[0]));
     rig_commit_all(&rig);
     assert_null(rig_change(&rig, NAME, RRTYPE_A)); /* the record stays */
     report(1, 1, NAT2);
@@ -279,7 +280,7 @@ static void a_repeat_after_a_restart_is_answered_at_once(void **state)
 {
     (void)state;
     const struct store_device stored = {
-        .id = CAM, .boot = 4, .conn = 1, .seq = 2, .content_hash = 99, .observed = rig_ip(NAT), .ip4 = rig_ip(NAT)};
+        .id = CAM, .boot = 4, .conn = 1, .seq = 2, .content_hash = 99, .observed = rig_ip(NAT), .ip4 = rig_value(NAT)};
     assert_int_equal(core_load_device(rig.core, &stored), ERR_OK);
     repeat(4, 2, NAT);
     assert_int_equal(rig.acks, 1);

@@ -142,7 +142,7 @@ static void records_that_stand_far_apart_are_committed_together(void **state)
 static struct store_device stored_device(void)
 {
     return (struct store_device){
-        .id = CAM, .boot = 1, .conn = 1, .seq = 1, .content_hash = 99, .observed = rig_ip(NAT), .ip4 = rig_ip(NAT)};
+        .id = CAM, .boot = 1, .conn = 1, .seq = 1, .content_hash = 99, .observed = rig_ip(NAT), .ip4 = rig_value(NAT)};
 }
 
 static struct store_record pending_record(const char *address)

@@ -244,7 +244,7 @@ static void claim_names(void)
         if ((device_at(devices, index)->flags & DEVICE_DURABLE) == 0) {
             fail_msg("%s is not acknowledged", id_of(i));
         }
-        const struct plan_addresses addresses = {.ip4 = rig_ip(model.address[i])};
+        const struct plan_addresses addresses = {.ip4 = rig_value(model.address[i])};
         plan_device(registry, registry_entry_at(registry, device_at(devices, index)->registry_ref), view_of(id_of(i)),
                     &addresses, &plan);
         for (size_t k = 0; k < plan.len; k++) {

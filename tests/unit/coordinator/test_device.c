@@ -100,12 +100,51 @@ static void prefixes_stay_with_their_gateways(void **state)
     device_table_free(table);
 }
 
+static struct rrset_value addresses_of(uint32_t number, uint8_t len)
+{
+    struct rrset_value value = {.len = 0};
+    for (uint8_t i = 0; i < len; i++) {
+        const struct ip ip = {.family = IP_V4,
+                              .bytes = {93, (uint8_t)(number >> 8), (uint8_t)number, (uint8_t)(i + 1)}};
+        assert_true(rrset_value_add(&value, RRTYPE_A, &ip));
+    }
+    return value;
+}
+
+static void several_addresses_stay_with_their_device(void **state)
+{
+    (void)state;
+    struct device_table *table;
+    assert_int_equal(device_table_new(&table), ERR_OK);
+    char buffer[DEVICE_ID_MAX + 1];
+    uint32_t index;
+    for (uint32_t i = 0; i < GATEWAYS; i++) {
+        assert_int_equal(device_add(table, id_of(i, buffer), &index), ERR_OK);
+    }
+    for (uint32_t round = 0; round < 3; round++) { /* more, fewer and none, in an order of its own */
+        for (uint32_t i = 0; i < GATEWAYS; i++) {
+            uint32_t at = i * 7 % GATEWAYS;
+            const struct device_addresses some = {.ip4 = addresses_of(at, (uint8_t)((at + round) % 5))};
+            device_set_addresses(table, at, &some);
+        }
+        for (uint32_t i = 0; i < GATEWAYS; i++) {
+            struct device_addresses got = device_addresses(table, i);
+            struct rrset_value expected = addresses_of(i, (uint8_t)((i + round) % 5));
+            assert_true(rrset_value_equal(&got.ip4, &expected));
+            assert_int_equal(got.ip6.len, 0);
+            assert_int_equal((device_at(table, i)->flags & DEVICE_HAS_MORE) != 0, expected.len > 1);
+        }
+    }
+    device_table_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_million_devices_fit_the_promise),
         cmocka_unit_test(an_id_is_added_once),
         cmocka_unit_test(prefixes_stay_with_their_gateways),
+        cmocka_unit_test(several_addresses_stay_with_their_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,7 +136,8 @@ static struct address_field field(const char *text)
 static void describe(const struct policy_family *family, char text[static IP_TEXT_SIZE])
 {
     if (family->action == POLICY_SET) {
-        (void)ip_format(&family->ip, text); /* length not needed */
+        assert_int_equal(family->value.len, 1);
+        (void)ip_format(&family->value.ips[0], text); /* length not needed */
     } else {
         (void)snprintf(text, IP_TEXT_SIZE, "%s", family->action == POLICY_CLEAR ? CLEAR : KEEP); /* fits */
     }
@@ -185,8 +186,270 @@ static void table(void **state)
     }
 }
 
+struct path {
+    const char *ip4, *ip6, *seen4; /* NULL = unknown */
+    enum nat_class nat;
+    uint32_t metric;
+    bool down;
+};
+
+/* Several uplinks: what stands in the RRset, blanks in between; ip4 and ip6 are what the device reports as a whole. */
+static const struct uplinks_row {
+    enum uplinks_mode uplinks;
+    enum publish_mode mode;
+    const char *observed, *ip4, *ip6;
+    struct path paths[6];
+    const char *want4, *want6;
+    bool no_inbound, publish_cgnat;
+    uint32_t devices;
+} uplinks_rows[] = {
+    /* primary: whatever path the connection to the broker takes */
+    {UPLINKS_PRIMARY,
+     PUBLISH_AUTO,
+     PUB2,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1, .nat = NAT_NAT}, {.ip4 = HOME, .seen4 = PUB2, .metric = 2}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_PRIMARY,
+     PUBLISH_AUTO,
+     PUB2,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1, .down = true}, {.ip4 = HOME, .seen4 = PUB2, .metric = 2}},
+     .want4 = PUB2,
+     .want6 = KEEP},
+    {UPLINKS_PRIMARY,
+     PUBLISH_AUTO,
+     PUB2,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .metric = 1}, {.ip4 = HOME, .seen4 = PUB2, .metric = 2}},
+     .want4 = PUB2,
+     .want6 = KEEP}, /* the first one's is unknown */
+    {UPLINKS_PRIMARY,
+     PUBLISH_OBSERVED,
+     PUB2,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1}, {.ip4 = HOME, .seen4 = PUB2, .metric = 2}},
+     .want4 = PUB2,
+     .want6 = KEEP},
+    {UPLINKS_PRIMARY,
+     PUBLISH_AUTO,
+     PUB2,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1, .nat = NAT_CGNAT}, {.ip4 = PUB2, .metric = 2, .nat = NAT_PUBLIC}},
+     .want4 = CLEAR,
+     .want6 = KEEP,
+     .no_inbound = true},
+    {UPLINKS_PRIMARY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     OTHER6,
+     {{.ip4 = PUB, .ip6 = STABLE, .metric = 1}, {.ip6 = OTHER6, .metric = 2}},
+     .want4 = PUB,
+     .want6 = STABLE},
+    /* all */
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1}, {.ip4 = PUB2, .metric = 2, .down = true}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1, .down = true}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB2,
+     .want6 = KEEP}, /* the broker lags */
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1, .nat = NAT_CGNAT}, {.ip4 = PUB2, .metric = 2, .nat = NAT_PUBLIC}},
+     .want4 = PUB2,
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1, .nat = NAT_CGNAT}, {.ip4 = PUB2, .metric = 2, .nat = NAT_PUBLIC}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP,
+     .publish_cgnat = true},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     STABLE,
+     {{.ip4 = HOME, .ip6 = STABLE, .seen4 = PUB, .metric = 1, .nat = NAT_CGNAT},
+      {.ip4 = HOME, .ip6 = OTHER6, .metric = 2, .nat = NAT_DOUBLE}},
+     .want4 = CLEAR,
+     .want6 = STABLE " " OTHER6,
+     .no_inbound = true},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     HOME,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .metric = 1}, {.ip4 = ULA, .metric = 2}},
+     .want4 = KEEP,
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     HOME,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .metric = 1}, {.ip4 = HOME, .seen4 = PUB}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .metric = 1}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP}, /* the broker's is nobody's: it is kept */
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB2,
+     .want6 = KEEP,
+     .devices = 51},
+    {UPLINKS_ALL,
+     PUBLISH_OBSERVED,
+     PUB,
+     HOME,
+     NULL,
+     {{.ip4 = HOME, .seen4 = PUB, .metric = 1}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_AGREE,
+     PUB,
+     PUB,
+     NULL,
+     {{.ip4 = PUB, .metric = 1}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_REPORTED,
+     NULL,
+     PUB,
+     NULL,
+     {{.ip4 = PUB, .metric = 1}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP},
+    {UPLINKS_ALL, PUBLISH_AUTO, NULL, "null", "null", {{.down = true}}, .want4 = CLEAR, .want6 = CLEAR},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL, /* four, the first ones */
+     {{.ip4 = "93.184.216.45", .metric = 5},
+      {.ip4 = "93.184.216.44", .metric = 4},
+      {.ip4 = "93.184.216.43", .metric = 3},
+      {.ip4 = "93.184.216.42", .metric = 2},
+      {.ip4 = PUB, .metric = 1}},
+     .want4 = PUB " 93.184.216.42 93.184.216.43 93.184.216.44",
+     .want6 = KEEP},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     HOME,
+     NULL, /* the broker's is nobody's, so the first one's: a pool's */
+     {{.ip4 = HOME, .metric = 1, .nat = NAT_CGNAT}, {.ip4 = PUB2, .metric = 2, .nat = NAT_PUBLIC}},
+     .want4 = PUB2,
+     .want6 = KEEP},
+};
+
+static void describe_all(const struct policy_family *family, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; family->action == POLICY_SET && i < family->value.len; i++) {
+        char one[IP_TEXT_SIZE];
+        (void)ip_format(&family->value.ips[i], one); /* length not needed */
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? " " : "", one);
+    }
+    if (family->action != POLICY_SET) {
+        (void)snprintf(text, size, "%s", family->action == POLICY_CLEAR ? CLEAR : KEEP); /* fits */
+    }
+}
+
+static size_t fill_uplinks(const struct path *paths, size_t paths_len, struct uplink *uplinks)
+{
+    size_t len = 0;
+    for (; len < paths_len && (paths[len].ip4 != NULL || paths[len].ip6 != NULL || paths[len].down); len++) {
+        uplinks[len] = (struct uplink){.up = !paths[len].down,
+                                       .seen4 = field(paths[len].seen4).ip,
+                                       .nat = paths[len].nat,
+                                       .has_metric = paths[len].metric != 0,
+                                       .metric = paths[len].metric};
+        bool other = paths[len].ip4 != NULL && strchr(paths[len].ip4, ':') != NULL;
+        uplinks[len].ip4 = other ? field(NULL) : field(paths[len].ip4);
+        uplinks[len].ip6 = other ? field(paths[len].ip4) : field(paths[len].ip6);
+    }
+    return len;
+}
+
+static void judge_uplinks(size_t number, const struct uplinks_row *row)
+{
+    const struct policy policy = {.shared_limit = 50};
+    struct uplink uplinks[ARRAY_LEN(row->paths)];
+    struct address_field ip4 = field(row->ip4);
+    struct address_field ip6 = field(row->ip6);
+    const struct policy_input input = {.mode = row->mode,
+                                       .uplinks_mode = row->uplinks,
+                                       .publish_cgnat = row->publish_cgnat,
+                                       .observed = field(row->observed).ip,
+                                       .observed_devices = row->devices,
+                                       .ip4 = &ip4,
+                                       .ip6 = &ip6,
+                                       .uplinks_len = fill_uplinks(row->paths, ARRAY_LEN(row->paths), uplinks),
+                                       .uplinks = uplinks};
+    struct policy_verdict verdict;
+    policy_judge(&policy, &input, &verdict);
+    char got4[256], got6[256];
+    describe_all(&verdict.ip4, got4, sizeof(got4));
+    describe_all(&verdict.ip6, got6, sizeof(got6));
+    if (strcmp(got4, row->want4) != 0 || strcmp(got6, row->want6) != 0 || verdict.no_inbound != row->no_inbound) {
+        fail_msg("row %zu: %s, %s no_inbound=%d", number, got4, got6, verdict.no_inbound);
+    }
+}
+
+static void several_uplinks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(uplinks_rows); i++) {
+        judge_uplinks(i, &uplinks_rows[i]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(several_uplinks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

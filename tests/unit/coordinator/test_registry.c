@@ -195,7 +195,8 @@ static void hosts_get_their_addresses_from_the_gateways_prefix(void **state)
              "      - {name: far, suffix: \"::10\", subnet: 300}\n",
              &report);
     assert_non_null(settings);
-    struct plan_addresses addresses = {.ip4 = {.family = IP_V4, .bytes = {93, 184, 216, 34}}};
+    struct plan_addresses addresses = {.ip4 =
+                                           rrset_value_of((struct ip){.family = IP_V4, .bytes = {93, 184, 216, 34}})};
     const struct registry_entry *entry = registry_entry_at(settings->registry, 0);
     assert_int_equal(ip_prefix_parse(view_of("2a00:1:2::/48"), &addresses.prefix6), ERR_OK);
     plan_device(settings->registry, entry, view_of("gw"), &addresses, &plan);
