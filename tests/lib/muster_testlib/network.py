@@ -11,9 +11,10 @@ that change what a provider or a router would change, and return when the kernel
 """
 import ipaddress
 import itertools
+import time
 
 from .netns import Namespaces
-from .procs import Process
+from .procs import Process, wait_until
 
 SERVER, SERVER2, SERVER6 = "45.83.64.1", "45.83.65.1", "2a0e:c0de::1"
 WRONG, WRONG6 = "93.184.216.34", "2606:2800:220:1::1"  # public, and never anybody's in here: what liars say
@@ -258,10 +259,16 @@ route replace default via {router} dev {isp.wan} metric {isp.metric}""", "-4")
         self.spaces.ip(space, f"link set {isp.wan} down")
 
     def uplink_back(self, space, isp=A):
-        """With the address that it had."""
+        """With the address that it had; returns since when it is usable: the link stands at both ends, then its routes
+        are set."""
         self.spaces.ip(space, f"""link set {isp.wan} up
-address replace {isp.prefix}::{self._CUSTOMER[space]}/64 dev {isp.wan} nodad
-{self._default(space, isp)}""")
+address replace {isp.prefix}::{self._CUSTOMER[space]}/64 dev {isp.wan} nodad""")
+        for place, link in ((space, isp.wan), (isp.space, f"{space}-port")):
+            wait_until(lambda place=place, link=link: "state UP" in self.spaces.execute(place, "ip", "link", "show", link),
+                       f"{link} stands")
+        usable = time.monotonic()
+        self.spaces.ip(space, self._default(space, isp))
+        return usable
 
     def router_off(self):
         """The home router loses power: its LAN has no carrier, its state is gone."""

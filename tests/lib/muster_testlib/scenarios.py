@@ -103,8 +103,7 @@ def gateway_failover(world):
     network.uplink_lost("gateway")
     yield Step("second uplink", {"A": [network.gateway4_b]}, began, EVENT_S)
     world.acknowledged()
-    began = time.monotonic()
-    network.uplink_back("gateway")
+    began = network.uplink_back("gateway")
     yield Step("first uplink", {"A": [network.gateway4]}, began, EVENT_S)
 
 
