@@ -71,7 +71,7 @@ def wait_answer(server, name, rtype, addresses, deadline=DEADLINE, alive=lambda:
 
 
 class Publications:
-    """Every address that a zone of Knot published since this object was made or told to begin anew. The journal knows
+    """Every address that a zone published since this object was made or told to begin anew. The journal knows
     them all (RFC 1995), also one that stood for a moment between two questions."""
 
     def __init__(self, server, zone=None):

@@ -17,7 +17,7 @@ from . import asker, certs
 from .broker import Broker
 from .clients import Agent, usable6
 from .coordinator import Coordinator
-from .dns import Knot
+from .dns import Bind
 from .internet import Stun, Web, Whoami
 from .network import SERVER, SERVER2, Network
 from .procs import DEADLINE, Timeout
@@ -89,7 +89,8 @@ class World:
         self.network.enter()
         self.pki = certs.pki(self.work / "pki")
         self.broker = self._run(Broker(self.work, self.pki, address=SERVER))
-        self.dns = self._run(Knot(self.work, zones=(self.zone, self.peers_zone), address=SERVER))
+        # BIND: Knot 3.2 holds some updates back for up to a second (docs/operations.md), which is not to be measured.
+        self.dns = self._run(Bind(self.work, zones=(self.zone, self.peers_zone), address=SERVER))
         self.coordinator = Coordinator(self.work, self.pki, self.broker, self.dns, GROUPS, REGISTRY)
         self.started.append(self.coordinator)
         self.coordinator.start_ready()

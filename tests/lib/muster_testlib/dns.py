@@ -69,6 +69,7 @@ _BIND_ZONE = """zone "{zone}" {{
   file "{folder}/{zone}.zone";
   allow-update {{ key "{key_name}"; }};
   allow-transfer {{ key "{key_name}"; }};
+  max-ixfr-ratio unlimited;
 }};
 """
 

@@ -9,6 +9,7 @@ from .network import B
 from .procs import wait_until
 
 EVENT_S = 1.0                 # from the moment that the address is usable
+LOST_S = 1.0                  # longest random wait after a connection that the far end reset
 DEAD_PATH_S = PROBE_S + 2      # behind a NAT that says nothing
 
 
@@ -28,7 +29,7 @@ def wan_announced(world):
     yield _home(world)
     world.acknowledged()
     began = time.monotonic()
-    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, EVENT_S)
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, EVENT_S + LOST_S)
 
 
 def dead_path(world):
