@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <wolfssl/options.h> /* before every other wolfSSL header, or their types differ from the library's */
 
@@ -107,11 +108,17 @@ static enum err load(WOLFSSL_CTX *context, const char *ca_file, struct errinfo *
 
 static enum err shake_hands(WOLFSSL *ssl, struct look *look, int fd)
 {
+    struct ip ip;
+    bool named = ip_parse(view_of(look->host), &ip) != ERR_OK; /* RFC 6066 3: no addresses */
     wolfSSL_SetCertCbCtx(ssl, look);
-    if (wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, look->host, (unsigned short)strlen(look->host)) != WOLFSSL_SUCCESS ||
-        wolfSSL_set_fd(ssl, fd) != WOLFSSL_SUCCESS) {
+    if (named &&
+        wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, look->host, (unsigned short)strlen(look->host)) != WOLFSSL_SUCCESS) {
         return ERR_NOMEM;
     }
+    if (wolfSSL_set_fd(ssl, fd) != WOLFSSL_SUCCESS) {
+        return ERR_NOMEM;
+    }
+    wolfSSL_SetIOWriteFlags(ssl, MSG_NOSIGNAL); /* the server may have closed: no SIGPIPE */
     int rc = wolfSSL_connect(ssl);
     if (!look->seen) { /* what comes after the certificate is about ours, which we do not show */
         set_fault(look, TLSPEER_NO_TLS, rc == WOLFSSL_SUCCESS ? 0 : wolfSSL_get_error(ssl, rc));

@@ -77,43 +77,66 @@ static size_t indent_of(struct view line)
     return indent;
 }
 
-/* `url: "https://user:password@host/path?token=..."`: scheme, host and path stay. */
-static void add_url(struct view line, struct strbuf *out)
+/* Where a URL in a text ends: at a quote, a blank or a bracket. */
+static size_t url_len(struct view text)
 {
-    const char *query = memchr(line.ptr, '?', line.len);
-    struct view rest = view_n(line.ptr, query != NULL ? (size_t)(query - line.ptr) : line.len);
-    const char *at = memrchr(rest.ptr, '@', rest.len), *scheme = memmem(rest.ptr, rest.len, "://", 3);
-    if (at != NULL && scheme != NULL && at > scheme) {
-        (void)strbuf_add(out, view_n(rest.ptr, (size_t)(scheme + 3 - rest.ptr))); /* sticky, as below */
-        (void)strbuf_adds(out, REDACTED);
-        rest = view_n(at, (size_t)(rest.ptr + rest.len - at));
+    size_t len = 0;
+    while (len < text.len && text.ptr[len] > ' ' && memchr("\"'<>()\\", text.ptr[len], 7) == NULL) {
+        len++;
     }
-    (void)strbuf_add(out, rest);
-    (void)strbuf_adds(out, query != NULL ? "?" REDACTED "\"" : "");
+    return len;
 }
 
-enum err bundle_redact(struct view dump, struct strbuf *out)
+/* What stands behind "://": host and path stay. */
+static void add_url(struct view url, struct strbuf *out)
+{
+    const char *query = memchr(url.ptr, '?', url.len);
+    struct view shown = view_n(url.ptr, query != NULL ? (size_t)(query - url.ptr) : url.len);
+    const char *path = memchr(shown.ptr, '/', shown.len);
+    const char *at = memrchr(shown.ptr, '@', path != NULL ? (size_t)(path - shown.ptr) : shown.len);
+    if (at != NULL) {
+        (void)strbuf_adds(out, REDACTED); /* sticky, as below */
+        shown = view_n(at, (size_t)(shown.ptr + shown.len - at));
+    }
+    (void)strbuf_add(out, shown);
+    (void)strbuf_adds(out, query != NULL ? "?" REDACTED : "");
+}
+
+static void add_line(struct view line, struct strbuf *out)
+{
+    const char *scheme;
+    while (line.len > 0 && (scheme = memmem(line.ptr, line.len, "://", 3)) != NULL) {
+        size_t before = (size_t)(scheme - line.ptr) + 3;
+        (void)strbuf_add(out, view_n(line.ptr, before));
+        line = view_n(line.ptr + before, line.len - before);
+        size_t len = url_len(line);
+        if (len > 0) {
+            add_url(view_n(line.ptr, len), out);
+        }
+        line = view_n(line.ptr + len, line.len - len);
+    }
+    (void)strbuf_add(out, line);
+}
+
+enum err bundle_redact(struct view text, struct strbuf *out)
 {
     struct view line;
     size_t command = SIZE_MAX, item = 0; /* indent of the `command:` that we are in; which of its items is next */
-    while (view_next(&dump, '\n', &line)) {
+    for (bool first = true; view_next(&text, '\n', &line); first = false) {
+        (void)strbuf_adds(out, first ? "" : "\n");
         size_t indent = indent_of(line);
-        struct view text = view_n(line.ptr + indent, line.len - indent);
-        bool in_command = command != SIZE_MAX && indent > command && view_starts_with(text, VIEW_LITERAL("- "));
+        struct view words = view_n(line.ptr + indent, line.len - indent);
+        bool in_command = command != SIZE_MAX && indent > command && view_starts_with(words, VIEW_LITERAL("- "));
         command = in_command ? command : SIZE_MAX;
         if (in_command && item++ > 0) {
             (void)strbuf_addf(out, "%*s- \"" REDACTED "\"", (int)indent, "");
-        } else if (view_starts_with(text, VIEW_LITERAL("url: "))) {
-            add_url(line, out);
         } else {
-            (void)strbuf_add(out, line);
+            add_line(line, out);
         }
-        if (view_starts_with(text, VIEW_LITERAL("command:"))) {
+        if (view_starts_with(words, VIEW_LITERAL("command:"))) {
             command = indent;
             item = 0;
         }
-        (void)strbuf_adds(out, dump.len > 0 ? "\n" : "");
     }
-    (void)strbuf_addc(out, '\n');
     return strbuf_error(out);
 }

@@ -23,6 +23,7 @@ struct bundle_file {
 /** Appends the archive. @param mtime_s wall; below 0 counts as 0. @return ERR_INVALID (name), the buffer's error. */
 enum err bundle_tar(const struct bundle_file *files, size_t len, int64_t mtime_s, struct strbuf *out) MUST_CHECK;
 
-/** The text of config_dump without what may be secret beyond the rows that say so: of `command` the program stays,
- * its arguments go; of a URL the part behind '?' and what is before '@' go. @return the buffer's error. */
-enum err bundle_redact(struct view dump, struct strbuf *out) MUST_CHECK;
+/** A text, the one of config_dump too, without what may be secret beyond the rows that say so: of a `command` the
+ * program stays, its arguments go; of every URL what is behind '?' and what is before '@' go. Ends with a newline.
+ * @return the buffer's error. */
+enum err bundle_redact(struct view text, struct strbuf *out) MUST_CHECK;

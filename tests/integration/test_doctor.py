@@ -244,6 +244,22 @@ class Bad(Doctor):
 
 
 class Usage(Doctor):
+    def test_a_bundle_tells_no_secrets(self):
+        device = self.device()
+        program = device.folder / "ask"
+        program.write_text("#!/bin/sh\nexit 1\n")
+        program.chmod(0o755)
+        device.configure(detect={"sources": [
+            {"type": "http", "url": f"https://{_SERVER}:9/path?token=hush1", "ca_file": str(self.broker.ca_file), "ip6": False},
+            {"type": "exec", "command": [str(program), "hush2"], "ip6": False}]})
+        bundle = device.folder / "bundle.tar"
+        self.doctor(device, "--bundle", bundle).communicate(timeout=procs.DEADLINE)
+        with tarfile.open(bundle, "r:") as tar:
+            texts = {member.name: tar.extractfile(member).read().decode() for member in tar}
+        self.assertIn(f"https://{_SERVER}:9/path?<redacted>", texts["config.yaml"])
+        self.assertIn(str(program), texts["config.yaml"])
+        self.assertNotIn("hush", "".join(texts.values()))
+
     def test_wrong_usage_and_a_bundle_that_cannot_be_written(self):
         device = self.device()
         self.assertEqual(device.command("doctor", "--what").returncode, 64)

@@ -122,6 +122,11 @@ static void redacts(void **state)
         {"  url: \"https://u:p@h.example/x?y=a@b\"\n", "  url: \"https://<redacted>@h.example/x?<redacted>\"\n"},
         {"  command:\n    - \"/bin/a\"\n    - \"secret\"\n    - \"more\"\n  c: 1\n    - \"kept\"\n",
          "  command:\n    - \"/bin/a\"\n    - \"<redacted>\"\n    - \"<redacted>\"\n  c: 1\n    - \"kept\"\n"},
+        {"{\"why\":\"https://a.example/?k=1: refused\",\"w\":\"http://b.example/c?d\"}\n",
+         "{\"why\":\"https://a.example/?<redacted> refused\",\"w\":\"http://b.example/c?<redacted>\"}\n"},
+        {"see ://\n", "see ://\n"},
+        {"no newline", "no newline"},
+        {"", ""},
         {"  command: []\n  x: 1\n", "  command: []\n  x: 1\n"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
