@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What devices say of their paths, and gateways with many hosts, between a real broker and a real authoritative server."""
+import ipaddress
+import json
+import subprocess
+import unittest
+
+from muster_testlib import build_dir, procs
+from muster_testlib.coordinator import RFC2136
+from muster_testlib.dns import axfr, kdig, wait_answer
+from muster_testlib.procs import Workspace
+from muster_testlib.stack import Stack
+from muster_testlib.unixhttp import UnixConnection
+
+GROUPS = """\
+  - name: cameras
+    names: [{name: "{id}.example.net"}]
+    damping: false
+  - name: routers
+    uplinks: all
+    names: [{name: "{id}.example.net"}]
+    damping: false
+  - name: gateways
+    gateway: true
+    damping: false
+    names:
+      - {name: "{id}.example.net"}
+      - {name: "{host}.{id}.example.net", hosts: true}
+"""
+# The adaptation would cut what is under way into two messages; with a depth of one it does not.
+ACCOUNT = RFC2136 + "    depth_max: 1\n"
+HOSTS = 200
+FORWARDED = 3  # hosts with a port of the gateway
+REGISTRY = """\
+devices:
+  - {match: "cam-*", group: cameras}
+  - {match: "rt-*", group: routers}
+  - id: gw-1
+    group: gateways
+    hosts:
+""" + "".join(f'      - {{name: h{number}, suffix: "::{number:x}", ip4: {"true" if number <= FORWARDED else "false"}}}\n'
+              for number in range(1, HOSTS + 1))
+HOME, PUBLIC, OTHER = "192.168.1.5", "93.184.216.34", "93.184.216.35"
+V6 = "2a00:1450:4001:81b::200e"
+
+
+class Uplinks(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.work = Workspace()
+        cls.addClassCleanup(cls.work.close)
+        cls.stack = Stack(cls.work, groups=GROUPS, registry=REGISTRY, account=ACCOUNT).start()
+        cls.addClassCleanup(cls.stack.__exit__)
+
+    def device(self, name):
+        device = self.stack.device(name).connect()
+        self.addCleanup(device.close)
+        return device
+
+    def ask(self, path):
+        connection = UnixConnection(self.stack.folder / "control.sock")
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def zone(self):
+        return self.ask("/v1/zones")["zones"][0]
+
+    def test_no_a_where_nobody_can_come_in(self):
+        camera = self.device("cam-1")
+        uplink = {"name": "eth0", "up": True, "metric": 100, "ip4": HOME}
+        camera.report(ip4=PUBLIC, ip6=V6, uplinks=[{**uplink, "ip4": PUBLIC, "nat": "public"}])
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", [PUBLIC])
+        self.assertIsNone(camera.wait_ack(lambda ack: all(name["state"] == "applied" for name in ack["names"])).get("error"))
+        camera.report(ip4=HOME, ip6=V6, uplinks=[{**uplink, "nat": "cgnat"}])
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", [])
+        self.assertEqual(camera.wait_ack()["error"], "no-inbound-path")
+        self.assertEqual(kdig(self.stack.dns, "cam-1.example.net", "AAAA"), [V6])
+        shown = self.ask("/v1/devices/cam-1")
+        self.assertEqual((shown["problem"], shown["nat"], shown["inbound"]), ("no-inbound-path", "cgnat", "none"))
+        self.assertIn("no-inbound-path", {device["problem"] for device in self.ask("/v1/devices?problem=no-inbound-path")["devices"]})
+        told = subprocess.run([build_dir() / "cli" / "muster", "device", "show", "cam-1", "--socket", self.stack.folder / "control.sock"],
+                              capture_output=True, text=True, timeout=procs.DEADLINE, check=True)
+        self.assertRegex(told.stdout, r"NAT +cgnat, no inbound path")
+        camera.report(ip4=PUBLIC, ip6=V6, uplinks=[{**uplink, "nat": "nat", "seen4": PUBLIC}])
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", [PUBLIC])
+        self.assertEqual(self.ask("/v1/devices/cam-1")["inbound"], "unproven")
+
+    def test_all_uplinks_stand_in_one_set(self):
+        router = self.device("rt-1")
+        dsl = {"name": "dsl", "up": True, "metric": 100, "ip4": PUBLIC, "nat": "public"}
+        lte = {"name": "lte", "up": True, "metric": 200, "ip4": "10.1.2.3", "seen4": OTHER, "nat": "nat"}
+        router.report(ip4=PUBLIC, uplinks=[dsl, lte])
+        wait_answer(self.stack.dns, "rt-1.example.net", "A", [PUBLIC, OTHER])
+        router.wait_ack(lambda ack: all(name["state"] == "applied" for name in ack["names"]))
+        before = self.zone()
+        router.report(ip4=OTHER, uplinks=[{**dsl, "up": False}, lte])
+        wait_answer(self.stack.dns, "rt-1.example.net", "A", [OTHER])
+        router.wait_ack(lambda ack: all(name["state"] == "applied" for name in ack["names"]))
+        after = self.zone()
+        self.assertEqual((after["messages"] - before["messages"], after["changes"] - before["changes"]), (1, 1))
+        self.stack.coordinator.kill()
+        self.stack.start_coordinator()
+        router.report(ip4=PUBLIC, uplinks=[dsl, lte])
+        wait_answer(self.stack.dns, "rt-1.example.net", "A", [PUBLIC, OTHER])
+
+    def hosts_served(self, prefix):
+        """Of all hosts, whose AAAA is the one that Python makes of the prefix."""
+        base = ipaddress.IPv6Network(prefix)
+        listed = axfr(self.stack.dns)
+        return [number for number in range(1, HOSTS + 1)
+                if listed.get((f"h{number}.gw-1.example.net", "AAAA")) == [str(base.network_address + number)]]
+
+    def test_one_report_renumbers_all_hosts_in_one_message(self):
+        gateway = self.device("gw-1")
+        gateway.report(ip4=PUBLIC, ip6=V6, prefix6="2a00:1450:4001:900::/64")
+        procs.wait_until(lambda: len(self.hosts_served("2a00:1450:4001:900::/64")) == HOSTS, "the hosts' first addresses")
+        procs.wait_until(lambda: self.ask("/v1/devices/gw-1")["records_open"] == 0, "all records at rest")
+        for number in (1, FORWARDED):
+            self.assertEqual(kdig(self.stack.dns, f"h{number}.gw-1.example.net"), [PUBLIC])
+        self.assertEqual(kdig(self.stack.dns, f"h{FORWARDED + 1}.gw-1.example.net"), [])
+        before = self.zone()
+        gateway.report(ip4=PUBLIC, ip6=V6, prefix6="2a00:1450:4001:a00::/64")
+        procs.wait_until(lambda: len(self.hosts_served("2a00:1450:4001:a00::/64")) == HOSTS, "the hosts' new addresses")
+        procs.wait_until(lambda: self.ask("/v1/devices/gw-1")["records_open"] == 0, "all records at rest")
+        after = self.zone()
+        self.assertEqual(after["changes"] - before["changes"], HOSTS)
+        self.assertEqual(after["messages"] - before["messages"], 1)
+        # the gateway's own IPv4 address changes: its A and those of the hosts behind a port of it, nothing else
+        gateway.report(ip4=OTHER, ip6=V6, prefix6="2a00:1450:4001:a00::/64")
+        for name in ["gw-1"] + [f"h{number}.gw-1" for number in range(1, FORWARDED + 1)]:
+            wait_answer(self.stack.dns, f"{name}.example.net", "A", [OTHER])
+        procs.wait_until(lambda: self.ask("/v1/devices/gw-1")["records_open"] == 0, "all records at rest")
+        self.assertEqual(self.zone()["changes"] - after["changes"], FORWARDED + 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
