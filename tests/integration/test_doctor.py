@@ -34,7 +34,8 @@ class Doctor(Case):
         if ahead is not None:
             clock = device.folder / "clock"
             clock.write_bytes(struct.pack("=qq", ahead, 0))
-            environment = ["env", f"LD_PRELOAD={build_dir() / 'tests' / 'clock_shim.so'}", f"CLOCK_SHIM={clock}"]
+            environment = ["env", f"LD_PRELOAD={build_dir() / 'tests' / 'clock_shim.so'}", f"CLOCK_SHIM={clock}",
+                           "ASAN_OPTIONS=verify_asan_link_order=0"]
         return subprocess.Popen([*device.prefix, *environment, str(test_agent.AGENT), "doctor", "-c", str(device.config_file),
                                  *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
