@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "mqtt/topics.h"
 #include "provisioning/certread.h"
+#include "provisioning/key.h"
 #include "provisioning/keypair.h"
 #include "provisioning/limits.h"
 #include "provisioning/pem.h"
@@ -107,5 +108,7 @@ enum err identity_check(const struct agent_config *config, const char *path, str
         (void)strbuf_addf(report, "%s: tls.cert_file: %s\n", path, info.text); /* as above */
         good = false;
     }
-    return good && check_pair(config, path, report) ? ERR_OK : ERR_INVALID;
+    good = good && check_pair(config, path, report);
+    key_forget_tables();
+    return good ? ERR_OK : ERR_INVALID;
 }

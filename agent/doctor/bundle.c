@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/doctor/bundle.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +19,10 @@ _Static_assert(sizeof(struct ustar) == BLOCK, "a header is a block");
 
 static void put_octal(char *field, size_t size, uint64_t value)
 {
-    (void)snprintf(field, size, "%0*" PRIo64, (int)size - 1, value); /* callers keep to what fits */
+    field[size - 1] = '\0';
+    for (size_t i = size - 1; i-- > 0; value >>= 3) { /* callers keep to what fits */
+        field[i] = (char)('0' + (value & 7));
+    }
 }
 
 static void fill_header(struct ustar *header, const struct bundle_file *file, int64_t mtime_s)
