@@ -267,10 +267,14 @@ static void on_sync(struct step *step)
     step->report->sync_at_ms = at < step->report->sync_at_ms ? at : step->report->sync_at_ms;
 }
 
+/* A new pair, for the coordinator answers none again that it acknowledged: who asks waits for the answer. */
 static void on_request(struct step *step)
 {
-    step->report->repeats = 0;
-    send_again(step, "request");
+    if (differs(step->report)) {
+        send_change(step);
+    } else {
+        send_new(step, "request");
+    }
 }
 
 static void on_stop(struct step *step)

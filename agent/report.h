@@ -12,10 +12,11 @@
  *                                    15 min ─┘
  *   stop: publishes "off" (seq+1) when connected, then STOPPED, from where nothing leads.
  *
- * (boot, seq) orders the states of a device. seq rises on each change of content and each new connection; repeats and
- * heartbeats carry the pair again. conn counts connection attempts: (boot, conn) ties the will `gone` to its birth. An
- * answer with a pair above our own means that the coordinator knows a later life of this device (re-flashed, restored):
- * boot = max(own, acked) + 1 is stored first, then the connection is made anew, so that will and birth carry it both.
+ * (boot, seq) orders the states of a device. seq rises on each change of content, each new connection and each
+ * request of a person, which is to be answered; repeats and heartbeats carry the pair again. conn counts connection
+ * attempts: (boot, conn) ties the will `gone` to its birth. An answer with a pair above our own means that the
+ * coordinator knows a later life of this device (re-flashed, restored): boot = max(own, acked) + 1 is stored first,
+ * then the connection is made anew, so that will and birth carry it both.
  *
  * Every message is the whole state, so any one that goes out serves all that was due. A first change goes out at once;
  * only what follows within `window_ms` of a change already sent (DAD, renewals, a second family) is joined into one.

@@ -184,7 +184,8 @@ class Packages(unittest.TestCase):
         for text in setup:
             at_server.follow(text)
         self.copy_identity(server, device)
-        at_device.follow(device_lines)
+        # The addresses here are documentation's: doctor warns of that, and says so by its exit status.
+        at_device.follow(re.sub(r"^(muster-agent doctor\b[^#\n]*)", r"\1 || [ $? -eq 1 ] ", device_lines, flags=re.M))
         self.follow_the_answer(device, at_server)
         seen = at_server.follow(look)
         print(seen)

@@ -323,8 +323,8 @@ class Reports(Case):
         sync = self.wait_state(device, lambda state: state["why"] == "sync")
         self.assertEqual(device.command("report", "--socket", device.socket).returncode, 0)
         request = self.wait_state(device, lambda state: state["why"] == "request")
-        for state in (sync, request):
-            self.assertEqual((state["boot"], state["seq"]), (birth["boot"], birth["seq"]))
+        self.assertEqual((sync["boot"], sync["seq"]), (birth["boot"], birth["seq"]))
+        self.assertEqual((request["boot"], request["seq"]), (birth["boot"], birth["seq"] + 1))  # it is to be answered
 
     def test_survives_answers_that_are_none(self):
         device = self.device().start()
