@@ -66,8 +66,7 @@ class Good(Doctor):
         first = self.acknowledged(device)
         bundle = device.folder / "bundle.tar"
         process = self.doctor(device, "--bundle", bundle)
-        self.wait_state(device, lambda state: state["why"] == "request")
-        self.answer(device, first)
+        self.answer(device, self.wait_state(device, lambda state: state["why"] == "request"))
         out, errors = process.communicate(timeout=procs.DEADLINE)
         self.assertEqual((process.returncode, errors), (0, ""), out)
         for name in ("config", "identity", "clock", "device-cert", "agent", "resolver", "tcp", "tls", "server-cert", "connack",

@@ -5,7 +5,7 @@ import time
 
 from .clients import PROBE_S
 from .detection import Scenario, Step
-from .network import B
+from .network import B, CARRIER_POOL
 from .procs import wait_until
 
 EVENT_S = 1.0                 # from the moment that the address is usable
@@ -114,7 +114,8 @@ def carrier_nat(world):
     world.acknowledged()
     began = time.monotonic()
     world.network.carrier_nat("home")
-    yield Step("no inbound path", {"A": []}, began, DEAD_PATH_S)
+    # Until its own router has answered, the device knows the carrier's address from outside only.
+    yield Step("no inbound path", {"A": []}, began, DEAD_PATH_S, passing=(CARRIER_POOL,))
     world.acknowledged()
     began = time.monotonic()
     yield Step("public again", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
