@@ -152,10 +152,20 @@ def _missing_reports(deployment):
     return max(0, REPORTS - (states(deployment) - start))
 
 
+def _settled_report(deployment):
+    """The agent's last report once it is acknowledged (the coordinator counts a state before its ack is under way), or
+    as it stands when the time for that is over."""
+    try:
+        wait_until(lambda: _status(deployment)["report"]["state"] == "acknowledged", "the last report is acknowledged")
+    except Timeout:
+        pass  # counted as lost by the caller
+    return _status(deployment)["report"]
+
+
 def verdict(deployment, agent):
     """(lost, wrong): of the states on request, of what the coordinator knows and of the zone, against the agent."""
     lost = _missing_reports(deployment)
-    report = _status(deployment)["report"]
+    report = _settled_report(deployment)
     known = json.loads(_ask("cli/muster", "device", "show", "--json", "--socket", deployment.folder / "control.sock", NAME))
     source = source_address(agent.pid, deployment.broker.port)
     lost += report["state"] != "acknowledged"
