@@ -11,6 +11,11 @@
 
 #define ATTRIBUTES_MAX 128 /* more than any type we read */
 
+#ifndef IFAPROT_KERNEL_RA /* headers before Linux 5.18 */
+#define IFA_PROTO         11
+#define IFAPROT_KERNEL_RA 2
+#endif
+
 _Static_assert(RT_IFNAME_SIZE == IFNAMSIZ, "names of interfaces");
 _Static_assert(RT_ADDR_TENTATIVE == IFA_F_TENTATIVE && RT_ADDR_TEMPORARY == IFA_F_TEMPORARY &&
                    RT_ADDR_DEPRECATED == IFA_F_DEPRECATED && RT_ADDR_DADFAILED == IFA_F_DADFAILED &&
@@ -109,15 +114,20 @@ static enum err parse_addr(const struct nlmsghdr *header, struct rt_event *event
         err = ip_of(&attributes, IFA_ADDRESS, family, &addr.ip); /* IPv6 sends IFA_LOCAL with a peer only */
     }
     struct ifa_cacheinfo lifetimes;
+    uint8_t protocol = 0;
     enum err has_lifetimes = value_of(&attributes, IFA_CACHEINFO, &lifetimes, sizeof(lifetimes));
     if (err != ERR_OK || is_bad(has_lifetimes) ||
-        is_bad(value_of(&attributes, IFA_FLAGS, &addr.flags, sizeof(addr.flags)))) {
+        is_bad(value_of(&attributes, IFA_FLAGS, &addr.flags, sizeof(addr.flags))) ||
+        is_bad(value_of(&attributes, IFA_PROTO, &protocol, sizeof(protocol)))) {
         return ERR_PARSE;
     }
     if (has_lifetimes == ERR_OK) {
         addr.preferred_s = lifetimes.ifa_prefered;
         addr.valid_s = lifetimes.ifa_valid;
+        addr.created_cs = lifetimes.cstamp;
+        addr.updated_cs = lifetimes.tstamp;
     }
+    addr.from_ra = protocol == IFAPROT_KERNEL_RA;
     event->what = RT_ADDR;
     event->ifindex = message.ifa_index;
     event->addr = addr;
@@ -249,9 +259,9 @@ size_t rt_describe(const struct rt_event *event, char buffer[static RT_TEXT_SIZE
     switch (event->what) {
     case RT_ADDR:
         (void)ip_format(&event->addr.ip, ip_text);
-        len = snprintf(buffer, RT_TEXT_SIZE, "addr %s %s %s/%u scope=%u flags=0x%x preferred_s=%u valid_s=%u", verb,
+        len = snprintf(buffer, RT_TEXT_SIZE, "addr %s %s %s/%u scope=%u flags=0x%x preferred_s=%u valid_s=%u%s", verb,
                        event->ifname, ip_text, event->addr.prefix_len, event->addr.scope, event->addr.flags,
-                       event->addr.preferred_s, event->addr.valid_s);
+                       event->addr.preferred_s, event->addr.valid_s, event->addr.from_ra ? " ra=1" : "");
         break;
     case RT_LINK:
         len = snprintf(buffer, RT_TEXT_SIZE, "link %s %s up=%d running=%d loopback=%d", verb, event->ifname,

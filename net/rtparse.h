@@ -44,6 +44,10 @@ struct rt_addr {
     uint32_t flags;       /* RT_ADDR_* */
     uint32_t preferred_s; /* seconds left when the kernel sent it; RT_FOREVER */
     uint32_t valid_s;
+    uint32_t
+        created_cs; /* when it came and when its lifetimes were last set: 1/100 s of the kernel's clock, wrapping */
+    uint32_t updated_cs;
+    bool from_ra; /* made of a router advertisement; always false before Linux 5.18, which does not say so */
 };
 
 struct rt_link {

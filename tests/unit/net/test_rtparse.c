@@ -88,6 +88,49 @@ static _Alignas(4) const unsigned char ADDR6_DEL[] = {
     U32(0x140), /* lifetimes, flags */
 };
 
+static _Alignas(4) const unsigned char ADDR6_OF_RA[] = {
+    U32(16 + 8 + 20 + 20 + 8),
+    U16(20),
+    U16(0),
+    U32(0),
+    U32(0), /* RTM_NEWADDR */
+    10,
+    64,
+    0,
+    0,
+    U32(2), /* AF_INET6 */
+    U16(20),
+    U16(1),
+    0x20,
+    1,
+    0xd,
+    0xb8,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    2, /* IFA_ADDRESS */
+    U16(20),
+    U16(6),
+    U32(1800),
+    U32(7200),
+    U32(4711),
+    U32(4999), /* IFA_CACHEINFO */
+    U16(5),
+    U16(11),
+    2,
+    0,
+    0,
+    0, /* IFA_PROTO, and its padding */
+};
+
 static _Alignas(4) const unsigned char LINK[] = {
     U32(16 + 16 + 8), U16(16), U16(0), U32(0), U32(0), 0,   0,   U16(1), U32(3),
     U32(0x41),        U32(0),  U16(8), U16(3), 'e',    't', 'h', 0,
@@ -175,6 +218,8 @@ static void messages_become_values(void **state)
         {ADDR4_PPP, sizeof(ADDR4_PPP), 7,
          "addr add  203.0.113.5/32 scope=0 flags=0x80 preferred_s=4294967295 valid_s=4294967295"},
         {ADDR6_DEL, sizeof(ADDR6_DEL), 2, "addr del  2001:db8::1/64 scope=0 flags=0x140 preferred_s=100 valid_s=200"},
+        {ADDR6_OF_RA, sizeof(ADDR6_OF_RA), 2,
+         "addr add  2001:db8::2/64 scope=0 flags=0x0 preferred_s=1800 valid_s=7200 ra=1"},
         {LINK, sizeof(LINK), 3, "link add eth up=1 running=1 loopback=0"},
         {BRIDGE_PORT_LEAVES, sizeof(BRIDGE_PORT_LEAVES), 0, "other"},
         {ROUTE6_RA, sizeof(ROUTE6_RA), 2, "route add v6  via=fe80::1 metric=1024 ra=1"},
@@ -194,6 +239,23 @@ static void messages_become_values(void **state)
     }
 }
 
+static void an_address_tells_its_age_and_its_maker(void **state)
+{
+    (void)state;
+    struct rt_event event;
+    assert_int_equal(rt_parse(ADDR6_OF_RA, sizeof(ADDR6_OF_RA), &event), ERR_OK);
+    assert_true(event.addr.from_ra);
+    assert_int_equal(event.addr.created_cs, 4711);
+    assert_int_equal(event.addr.updated_cs, 4999);
+    _Alignas(4) unsigned char bytes[sizeof(ADDR6_OF_RA)];
+    memcpy(bytes, ADDR6_OF_RA, sizeof(bytes));
+    bytes[sizeof(bytes) - 4] = 0; /* by a program */
+    assert_int_equal(rt_parse(bytes, sizeof(bytes), &event), ERR_OK);
+    assert_false(event.addr.from_ra);
+    assert_int_equal(rt_parse(ADDR6_DEL, sizeof(ADDR6_DEL), &event), ERR_OK); /* as before Linux 5.18 */
+    assert_false(event.addr.from_ra);
+}
+
 /* Every truncation, and every byte set to every value, in memory of exactly that size: the sanitizer judges. */
 static void no_bytes_are_read_that_are_not_there(void **state)
 {
@@ -201,11 +263,9 @@ static void no_bytes_are_read_that_are_not_there(void **state)
     static const struct {
         const unsigned char *bytes;
         size_t len;
-    } seeds[] = {{ADDR4_PPP, sizeof(ADDR4_PPP)},
-                 {ADDR6_DEL, sizeof(ADDR6_DEL)},
-                 {LINK, sizeof(LINK)},
-                 {ROUTE6_RA, sizeof(ROUTE6_RA)},
-                 {ROUTE6_HOPS_OF_ONE_LINK, sizeof(ROUTE6_HOPS_OF_ONE_LINK)}};
+    } seeds[] = {{ADDR4_PPP, sizeof(ADDR4_PPP)},     {ADDR6_DEL, sizeof(ADDR6_DEL)},
+                 {ADDR6_OF_RA, sizeof(ADDR6_OF_RA)}, {LINK, sizeof(LINK)},
+                 {ROUTE6_RA, sizeof(ROUTE6_RA)},     {ROUTE6_HOPS_OF_ONE_LINK, sizeof(ROUTE6_HOPS_OF_ONE_LINK)}};
     for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
         for (size_t len = 0; len < seeds[i].len; len++) {
             struct rt_event event;
@@ -250,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_become_values),
+        cmocka_unit_test(an_address_tells_its_age_and_its_maker),
         cmocka_unit_test(no_bytes_are_read_that_are_not_there),
         cmocka_unit_test(wrong_sizes_are_malformed),
     };
