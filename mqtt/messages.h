@@ -63,6 +63,16 @@ struct uplink {
     uint32_t metric; /* of its IPv4 default route, else of its IPv6 one; the lowest is the primary uplink */
 };
 
+/** Seconds left when the message was sent; 0: without end, or not said. */
+struct lifetime {
+    uint32_t preferred_s, valid_s;
+};
+
+struct also_prefix {
+    struct ip_prefix prefix; /* IPv6 */
+    struct lifetime life;
+};
+
 enum time_quality { TIME_NONE, TIME_FLOOR, TIME_RTC, TIME_NTP, TIME_SIGNED };
 
 struct state_message {
@@ -74,6 +84,9 @@ struct state_message {
     bool has_prefix6;         /* false: unknown, unless prefix6_gone */
     bool prefix6_gone;        /* an explicit null; not together with has_prefix6 */
     struct ip_prefix prefix6; /* the prefix that a gateway's hosts live in */
+    struct lifetime prefix6_life;
+    struct also_prefix prefix6_also[MQTT_ALSO_MAX]; /* preferred beside prefix6; without it they mean nothing */
+    size_t prefix6_also_len;
     struct uplink uplinks[MQTT_UPLINKS_MAX];
     size_t uplinks_len;
     char src[MQTT_TEXT_MAX + 1];   /* source of the addresses: "interface", "observed", ... */

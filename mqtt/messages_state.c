@@ -88,8 +88,14 @@ static bool uplink_fits(const struct uplink *uplink)
 
 static bool lists_fit(const struct state_message *message)
 {
-    if (message->uplinks_len > MQTT_UPLINKS_MAX || message->caps_len > MQTT_CAPS_MAX) {
+    if (message->uplinks_len > MQTT_UPLINKS_MAX || message->caps_len > MQTT_CAPS_MAX ||
+        message->prefix6_also_len > MQTT_ALSO_MAX) {
         return false;
+    }
+    for (size_t i = 0; i < message->prefix6_also_len; i++) {
+        if (message->prefix6_also[i].prefix.ip.family != IP_V6) {
+            return false;
+        }
     }
     for (size_t i = 0; i < message->uplinks_len; i++) {
         if (!uplink_fits(&message->uplinks[i])) {
@@ -153,6 +159,44 @@ static void write_uplinks(const struct state_message *message, struct strbuf *ou
     (void)strbuf_addc(out, ']');
 }
 
+/* One of a lifetime's two ends; none is not written. */
+static void write_seconds(struct strbuf *out, const char *key, uint32_t seconds)
+{
+    if (seconds != 0) {
+        (void)strbuf_addf(out, ",\"%s\":%" PRIu32, key, seconds);
+    }
+}
+
+static void write_also(const struct state_message *message, struct strbuf *out)
+{
+    (void)strbuf_adds(out, ",\"prefix6_also\":[");
+    for (size_t i = 0; i < message->prefix6_also_len; i++) {
+        char text[IP_PREFIX_TEXT_SIZE];
+        (void)ip_prefix_format(&message->prefix6_also[i].prefix, text);
+        (void)strbuf_addf(out, "%s{\"prefix\":\"%s\"", i == 0 ? "" : ",", text);
+        write_seconds(out, "preferred", message->prefix6_also[i].life.preferred_s);
+        write_seconds(out, "valid", message->prefix6_also[i].life.valid_s);
+        (void)strbuf_addc(out, '}');
+    }
+    (void)strbuf_addc(out, ']');
+}
+
+static void write_prefixes(const struct state_message *message, struct strbuf *out)
+{
+    if (message->has_prefix6) {
+        char text[IP_PREFIX_TEXT_SIZE];
+        (void)ip_prefix_format(&message->prefix6, text);
+        write_text(out, "prefix6", text);
+    } else if (message->prefix6_gone) {
+        (void)strbuf_adds(out, ",\"prefix6\":null");
+    }
+    write_seconds(out, "prefix6_preferred", message->prefix6_life.preferred_s);
+    write_seconds(out, "prefix6_valid", message->prefix6_life.valid_s);
+    if (message->prefix6_also_len != 0) {
+        write_also(message, out);
+    }
+}
+
 static void write_caps(const struct state_message *message, struct strbuf *out)
 {
     (void)strbuf_adds(out, ",\"caps\":[");
@@ -182,13 +226,7 @@ enum err state_encode(const struct state_message *message, struct strbuf *out)
     write_time(message, out);
     write_address(out, "ip4", &message->ip4);
     write_address(out, "ip6", &message->ip6);
-    if (message->has_prefix6) {
-        char text[IP_PREFIX_TEXT_SIZE];
-        (void)ip_prefix_format(&message->prefix6, text);
-        write_text(out, "prefix6", text);
-    } else if (message->prefix6_gone) {
-        (void)strbuf_adds(out, ",\"prefix6\":null");
-    }
+    write_prefixes(message, out);
     if (message->uplinks_len != 0) {
         write_uplinks(message, out);
     }
@@ -204,19 +242,53 @@ enum err state_encode(const struct state_message *message, struct strbuf *out)
     return write_done(out, start);
 }
 
-static void read_prefix(struct fields *fields, struct state_message *message)
+static bool read_prefix(struct fields *fields, const char *key, const json_t *value, struct ip_prefix *ret_prefix)
+{
+    struct view text = view_n(json_string_value(value), json_is_string(value) ? json_string_length(value) : 0);
+    if (ip_prefix_parse(text, ret_prefix) != ERR_OK || ret_prefix->ip.family != IP_V6) {
+        fields_fail(fields, ERR_INVALID, key, "not an IPv6 prefix with zero host bits");
+        return false;
+    }
+    return true;
+}
+
+/* Absent where there is no end; what has none left is not preferred, or not valid, and has no place in a state. */
+static uint32_t read_seconds(struct fields *fields, const char *key)
+{
+    uint32_t seconds = fields_u32(fields, key, FIELD_OPTIONAL);
+    if (seconds == 0 && fields_find(fields, key, FIELD_OPTIONAL) != NULL) {
+        fields_fail(fields, ERR_INVALID, key, "not a lifetime");
+    }
+    return seconds;
+}
+
+static void read_also(struct fields *fields, struct state_message *message)
+{
+    const json_t *array = fields_array(fields, "prefix6_also", MQTT_ALSO_MAX);
+    for (size_t i = 0; i < json_array_size(array) && fields->err == ERR_OK; i++) {
+        struct also_prefix *also = &message->prefix6_also[i];
+        fields->object = json_array_get(array, i);
+        if (!json_is_object(fields->object)) {
+            fields_fail(fields, ERR_INVALID, "prefix6_also", "item is not an object");
+        }
+        const json_t *value = fields_find(fields, "prefix", FIELD_REQUIRED);
+        (void)(value != NULL && read_prefix(fields, "prefix6_also", value, &also->prefix)); /* the failure is kept */
+        also->life.preferred_s = read_seconds(fields, "preferred");
+        also->life.valid_s = read_seconds(fields, "valid");
+        message->prefix6_also_len = i + 1;
+    }
+    fields->object = fields->root;
+}
+
+static void read_prefixes(struct fields *fields, struct state_message *message)
 {
     const json_t *value = fields_find(fields, "prefix6", FIELD_OPTIONAL);
-    if (value == NULL || json_is_null(value)) {
-        message->prefix6_gone = value != NULL;
-        return;
-    }
-    struct view text = view_n(json_string_value(value), json_is_string(value) ? json_string_length(value) : 0);
-    if (ip_prefix_parse(text, &message->prefix6) != ERR_OK || message->prefix6.ip.family != IP_V6) {
-        fields_fail(fields, ERR_INVALID, "prefix6", "not an IPv6 prefix with zero host bits");
-        return;
-    }
-    message->has_prefix6 = true;
+    message->prefix6_gone = value != NULL && json_is_null(value);
+    message->has_prefix6 =
+        value != NULL && !message->prefix6_gone && read_prefix(fields, "prefix6", value, &message->prefix6);
+    message->prefix6_life.preferred_s = read_seconds(fields, "prefix6_preferred");
+    message->prefix6_life.valid_s = read_seconds(fields, "prefix6_valid");
+    read_also(fields, message);
 }
 
 /* Absent is unknown; there is no null, since nothing is retracted by it. */
@@ -283,7 +355,7 @@ static void read_state(struct fields *fields, struct state_message *message)
         (enum time_quality)fields_choice(fields, "tsq", QUALITIES, ARRAY_LEN(QUALITIES), FIELD_OPTIONAL, TIME_NONE);
     message->ip4 = fields_address(fields, "ip4", IP_V4);
     message->ip6 = fields_address(fields, "ip6", IP_V6);
-    read_prefix(fields, message);
+    read_prefixes(fields, message);
     read_uplinks(fields, message);
     fields_text(fields, "src", TEXT_ID, FIELD_OPTIONAL, message->src, sizeof(message->src));
     fields_text(fields, "why", TEXT_ID, FIELD_OPTIONAL, message->why, sizeof(message->why));

@@ -34,6 +34,13 @@ static struct address_field set(const char *text)
     return (struct address_field){.presence = FIELD_SET, .ip = ip_of(text)};
 }
 
+static struct ip_prefix prefix_of(const char *text)
+{
+    struct ip_prefix prefix;
+    assert_int_equal(ip_prefix_parse(view_of(text), &prefix), ERR_OK);
+    return prefix;
+}
+
 static void state_survives_the_wire(void **state)
 {
     (void)state;
@@ -46,6 +53,9 @@ static void state_survives_the_wire(void **state)
                                .ip4 = set("198.51.100.7"),
                                .ip6 = {.presence = FIELD_NULL},
                                .has_prefix6 = true,
+                               .prefix6_life = {.preferred_s = 1800, .valid_s = UINT32_MAX},
+                               .prefix6_also = {{.life = {.preferred_s = 540}}, {.life = {.valid_s = 1}}},
+                               .prefix6_also_len = 2,
                                .uplinks_len = 2,
                                .src = "interface",
                                .why = "change",
@@ -54,7 +64,9 @@ static void state_survives_the_wire(void **state)
                                .cfg = "g-12",
                                .caps = {"dns", "config"},
                                .caps_len = 2};
-    assert_int_equal(ip_prefix_parse(view_of("2001:db8:5::/48"), &in.prefix6), ERR_OK);
+    in.prefix6 = prefix_of("2001:db8:5::/48");
+    in.prefix6_also[0].prefix = prefix_of("2001:db8:4::/48");
+    in.prefix6_also[1].prefix = prefix_of("2001:db8::/128");
     in.uplinks[0] = (struct uplink){.name = "eth0",
                                     .up = true,
                                     .ip4 = set("192.0.2.1"),
@@ -71,6 +83,9 @@ static void state_survives_the_wire(void **state)
         strbuf_str(&buf),
         "{\"v\":1,\"s\":\"on\",\"boot\":17,\"conn\":4294967295,\"seq\":3,\"ts\":1795000000123,"
         "\"tsq\":\"ntp\",\"ip4\":\"198.51.100.7\",\"ip6\":null,\"prefix6\":\"2001:db8:5::/48\","
+        "\"prefix6_preferred\":1800,\"prefix6_valid\":4294967295,"
+        "\"prefix6_also\":[{\"prefix\":\"2001:db8:4::/48\",\"preferred\":540},"
+        "{\"prefix\":\"2001:db8::/128\",\"valid\":1}],"
         "\"uplinks\":[{\"name\":\"eth0\",\"up\":true,\"metric\":0,\"ip4\":\"192.0.2.1\",\"ip6\":\"2001:db8::1\","
         "\"seen4\":\"198.51.100.7\",\"seen6\":\"2001:db8::1\",\"nat\":\"port-control\"},"
         "{\"name\":\"wwan0\",\"up\":false}],\"src\":\"interface\",\"why\":\"change\",\"agent\":\"0.1.0\","
@@ -116,6 +131,75 @@ static void a_prefix_that_is_gone_is_not_one_that_is_unknown(void **state)
     text = "{\"v\":1,\"s\":\"on\",\"boot\":1,\"conn\":2,\"seq\":3}";
     assert_int_equal(state_decode(view_of(text), &message, NULL), ERR_OK);
     assert_false(message.prefix6_gone || message.has_prefix6);
+}
+
+static void a_state_written_before_lifetimes_says_none(void **state)
+{
+    (void)state;
+    struct state_message message;
+    const char *text = "{\"v\":1,\"s\":\"on\",\"boot\":1,\"conn\":2,\"seq\":3,\"prefix6\":\"2001:db8:5::/48\"}";
+    assert_int_equal(state_decode(view_of(text), &message, NULL), ERR_OK);
+    assert_true(message.has_prefix6 && message.prefix6_life.preferred_s == 0 && message.prefix6_life.valid_s == 0);
+    assert_int_equal(message.prefix6_also_len, 0);
+}
+
+static void what_is_no_further_prefix_is_not_sent(void **state)
+{
+    (void)state;
+    struct state_message message = {.prefix6_also_len = 1}; /* of no family */
+    struct strbuf buf;
+    strbuf_init(&buf, MQTT_PAYLOAD_MAX);
+    assert_int_equal(state_encode(&message, &buf), ERR_INVALID);
+    message.prefix6_also_len = MQTT_ALSO_MAX + 1;
+    assert_int_equal(state_encode(&message, &buf), ERR_INVALID);
+    strbuf_deinit(&buf);
+}
+
+static struct address_field longest(enum ip_family family)
+{
+    struct address_field field = {.presence = FIELD_SET, .ip = {.family = (uint8_t)family}};
+    memset(field.ip.bytes, 0xfe, family == IP_V4 ? 4 : 16);
+    return field;
+}
+
+/* Half of what a message may have; names of interfaces have 15 bytes. */
+static void the_largest_state_fits(void **state)
+{
+    (void)state;
+    struct state_message in = {.ip4 = longest(IP_V4),
+                               .ip6 = longest(IP_V6),
+                               .ts = 253402300799999,
+                               .has_prefix6 = true,
+                               .prefix6 = {.ip = longest(IP_V6).ip, .len = 127},
+                               .prefix6_life = {UINT32_MAX, UINT32_MAX},
+                               .prefix6_also_len = MQTT_ALSO_MAX,
+                               .uplinks_len = MQTT_UPLINKS_MAX};
+    for (size_t i = 0; i < MQTT_ALSO_MAX; i++) {
+        in.prefix6_also[i] = (struct also_prefix){.prefix = in.prefix6, .life = in.prefix6_life};
+    }
+    for (size_t i = 0; i < MQTT_UPLINKS_MAX; i++) {
+        in.uplinks[i] = (struct uplink){.name = "an-interface-15",
+                                        .ip4 = longest(IP_V4),
+                                        .ip6 = longest(IP_V6),
+                                        .seen4 = longest(IP_V4).ip,
+                                        .seen6 = longest(IP_V6).ip,
+                                        .nat = NAT_PORT_CONTROL,
+                                        .has_metric = true,
+                                        .metric = UINT32_MAX};
+    }
+    memset(in.src, 'a', MQTT_TEXT_MAX);
+    memset(in.why, 'a', MQTT_TEXT_MAX);
+    memset(in.agent, 'a', MQTT_TEXT_MAX);
+    memset(in.fw, 'a', MQTT_TEXT_MAX);
+    memset(in.cfg, 'a', MQTT_TEXT_MAX);
+    struct strbuf buf;
+    strbuf_init(&buf, MQTT_PAYLOAD_MAX);
+    assert_int_equal(state_encode(&in, &buf), ERR_OK);
+    assert_true(strbuf_view(&buf).len < 4096);
+    struct state_message out;
+    assert_int_equal(state_decode(strbuf_view(&buf), &out, NULL), ERR_OK);
+    ASSERT_SAME_TEXT(state_encode, &out, &buf);
+    strbuf_deinit(&buf);
 }
 
 static void each_nat_class_survives_the_wire_and_the_unknown_one_stays_away(void **state)
@@ -314,6 +398,9 @@ int main(void)
         cmocka_unit_test(state_survives_the_wire),
         cmocka_unit_test(the_smallest_state_has_only_what_orders_it),
         cmocka_unit_test(a_prefix_that_is_gone_is_not_one_that_is_unknown),
+        cmocka_unit_test(a_state_written_before_lifetimes_says_none),
+        cmocka_unit_test(what_is_no_further_prefix_is_not_sent),
+        cmocka_unit_test(the_largest_state_fits),
         cmocka_unit_test(each_nat_class_survives_the_wire_and_the_unknown_one_stays_away),
         cmocka_unit_test(encoders_refuse_what_decoders_would),
         cmocka_unit_test(dns_survives_the_wire),
