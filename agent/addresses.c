@@ -18,13 +18,29 @@ static bool uplink_equal(const struct uplink *a, const struct uplink *b)
            a->nat == b->nat && a->has_metric == b->has_metric && a->metric == b->metric;
 }
 
-bool address_set_equal(const struct address_set *a, const struct address_set *b)
+static bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
 {
-    if (!field_equal(&a->ip4, &b->ip4) || !field_equal(&a->ip6, &b->ip6) || a->has_prefix6 != b->has_prefix6 ||
-        a->prefix6_gone != b->prefix6_gone || a->uplinks_len != b->uplinks_len) {
+    return a->len == b->len && ip_equal(&a->ip, &b->ip);
+}
+
+static bool prefixes_equal(const struct address_set *a, const struct address_set *b)
+{
+    if (a->has_prefix6 != b->has_prefix6 || a->prefix6_gone != b->prefix6_gone ||
+        a->prefix6_also_len != b->prefix6_also_len || (a->has_prefix6 && !prefix_equal(&a->prefix6, &b->prefix6))) {
         return false;
     }
-    if (a->has_prefix6 && (a->prefix6.len != b->prefix6.len || !ip_equal(&a->prefix6.ip, &b->prefix6.ip))) {
+    for (size_t i = 0; i < a->prefix6_also_len; i++) {
+        if (!prefix_equal(&a->prefix6_also[i].prefix, &b->prefix6_also[i].prefix)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool address_set_equal(const struct address_set *a, const struct address_set *b)
+{
+    if (!field_equal(&a->ip4, &b->ip4) || !field_equal(&a->ip6, &b->ip6) || !prefixes_equal(a, b) ||
+        a->uplinks_len != b->uplinks_len) {
         return false;
     }
     for (size_t i = 0; i < a->uplinks_len; i++) {

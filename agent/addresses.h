@@ -17,6 +17,11 @@
  * interface without a default route, while another has one, only gives public addresses (a gateway's delegated prefix
  * on its LAN side).
  *
+ * The prefix of a gateway's hosts is that of the address of its interface that ranks first. The others that are still
+ * preferred are told beside it, and leave when they are not (docs/adr/0015-two-prefixes.md). One that the kernel made
+ * of router advertisements counts only when one named it as that first prefix came, or since: a router that came back
+ * with another prefix and says nothing of the old one (RFC 8978) has flashed it away.
+ *
  * A link that loses its address or its default route while it stays up keeps both for `hold_ms` (renewals remove and
  * add); an address that another link has counts at once. After the hold the family is an explicit null; with no link up
  * it is absent, which means unknown and retracts nothing. When a null goes out is for agent/report.h to say.
@@ -39,17 +44,34 @@ struct uplink_path {
     struct ip gateway4, gateway6; /* of the default route with the lowest metric; IP_NONE: none, or point-to-point */
 };
 
-/** The part of a state that addresses make. An open value; compared to decide what is a change: all but `paths`. */
+/** When a prefix ceases to be preferred and valid: monotonic ms; ADDRESSES_NO_END. */
+struct prefix_life {
+    uint64_t preferred_until_ms, valid_until_ms;
+};
+#define ADDRESSES_NO_END UINT64_MAX
+
+struct further_prefix {
+    struct ip_prefix prefix;
+    struct prefix_life life;
+};
+
+/** The part of a state that addresses make. An open value; compared to decide what is a change: all but `paths` and
+ * lifetimes, which tick. */
 struct address_set {
     struct address_field ip4, ip6;
     bool has_prefix6;
     bool prefix6_gone; /* an explicit null: its link is up and without one, for longer than the hold */
     struct ip_prefix prefix6;
+    struct prefix_life prefix6_life;
+    struct further_prefix prefix6_also[MQTT_ALSO_MAX]; /* by their numbers; only with has_prefix6 */
+    size_t prefix6_also_len;
     struct uplink uplinks[MQTT_UPLINKS_MAX];    /* links with a default route, else links with an address */
     struct uplink_path paths[MQTT_UPLINKS_MAX]; /* of the uplinks */
     size_t uplinks_len;
 };
 bool address_set_equal(const struct address_set *a, const struct address_set *b);
+/** Writes the set's prefixes into @p message, with what is left of their lifetimes at @p now. */
+void address_set_tell_prefixes(const struct address_set *set, uint64_t now, struct state_message *message);
 
 /** What counts for temporary addresses (RFC 8981), which change daily. */
 enum address_temporary {

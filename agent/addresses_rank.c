@@ -6,6 +6,11 @@
 /* Addresses that come up together, each after its own wait for duplicates, did not come one after the other. */
 #define TOGETHER_MS 5000
 
+static uint64_t end_of(uint32_t seconds, uint64_t now)
+{
+    return seconds == RT_FOREVER ? ADDRESSES_NO_END : now + (uint64_t)seconds * 1000;
+}
+
 void rank_stamp(struct addresses *addresses, uint64_t now)
 {
     for (size_t i = 0; i < addresses->entries_len; i++) {
@@ -13,8 +18,8 @@ void rank_stamp(struct addresses *addresses, uint64_t now)
         if (entry->stamped) {
             continue;
         }
-        bool forever = entry->addr.preferred_s == RT_FOREVER;
-        entry->preferred_until_ms = forever ? UINT64_MAX : now + (uint64_t)entry->addr.preferred_s * 1000;
+        entry->preferred_until_ms = end_of(entry->addr.preferred_s, now);
+        entry->valid_until_ms = end_of(entry->addr.valid_s, now);
         entry->since_ms = entry->known ? entry->since_ms : now;
         entry->known = entry->stamped = true;
     }
@@ -118,7 +123,7 @@ static bool displaces(const struct entry *entry, const struct entry *holder, uin
     return false;
 }
 
-static bool fits(const struct entry *entry, const struct rank_query *query)
+bool rank_fits(const struct entry *entry, const struct rank_query *query)
 {
     return entry->ifindex == query->link->ifindex && entry->addr.ip.family == query->family &&
            (!query->on_link || entry->addr.prefix_len < 128) && usable(&entry->addr, query->temporary);
@@ -131,7 +136,7 @@ const struct rt_addr *rank_best(const struct addresses *addresses, const struct 
     const struct entry *holder = NULL;
     for (size_t i = 0; i < addresses->entries_len; i++) {
         const struct entry *entry = &addresses->entries[i];
-        if (fits(entry, query)) {
+        if (rank_fits(entry, query)) {
             holder = query->holder != NULL && ip_equal(&entry->addr.ip, query->holder) ? entry : holder;
             best = best == NULL || better(entry, best, query->temporary) ? entry : best;
         }
@@ -142,7 +147,7 @@ const struct rt_addr *rank_best(const struct addresses *addresses, const struct 
     const unsigned class_best = class_of(best, query->temporary);
     for (size_t i = 0; i < addresses->entries_len; i++) {
         const struct entry *entry = &addresses->entries[i];
-        if (fits(entry, query) && class_of(entry, query->temporary) == class_best &&
+        if (rank_fits(entry, query) && class_of(entry, query->temporary) == class_best &&
             displaces(entry, holder, now, deadline)) {
             holder = entry;
         }

@@ -76,16 +76,6 @@ static uint64_t effective_metric(struct memory *memory, const struct route *rout
     return memory->metric;
 }
 
-static struct ip_prefix prefix_of(const struct ip *ip, uint8_t len)
-{
-    struct ip_prefix prefix = {.ip = *ip, .len = len};
-    for (unsigned i = 0; i < sizeof(prefix.ip.bytes); i++) {
-        unsigned keep = len > i * 8 ? MIN(len - i * 8, 8U) : 0;
-        prefix.ip.bytes[i] &= (uint8_t)(0xff00U >> keep);
-    }
-    return prefix;
-}
-
 static void set_field(struct candidate *candidate, size_t f, const struct rt_addr *addr)
 {
     candidate->field[f] = (struct address_field){.presence = FIELD_SET, .ip = addr->ip};
@@ -221,9 +211,10 @@ static struct address_field field_of_device(const struct candidate *candidates, 
     return (struct address_field){.presence = up ? FIELD_NULL : FIELD_ABSENT};
 }
 
-static void fill_prefix(const struct candidate *candidates, size_t len, const struct address_policy *policy,
+static void fill_prefix(const struct selection *selection, const struct candidate *candidates, size_t len,
                         struct address_set *set)
 {
+    const struct address_policy *policy = selection->policy;
     bool gone = false, held = false;
     for (size_t i = 0; i < len && policy->prefix6_from != NULL && !set->has_prefix6; i++) {
         const struct candidate *candidate = &candidates[i];
@@ -233,6 +224,9 @@ static void fill_prefix(const struct candidate *candidates, size_t len, const st
         if (candidate->has_prefix) {
             set->has_prefix6 = true;
             set->prefix6 = candidate->prefix;
+            const struct rank_query query = {
+                .link = candidate->link, .family = IP_V6, .temporary = policy->temporary, .on_link = true};
+            prefix_fill(selection->addresses, &query, set);
         }
         gone = gone || candidate->field[1].presence == FIELD_NULL;
         held = held || candidate->held[1];
@@ -310,7 +304,7 @@ uint64_t addresses_select(struct addresses *addresses, const struct address_poli
     set.ip4 = policy->ip4 ? field_of_device(candidates, len, 0) : set.ip4;
     sort(candidates, len, 1, 0);
     set.ip6 = policy->ip6 ? field_of_device(candidates, len, 1) : set.ip6;
-    fill_prefix(candidates, len, policy, &set);
+    fill_prefix(&selection, candidates, len, &set);
     fill_uplinks(candidates, len, &set);
     *ret_set = set;
     return selection.deadline;

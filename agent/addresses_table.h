@@ -15,7 +15,8 @@ struct entry {
     bool stale;                  /* not named yet by the dump under way */
     bool known, stamped;         /* since_ms is set; preferred_until_ms is that of the last event */
     uint64_t since_ms;           /* monotonic; when it came, tentative included */
-    uint64_t preferred_until_ms; /* UINT64_MAX: for ever */
+    uint64_t preferred_until_ms; /* ADDRESSES_NO_END: for ever */
+    uint64_t valid_until_ms;     /* the same */
 };
 
 struct route {
@@ -68,3 +69,11 @@ void rank_stamp(struct addresses *addresses, uint64_t now);
 /** @return NULL: none may be reported. *deadline is not after the time at which time alone changes the answer. */
 const struct rt_addr *rank_best(const struct addresses *addresses, const struct rank_query *query, uint64_t now,
                                 uint64_t *deadline);
+/** @p entry may be reported in answer to @p query. */
+bool rank_fits(const struct entry *entry, const struct rank_query *query);
+
+/* addresses_prefix.c */
+/** The network of an address. */
+struct ip_prefix prefix_of(const struct ip *ip, uint8_t len);
+/** Fills lifetimes and `prefix6_also` of a set whose prefix6 is known. @param query what prefix6 was the answer to. */
+void prefix_fill(const struct addresses *addresses, const struct rank_query *query, struct address_set *set);

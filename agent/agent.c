@@ -99,11 +99,9 @@ static void fill_state(const struct agent *agent, const struct report_actions *a
         .tsq = clock_set ? TIME_RTC : TIME_NONE,
         .ip4 = set->ip4,
         .ip6 = set->ip6,
-        .has_prefix6 = set->has_prefix6,
-        .prefix6_gone = set->prefix6_gone,
-        .prefix6 = set->prefix6,
         .uplinks_len = set->uplinks_len,
     };
+    address_set_tell_prefixes(set, loop_now_ms(agent->loop), message);
     memcpy(message->uplinks, set->uplinks, sizeof(set->uplinks));
     set_text(message->src, sizeof(message->src), source_text(agent));
     set_text(message->why, sizeof(message->why), actions->why);

@@ -8,6 +8,8 @@
 #define HEARTBEAT_PERCENT 10
 /* Each raise writes to flash and costs a handshake: a confused coordinator must not wear either out. */
 #define RAISE_APART_MS 60000
+/* Lifetimes come in whole seconds: less than this is the same one. */
+#define SAME_LIFETIME_MS 2000
 
 struct step {
     struct report *report;
@@ -70,7 +72,8 @@ static void arm(struct step *step)
 
 static void disarm(struct report *report)
 {
-    report->settle_at_ms = report->repeat_at_ms = report->heartbeat_at_ms = report->sync_at_ms = REPORT_NEVER;
+    report->settle_at_ms = report->repeat_at_ms = report->heartbeat_at_ms = REPORT_NEVER;
+    report->sync_at_ms = report->renew_at_ms = REPORT_NEVER;
 }
 
 static bool differs(const struct report *report)
@@ -126,7 +129,7 @@ static void send(struct step *step, const char *why)
     struct report *report = step->report;
     report->published = report->current;
     report->settle_at_ms = REPORT_NEVER;
-    report->sync_at_ms = REPORT_NEVER;
+    report->sync_at_ms = report->renew_at_ms = REPORT_NEVER;
     report->sent_ms = step->now;
     step->actions.publish = true;
     step->actions.why = why;
@@ -168,10 +171,25 @@ static void note_addresses(struct step *step)
     report->had_prefix6 = report->had_prefix6 || report->current.has_prefix6;
 }
 
+/* When the coordinator has to hear of longer lives than it was told; the prefixes of the two sets are the same. */
+static uint64_t renewal_due(const struct report *report)
+{
+    uint64_t due = REPORT_NEVER;
+    for (size_t i = 0; i < report->published.prefix6_also_len; i++) {
+        uint64_t told = report->published.prefix6_also[i].life.preferred_until_ms;
+        uint64_t true_end = report->current.prefix6_also[i].life.preferred_until_ms;
+        if (true_end > told && true_end - told > SAME_LIFETIME_MS) {
+            due = MIN(due, report->sent_ms + (told > report->sent_ms ? (told - report->sent_ms) / 2 : 0));
+        }
+    }
+    return due;
+}
+
 static void on_changed(struct step *step)
 {
     struct report *report = step->report;
     note_addresses(step);
+    report->renew_at_ms = differs_urgently(report) ? REPORT_NEVER : renewal_due(report);
     if (!differs_urgently(report)) {
         report->settle_at_ms = REPORT_NEVER; /* nothing that cannot wait, or it came back within the window */
         return;
@@ -248,7 +266,7 @@ static void on_answer(struct step *step)
 static void on_timer(struct step *step)
 {
     struct report *report = step->report;
-    if (timed_out(report->settle_at_ms, step->now)) {
+    if (timed_out(report->settle_at_ms, step->now) || timed_out(report->renew_at_ms, step->now)) {
         send_change(step);
     } else if (timed_out(report->sync_at_ms, step->now)) {
         send_again(step, "sync");
@@ -342,7 +360,8 @@ struct report_actions report_step(struct report *report, const struct report_eve
 
 uint64_t report_deadline(const struct report *report)
 {
-    const uint64_t all[] = {report->settle_at_ms, report->repeat_at_ms, report->heartbeat_at_ms, report->sync_at_ms};
+    const uint64_t all[] = {report->settle_at_ms, report->repeat_at_ms, report->heartbeat_at_ms, report->sync_at_ms,
+                            report->renew_at_ms};
     uint64_t first = REPORT_NEVER;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         first = all[i] < first ? all[i] : first;

@@ -24,6 +24,10 @@
  * A family that this process never had becomes an explicit null when the hold ends. That is no change worth a message
  * (a fleet that starts would send everything twice): it goes out with the next one, the heartbeat at the latest, where
  * it still takes back what an earlier life of the device had published.
+ *
+ * Lifetimes of prefixes tick, which is no change: each message has what is left as it goes out. The coordinator drops a
+ * further prefix when the time that it was told has passed. So one that is refreshed meanwhile is told again as a
+ * change when half of that time is over, unless a message went out anyway.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -107,6 +111,7 @@ struct report {
     uint64_t repeat_at_ms;
     uint64_t heartbeat_at_ms;
     uint64_t sync_at_ms;
+    uint64_t renew_at_ms;       /* a prefix lives longer than was told */
     uint64_t sent_ms, acked_ms; /* 0 = never in this process */
 };
 

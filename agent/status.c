@@ -48,6 +48,32 @@ static void add_moment(struct strbuf *out, const char *key, const struct agent_s
     }
 }
 
+static void add_seconds(struct strbuf *out, const char *key, uint32_t seconds)
+{
+    if (seconds != 0) {
+        (void)strbuf_addf(out, ",\"%s\":%" PRIu32, key, seconds);
+    }
+}
+
+/* As in the state itself. */
+static void add_further(struct strbuf *out, const struct address_set *set, uint64_t now_ms)
+{
+    struct state_message told = {.on = true};
+    address_set_tell_prefixes(set, now_ms, &told);
+    add_seconds(out, "prefix6_preferred", told.prefix6_life.preferred_s);
+    add_seconds(out, "prefix6_valid", told.prefix6_life.valid_s);
+    (void)strbuf_adds(out, ",\"prefix6_also\":[");
+    for (size_t i = 0; i < told.prefix6_also_len; i++) {
+        char text[IP_PREFIX_TEXT_SIZE];
+        (void)ip_prefix_format(&told.prefix6_also[i].prefix, text);
+        (void)strbuf_addf(out, "%s{\"prefix\":\"%s\"", i > 0 ? "," : "", text);
+        add_seconds(out, "preferred", told.prefix6_also[i].life.preferred_s);
+        add_seconds(out, "valid", told.prefix6_also[i].life.valid_s);
+        (void)strbuf_addc(out, '}');
+    }
+    (void)strbuf_addc(out, ']');
+}
+
 /* What detection adds to an uplink; what is unknown is left out, as in the state itself. */
 static void add_seen(struct strbuf *out, const struct uplink *uplink)
 {
@@ -66,7 +92,7 @@ static void add_seen(struct strbuf *out, const struct uplink *uplink)
     }
 }
 
-static void add_addresses(struct strbuf *out, const char *source, const struct address_set *set)
+static void add_addresses(struct strbuf *out, const char *source, const struct address_set *set, uint64_t now_ms)
 {
     (void)strbuf_adds(out, ",\"addresses\":{");
     add_text(out, "source", source);
@@ -76,6 +102,7 @@ static void add_addresses(struct strbuf *out, const char *source, const struct a
         char text[IP_PREFIX_TEXT_SIZE];
         (void)ip_prefix_format(&set->prefix6, text);
         (void)strbuf_addf(out, ",\"prefix6\":\"%s\"", text);
+        add_further(out, set, now_ms);
     } else if (set->prefix6_gone) {
         (void)strbuf_adds(out, ",\"prefix6\":null");
     }
@@ -153,7 +180,7 @@ enum err agent_status_json(const struct agent_status *status, struct strbuf *out
     add_moment(out, "since", status, status->connection_since_ms);
     (void)strbuf_addf(out, ",\"dropped\":%" PRIu64 "}", status->dropped);
     add_report(out, status);
-    add_addresses(out, status->source, &status->report->current);
+    add_addresses(out, status->source, &status->report->current, status->now_ms);
     if (status->detect != NULL) {
         (void)strbuf_adds(out, ",\"detect\":");
         if (detect_json(status->detect, out) != ERR_OK) {

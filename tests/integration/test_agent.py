@@ -281,6 +281,38 @@ class Reports(Case):
         self.assertEqual(gone["why"], "change")
         self.assertNotIn(False, ["prefix6" in state for state in self.states(device)])  # never unknown in between
 
+    def test_a_gateway_tells_each_prefix_that_is_preferred_and_for_how_long(self):
+        device = self.device(addresses={"hold": "500ms", "prefix6_from": "br-lan"})
+        device.ip("link", "add", "br-lan", "type", "veth", "peer", "name", "host0")
+        for link in ("br-lan", "host0"):
+            device.ip("link", "set", link, "up")
+        old = ("2001:db8:4::1/64", "dev", "br-lan", "nodad")
+        device.ip("-6", "address", "add", *old, "valid_lft", "7200", "preferred_lft", "600")
+        device.start()
+        first = self.wait_state(device, lambda state: "prefix6" in state)
+        self.assertEqual(first["prefix6"], "2001:db8:4::/64")
+        self.assertTrue(590 < first["prefix6_preferred"] <= 600 and 7190 < first["prefix6_valid"] <= 7200, first)
+        self.assertNotIn("prefix6_also", first)
+        device.ip("-6", "address", "add", "2001:db8:5::1/64", "dev", "br-lan", "nodad")
+        both = self.wait_state(device, lambda state: "prefix6_also" in state)
+        self.assertEqual((both["prefix6"], both["why"]), ("2001:db8:5::/64", "change"))
+        self.assertNotIn("prefix6_preferred", both)  # without end
+        also, = both["prefix6_also"]
+        self.assertEqual(also["prefix"], "2001:db8:4::/64")
+        self.assertTrue(590 < also["preferred"] <= 600 and 7190 < also["valid"] <= 7200, also)
+        device.ip("-6", "address", "change", *old, "valid_lft", "7200", "preferred_lft", "599")  # refreshed: no change
+        time.sleep(1.5)  # longer than the window in which changes are joined
+        said = len(self.states(device))
+        device.ip("-6", "address", "change", *old, "valid_lft", "7200", "preferred_lft", "0")
+        alone = self.wait_state(device, lambda state: state["seq"] > both["seq"])
+        self.assertNotIn("prefix6_also", alone)
+        self.assertEqual((alone["prefix6"], alone["seq"]), ("2001:db8:5::/64", both["seq"] + 1))
+        self.assertEqual(len(self.states(device)), said + 1)
+        device.ip("-6", "address", "change", *old, "valid_lft", "7200", "preferred_lft", "2")  # and ends by itself
+        self.wait_state(device, lambda state: state["seq"] > alone["seq"] and "prefix6_also" in state)
+        last = self.wait_state(device, lambda state: state["seq"] > alone["seq"] + 1)
+        self.assertNotIn("prefix6_also", last)
+
     def test_reports_whatever_its_interfaces_are_called(self):
         device = self.device()
         device.ip("link", "add", "b\u00fcro0", "type", "veth", "peer", "name", "other0")

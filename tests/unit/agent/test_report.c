@@ -242,6 +242,78 @@ static void says_at_once_that_a_family_is_gone(void **state)
     assert_true(change_six(&report, FIELD_NULL, 3 * MINUTE).publish);
 }
 
+/* A gateway with the first prefix for ever and another one until then. */
+static struct report_actions change_prefix(struct report *report, bool has_another, uint64_t until_ms, uint64_t now)
+{
+    struct address_set set = set_of(1);
+    const struct ip_prefix first = {.ip = {.family = IP_V6, .bytes = {0x2a, 9}}, .len = 64};
+    set.has_prefix6 = true;
+    set.prefix6 = first;
+    set.prefix6_life = (struct prefix_life){ADDRESSES_NO_END, ADDRESSES_NO_END};
+    set.prefix6_also[0] = (struct further_prefix){.prefix = first, .life = {until_ms, until_ms}};
+    set.prefix6_also[0].prefix.ip.bytes[1] = 1;
+    set.prefix6_also_len = has_another ? 1 : 0;
+    return step(report, (struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set}, now);
+}
+
+static struct report gateway_with_two_prefixes(uint64_t until_ms)
+{
+    struct report report = fresh(3);
+    (void)change_prefix(&report, true, until_ms, 0);
+    (void)give(&report, REPORT_EV_CONNECTED, SECOND);
+    (void)ack(&report, 3, 1, SECOND);
+    return report;
+}
+
+static void a_ticking_lifetime_is_no_change(void **state)
+{
+    (void)state;
+    struct report report = gateway_with_two_prefixes(30 * MINUTE);
+    for (uint64_t now = 2 * SECOND; now < 29 * MINUTE; now += 10 * SECOND) {
+        assert_false(change_prefix(&report, true, 30 * MINUTE + now % 1500, now).publish); /* rounded to seconds */
+    }
+    assert_true(report_deadline(&report) > 50 * MINUTE);
+    assert_true(change_prefix(&report, false, 0, 30 * MINUTE).publish);
+    assert_int_equal(report.published.prefix6_also_len, 0);
+}
+
+/* Advertisements each 10 minutes refresh it, and the coordinator would drop it at the end that it was told. */
+static void a_refreshed_prefix_is_told_again_in_time(void **state)
+{
+    (void)state;
+    struct report report = gateway_with_two_prefixes(30 * MINUTE);
+    assert_false(change_prefix(&report, true, 40 * MINUTE, 10 * MINUTE).publish);
+    uint64_t due = report_deadline(&report);
+    assert_true(due >= 15 * MINUTE && due < 16 * MINUTE);
+    assert_false(give(&report, REPORT_EV_TIMER, due - 1).publish);
+    struct report_actions actions = give(&report, REPORT_EV_TIMER, due);
+    assert_true(actions.publish);
+    assert_int_equal(report.seq, 2); /* a pair of its own: repeated until the coordinator has it */
+    assert_true(report.published.prefix6_also[0].life.preferred_until_ms == 40 * MINUTE);
+    (void)ack(&report, 3, 2, due);
+    assert_true(report_deadline(&report) > 60 * MINUTE); /* told, and over */
+    assert_false(change_prefix(&report, true, 50 * MINUTE, 20 * MINUTE).publish);
+    assert_true(report_deadline(&report) < 30 * MINUTE);
+    assert_true(change_prefix(&report, false, 0, 21 * MINUTE).publish); /* it ended after all: nothing is due */
+    assert_true(report_deadline(&report) > 21 * MINUTE && report.renew_at_ms == REPORT_NEVER);
+}
+
+/* Hours of two prefixes, as RFC 4192 has it: heartbeats say how long they live, and cost no message more. */
+static void a_heartbeat_tells_what_is_left(void **state)
+{
+    (void)state;
+    struct report report = gateway_with_two_prefixes(4 * HOUR);
+    for (uint64_t now = 10 * MINUTE; now < 24 * HOUR; now += 10 * MINUTE) {
+        assert_false(change_prefix(&report, true, 4 * HOUR + now, now).publish);
+        uint64_t due = report_deadline(&report);
+        if (due < now + 10 * MINUTE) {
+            assert_string_equal(give(&report, REPORT_EV_TIMER, due).why, "heartbeat");
+        }
+        assert_true(report.published.prefix6_also[0].life.preferred_until_ms > now + 2 * HOUR);
+    }
+    assert_int_equal(report.seq, 1);
+}
+
 static void never_sends_new_content_under_an_old_pair(void **state)
 {
     (void)state;
@@ -560,6 +632,9 @@ int main(void)
         cmocka_unit_test(says_nothing_of_what_went_and_came_back),
         cmocka_unit_test(says_that_a_family_was_never_there_with_the_next_message),
         cmocka_unit_test(says_at_once_that_a_family_is_gone),
+        cmocka_unit_test(a_ticking_lifetime_is_no_change),
+        cmocka_unit_test(a_refreshed_prefix_is_told_again_in_time),
+        cmocka_unit_test(a_heartbeat_tells_what_is_left),
         cmocka_unit_test(never_sends_new_content_under_an_old_pair),
         cmocka_unit_test(repeats_with_growing_delays),
         cmocka_unit_test(ignores_acks_of_other_pairs),
