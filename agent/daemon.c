@@ -73,6 +73,22 @@ void daemon_config_deinit(struct daemon_config *config)
     arena_deinit(&config->arena);
 }
 
+/* What --check-config would have said of a config that is in use now. */
+static void log_warnings(const struct agent_config *config)
+{
+    struct strbuf text;
+    struct view line;
+    strbuf_init(&text, REPORT_TEXT_MAX);
+    enum err err = detect_settings_warn(&config->detect, &text);
+    struct view rest = err == ERR_OK ? strbuf_view(&text) : (struct view){0};
+    while (view_next(&rest, '\n', &line)) {
+        if (line.len > 0) {
+            log_event(LOG_LEVEL_WARN, "config-doubtful", "detail=\"%.*s\"", VIEW_ARG(line));
+        }
+    }
+    strbuf_deinit(&text);
+}
+
 static void take_config(struct daemon *daemon, struct daemon_config *fresh)
 {
     struct strbuf names;
@@ -90,6 +106,7 @@ static void take_config(struct daemon *daemon, struct daemon_config *fresh)
         free(old);
     }
     log_event(LOG_LEVEL_NOTICE, "reloaded", "file=%s", daemon->config_path);
+    log_warnings(&fresh->config);
 }
 
 static void on_reload(void *context)
@@ -197,6 +214,7 @@ int daemon_run(const char *config_path)
     }
     log_init("muster-agent", agent_config_log_level(&daemon.first.config));
     log_event(LOG_LEVEL_NOTICE, "starting", "version=%s config=%s", MUSTER_VERSION, config_path);
+    log_warnings(&daemon.first.config);
     int status = EX_OSERR;
     if (set_up(&daemon, &info) == ERR_OK) {
         open_control(&daemon);

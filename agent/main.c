@@ -89,10 +89,16 @@ static int check_config(const char *path, bool dump)
     if ((dump ? daemon_config_load : daemon_config_load_whole)(&config, path) != ERR_OK) {
         return EX_CONFIG;
     }
-    struct strbuf text;
+    struct strbuf text, warnings;
     strbuf_init(&text, TEXT_MAX);
-    enum err err =
-        dump ? config_dump(agent_config_schema(), &config.config, &text) : strbuf_addf(&text, "%s: good\n", path);
+    strbuf_init(&warnings, TEXT_MAX);
+    enum err err = dump ? config_dump(agent_config_schema(), &config.config, &text)
+                        : detect_settings_warn(&config.config.detect, &warnings);
+    if (err == ERR_OK && !dump) {
+        (void)fputs(strbuf_str(&warnings), stderr); /* nowhere to report a closed terminal */
+        err = strbuf_addf(&text, "%s: good\n", path);
+    }
+    strbuf_deinit(&warnings);
     daemon_config_deinit(&config);
     return err == ERR_OK ? finish(&text, stdout, EX_OK) : fail(&text, err);
 }

@@ -33,18 +33,6 @@ static struct path *forgettable(const struct detect *detect)
     return oldest;
 }
 
-static uint64_t period_of(const struct slot *slot)
-{
-    uint64_t every = slot->config.every_ms != 0 ? slot->config.every_ms : slot->ops->default_every_ms;
-    return MAX(every, slot->ops->min_every_ms * (uint64_t)(every != 0));
-}
-
-/* An answer counts until the poll after it had two chances, however slow the config makes it. */
-static uint64_t fresh_of(const struct slot *slot)
-{
-    return slot->ops->fresh_ms == 0 ? 0 : MAX(slot->ops->fresh_ms, 3 * period_of(slot));
-}
-
 static void init_path(const struct detect *detect, struct path *path, const char *uplink, uint8_t family)
 {
     struct fusion_source sources[FUSION_SOURCES_MAX];
@@ -52,9 +40,12 @@ static void init_path(const struct detect *detect, struct path *path, const char
     memcpy(path->uplink, uplink, MIN(strlen(uplink), sizeof(path->uplink) - 1)); /* the kernel's names are shorter */
     for (size_t i = 0; i < detect->slots_len; i++) {
         const struct slot *slot = &detect->slots[i];
-        const struct schedule_timing timing = {.floor_ms = slot->ops->min_every_ms, .every_ms = period_of(slot)};
-        sources[i] = (struct fusion_source){
-            .view = slot->ops->view, .counts = !slot->config.shown_only, .fresh_ms = fresh_of(slot)};
+        const struct schedule_timing timing = {.floor_ms = slot->ops->min_every_ms,
+                                               .every_ms = source_period_ms(slot->ops, &slot->config)};
+        sources[i] =
+            (struct fusion_source){.view = slot->ops->view,
+                                   .counts = !slot->config.shown_only,
+                                   .fresh_ms = source_fresh_ms(slot->ops, &slot->config, detect->options.timeout_ms)};
         schedule_init(&path->schedules[i], &timing);
     }
     fusion_init(&path->fusion, family, &detect->options.policy, sources, detect->slots_len, detect_now(detect));

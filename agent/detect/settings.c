@@ -10,6 +10,10 @@
 #define MS_MINUTE (60 * MS_SECOND)
 #define MS_HOUR   (60 * MS_MINUTE)
 
+#define FLAP_WINDOW_LEAST_MS     (10 * MS_MINUTE) /* when it follows from the sources: events need no more */
+#define FLAP_WINDOW_SET_LEAST_MS (1 * MS_SECOND)
+#define POLL_LATE_PERCENT        120 /* of its period: the latest that a poll comes */
+
 #define AT(member)     .offset = offsetof(struct source_settings, member), .flags = CONFIG_RELOADABLE
 #define DETECT(member) .offset = offsetof(struct detect_settings, member), .flags = CONFIG_RELOADABLE
 
@@ -124,10 +128,9 @@ const struct config_row detect_settings_rows[] = {
     {.name = "flap_window",
      .type = CONFIG_DURATION,
      DETECT(flap_window_ms),
-     .min = 1 * MS_SECOND,
      .max = 24 * MS_HOUR,
-     .def = "10m",
-     .help = "See flap_max"},
+     .def = "0s",
+     .help = "See flap_max; 0 as long as flap_max polls of the slowest source take, at least 10m"},
     {.name = "flap_delay",
      .type = CONFIG_DURATION,
      DETECT(flap_delay_ms),
@@ -213,6 +216,9 @@ void detect_settings_check(const struct detect_settings *settings, struct config
         check_item(items, i, errors);
         voters += items[i].shown_only ? 0 : 1;
     }
+    if (settings->flap_window_ms != 0 && settings->flap_window_ms < FLAP_WINDOW_SET_LEAST_MS) {
+        config_error(errors, NULL, "detect.flap_window: at least 1s, or 0s for what the sources take");
+    }
     if (voters < settings->quorum && settings->sources.len > 0) {
         config_error(errors, NULL, "detect.quorum: %u sources must agree, but only %zu of the list decide",
                      settings->quorum, voters);
@@ -230,13 +236,49 @@ size_t detect_settings_sources(const struct detect_settings *settings,
     return len;
 }
 
+/* Period of who of those that decide is polled most seldom; 0: nobody is polled. */
+static uint64_t slowest_poll_ms(const struct detect_settings *settings)
+{
+    const struct source_settings *items = settings->sources.items;
+    uint64_t slowest = 0;
+    for (size_t i = 0; i < settings->sources.len; i++) {
+        const struct source_config config = config_of(&items[i]);
+        bool left_out = false;
+        const struct source_ops *ops = source_find(items[i].type, &left_out);
+        bool decides = ops != NULL && !items[i].shown_only;
+        slowest = decides ? MAX(slowest, source_period_ms(ops, &config)) : slowest;
+    }
+    return slowest;
+}
+
+/* Another address at each poll makes flap_max changes within flap_max - 1 periods, and what confirms them in one more.
+ */
+static uint64_t flap_window_ms(const struct detect_settings *settings)
+{
+    uint64_t polls_ms = settings->flap_max * slowest_poll_ms(settings) / 100 * POLL_LATE_PERCENT;
+    return settings->flap_window_ms != 0 ? settings->flap_window_ms : MAX(polls_ms, FLAP_WINDOW_LEAST_MS);
+}
+
+enum err detect_settings_warn(const struct detect_settings *settings, struct strbuf *out)
+{
+    uint64_t slowest_ms = slowest_poll_ms(settings);
+    uint64_t between_ms = settings->flap_max > 0 ? (settings->flap_max - 1) * slowest_ms : 0;
+    if (settings->flap_window_ms != 0 && settings->flap_window_ms <= between_ms) {
+        (void)strbuf_addf(out, /* sticky */
+                          "detect.flap_window: a source that is polled every %llus needs %llus for %u changes: "
+                          "it never finds that an address flaps; 0s fits\n",
+                          slowest_ms / MS_SECOND, between_ms / MS_SECOND, (unsigned)settings->flap_max);
+    }
+    return strbuf_error(out);
+}
+
 struct fusion_policy detect_settings_policy(const struct detect_settings *settings)
 {
     return (struct fusion_policy){.quorum = settings->quorum,
                                   .confirm_ms = settings->confirm_ms,
                                   .hold_ms = settings->hold_ms,
                                   .flap_max = settings->flap_max,
-                                  .flap_window_ms = settings->flap_window_ms,
+                                  .flap_window_ms = flap_window_ms(settings),
                                   .flap_delay_ms = settings->flap_delay_ms};
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * settings: the section `detect` of the agent's config: its rows, its checks and what the shell takes from it.
+ * settings: the section `detect` of the agent's config: its rows, its checks and what the shell takes from it. Pure but
+ * for detect_settings_open.
  */
 #include "agent/detect/detect.h"
 #include "base/config.h"
@@ -32,7 +33,10 @@ void detect_settings_check(const struct detect_settings *settings, struct config
 /** @param ret_sources borrows the texts of @p settings. @return how many. */
 size_t detect_settings_sources(const struct detect_settings *settings,
                                struct source_config ret_sources[static FUSION_SOURCES_MAX]);
+/** A flap_window of 0 becomes one in which polls alone can recognise a path that flaps. */
 struct fusion_policy detect_settings_policy(const struct detect_settings *settings);
+/** What is allowed and cannot do what it is for, a line each; nothing when all is well. @return of @p out. */
+enum err detect_settings_warn(const struct detect_settings *settings, struct strbuf *out) MUST_CHECK;
 /** detect_new with what is configured. @param changed of struct detect_options, with its @p context. */
 enum err detect_settings_open(const struct detect_settings *settings, struct loop *loop, loop_fn changed, void *context,
                               struct detect **ret_detect, struct errinfo *info) MUST_CHECK;

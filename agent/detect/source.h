@@ -89,7 +89,6 @@ struct source_ops {
     enum source_view view;
     uint32_t min_every_ms;     /* politeness: never asked more often than this on one path, events included */
     uint32_t default_every_ms; /* of the safety poll; 0 = never polled, its events suffice */
-    uint64_t fresh_ms;         /* how long an answer counts; 0 = until its path changes */
     /** What is wrong with a config of this type (a missing server, a row it does not know). Called at load. */
     enum err (*check)(const struct source_config *config, struct errinfo *info);
     /** NULL, with ask, cancel and close: its answers are events that the shell knows of (interface, observed).
@@ -105,5 +104,8 @@ struct source_ops {
 
 /** Row of sources.c; NULL = unknown (or left out of this build: *ret_left_out). */
 const struct source_ops *source_find(const char *type, bool *ret_left_out);
-/** All types of this build, for help and errors; ends with NULL. */
-const struct source_ops *const *source_all(void);
+/** Period of the safety poll: `every`, or else the type's own, within what the type allows; 0 = never polled. */
+uint64_t source_period_ms(const struct source_ops *ops, const struct source_config *config);
+/** How long an answer counts: two polls after it may fail, late as they may be, and the question of the last one takes
+ * @p timeout_ms; 0 = until its path changes, for a source that is never polled. */
+uint64_t source_fresh_ms(const struct source_ops *ops, const struct source_config *config, uint32_t timeout_ms);

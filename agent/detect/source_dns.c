@@ -342,7 +342,6 @@ const struct source_ops source_dns = {
     .view = SOURCE_VIEW_PATH,
     .min_every_ms = 10 * 1000,          /* they are other people's servers, and cheap for them */
     .default_every_ms = 15 * 60 * 1000, /* one or two datagrams */
-    .fresh_ms = 60 * 60 * 1000,         /* three polls may fail */
     .check = check,
     .open = open_source,
     .ask = ask,

@@ -72,7 +72,6 @@ const struct source_ops source_exec = {
     .view = SOURCE_VIEW_DECLARED,
     .min_every_ms = 5000,
     .default_every_ms = 5 * 60 * 1000,
-    .fresh_ms = 35 * 60 * 1000,
     .check = check,
     .open = open_exec,
     .ask = program_ask,

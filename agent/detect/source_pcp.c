@@ -336,7 +336,6 @@ const struct source_ops source_pcp = {
     .view = SOURCE_VIEW_ROUTER,
     .min_every_ms = 1000,
     .default_every_ms = 15 * 60 * 1000,
-    .fresh_ms = 35 * 60 * 1000,
     .check = check,
     .open = open_pcp,
     .ask = ask,

@@ -117,7 +117,6 @@ static void close_static(struct source *source)
 const struct source_ops source_static = {
     .type = "static",
     .view = SOURCE_VIEW_DECLARED,
-    .fresh_ms = 0,
     .check = check,
     .open = open_static,
     .ask = ask,

@@ -360,7 +360,6 @@ const struct source_ops source_stun = {
     .view = SOURCE_VIEW_PATH,
     .min_every_ms = 2 * 1000,           /* 20 bytes there and 44 back at most */
     .default_every_ms = 15 * 60 * 1000, /* one datagram, two with server2 */
-    .fresh_ms = 60 * 60 * 1000,         /* three polls may fail */
     .check = check,
     .open = open_source,
     .ask = ask,

@@ -66,7 +66,6 @@ const struct source_ops source_upnp = {
     .view = SOURCE_VIEW_ROUTER,
     .min_every_ms = 10 * 1000,
     .default_every_ms = 15 * 60 * 1000,
-    .fresh_ms = 35 * 60 * 1000,
     .check = check,
     .open = open_upnp,
     .ask = program_ask,

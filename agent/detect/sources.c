@@ -5,6 +5,9 @@
 
 #include "base/macros.h"
 
+/* Of a period: two polls, which come up to a fifth late but are repeated soon after a failure. */
+#define FRESH_THIRDS 7
+
 /* interface and observed are events, not questions: the shell makes their answers from netlink and from the
  * coordinator's answer. They have no rows beyond those that every source has. */
 static enum err check_event(const struct source_config *config, struct errinfo *info)
@@ -17,10 +20,9 @@ static enum err check_event(const struct source_config *config, struct errinfo *
 }
 
 static const struct source_ops source_interface = {
-    .type = "interface", .view = SOURCE_VIEW_LOCAL, .fresh_ms = 0, .check = check_event};
+    .type = "interface", .view = SOURCE_VIEW_LOCAL, .check = check_event};
 
-static const struct source_ops source_observed = {
-    .type = "observed", .view = SOURCE_VIEW_PATH, .fresh_ms = 0, .check = check_event};
+static const struct source_ops source_observed = {.type = "observed", .view = SOURCE_VIEW_PATH, .check = check_event};
 
 struct row {
     const char *type;
@@ -70,4 +72,16 @@ const struct source_ops *source_find(const char *type, bool *ret_left_out)
     }
     *ret_left_out = false;
     return NULL;
+}
+
+uint64_t source_period_ms(const struct source_ops *ops, const struct source_config *config)
+{
+    uint64_t every = config->every_ms != 0 ? config->every_ms : ops->default_every_ms;
+    return every != 0 ? MAX(every, (uint64_t)ops->min_every_ms) : 0;
+}
+
+uint64_t source_fresh_ms(const struct source_ops *ops, const struct source_config *config, uint32_t timeout_ms)
+{
+    uint64_t period = source_period_ms(ops, config);
+    return period != 0 ? period * FRESH_THIRDS / 3 + timeout_ms : 0;
 }

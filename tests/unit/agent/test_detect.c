@@ -86,8 +86,8 @@ static void close_source(struct source *source)
 
 #define FAKE(name, seen_from, poll)                                                                                    \
     {                                                                                                                  \
-        .type = name, .view = seen_from, .min_every_ms = FLOOR, .default_every_ms = poll, .fresh_ms = 3 * (poll),      \
-        .check = check, .open = open_source, .ask = ask, .cancel = cancel, .close = close_source                       \
+        .type = name, .view = seen_from, .min_every_ms = FLOOR, .default_every_ms = poll, .check = check,              \
+        .open = open_source, .ask = ask, .cancel = cancel, .close = close_source                                       \
     }
 
 static const struct source_ops fakes[] = {
