@@ -2,9 +2,9 @@
 /*
  * muster-igd: asks the router once, over UPnP, for the address of its far side, prints it and ends. Started by the
  * agent's source "upnp". miniupnpc blocks and reads XML that anybody in the house may have written: that happens in
- * here, for a few seconds, and nowhere else. Exit status: 0 with one line of output, 1 with one line of errors, 64 for
- * a wrong call. Source: UPnP WANIPConnection:1 (GetExternalIPAddress); miniupnpc API 17 (Debian 12) and,
- * tried, 21.
+ * here, for a few seconds, and nowhere else. Exit status: 0 with one line of output, the address or "none", 1 with one
+ * line of errors, 64 for a wrong call. Source: UPnP WANIPConnection:1 (GetExternalIPAddress); miniupnpc API 17 (Debian
+ * 12) and, tried, 21.
  */
 #include <miniupnpc/miniupnpc.h>
 #include <miniupnpc/upnpcommands.h>
@@ -106,6 +106,12 @@ static bool is_usable(int kind)
 #endif
 }
 
+static int say(const char *line)
+{
+    return printf("%s\n", line) > 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+/* A router without an address on its far side says 0.0.0.0 or nothing; so does miniupnpd where it has a private one. */
 static int say_address(const struct UPNPUrls *urls, const struct IGDdatas *data)
 {
     char text[EXTERNAL_MAX] = "";
@@ -116,16 +122,16 @@ static int say_address(const struct UPNPUrls *urls, const struct IGDdatas *data)
         return fail(why != NULL ? why : "the router refuses to tell its address");
     }
     if (text[0] == '\0') {
-        return fail("the router tells no address: it has none, or a private one, which some hide");
+        return say("none");
     }
     if (ip_parse(view_of(text), &ip) != ERR_OK || ip.family != IP_V4) {
         return fail("the router answered with something else than an IPv4 address");
     }
     if (ip_classify(&ip) == IP_CLASS_UNSPECIFIED) {
-        return fail("the router has no address on its far side");
+        return say("none");
     }
     (void)ip_format(&ip, text);
-    return printf("%s\n", text) > 0 && fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+    return say(text);
 }
 
 static int ask(struct UPNPDev *devices, const struct ip *gateway)

@@ -2,7 +2,7 @@
 /*
  * source upnp: the router's own word for the address of its far side, over UPnP IGD. Asked by a program of its own,
  * muster-igd: the library blocks, and it reads XML that any host of the local network may send. Private addresses are
- * handed on as they are: they show a second NAT.
+ * handed on as they are: they show a second NAT. So does a router's word that it has no address at all.
  */
 #include <stdio.h>
 
@@ -49,6 +49,12 @@ static void judge(const struct source_config *config, const struct source_questi
                   struct source_answer *answer)
 {
     (void)config;
+    if (view_equals(output, "none\n")) {
+        answer->status = SOURCE_ANSWER_FAILED;
+        answer->no_outside = true;
+        program_detail(answer, "upnp: the router has no address on its far side, or a private one, which some hide");
+        return;
+    }
     program_judge_helper(question, "the router, over UPnP", output, answer);
     answer->port_control = answer->status == SOURCE_ANSWER_ADDRESS;
 }

@@ -3,8 +3,8 @@
  * Asks one address source of the agent: detect_probe TYPE [key=value...] [-- COMMAND...]
  *   keys: family (4, 6), uplink, local, gateway, timeout (ms), times (1; each after the answer to the one before); url,
  *   format, ca_file, server, service, address4, ...
- * Prints for each "address IP", "absent" or "failed", then port-control, mapping-varies or -, the milliseconds and the
- * detail, in one line; 2 for a refused config.
+ * Prints for each "address IP", "absent" or "failed", then port-control, mapping-varies, no-outside or -, the
+ * milliseconds and the detail, in one line; 2 for a refused config.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ static void answered(void *context, const struct source_question *question, cons
     (void)printf("%s%s%s\t%s\t%llu\t%s\n", statuses[answer->status], text[0] != '\0' ? " " : "", text,
                  answer->port_control     ? "port-control"
                  : answer->mapping_varies ? "mapping-varies"
+                 : answer->no_outside     ? "no-outside"
                                           : "-",
                  (unsigned long long)answer->elapsed_ms, answer->detail);
     if (--probe.times == 0 || probe.ops->ask(probe.source, &probe.question) != ERR_OK) {

@@ -16,13 +16,14 @@ def _lines(arguments, prefix):
 
 
 class Answer:
-    """What the source made of it: status ("address", "absent", "failed"), ip, port_control, mapping_varies, elapsed_ms,
-    detail."""
+    """What the source made of it: status ("address", "absent", "failed"), ip, port_control, mapping_varies,
+    no_outside, elapsed_ms, detail."""
 
     def __init__(self, line):
         answer, found, elapsed, self.detail = line.split("\t")
         self.status, _, self.ip = answer.partition(" ")
         self.port_control, self.mapping_varies = found == "port-control", found == "mapping-varies"
+        self.no_outside = found == "no-outside"
         self.elapsed_ms = int(elapsed)
 
     def __repr__(self):
