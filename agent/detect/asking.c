@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hostport.h"
 #include "base/macros.h"
 #include "net/sockaddr.h"
 
@@ -106,6 +107,15 @@ void askings_cancel(struct askings *askings)
         askings->first = asking->next;
         drop(asking);
     }
+}
+
+bool asking_may_know(const char *server, uint8_t family)
+{
+    struct view host;
+    struct ip ip;
+    uint16_t port;
+    bool numeric = hostport_parse(view_of(server), &host, &port, NULL) == ERR_OK && ip_parse(host, &ip) == ERR_OK;
+    return !numeric || ip.family == family;
 }
 
 struct ip asking_address(const struct source_question *question, const struct resolve_result *result,

@@ -47,6 +47,8 @@ void asking_wake_at(struct asking *asking, uint64_t mono_ms);
 bool asking_is_late(const struct asking *asking); /* the deadline has come */
 void askings_cancel(struct askings *askings);     /* all, untold */
 
+/** False when @p server ("host:port") is an address of another family: such a question is ERR_UNSUPPORTED. */
+bool asking_may_know(const char *server, uint8_t family);
 /** The first address of the question's family among @p result. IP_NONE: there is none. */
 struct ip asking_address(const struct source_question *question, const struct resolve_result *result,
                          uint16_t *ret_port);

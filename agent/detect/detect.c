@@ -117,11 +117,18 @@ static void on_announced(void *context)
     detect_trigger(slot->detect, DETECT_ANNOUNCED);
 }
 
+/* A family that the source does not know it will not know in a minute: it rests until an event, which costs nothing. */
 static void fail_at_once(struct detect *detect, struct path *path, struct slot *slot, enum err err)
 {
     struct source_answer answer = {.status = SOURCE_ANSWER_FAILED};
-    (void)snprintf(answer.detail, sizeof(answer.detail), "cannot be asked now: %s", err_text(err)); /* fits */
-    schedule_ended(&path->schedules[slot->index], false, detect_now(detect), crypto_random_u64());
+    struct schedule *schedule = &path->schedules[slot->index];
+    if (err == ERR_UNSUPPORTED) {
+        (void)snprintf(answer.detail, sizeof(answer.detail), "knows nothing of IPv%u", path->family); /* fits */
+        schedule_declined(schedule);
+    } else {
+        (void)snprintf(answer.detail, sizeof(answer.detail), "cannot be asked now: %s", err_text(err)); /* fits */
+        schedule_ended(schedule, false, detect_now(detect), crypto_random_u64());
+    }
     detect_vote(detect, path, slot, &answer, false);
 }
 

@@ -75,6 +75,12 @@ void schedule_ended(struct schedule *schedule, bool good, uint64_t now, uint64_t
     }
 }
 
+void schedule_declined(struct schedule *schedule)
+{
+    schedule->under_way = false;
+    schedule_rest(schedule);
+}
+
 uint64_t schedule_due(const struct schedule *schedule)
 {
     return schedule->due_ms;

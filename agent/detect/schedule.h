@@ -4,8 +4,9 @@
  * schedule: when one source is asked about one path. A pure value with the caller's clock and random numbers.
  *
  * A source is asked when an event wants it, when its safety poll is due (+-20 %), and, after a failure, with doubling
- * delays up to the period of the poll. Never more often than its floor: what is wanted earlier waits for it, and what
- * is wanted while a question is under way is asked once more after it.
+ * delays up to the period of the poll; what it can never answer it is not asked again before the next event. Never more
+ * often than its floor: what is wanted earlier waits for it, and what is wanted while a question is under way is asked
+ * once more after it.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,5 +41,7 @@ bool schedule_is_due(const struct schedule *schedule, uint64_t now, bool along);
 void schedule_asked(struct schedule *schedule, uint64_t now);
 /** The question under way has ended. @param good with an answer. */
 void schedule_ended(struct schedule *schedule, bool good, uint64_t now, uint64_t random);
+/** The question under way is one that the source can never answer: nothing is due until somebody wants it again. */
+void schedule_declined(struct schedule *schedule);
 /** When schedule_is_due turns true; SCHEDULE_NEVER. */
 uint64_t schedule_due(const struct schedule *schedule);

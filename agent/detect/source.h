@@ -42,7 +42,7 @@ struct source_answer {
     bool mapping_varies; /* stun: two servers saw different ports or addresses of one socket */
     bool port_control;   /* pcp, upnp: the router would open a port */
     bool restarted;      /* pcp: its epoch went back */
-    bool no_outside;     /* pcp; FAILED: the router says that it has no public address */
+    bool no_outside;     /* pcp, upnp; FAILED: the router says that it has no public address */
 };
 
 /** What is asked. A value; handed back with the answer. */
@@ -95,7 +95,8 @@ struct source_ops {
      * @param config borrowed for the source's life. @return ERR_NOMEM, ERR_IO, ERR_UNSUPPORTED, with info. */
     enum err (*open)(struct loop *loop, const struct source_config *config, const struct source_callbacks *callbacks,
                      struct source **ret_source, struct errinfo *info);
-    /** @return ERR_AGAIN: this path is being asked already; ERR_NOMEM; anything else: cannot be asked now. */
+    /** @return ERR_AGAIN: this path is being asked already; ERR_UNSUPPORTED: it knows nothing of this family, now or
+     * later; ERR_NOMEM; anything else: cannot be asked now. */
     enum err (*ask)(struct source *source, const struct source_question *question);
     /** No answer follows to what is under way. */
     void (*cancel)(struct source *source);

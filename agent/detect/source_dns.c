@@ -56,9 +56,14 @@ static void release(struct asking *asking)
     stream_free(TAKE(dns->stream));
 }
 
+static const char *const *servers_of(const struct dnsecho *echo, uint8_t family)
+{
+    return family == IP_V6 ? echo->servers6 : echo->servers4;
+}
+
 static const char *server_of(const struct dns_asking *dns)
 {
-    const char *const *servers = dns->base.question.family == IP_V6 ? dns->echo->servers6 : dns->echo->servers4;
+    const char *const *servers = servers_of(dns->echo, dns->base.question.family);
     size_t len = servers[1] != NULL ? 2 : 1;
     return servers[dns->turn % len];
 }
@@ -313,6 +318,9 @@ static enum err ask(struct source *source, const struct source_question *questio
     static const uint8_t none[DNSQUERY_RANDOM_LEN];
     struct dnsquery probe;
     enum err err = dnsecho_query(&source->echo, question->family, none, &probe);
+    if (err == ERR_OK && !asking_may_know(servers_of(&source->echo, question->family)[0], question->family)) {
+        err = ERR_UNSUPPORTED; /* of a service's own servers each is of its family */
+    }
     if (err != ERR_OK) {
         return err;
     }

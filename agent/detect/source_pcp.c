@@ -244,9 +244,7 @@ static bool begin(struct pcp_asking *pcp)
     const struct source_question *question = &pcp->base.question;
     pcp->server = pcp->source->server.family != IP_NONE ? pcp->source->server : question->gateway;
     if (pcp->server.family != question->family) {
-        asking_fail(&pcp->base, pcp->server.family == IP_NONE
-                                    ? "no default gateway with an address; if the router has one, configure server"
-                                    : "the configured server is of the other family");
+        asking_fail(&pcp->base, "no default gateway with an address; if the router has one, configure server");
         return false;
     }
     enum err err = open_socket(pcp);
@@ -309,6 +307,9 @@ static enum err open_pcp(struct loop *loop, const struct source_config *config,
 
 static enum err ask(struct source *source, const struct source_question *question)
 {
+    if (source->server.family != IP_NONE && source->server.family != question->family) {
+        return ERR_UNSUPPORTED;
+    }
     struct pcp_asking *pcp = calloc(1, sizeof(*pcp));
     if (pcp == NULL) {
         return ERR_NOMEM;

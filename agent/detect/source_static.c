@@ -42,15 +42,17 @@ static enum err check(const struct source_config *config, struct errinfo *info)
     return err != ERR_OK ? err : check_address("address6", config->address6, IP_V6, info);
 }
 
+static const char *text_of(const struct source *source, uint8_t family)
+{
+    return family == IP_V6 ? source->config->address6 : source->config->address4;
+}
+
 static void answer_one(struct source *source, const struct source_question *question)
 {
-    const char *text = question->family == IP_V6 ? source->config->address6 : source->config->address4;
-    struct source_answer answer = {.status = SOURCE_ANSWER_FAILED};
-    (void)snprintf(answer.detail, sizeof(answer.detail), "no IPv%u address is configured", question->family);
-    if (is_set(text) && ip_parse(view_of(text), &answer.ip) == ERR_OK) {
-        answer.status = SOURCE_ANSWER_ADDRESS;
-        (void)snprintf(answer.detail, sizeof(answer.detail), "configured"); /* fits */
-    }
+    struct source_answer answer = {.status = SOURCE_ANSWER_ADDRESS, .detail = "configured"};
+    enum err err = ip_parse(view_of(text_of(source, question->family)), &answer.ip);
+    assert(err == ERR_OK); /* checked when the config was read */
+    (void)err;
     source->callbacks.answered(source->callbacks.context, question, &answer);
 }
 
@@ -87,6 +89,9 @@ static enum err open_static(struct loop *loop, const struct source_config *confi
 
 static enum err ask(struct source *source, const struct source_question *question)
 {
+    if (!is_set(text_of(source, question->family))) {
+        return ERR_UNSUPPORTED;
+    }
     for (size_t i = 0; i < source->pending_len; i++) {
         if (source->pending[i].family == question->family && strcmp(source->pending[i].uplink, question->uplink) == 0) {
             return ERR_AGAIN;

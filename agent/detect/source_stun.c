@@ -332,8 +332,20 @@ static enum err open_source(struct loop *loop, const struct source_config *confi
     return ERR_OK;
 }
 
+static bool may_know(const struct source *source, uint8_t family)
+{
+    bool may = false;
+    for (size_t i = 0; i < source->servers_len; i++) {
+        may = may || asking_may_know(source->servers[i], family);
+    }
+    return may;
+}
+
 static enum err ask(struct source *source, const struct source_question *question)
 {
+    if (!may_know(source, question->family)) {
+        return ERR_UNSUPPORTED;
+    }
     struct stun_asking *stun = calloc(1, sizeof(*stun));
     if (stun == NULL) {
         return ERR_NOMEM;

@@ -313,7 +313,8 @@ route add default via {ROUTER} dev eth1 metric 200""")
         self.start()
         probe = Probe(self, f"{ROUTER}:5351")
         self.assertRegex(probe.ask(f"ask 4 eth0 {DEVICE} -"), f"address {WAN} port_control,: {ROUTER} by PCP")
-        self.assertRegex(probe.ask(f"ask 6 eth0 {DEVICE6} {ROUTER6}"), "failed - -: the configured server is of the other family")
+        probe.send(f"ask 6 eth0 {DEVICE6} {ROUTER6} 10000")
+        probe.wait("refused UNSUPPORTED")
 
     def test_one_question_at_a_time_and_path(self):
         self.start()

@@ -70,7 +70,9 @@ static void end(void)
     loop_free(seen.loop);
 }
 
-static void each_path_is_asked_once_at_a_time(const struct source_ops *ops, const struct source_config *config)
+/* @param both families can be asked: the server is given by name. */
+static void each_path_is_asked_once_at_a_time(const struct source_ops *ops, const struct source_config *config,
+                                              bool both)
 {
     struct source_question v4 = {.family = IP_V4, .timeout_ms = 40};
     struct source_question lo = {.family = IP_V4, .uplink = "lo", .timeout_ms = 20};
@@ -78,11 +80,11 @@ static void each_path_is_asked_once_at_a_time(const struct source_ops *ops, cons
     begin(ops, config);
     assert_int_equal(ops->ask(seen.source, &v4), ERR_OK);
     assert_int_equal(ops->ask(seen.source, &v4), ERR_AGAIN);
-    assert_int_equal(ops->ask(seen.source, &v6), ERR_OK);
+    assert_int_equal(ops->ask(seen.source, &v6), both ? ERR_OK : ERR_UNSUPPORTED);
     assert_int_equal(ops->ask(seen.source, &lo), ERR_OK);
     assert_int_equal(ops->ask(seen.source, &lo), ERR_AGAIN);
     assert_int_equal(seen.answers, 0); /* never inside ask */
-    seen.wanted = 4;
+    seen.wanted = both ? 4 : 3;
     seen.ask_again = true;
     loop_run(seen.loop);
     assert_int_equal(seen.answer.status, SOURCE_ANSWER_FAILED);
@@ -127,8 +129,8 @@ static void stun_asks_each_path_once(void **state)
     (void)state;
     const struct source_config one = {.type = "stun", .server = server};
     const struct source_config two = {.type = "stun", .server = server, .server2 = "localhost:9"};
-    each_path_is_asked_once_at_a_time(&source_stun, &one);
-    each_path_is_asked_once_at_a_time(&source_stun, &two);
+    each_path_is_asked_once_at_a_time(&source_stun, &one, false);
+    each_path_is_asked_once_at_a_time(&source_stun, &two, true);
     what_is_cancelled_is_not_answered(&source_stun, &one);
     what_is_cancelled_is_not_answered(&source_stun, &two);
     assert_int_equal(close(fd), 0);
@@ -141,7 +143,7 @@ static void dns_asks_each_path_once(void **state)
     (void)state;
     const struct source_config given = {.type = "dns", .service = "google", .server = server};
     const struct source_config named = {.type = "dns", .server = "localhost:9", .query = "me.example.net"};
-    each_path_is_asked_once_at_a_time(&source_dns, &given);
+    each_path_is_asked_once_at_a_time(&source_dns, &given, false);
     what_is_cancelled_is_not_answered(&source_dns, &given);
     what_is_cancelled_is_not_answered(&source_dns, &named);
     assert_int_equal(close(fd), 0);

@@ -513,6 +513,32 @@ static void lives_with_sources_that_cannot_be_asked(void **state)
     tear_down();
 }
 
+static void lets_who_does_not_know_the_family_rest(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct address_set set = home("192.168.1.5");
+    world.ask_error = ERR_UNSUPPORTED;
+    detect_addresses(world.detect, &set);
+    after(0);
+    after(0); /* what the failure changed is told */
+    assert_true(detect_run(world.detect) == UINT64_MAX);
+    struct strbuf json;
+    strbuf_init(&json, 65536);
+    assert_int_equal(detect_json(world.detect, &json), ERR_OK);
+    assert_non_null(strstr(strbuf_str(&json), "knows nothing of IPv4"));
+    strbuf_deinit(&json);
+    world.ask_error = ERR_OK;
+    after(60 * MINUTE);
+    assert_int_equal(world.sources[0]->asked, 0);
+    detect_trigger(world.detect, DETECT_RESUMED); /* an event may have brought what it takes */
+    after(0);
+    answer(world.sources[0], "45.83.1.9");
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    tear_down();
+}
+
 static void keeps_what_it_knows_through_a_reload(void **state)
 {
     (void)state;
@@ -564,6 +590,7 @@ int main(void)
         cmocka_unit_test(bounds_what_is_open),
         cmocka_unit_test(shows_disagreement_and_keeps_the_value),
         cmocka_unit_test(lives_with_sources_that_cannot_be_asked),
+        cmocka_unit_test(lets_who_does_not_know_the_family_rest),
         cmocka_unit_test(keeps_what_it_knows_through_a_reload),
         cmocka_unit_test(is_nothing_when_there_is_none),
     };

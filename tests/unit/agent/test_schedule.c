@@ -123,6 +123,22 @@ static void leaves_an_unpolled_source_alone(void **state)
     assert_true(schedule_due(&schedule) == SCHEDULE_NEVER);
 }
 
+static void leaves_alone_who_can_never_answer(void **state)
+{
+    (void)state;
+    struct schedule schedule;
+    schedule_init(&schedule, &polled);
+    schedule_want(&schedule, 0, true);
+    schedule_asked(&schedule, 0);
+    schedule_want(&schedule, 0, true);
+    schedule_declined(&schedule);
+    assert_true(schedule_due(&schedule) == SCHEDULE_NEVER);
+    assert_int_equal(schedule.failures, 0); /* nobody who waits for it to come back */
+    schedule_want(&schedule, MINUTE, true);
+    assert_int_equal(schedule_due(&schedule), MINUTE);
+    (void)ask(&schedule, MINUTE, true, 0);
+}
+
 static void goes_along_with_another(void **state)
 {
     (void)state;
@@ -137,9 +153,13 @@ static void goes_along_with_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rests_until_somebody_wants_it), cmocka_unit_test(polls_a_week_within_its_jitter),
-        cmocka_unit_test(never_breaks_its_floor),        cmocka_unit_test(asks_again_what_an_event_wanted_meanwhile),
-        cmocka_unit_test(backs_off_up_to_its_period),    cmocka_unit_test(leaves_an_unpolled_source_alone),
+        cmocka_unit_test(rests_until_somebody_wants_it),
+        cmocka_unit_test(polls_a_week_within_its_jitter),
+        cmocka_unit_test(never_breaks_its_floor),
+        cmocka_unit_test(asks_again_what_an_event_wanted_meanwhile),
+        cmocka_unit_test(backs_off_up_to_its_period),
+        cmocka_unit_test(leaves_an_unpolled_source_alone),
+        cmocka_unit_test(leaves_alone_who_can_never_answer),
         cmocka_unit_test(goes_along_with_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
