@@ -11,8 +11,6 @@
 #include "base/args.h"
 #include "net/http.h"
 
-#define TEXT_MAX (64 * 1024)
-
 struct options {
     const char *format, *interface, *local, *ca_file;
     int family; /* index into families */
@@ -149,15 +147,10 @@ int main(int argc, char *argv[])
 {
     struct options options = {0};
     struct args_result result;
-    struct strbuf text;
-    strbuf_init(&text, TEXT_MAX);
-    enum err err = args_parse(&schema, argc, argv, &options, &result, &text);
-    if (err != ERR_OK || result.action != ARGS_RUN) {
-        (void)fputs(strbuf_str(&text), err != ERR_OK ? stderr : stdout); /* nowhere else to say it */
-        strbuf_deinit(&text);
-        return err != ERR_OK ? EX_USAGE : EX_OK;
+    int status = EX_OK;
+    if (!args_run(&schema, argc, argv, &options, &result, &status)) {
+        return status;
     }
-    strbuf_deinit(&text);
     struct question question = {0};
     struct http_request request;
     if (read_question(&options, result.operands[0], &question, &request) != ERR_OK) {

@@ -16,7 +16,6 @@
 #include "agent/detect/echobody.h"
 #include "base/args.h"
 
-#define TEXT_MAX     (64 * 1024)
 #define DISCOVER_MS  1500 /* the longest wait for routers to answer one search; they answer within a second (MX) */
 #define EXTERNAL_MAX 64
 #define SSDP_TTL     2 /* the default of UPnP Device Architecture 1.1, 1 */
@@ -157,22 +156,17 @@ int main(int argc, char *argv[])
 {
     struct options options = {.timeout_ms = 10000};
     struct args_result result;
-    struct strbuf text;
     struct ip gateway = {0};
-    strbuf_init(&text, TEXT_MAX);
-    enum err err = args_parse(&schema, argc, argv, &options, &result, &text);
-    if (err != ERR_OK || result.action != ARGS_RUN) {
-        (void)fputs(strbuf_str(&text), err != ERR_OK ? stderr : stdout); /* nowhere else to say it */
-        strbuf_deinit(&text);
-        return err != ERR_OK ? EX_USAGE : EX_OK;
+    int status = EX_OK;
+    if (!args_run(&schema, argc, argv, &options, &result, &status)) {
+        return status;
     }
-    strbuf_deinit(&text);
     if (options.gateway != NULL && ip_parse(view_of(options.gateway), &gateway) != ERR_OK) {
         (void)fail("--gateway: no address");
         return EX_USAGE;
     }
     struct UPNPDev *devices = search(&options, &gateway);
-    int status = devices != NULL ? ask(devices, &gateway) : fail("no answer from the router: UPnP may be off there");
+    status = devices != NULL ? ask(devices, &gateway) : fail("no answer from the router: UPnP may be off there");
     freeUPNPDevlist(devices);
     return status;
 }

@@ -314,21 +314,16 @@ int ip_command(const char *config_path, int argc, char *const argv[])
         .program = "muster-agent ip", .summary = "Asks every source once and shows who said what.", .rows = ip_rows};
     struct ip_options options = {.config = config_path};
     struct args_result result;
-    struct strbuf text;
-    strbuf_init(&text, TEXT_MAX);
-    enum err err = args_parse(&schema, argc, argv, &options, &result, &text);
-    if (err != ERR_OK || result.action != ARGS_RUN) {
-        bool good = fputs(strbuf_str(&text), err != ERR_OK ? stderr : stdout) >= 0 && fflush(stdout) == 0;
-        strbuf_deinit(&text);
-        return err != ERR_OK ? EX_USAGE : good ? EX_OK : EX_IOERR;
+    int status = EX_OK;
+    if (!args_run(&schema, argc, argv, &options, &result, &status)) {
+        return status;
     }
-    strbuf_deinit(&text);
     log_init("muster-agent", LOG_LEVEL_ERROR); /* the table says it */
     struct daemon_config config;
     if (load(options.config, &config) != ERR_OK) {
         return EX_CONFIG;
     }
-    int status = run_with(&config.config, &options);
+    status = run_with(&config.config, &options);
     daemon_config_deinit(&config);
     return status;
 }

@@ -135,15 +135,10 @@ static int query(const char *command, const char *config_path, int argc, char *c
                                        .rows = query_rows};
     struct query_options options = {.config = config_path};
     struct args_result result;
-    struct strbuf text;
-    strbuf_init(&text, TEXT_MAX);
-    if (args_parse(&schema, argc, argv, &options, &result, &text) != ERR_OK) {
-        return finish(&text, stderr, EX_USAGE);
+    int status = EX_OK;
+    if (!args_run(&schema, argc, argv, &options, &result, &status)) {
+        return status;
     }
-    if (result.action != ARGS_RUN) {
-        return finish(&text, stdout, EX_OK);
-    }
-    strbuf_deinit(&text);
     if (options.socket != NULL || options.config == NULL) {
         return ask(options.socket != NULL ? options.socket : AGENT_CONTROL_SOCKET, report, options.json);
     }
@@ -151,7 +146,7 @@ static int query(const char *command, const char *config_path, int argc, char *c
     if (daemon_config_load(&config, options.config) != ERR_OK) {
         return EX_CONFIG;
     }
-    int status = ask(config.config.control_socket, report, options.json);
+    status = ask(config.config.control_socket, report, options.json);
     daemon_config_deinit(&config);
     return status;
 }
@@ -160,15 +155,10 @@ int main(int argc, char *argv[])
 {
     struct options options = {0};
     struct args_result result;
-    struct strbuf text;
-    strbuf_init(&text, TEXT_MAX);
-    if (args_parse(&main_schema, argc, argv, &options, &result, &text) != ERR_OK) {
-        return finish(&text, stderr, EX_USAGE);
+    int status = EX_OK;
+    if (!args_run(&main_schema, argc, argv, &options, &result, &status)) {
+        return status;
     }
-    if (result.action != ARGS_RUN) {
-        return finish(&text, stdout, EX_OK);
-    }
-    strbuf_deinit(&text);
     if (result.command != NULL && view_equals(view_of(result.command->name), "ip")) {
         return ip_command(options.config, argc - result.next + 1, argv + result.next - 1);
     }

@@ -2,13 +2,16 @@
 #include "base/args.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "base/suggest.h"
 #include "base/units.h"
 
 #define ROWS_MAX    64 /* options of one command: bits of `given` */
 #define HELP_COLUMN 28
+#define TEXT_MAX    (64 * 1024) /* of a help */
 
 struct parser {
     const struct args_schema *schema;
@@ -276,6 +279,22 @@ enum err args_parse(const struct args_schema *schema, int argc, char *const argv
     result.next = parser.at;
     *ret_result = result;
     return ERR_OK;
+}
+
+bool args_run(const struct args_schema *schema, int argc, char *const argv[], void *options,
+              struct args_result *ret_result, int *ret_status)
+{
+    struct strbuf text;
+    strbuf_init(&text, TEXT_MAX);
+    enum err err = args_parse(schema, argc, argv, options, ret_result, &text);
+    bool go_on = err == ERR_OK && ret_result->action == ARGS_RUN;
+    if (!go_on) {
+        FILE *stream = err == ERR_OK ? stdout : stderr;
+        bool good = fputs(strbuf_str(&text), stream) >= 0 && fflush(stream) == 0;
+        *ret_status = err != ERR_OK ? EX_USAGE : good ? EX_OK : EX_IOERR;
+    }
+    strbuf_deinit(&text);
+    return go_on;
 }
 
 /* Pads to the help column, on a new line when the left side is too wide. */

@@ -77,5 +77,10 @@ struct args_result {
 enum err args_parse(const struct args_schema *schema, int argc, char *const argv[], void *options,
                     struct args_result *ret_result, struct strbuf *report) MUST_CHECK;
 
+/** args_parse for a program's start: what is to be told instead of running is printed, help and version on stdout, what
+ * is wrong on stderr. @return false: exit with *ret_status, of sysexits.h (EX_OK, EX_USAGE, EX_IOERR). */
+bool args_run(const struct args_schema *schema, int argc, char *const argv[], void *options,
+              struct args_result *ret_result, int *ret_status) MUST_CHECK;
+
 /** The text of --help. @return the buffer's error. */
 enum err args_help(const struct args_schema *schema, struct strbuf *out) MUST_CHECK;

@@ -104,18 +104,15 @@ int main(int argc, char *argv[])
                                        .summary = "Turns the reports of a fleet of devices into DNS updates.",
                                        .rows = rows};
     struct strbuf report;
-    strbuf_init(&report, REPORT_MAX);
     struct args_result args;
-    enum err err = args_parse(&schema, argc, argv, &options, &args, &report);
-    if (err != ERR_OK) {
-        return print(&report, stderr, EX_USAGE);
+    int status = EX_OK;
+    if (!args_run(&schema, argc, argv, &options, &args, &status)) {
+        return status;
     }
-    if (args.action != ARGS_RUN) {
-        return print(&report, stdout, EX_OK);
-    }
+    strbuf_init(&report, REPORT_MAX);
     log_init("muster-coordinator", LOG_LEVEL_INFO);
     if (options.reference) {
-        err = config_reference(&coordinator_config_schema, &report);
+        enum err err = config_reference(&coordinator_config_schema, &report);
         if (err == ERR_OK) {
             (void)strbuf_addc(&report, '\n'); /* sticky */
             err = registry_reference(&report);

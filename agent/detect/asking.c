@@ -100,12 +100,21 @@ bool asking_is_late(const struct asking *asking)
     return clock_mono_ms() >= asking->deadline_ms;
 }
 
-void askings_cancel(struct askings *askings)
+void asking_cancel(struct source *source)
 {
+    struct askings *askings = (struct askings *)source; /* its first member */
     while (askings->first != NULL) {
         struct asking *asking = askings->first;
         askings->first = asking->next;
         drop(asking);
+    }
+}
+
+void asking_close(struct source *source)
+{
+    if (source != NULL) {
+        asking_cancel(source);
+        free(source);
     }
 }
 

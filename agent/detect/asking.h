@@ -45,7 +45,9 @@ void asking_fail(struct asking *asking, const char *format, ...) PRINTF_LIKE(2, 
 /** Arms the timer for @p mono_ms or the deadline, whichever is first. */
 void asking_wake_at(struct asking *asking, uint64_t mono_ms);
 bool asking_is_late(const struct asking *asking); /* the deadline has come */
-void askings_cancel(struct askings *askings);     /* all, untold */
+/* `cancel` and `close` of a source whose struct has its askings first and owns nothing else. */
+void asking_cancel(struct source *source);
+void asking_close(struct source *source);
 
 /** False when @p server ("host:port") is an address of another family: such a question is ERR_UNSUPPORTED. */
 bool asking_may_know(const char *server, uint8_t family);

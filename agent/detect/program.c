@@ -146,17 +146,17 @@ static void on_done(void *context, const struct child_result *result)
 }
 
 enum err program_open(struct loop *loop, const struct source_config *config, const struct source_callbacks *callbacks,
-                      const struct program_kind *kind, struct source **ret_source)
+                      const struct program_kind *kind, struct source **ret_source, struct errinfo *info)
 {
     struct source *source = calloc(1, sizeof(*source));
     if (source == NULL) {
-        return ERR_NOMEM;
+        return errinfo_set(info, ERR_NOMEM, "detect", 0, "%s", err_text(ERR_NOMEM));
     }
     *source = (struct source){.loop = loop, .config = config, .kind = kind, .callbacks = *callbacks};
     enum err err = child_pool_new(loop, PROGRAM_RUNNING_MAX, &source->pool);
     if (err != ERR_OK) {
         free(source);
-        return err;
+        return errinfo_set(info, err, "detect", 0, "%s", err_text(err));
     }
     *ret_source = source;
     return ERR_OK;

@@ -36,7 +36,7 @@ struct program_kind {
 
 /** @param kind static. The rest as source_ops.open; what it gives belongs to the functions below. */
 enum err program_open(struct loop *loop, const struct source_config *config, const struct source_callbacks *callbacks,
-                      const struct program_kind *kind, struct source **ret_source) MUST_CHECK;
+                      const struct program_kind *kind, struct source **ret_source, struct errinfo *info) MUST_CHECK;
 enum err program_ask(struct source *source, const struct source_question *question);
 void program_cancel(struct source *source);
 void program_close(struct source *source);

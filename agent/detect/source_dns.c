@@ -29,7 +29,7 @@
 #define WHO_SIZE        64
 
 struct source {
-    struct askings askings;
+    struct askings askings; /* first: asking_cancel, asking_close */
     struct dnsecho echo;
 };
 
@@ -332,19 +332,6 @@ static enum err ask(struct source *source, const struct source_question *questio
     return asking_begin(&source->askings, question, &dns->base);
 }
 
-static void cancel(struct source *source)
-{
-    askings_cancel(&source->askings);
-}
-
-static void close_source(struct source *source)
-{
-    if (source != NULL) {
-        cancel(source);
-        free(source);
-    }
-}
-
 const struct source_ops source_dns = {
     .type = "dns",
     .view = SOURCE_VIEW_PATH,
@@ -353,6 +340,6 @@ const struct source_ops source_dns = {
     .check = check,
     .open = open_source,
     .ask = ask,
-    .cancel = cancel,
-    .close = close_source,
+    .cancel = asking_cancel,
+    .close = asking_close,
 };

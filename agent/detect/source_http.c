@@ -91,8 +91,7 @@ static enum err open_http(struct loop *loop, const struct source_config *config,
                           const struct source_callbacks *callbacks, struct source **ret_source, struct errinfo *info)
 {
     static const struct program_kind kind = {.call = call, .judge = judge, .pause_ms = pause_ms};
-    enum err err = program_open(loop, config, callbacks, &kind, ret_source);
-    return errinfo_set(info, err, "detect", 0, "%s", err_text(err));
+    return program_open(loop, config, callbacks, &kind, ret_source, info);
 }
 
 const struct source_ops source_http = {

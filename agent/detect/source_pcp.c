@@ -23,8 +23,8 @@
 #define NEVER UINT64_MAX
 
 struct source {
-    struct askings askings;
-    struct ip server; /* of the config; IP_NONE: the default gateway is asked */
+    struct askings askings; /* first: asking_cancel, asking_close */
+    struct ip server;       /* of the config; IP_NONE: the default gateway is asked */
     uint16_t port;
     struct pcp_routers routers;
     struct pcplisten *listen;
@@ -318,17 +318,11 @@ static enum err ask(struct source *source, const struct source_question *questio
     return asking_begin(&source->askings, question, &pcp->base);
 }
 
-static void cancel(struct source *source)
-{
-    askings_cancel(&source->askings);
-}
-
 static void close_pcp(struct source *source)
 {
     if (source != NULL) {
-        askings_cancel(&source->askings);
         pcplisten_free(source->listen);
-        free(source);
+        asking_close(source);
     }
 }
 
@@ -340,6 +334,6 @@ const struct source_ops source_pcp = {
     .check = check,
     .open = open_pcp,
     .ask = ask,
-    .cancel = cancel,
+    .cancel = asking_cancel,
     .close = close_pcp,
 };

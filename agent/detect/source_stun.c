@@ -25,7 +25,7 @@
 #define TROUBLE_SIZE 64
 
 struct source {
-    struct askings askings;
+    struct askings askings;       /* first: asking_cancel, asking_close */
     const char *servers[SERVERS]; /* host:port, of the config; the second may be NULL */
     size_t servers_len;
 };
@@ -354,19 +354,6 @@ static enum err ask(struct source *source, const struct source_question *questio
     return asking_begin(&source->askings, question, &stun->base);
 }
 
-static void cancel(struct source *source)
-{
-    askings_cancel(&source->askings);
-}
-
-static void close_source(struct source *source)
-{
-    if (source != NULL) {
-        cancel(source);
-        free(source);
-    }
-}
-
 const struct source_ops source_stun = {
     .type = "stun",
     .view = SOURCE_VIEW_PATH,
@@ -375,6 +362,6 @@ const struct source_ops source_stun = {
     .check = check,
     .open = open_source,
     .ask = ask,
-    .cancel = cancel,
-    .close = close_source,
+    .cancel = asking_cancel,
+    .close = asking_close,
 };

@@ -459,15 +459,10 @@ int doctor_command(const char *config_path, int argc, char *const argv[])
         .rows = doctor_rows};
     struct doctor_options options = {.config = config_path};
     struct args_result result;
-    struct strbuf text;
-    strbuf_init(&text, TEXT_MAX);
-    enum err err = args_parse(&schema, argc, argv, &options, &result, &text);
-    if (err != ERR_OK || result.action != ARGS_RUN) {
-        bool good = fputs(strbuf_str(&text), err != ERR_OK ? stderr : stdout) >= 0 && fflush(stdout) == 0;
-        strbuf_deinit(&text);
-        return err != ERR_OK ? EX_USAGE : good ? EX_OK : EX_IOERR;
+    int status = EX_OK;
+    if (!args_run(&schema, argc, argv, &options, &result, &status)) {
+        return status;
     }
-    strbuf_deinit(&text);
     log_init("muster-agent", LOG_LEVEL_ERROR); /* the lines say it */
     return run(&options);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/args.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -188,12 +192,39 @@ static void help_comes_from_the_rows(void **state)
     strbuf_deinit(&got.report);
 }
 
+static bool go_on(const char *word, int *ret_status)
+{
+    char *argv[] = {(char *)"tool", (char *)word, NULL};
+    struct options options = {0};
+    struct args_result result;
+    return args_run(&schema, 2, argv, &options, &result, ret_status);
+}
+
+static void what_is_told_instead_of_run_has_its_status(void **state)
+{
+    (void)state;
+    int status = 99, kept = dup(STDOUT_FILENO), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(go_on("zone", &status));
+    assert_int_equal(status, 99);
+    assert_false(go_on("--help", &status));
+    assert_int_equal(status, EX_OK);
+    assert_false(go_on("--nonsense", &status));
+    assert_int_equal(status, EX_USAGE);
+    assert_true(kept >= 0 && full >= 0);
+    assert_int_equal(dup2(full, STDOUT_FILENO), STDOUT_FILENO);
+    assert_false(go_on("--help", &status));
+    assert_int_equal(dup2(kept, STDOUT_FILENO), STDOUT_FILENO);
+    clearerr(stdout);
+    assert_int_equal(status, EX_IOERR);
+    assert_int_equal(close(kept) + close(full), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_form),           cmocka_unit_test(refuses_with_a_remedy),
         cmocka_unit_test(too_few_operands_are_named), cmocka_unit_test(a_command_keeps_its_own_arguments),
-        cmocka_unit_test(help_comes_from_the_rows),
+        cmocka_unit_test(help_comes_from_the_rows),   cmocka_unit_test(what_is_told_instead_of_run_has_its_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
