@@ -41,6 +41,8 @@
 
 /** What leads out of an uplink: asked by sources (agent/detect/source.h), never reported. */
 struct uplink_path {
+    char
+        name[RT_IFNAME_SIZE]; /* the kernel's: nearly any bytes, where the reported one has '?' for what is not ASCII */
     struct ip gateway4, gateway6; /* of the default route with the lowest metric; IP_NONE: none, or point-to-point */
 };
 

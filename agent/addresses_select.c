@@ -271,8 +271,9 @@ static void fill_uplinks(struct candidate *candidates, size_t len, struct addres
         const struct candidate *candidate = &candidates[i];
         bool has_address = candidate->field[0].presence == FIELD_SET || candidate->field[1].presence == FIELD_SET;
         if (routed ? has_route(candidate) : has_address) {
-            set->paths[set->uplinks_len] =
-                (struct uplink_path){.gateway4 = candidate->gateway[0], .gateway6 = candidate->gateway[1]};
+            struct uplink_path *path = &set->paths[set->uplinks_len];
+            *path = (struct uplink_path){.gateway4 = candidate->gateway[0], .gateway6 = candidate->gateway[1]};
+            memcpy(path->name, candidate->link->name, sizeof(path->name));
             set->uplinks[set->uplinks_len++] = uplink_of(candidate);
         }
     }

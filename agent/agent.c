@@ -177,31 +177,31 @@ static void leave_connection(struct agent *agent, const char *reason)
     session_reconnect(agent->session);
 }
 
-/* The uplink of lowest metric that has an IPv4 address; NULL: none. */
-static const struct uplink *primary_uplink(const struct address_set *set)
+/* The kernel's name of the uplink of lowest metric that has an IPv4 address; NULL: none. */
+static const char *primary_uplink(const struct address_set *set)
 {
-    const struct uplink *best = NULL;
+    size_t best = set->uplinks_len;
     for (size_t i = 0; i < set->uplinks_len; i++) {
         const struct uplink *uplink = &set->uplinks[i];
         bool counts = uplink->has_metric && uplink->ip4.presence == FIELD_SET;
-        if (counts && (best == NULL || uplink->metric < best->metric)) {
-            best = uplink;
+        if (counts && (best == set->uplinks_len || uplink->metric < set->uplinks[best].metric)) {
+            best = i;
         }
     }
-    return best;
+    return best < set->uplinks_len ? set->paths[best].name : NULL;
 }
 
 /* Whether another uplink became the primary one and the connection stayed behind: what the broker sees of it is not
  * what the device is reached by. */
 static bool stands_aside(const struct agent *agent, const struct address_set *set)
 {
-    const struct uplink *before = primary_uplink(&agent->own), *now = primary_uplink(set);
-    if (now == NULL || before == NULL || strcmp(before->name, now->name) == 0) {
+    const char *before = primary_uplink(&agent->own), *now = primary_uplink(set);
+    if (now == NULL || before == NULL || strcmp(before, now) == 0) {
         return false;
     }
     struct ip used[LIFELINE_MAX];
     return lifeline_addresses(used) > 0 && used[0].family == IP_V4 &&
-           strcmp(addresses_owner(interfaces_table(agent->interfaces), &used[0]), now->name) != 0;
+           strcmp(addresses_owner(interfaces_table(agent->interfaces), &used[0]), now) != 0;
 }
 
 /* Addresses changed: a connection whose own end went away is dead without knowing it, and a wait for the next attempt

@@ -37,7 +37,7 @@ static void init_path(const struct detect *detect, struct path *path, const char
 {
     struct fusion_source sources[FUSION_SOURCES_MAX];
     *path = (struct path){.family = family};
-    memcpy(path->uplink, uplink, MIN(strlen(uplink), sizeof(path->uplink) - 1)); /* the kernel's names are shorter */
+    memcpy(path->uplink, uplink, MIN(strlen(uplink), sizeof(path->uplink) - 1)); /* of the same size */
     for (size_t i = 0; i < detect->slots_len; i++) {
         const struct slot *slot = &detect->slots[i];
         const struct schedule_timing timing = {.floor_ms = slot->ops->min_every_ms,
@@ -79,7 +79,7 @@ static struct path *make_path(struct detect *detect, const char *uplink, uint8_t
 
 static bool is_first_uplink(const struct detect *detect, const struct path *path)
 {
-    return detect->set.uplinks_len > 0 && strcmp(detect->set.uplinks[0].name, path->uplink) == 0;
+    return detect->set.uplinks_len > 0 && strcmp(detect->set.paths[0].name, path->uplink) == 0;
 }
 
 bool detect_may_ask(const struct slot *slot, const struct path *path)
@@ -192,17 +192,18 @@ void detect_addresses(struct detect *detect, const struct address_set *set)
     if (detect == NULL) {
         return;
     }
-    char first[sizeof(set->uplinks[0].name)];
-    memcpy(first, detect->set.uplinks[0].name, sizeof(first));
-    bool moved = set->uplinks_len != detect->set.uplinks_len || strcmp(first, set->uplinks[0].name) != 0;
+    char first[RT_IFNAME_SIZE];
+    memcpy(first, detect->set.paths[0].name, sizeof(first));
+    bool moved = set->uplinks_len != detect->set.uplinks_len || strcmp(first, set->paths[0].name) != 0;
     detect->set = *set;
     for (size_t p = 0; p < detect->paths_len; p++) {
         detect->paths[p]->present = false;
     }
     for (size_t i = 0; i < set->uplinks_len; i++) {
         const struct uplink *uplink = &set->uplinks[i];
-        moved = take_field(detect, uplink->name, IP_V4, &uplink->ip4, &set->paths[i].gateway4) || moved;
-        moved = take_field(detect, uplink->name, IP_V6, &uplink->ip6, &set->paths[i].gateway6) || moved;
+        const struct uplink_path *path = &set->paths[i];
+        moved = take_field(detect, path->name, IP_V4, &uplink->ip4, &path->gateway4) || moved;
+        moved = take_field(detect, path->name, IP_V6, &uplink->ip6, &path->gateway6) || moved;
     }
     for (size_t p = 0; p < detect->paths_len; p++) {
         if (!detect->paths[p]->present) {
@@ -240,7 +241,7 @@ void detect_observed(struct detect *detect, const struct ip *observed, const cha
         return;
     }
     if (uplink[0] == '\0' && detect->set.uplinks_len == 1) {
-        uplink = detect->set.uplinks[0].name;
+        uplink = detect->set.paths[0].name;
     }
     for (size_t p = 0; p < detect->paths_len; p++) {
         struct path *path = detect->paths[p];

@@ -21,8 +21,8 @@ struct slot {
 
 /* One family of one uplink; kept while its link is away, for it mostly comes back. */
 struct path {
-    char uplink[RT_IFNAME_SIZE];
-    uint8_t family; /* enum ip_family */
+    char uplink[RT_IFNAME_SIZE]; /* the kernel's name: what a socket is bound to */
+    uint8_t family;              /* enum ip_family */
     bool present;   /* in the last set */
     bool away;      /* was missing from a set, or is of another life: when it is present again it has moved */
     struct address_field own;

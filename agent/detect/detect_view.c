@@ -105,7 +105,7 @@ static const struct path *main_path(const struct detect *detect, const struct ad
     const struct address_field *own = family == IP_V4 ? &set->ip4 : &set->ip6;
     const struct path *first = NULL;
     for (size_t i = 0; i < set->uplinks_len; i++) {
-        const struct path *path = detect_path(detect, set->uplinks[i].name, family);
+        const struct path *path = detect_path(detect, set->paths[i].name, family);
         if (path == NULL || !path->present) {
             continue;
         }
@@ -117,10 +117,10 @@ static const struct path *main_path(const struct detect *detect, const struct ad
     return first;
 }
 
-static void merge_uplink(const struct detect *detect, struct uplink *uplink)
+static void merge_uplink(const struct detect *detect, const char *name, struct uplink *uplink)
 {
-    const struct path *path4 = detect_path(detect, uplink->name, IP_V4);
-    const struct path *path6 = detect_path(detect, uplink->name, IP_V6);
+    const struct path *path4 = detect_path(detect, name, IP_V4);
+    const struct path *path6 = detect_path(detect, name, IP_V6);
     if (path4 != NULL && path4->present) {
         uplink->seen4 = seen_of(detect, path4, true);
         uplink->nat = nat_of(detect, path4, true);
@@ -140,7 +140,7 @@ void detect_merge(const struct detect *detect, struct address_set *set)
         }
     }
     for (size_t i = 0; detect != NULL && i < set->uplinks_len; i++) {
-        merge_uplink(detect, &set->uplinks[i]);
+        merge_uplink(detect, set->paths[i].name, &set->uplinks[i]);
     }
 }
 
@@ -235,10 +235,11 @@ static void add_path(struct strbuf *out, const struct detect *detect, const stru
     (void)strbuf_addf(out, "],\"left_out\":%zu}", left_out);
 }
 
-static void add_uplink(struct strbuf *out, const struct detect *detect, const struct uplink *uplink)
+static void add_uplink(struct strbuf *out, const struct detect *detect, size_t i)
 {
-    const struct path *path4 = detect_path(detect, uplink->name, IP_V4);
-    const struct path *path6 = detect_path(detect, uplink->name, IP_V6);
+    const struct uplink *uplink = &detect->set.uplinks[i];
+    const struct path *path4 = detect_path(detect, detect->set.paths[i].name, IP_V4);
+    const struct path *path6 = detect_path(detect, detect->set.paths[i].name, IP_V6);
     (void)strbuf_addc(out, '{');
     add_text(out, "name", uplink->name);
     if (uplink->has_metric) {
@@ -263,7 +264,7 @@ enum err detect_json(const struct detect *detect, struct strbuf *out)
     (void)strbuf_adds(out, "{\"uplinks\":[");
     for (size_t i = 0; i < detect->set.uplinks_len; i++) {
         (void)strbuf_adds(out, i > 0 ? "," : "");
-        add_uplink(out, detect, &detect->set.uplinks[i]);
+        add_uplink(out, detect, i);
     }
     (void)strbuf_adds(out, "]}");
     return strbuf_error(out);

@@ -152,6 +152,16 @@ class Command(Detect):
         found = json.loads(self.ip(device, "--json").stdout)
         self.assertEqual(found["uplinks"][0]["ip4"]["value"], _SEEN)
 
+    def test_binds_to_an_interface_whose_name_is_not_ascii(self):
+        device = self.routed([{"type": "interface"}, self.source()])
+        device.ip("link", "set", "eth0", "down")
+        device.ip("link", "set", "eth0", "name", "wl\u00e4n0")
+        device.ip("link", "set", "wl\u00e4n0", "up")
+        device.ip("route", "add", "default", "via", "10.77.0.1", "dev", "wl\u00e4n0")
+        done = self.ip(device)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, rf"wl\?\?n0 +stun +\d+ ms +{_SEEN} +agrees ")
+
     def test_its_exit_status_tells(self):
         device = self.routed([*_EVENTS, self.source(), {"type": "static", "address4": _OTHER, "ip6": False}], quorum=2)
         disagree = self.ip(device)

@@ -600,6 +600,7 @@ static void reports_names_as_the_contract_can_carry_them(void **state)
     (void)addresses_select(addresses, &both, 0, &set);
     assert_field(&set.ip4, "203.0.113.3");
     assert_true(set.uplinks_len == 1 && strcmp(set.uplinks[0].name, "a????") == 0);
+    assert_string_equal(set.paths[0].name, "a\xff\xc3\xbc\x01"); /* what a socket is bound to */
 }
 
 static void doubts_only_what_the_kernel_does_not_tell(void **state)

@@ -157,7 +157,10 @@ static void tear_down(void)
 static void add_uplink(struct address_set *set, const char *name, const char *ip4, const char *ip6, const char *gateway)
 {
     struct uplink *uplink = &set->uplinks[set->uplinks_len];
-    memcpy(uplink->name, name, strlen(name) + 1);
+    memcpy(set->paths[set->uplinks_len].name, name, strlen(name) + 1);
+    for (size_t i = 0; name[i] != '\0'; i++) { /* as it is reported */
+        uplink->name[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '?';
+    }
     uplink->up = true;
     uplink->ip4 = (struct address_field){.presence = ip4[0] != '\0' ? FIELD_SET : FIELD_NULL, .ip = ip_of(ip4)};
     uplink->ip6 = (struct address_field){.presence = ip6[0] != '\0' ? FIELD_SET : FIELD_NULL, .ip = ip_of(ip6)};
@@ -430,6 +433,32 @@ static void asks_each_uplink_by_itself(void **state)
     tear_down();
 }
 
+static void asks_by_the_name_that_the_kernel_knows(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    static const char one[] = "wl\xc3\xa4n", other[] = "wl\xc3\xb6n"; /* both are reported as wl??n */
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = {0};
+    add_uplink(&set, one, "192.168.1.5", "", "192.168.1.1");
+    add_uplink(&set, other, "192.168.2.5", "", "192.168.2.1");
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_int_equal(stun->open_len, 2);
+    while (stun->open_len > 0) {
+        assert_true(strcmp(stun->open[0].uplink, one) == 0 || strcmp(stun->open[0].uplink, other) == 0);
+        answer(stun, strcmp(stun->open[0].uplink, one) == 0 ? "45.83.1.9" : "62.1.2.3");
+    }
+    detect_observed(world.detect, &(struct ip){.family = IP_V4, .bytes = {62, 1, 2, 3}}, other);
+    after(0);
+    struct address_set merged = set;
+    detect_merge(world.detect, &merged);
+    assert_string_equal(merged.uplinks[0].name, "wl??n");
+    assert_true(merged.uplinks[0].seen4.bytes[0] == 45 && merged.uplinks[1].seen4.bytes[0] == 62);
+    tear_down();
+}
+
 static void bounds_what_is_open(void **state)
 {
     (void)state;
@@ -587,6 +616,7 @@ int main(void)
         cmocka_unit_test(failing_is_not_losing),
         cmocka_unit_test(asks_anew_after_a_suspend_and_an_announcement),
         cmocka_unit_test(asks_each_uplink_by_itself),
+        cmocka_unit_test(asks_by_the_name_that_the_kernel_knows),
         cmocka_unit_test(bounds_what_is_open),
         cmocka_unit_test(shows_disagreement_and_keeps_the_value),
         cmocka_unit_test(lives_with_sources_that_cannot_be_asked),
