@@ -270,6 +270,7 @@ enum err detect_new(struct loop *loop, const struct detect_options *options, str
     }
     detect->loop = loop;
     detect->options = *options;
+    detect->made_ms = detect_now(detect);
     enum err err = loop_timer_new(loop, on_timer, detect, &detect->timer);
     if (options->sources_len > FUSION_SOURCES_MAX) {
         err = errinfo_set(info, ERR_LIMIT, "detect", 0, "more than %d sources", FUSION_SOURCES_MAX);

@@ -9,6 +9,10 @@
 /* A fleet loses its broker at one moment: who is asked then is asked over this time. */
 #define SPREAD_MS 250
 
+/* A path that appears so soon after the start is there since the power came back: as long as DHCP and duplicate address
+ * detection may take. Later ones are this device's alone. */
+#define START_MS 30000
+
 struct path *detect_path(const struct detect *detect, const char *uplink, uint8_t family)
 {
     for (size_t p = 0; p < detect->paths_len; p++) {
@@ -48,7 +52,10 @@ static void init_path(const struct detect *detect, struct path *path, const char
                                    .fresh_ms = source_fresh_ms(slot->ops, &slot->config, detect->options.timeout_ms)};
         schedule_init(&path->schedules[i], &timing);
     }
-    fusion_init(&path->fusion, family, &detect->options.policy, sources, detect->slots_len, detect_now(detect));
+    uint64_t now = detect_now(detect);
+    uint32_t spread_ms = now - detect->made_ms < START_MS ? detect->options.spread_ms : 0;
+    path->first_ms = schedule_first_ms(now, spread_ms, crypto_random_u64());
+    fusion_init(&path->fusion, family, &detect->options.policy, sources, detect->slots_len, now);
 }
 
 /* A source that could not be opened has said its last word. */
@@ -158,7 +165,7 @@ static bool take_field(struct detect *detect, const char *uplink, uint8_t family
     }
     if (moved) {
         tell_interface(detect, path);
-        detect_want(detect, path, now, true);
+        detect_want(detect, path, MAX(now, path->first_ms), true);
     }
     return moved;
 }
@@ -181,7 +188,7 @@ static void follow_first(struct detect *detect, const char *before)
         for (size_t i = 0; follows && i < detect->slots_len; i++) {
             const struct slot *slot = &detect->slots[i];
             if (slot->ops->view == SOURCE_VIEW_DECLARED && detect_may_ask(slot, path)) {
-                schedule_want(&path->schedules[i], detect_now(detect), true);
+                schedule_want(&path->schedules[i], MAX(detect_now(detect), path->first_ms), true);
             }
         }
     }
@@ -338,6 +345,7 @@ void detect_adopt(struct detect *detect, const struct detect *old)
         }
     }
     detect->lost_ms = old->lost_ms;
+    detect->made_ms = old->made_ms;
     detect_addresses(detect, &old->set);
     for (size_t p = 0; p < detect->paths_len; p++) {
         detect_want(detect, detect->paths[p], detect_now(detect), true); /* each within its floor */

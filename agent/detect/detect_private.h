@@ -23,11 +23,12 @@ struct slot {
 struct path {
     char uplink[RT_IFNAME_SIZE]; /* the kernel's name: what a socket is bound to */
     uint8_t family;              /* enum ip_family */
-    bool present;   /* in the last set */
-    bool away;      /* was missing from a set, or is of another life: when it is present again it has moved */
+    bool present;                /* in the last set */
+    bool away; /* was missing from a set, or is of another life: when it is present again it has moved */
     struct address_field own;
     struct ip gateway;
     uint64_t present_ms; /* when it was last in a set */
+    uint64_t first_ms;   /* nobody is asked before */
     uint64_t moved_ms;   /* what was seen from outside before is stale */
     unsigned under_way;  /* questions */
     struct fusion fusion;
@@ -45,6 +46,7 @@ struct detect {
     struct loop_timer *timer;
     unsigned under_way; /* questions of all paths */
     bool changed;       /* the owner is to be told */
+    uint64_t made_ms;   /* the agent's start: a reload hands it on */
     uint64_t lost_ms;   /* when the connection to the broker broke last; 0 = never */
 };
 

@@ -10,6 +10,11 @@
 #define RETRY_UNPOLLED 3600000 /* longest wait after failures of a source that is not polled */
 #define ALONG_PART     10      /* of the period: a radio that is awake anyway is used */
 
+uint64_t schedule_first_ms(uint64_t now, uint32_t spread_ms, uint64_t random)
+{
+    return spread_ms > 0 ? now + random % spread_ms : now;
+}
+
 void schedule_init(struct schedule *schedule, const struct schedule_timing *timing)
 {
     *schedule = (struct schedule){.timing = *timing, .due_ms = SCHEDULE_NEVER};

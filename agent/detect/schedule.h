@@ -31,6 +31,9 @@ struct schedule {
     unsigned failures; /* since the last answer */
 };
 
+/** When the first question about a path is asked, so that devices whose power came back together do not all ask in the
+ * same second. @param spread_ms 0: now. */
+uint64_t schedule_first_ms(uint64_t now, uint32_t spread_ms, uint64_t random);
 void schedule_init(struct schedule *schedule, const struct schedule_timing *timing);
 /** @param event false for a poll or a person's request: what such a question finds has no other witness. */
 void schedule_want(struct schedule *schedule, uint64_t at_ms, bool event);

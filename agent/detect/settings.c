@@ -10,6 +10,7 @@
 #define MS_MINUTE (60 * MS_SECOND)
 #define MS_HOUR   (60 * MS_MINUTE)
 
+#define START_SPREAD_MS          2000 /* thousands of devices at one echo service; a person at one device hardly sees it */
 #define FLAP_WINDOW_LEAST_MS     (10 * MS_MINUTE) /* when it follows from the sources: events need no more */
 #define FLAP_WINDOW_SET_LEAST_MS (1 * MS_SECOND)
 #define POLL_LATE_PERCENT        120 /* of its period: the latest that a poll comes */
@@ -291,6 +292,7 @@ enum err detect_settings_open(const struct detect_settings *settings, struct loo
                                                .sources_len = detect_settings_sources(settings, sources),
                                                .policy = detect_settings_policy(settings),
                                                .timeout_ms = (uint32_t)settings->timeout_ms,
+                                               .spread_ms = START_SPREAD_MS,
                                                .changed = changed,
                                                .context = context},
                       ret_detect, info);

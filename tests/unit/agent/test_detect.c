@@ -29,6 +29,7 @@ static struct {
     struct loop *loop;
     struct detect *detect;
     uint64_t now;
+    uint32_t spread_ms;
     struct source *sources[4]; /* as opened */
     size_t sources_len;
     enum err ask_error;
@@ -132,6 +133,7 @@ static enum err make(const char *const *types, size_t len, unsigned quorum, stru
                                            .sources_len = len,
                                            .policy = {.quorum = quorum, .confirm_ms = 5 * SECOND},
                                            .timeout_ms = 3000,
+                                           .spread_ms = world.spread_ms,
                                            .changed = changed,
                                            .find = find,
                                            .now = now};
@@ -264,6 +266,46 @@ static void asks_when_a_path_appears_and_moves(void **state)
     answer(stun, "45.83.1.77");
     assert_reported(set, "45.83.1.77", "stun", NAT_NAT); /* at once: an event brought it */
     tear_down();
+}
+
+#define SPREAD (2 * SECOND)
+
+/* When the first question of a device that starts goes out. */
+static uint64_t first_question(void)
+{
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct address_set set = home("45.83.1.9");
+    detect_addresses(world.detect, &set);
+    uint64_t next = detect_run(world.detect);
+    uint64_t waits = world.sources[0]->asked == 0 ? next - world.now : 0;
+    assert_reported(set, "45.83.1.9", "interface", NAT_PUBLIC); /* that waits for nobody */
+    assert_in_range(waits, 0, SPREAD - 1);
+    add_uplink(&set, "wwan0", "192.168.8.5", "", "192.168.8.1");
+    after(waits);
+    assert_int_equal(world.sources[0]->asked, 1);
+    answer(world.sources[0], "45.83.1.9");
+    world.now += 30 * SECOND; /* no longer the start */
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_int_equal(world.sources[0]->asked, 2);
+    assert_string_equal(world.sources[0]->open[0].uplink, "wwan0");
+    tear_down();
+    return waits;
+}
+
+static void spreads_the_first_question_at_the_start(void **state)
+{
+    (void)state;
+    uint64_t least = SPREAD, most = 0;
+    world.spread_ms = SPREAD;
+    for (unsigned i = 0; i < 50; i++) {
+        uint64_t waits = first_question();
+        least = MIN(least, waits);
+        most = MAX(most, waits);
+    }
+    world.spread_ms = 0;
+    assert_true(least < SPREAD / 4 && most > SPREAD - SPREAD / 4); /* but for one run in a million */
 }
 
 static void drops_the_answer_of_a_path_that_is_no_more(void **state)
@@ -610,6 +652,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_nobody_by_default),
         cmocka_unit_test(asks_when_a_path_appears_and_moves),
+        cmocka_unit_test(spreads_the_first_question_at_the_start),
         cmocka_unit_test(drops_the_answer_of_a_path_that_is_no_more),
         cmocka_unit_test(never_asks_below_the_floor),
         cmocka_unit_test(confirms_what_only_a_poll_found),

@@ -24,6 +24,21 @@ static uint64_t ask(struct schedule *schedule, uint64_t now, bool good, uint64_t
     return now + 50;
 }
 
+static void spreads_the_first_questions_of_a_fleet(void **state)
+{
+    (void)state;
+    unsigned seconds[2] = {0};
+    uint64_t random = 88172645463325252ULL;
+    for (unsigned i = 0; i < 10000; i++) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        uint64_t at = schedule_first_ms(5 * SECOND, 2000, random);
+        assert_in_range(at, 5 * SECOND, 7 * SECOND - 1);
+        seconds[(at - 5 * SECOND) / SECOND]++;
+    }
+    assert_in_range(seconds[0], 4500, 5500);
+    assert_int_equal(schedule_first_ms(5 * SECOND, 0, random), 5 * SECOND);
+}
+
 static void rests_until_somebody_wants_it(void **state)
 {
     (void)state;
@@ -153,6 +168,7 @@ static void goes_along_with_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spreads_the_first_questions_of_a_fleet),
         cmocka_unit_test(rests_until_somebody_wants_it),
         cmocka_unit_test(polls_a_week_within_its_jitter),
         cmocka_unit_test(never_breaks_its_floor),
