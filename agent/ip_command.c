@@ -57,9 +57,9 @@ static const struct source_config extras[] = {
 
 static void fill_empty(struct source_config *config)
 {
-    const char **texts[] = {&config->name,    &config->server,   &config->server2, &config->service,
-                            &config->query,   &config->rrtype,   &config->url,     &config->format,
-                            &config->ca_file, &config->address4, &config->address6};
+    const char **texts[] = {&config->name,    &config->server,   &config->server2,  &config->service,
+                            &config->query,   &config->rrtype,   &config->url,      &config->format,
+                            &config->ca_file, &config->address4, &config->address6, &config->uplink};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         *texts[i] = *texts[i] != NULL ? *texts[i] : "";
     }

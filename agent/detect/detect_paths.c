@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,14 +90,24 @@ static bool is_first_uplink(const struct detect *detect, const struct path *path
     return detect->set.uplinks_len > 0 && strcmp(detect->set.paths[0].name, path->uplink) == 0;
 }
 
-bool detect_may_ask(const struct slot *slot, const struct path *path)
+static bool names_uplinks(const struct slot *slot)
+{
+    return slot->config.uplink != NULL && slot->config.uplink[0] != '\0';
+}
+
+bool detect_concerns(const struct slot *slot, const struct path *path)
 {
     bool wanted = path->family == IP_V4 ? slot->config.ip4 : slot->config.ip6;
-    if (slot->source == NULL || !wanted || !path->present || path->own.presence != FIELD_SET) {
+    return wanted && (!names_uplinks(slot) || fnmatch(slot->config.uplink, path->uplink, 0) == 0);
+}
+
+bool detect_may_ask(const struct slot *slot, const struct path *path)
+{
+    if (slot->source == NULL || !path->present || path->own.presence != FIELD_SET || !detect_concerns(slot, path)) {
         return false;
     }
-    /* What a person says is about the device, not about one of its ways out. */
-    return slot->ops->view != SOURCE_VIEW_DECLARED || is_first_uplink(slot->detect, path);
+    /* What a person says is about the device, not about one of its ways out, unless he says which. */
+    return slot->ops->view != SOURCE_VIEW_DECLARED || names_uplinks(slot) || is_first_uplink(slot->detect, path);
 }
 
 void detect_want(struct detect *detect, struct path *path, uint64_t at_ms, bool event)
@@ -322,7 +333,7 @@ static void adopt_path(struct detect *detect, struct path *path, const struct de
 {
     for (size_t i = 0; i < detect->slots_len; i++) {
         const struct slot *slot = &detect->slots[i], *was = same_source(old, slot);
-        if (was == NULL) {
+        if (was == NULL || !detect_concerns(slot, path)) {
             continue;
         }
         path->schedules[i].asked_before = before->schedules[was->index].asked_before;

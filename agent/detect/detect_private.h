@@ -56,6 +56,8 @@ void detect_wake(struct detect *detect);
 
 struct path *detect_path(const struct detect *detect, const char *uplink, uint8_t family); /* NULL: none */
 bool detect_is_event(const struct slot *slot, enum source_view view);                      /* interface, observed */
+/** The config lets the source say something about the path: its family, its uplink. */
+bool detect_concerns(const struct slot *slot, const struct path *path);
 bool detect_may_ask(const struct slot *slot, const struct path *path);
 /** One answer, or what an event says. */
 void detect_vote(struct detect *detect, struct path *path, const struct slot *slot, const struct source_answer *answer,

@@ -220,8 +220,7 @@ static void add_path(struct strbuf *out, const struct detect *detect, const stru
     }
     (void)strbuf_adds(out, ",\"answers\":[");
     for (size_t i = 0; i < detect->slots_len; i++) {
-        bool wanted = path->family == IP_V4 ? detect->slots[i].config.ip4 : detect->slots[i].config.ip6;
-        if (!wanted) {
+        if (!detect_concerns(&detect->slots[i], path)) {
             continue;
         }
         if (out->len > JSON_ANSWERS_MAX) {

@@ -2,7 +2,7 @@
 #pragma once
 /**
  * rows: which of the rows of `struct source_config` a type knows, for the `check` of each source. Pure.
- * `type`, `name`, `every`, `ip4` and `ip6` are every source's and not asked for here.
+ * `type`, `name`, `every`, `ip4`, `ip6` and `uplink` are every source's and not asked for here.
  */
 #include "agent/detect/source.h"
 

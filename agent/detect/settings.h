@@ -13,6 +13,7 @@ struct source_settings {
     const char *type, *name;
     uint64_t every_ms;
     bool ip4, ip6, shown_only;
+    const char *uplink;
     const char *server, *server2, *service, *query, *rrtype, *url, *format, *ca_file, *address4, *address6;
     struct config_strings command;
 };

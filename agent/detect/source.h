@@ -66,10 +66,11 @@ struct source_callbacks {
  * A row that a type does not know is an error at load (source_ops.check). */
 struct source_config {
     const char *type;
-    const char *name;             /* how it is shown; "" = its type */
-    uint64_t every_ms;            /* period of the safety poll; 0 = the type's default */
-    bool ip4, ip6;                /* families that it is asked for */
-    bool shown_only;              /* its answers do not vote */
+    const char *name;   /* how it is shown; "" = its type */
+    uint64_t every_ms;  /* period of the safety poll; 0 = the type's default */
+    bool ip4, ip6;      /* families that it is asked for */
+    const char *uplink; /* glob of the interfaces that it is asked on; "" = all, of declared views the first */
+    bool shown_only;    /* its answers do not vote */
     const char *server, *server2; /* host:port; stun, dns, pcp */
     const char *service;          /* dns: opendns, google, cloudflare, akamai, or "" */
     const char *query;            /* dns: name that is asked */

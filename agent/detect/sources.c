@@ -16,6 +16,10 @@ static enum err check_event(const struct source_config *config, struct errinfo *
         return errinfo_set(info, ERR_INVALID, "detect", 0, "every: %s comes by event and is never asked; leave it out",
                            config->type);
     }
+    if (config->uplink != NULL && config->uplink[0] != '\0') {
+        return errinfo_set(info, ERR_INVALID, "detect", 0, "uplink: %s tells of each uplink by itself; leave it out",
+                           config->type);
+    }
     return ERR_OK;
 }
 

@@ -69,6 +69,7 @@ static void refuses_what_cannot_work(void **state)
         {MINIMAL "detect: {sources: [{type: observe}]}\n", "did you mean observed?"},
         {MINIMAL "detect: {sources: [{type: interface, every: 5m}]}\n",
          "agent.yaml:7:20: detect.sources[0]: interface"},
+        {MINIMAL "detect: {sources: [{type: observed, uplink: eth0}]}\n", "tells of each uplink by itself"},
         {MINIMAL "detect: {sources: [{type: interface, ip4: false, ip6: false}]}\n", "leave the source out"},
         {MINIMAL "detect: {sources: [{type: observed}, {type: observed}]}\n", "are called observed"},
         {MINIMAL "detect: {quorum: 3}\n", "only 2 of the list decide"},

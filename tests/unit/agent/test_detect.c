@@ -30,11 +30,12 @@ static struct {
     struct detect *detect;
     uint64_t now;
     uint32_t spread_ms;
+    const char *uplink;        /* of the sources that are asked */
     struct source *sources[4]; /* as opened */
     size_t sources_len;
     enum err ask_error;
     unsigned changes;
-} world;
+} world = {.uplink = ""};
 
 static struct ip ip_of(const char *text)
 {
@@ -96,6 +97,7 @@ static const struct source_ops fakes[] = {
     {.type = "observed", .view = SOURCE_VIEW_PATH, .check = check},
     FAKE("stun", SOURCE_VIEW_PATH, 15 * MINUTE),
     FAKE("pcp", SOURCE_VIEW_ROUTER, 60 * MINUTE),
+    FAKE("exec", SOURCE_VIEW_DECLARED, 60 * MINUTE),
 };
 
 static const struct source_ops *find(const char *type, bool *ret_left_out)
@@ -125,9 +127,13 @@ static enum err make(const char *const *types, size_t len, unsigned quorum, stru
 {
     struct source_config configs[FUSION_SOURCES_MAX];
     for (size_t i = 0; i < len; i++) {
-        bool broken = strcmp(types[i], "broken") == 0;
-        configs[i] = (struct source_config){
-            .type = broken ? "pcp" : types[i], .name = "", .ip4 = true, .ip6 = true, .server = broken ? "broken" : ""};
+        bool broken = strcmp(types[i], "broken") == 0, asked = i > 0;
+        configs[i] = (struct source_config){.type = broken ? "pcp" : types[i],
+                                            .name = "",
+                                            .ip4 = true,
+                                            .ip6 = true,
+                                            .server = broken ? "broken" : "",
+                                            .uplink = asked ? world.uplink : ""};
     }
     const struct detect_options options = {.sources = configs,
                                            .sources_len = len,
@@ -501,6 +507,67 @@ static void asks_by_the_name_that_the_kernel_knows(void **state)
     tear_down();
 }
 
+static struct address_set two_uplinks(void)
+{
+    struct address_set set = {0};
+    add_uplink(&set, "eth0", "192.168.1.5", "", "192.168.1.1");
+    add_uplink(&set, "wwan0", "100.64.0.7", "", "");
+    return set;
+}
+
+static void asks_what_a_person_says_about_the_first_uplink_or_the_named_ones(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "exec"};
+    static const struct {
+        const char *uplink, *first, *second;
+    } cases[] = {{"", "eth0", NULL}, {"wwan*", "wwan0", NULL}, {"*", "eth0", "wwan0"}, {"ppp*", NULL, NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        world.uplink = cases[i].uplink;
+        set_up(types, 2, 1);
+        struct source *exec = world.sources[0];
+        struct address_set set = two_uplinks();
+        detect_addresses(world.detect, &set);
+        after(0);
+        assert_int_equal(exec->open_len, (cases[i].first != NULL) + (cases[i].second != NULL));
+        if (cases[i].first != NULL) {
+            assert_string_equal(exec->open[0].uplink, cases[i].first);
+        }
+        if (cases[i].second != NULL) {
+            assert_string_equal(exec->open[1].uplink, cases[i].second);
+        }
+        tear_down();
+    }
+    world.uplink = "";
+}
+
+static void leaves_an_uplink_alone_that_is_not_named(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    world.uplink = "*";
+    set_up(types, 2, 1);
+    struct address_set set = two_uplinks();
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(world.sources[0], "45.83.1.9");
+    answer(world.sources[0], "62.1.2.3");
+    struct detect *fresh = NULL;
+    world.uplink = "wwan*"; /* a reload */
+    assert_int_equal(make(types, 2, 1, &fresh), ERR_OK);
+    world.uplink = "";
+    detect_adopt(fresh, world.detect);
+    detect_free(world.detect);
+    world.detect = fresh;
+    after(FLOOR);
+    assert_int_equal(world.sources[1]->asked, 1);
+    assert_string_equal(world.sources[1]->open[0].uplink, "wwan0");
+    struct address_set merged = set;
+    detect_merge(world.detect, &merged);
+    assert_true(merged.uplinks[0].seen4.family == IP_NONE && merged.uplinks[1].seen4.family == IP_V4);
+    tear_down();
+}
+
 static void bounds_what_is_open(void **state)
 {
     (void)state;
@@ -660,6 +727,8 @@ int main(void)
         cmocka_unit_test(asks_anew_after_a_suspend_and_an_announcement),
         cmocka_unit_test(asks_each_uplink_by_itself),
         cmocka_unit_test(asks_by_the_name_that_the_kernel_knows),
+        cmocka_unit_test(asks_what_a_person_says_about_the_first_uplink_or_the_named_ones),
+        cmocka_unit_test(leaves_an_uplink_alone_that_is_not_named),
         cmocka_unit_test(bounds_what_is_open),
         cmocka_unit_test(shows_disagreement_and_keeps_the_value),
         cmocka_unit_test(lives_with_sources_that_cannot_be_asked),
