@@ -15,12 +15,22 @@
 #include "net/sockaddr.h"
 
 #define ERROR_BODY_MAX 1024
+#define MS_PER_S       1000
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
 enum state {
     STATE_READING, /* the request's body comes in */
     STATE_WAITING, /* the handler was called and has not replied */
     STATE_REPLIED, /* the response waits to be queued, or is */
+};
+
+/* A connection to a public server. It ends when its time is over: each byte that trickles in would begin the library's
+ * own time-out anew. */
+struct visit {
+    struct visit *next, *previous; /* in the order of their ends */
+    int fd;                        /* the library's */
+    uint64_t end_ms;               /* of the loop's clock */
+    bool ended;                    /* in no list any more; the library closes it */
 };
 
 struct httpd {
@@ -36,6 +46,7 @@ struct httpd {
     struct loop_poll *poll;
     struct loop_timer *timer;
     struct httpd_request *requests;
+    struct visit *oldest, *newest;
 };
 
 struct httpd_request {
@@ -340,15 +351,81 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     }
 }
 
+static void visit_link(struct httpd *httpd, struct visit *visit)
+{
+    visit->previous = httpd->newest;
+    if (httpd->newest != NULL) {
+        httpd->newest->next = visit;
+    } else {
+        httpd->oldest = visit;
+    }
+    httpd->newest = visit;
+}
+
+static void visit_unlink(struct httpd *httpd, struct visit *visit)
+{
+    if (visit->previous != NULL) {
+        visit->previous->next = visit->next;
+    } else {
+        httpd->oldest = visit->next;
+    }
+    if (visit->next != NULL) {
+        visit->next->previous = visit->previous;
+    } else {
+        httpd->newest = visit->previous;
+    }
+    visit->ended = true;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **visit_slot,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct httpd *httpd = context;
+    struct visit *visit = *visit_slot;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (visit != NULL && !visit->ended) {
+            visit_unlink(httpd, visit);
+        }
+        free(visit);
+        *visit_slot = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    visit = info != NULL ? calloc(1, sizeof(*visit)) : NULL;
+    if (visit != NULL) {
+        visit->fd = info->connect_fd;
+        visit->end_ms = loop_now_ms(httpd->loop) + (uint64_t)HTTPD_PUBLIC_TIMEOUT_S * MS_PER_S;
+        visit_link(httpd, visit);
+    } else if (info != NULL) {
+        (void)shutdown(info->connect_fd, SHUT_RDWR); /* nobody would end it */
+    }
+    *visit_slot = visit;
+}
+
+/** The library reads the end of such a connection like the peer's, and closes it. */
+static void end_visits(struct httpd *httpd)
+{
+    struct visit *visit = httpd->oldest;
+    while (visit != NULL && visit->end_ms <= loop_now_ms(httpd->loop)) {
+        visit_unlink(httpd, visit);
+        (void)shutdown(visit->fd, SHUT_RDWR); /* the peer may have been first */
+        visit = httpd->oldest;
+    }
+}
+
 static void run(struct httpd *httpd)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
+    uint64_t next_ms = UINT64_MAX;
+    end_visits(httpd);
     (void)MHD_run(httpd->daemon); /* failures are of connections, which it closes */
     if (MHD_get_timeout(httpd->daemon, &timeout_ms) == MHD_YES) {
-        loop_timer_after(httpd->timer, timeout_ms);
-    } else {
-        loop_timer_stop(httpd->timer);
+        next_ms = loop_now_ms(httpd->loop) + timeout_ms;
     }
+    if (httpd->oldest != NULL) {
+        next_ms = MIN(next_ms, httpd->oldest->end_ms);
+    }
+    loop_timer_at(httpd->timer, next_ms);
 }
 
 static void on_timer(void *context)
@@ -430,7 +507,8 @@ static struct MHD_Daemon *start_public(struct httpd *httpd, const struct httpd_p
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTPD_PUBLIC_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)HTTPD_PUBLIC_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_PUBLIC_MEMORY,
         MHD_OPTION_HTTPS_MEM_CERT, open->cert_pem, MHD_OPTION_HTTPS_MEM_KEY, open->key_pem, MHD_OPTION_HTTPS_PRIORITIES,
-        TLS_PRIORITIES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd, MHD_OPTION_END);
+        TLS_PRIORITIES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, httpd, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        httpd, MHD_OPTION_END);
 }
 
 static enum err start_daemon(struct httpd *httpd, const struct httpd_public *open, struct errinfo *info)

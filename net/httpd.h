@@ -30,7 +30,8 @@ struct httpd_route {
                           twice, is answered with 400: a misspelt filter must not widen what is asked for */
 };
 
-/** A server that anybody may reach: TLS, one request a connection, tight limits (HTTPD_PUBLIC_*), no credentials. */
+/** A server that anybody may reach: TLS, one request a connection, which ends after HTTPD_PUBLIC_TIMEOUT_S whatever
+ * still comes in, tight limits (HTTPD_PUBLIC_*), no credentials. */
 struct httpd_public {
     const char *cert_pem, *key_pem; /* chain, own certificate first; unencrypted key. Borrowed for the call */
     /** Says for each connection, before the handshake, whether it may stand. @param peer unmapped. */

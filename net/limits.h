@@ -24,5 +24,5 @@
 /* A server that anybody may reach (struct httpd_public): one short question a connection. */
 #define HTTPD_PUBLIC_CONNECTIONS 256                /* about 50 KiB each, TLS included */
 #define HTTPD_PUBLIC_PER_IP      16                 /* a site with many cameras is one address */
-#define HTTPD_PUBLIC_TIMEOUT_S   10                 /* handshake, question and answer are seconds at worst */
+#define HTTPD_PUBLIC_TIMEOUT_S   10                 /* of a connection, all in all: handshake, question, answer */
 #define HTTPD_PUBLIC_MEMORY      ((size_t)8 * 1024) /* request line and headers */
