@@ -47,6 +47,12 @@ def asks(server, name, rtype="A"):
     return _addresses(reply, len(question), rtype) if reply[:2] == question[:2] else None
 
 
+def answered(server, name, rtype="A"):
+    """asks() in a list of one, which is true also for no address; None when it does not answer."""
+    found = asks(server, name, rtype)
+    return None if found is None else [found]
+
+
 def wait_answers(server, wanted, deadline=DEADLINE, alive=lambda: None):
     """Asks every millisecond for each (name, type) of `wanted` until it answers that list; the monotonic time of each
     first right answer, None for what never came. alive() may raise to end it."""

@@ -7,6 +7,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import time
 
 from . import build_dir
 from .network import SERVER
@@ -87,6 +88,15 @@ class Agent(_Client):
             status = self.status()
             return status if status is not None and predicate(status) else None
         return self.process.wait_until(fits, what)
+
+    def wait_answer(self, kind, since, family="ip4"):
+        """What the source of that type answered to a question that ended after `since` (monotonic seconds)."""
+        def answers():
+            now = time.monotonic()
+            uplinks = (self.status() or {"detect": {"uplinks": []}})["detect"]["uplinks"]
+            return [answer for uplink in uplinks for answer in uplink.get(family, {}).get("answers", [])
+                    if answer["type"] == kind and now - answer.get("age_s", now) - 1 > since]  # an age is cut to whole seconds
+        return self.process.wait_until(answers, f"the agent has asked {kind} again")[0]
 
     def source_port(self):
         """Of its connection to the broker, by the kernel's table of its namespace."""

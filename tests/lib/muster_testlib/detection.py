@@ -13,14 +13,14 @@ import signal
 import time
 import urllib.request
 
-from . import asker, certs
+from . import asker, certs, ports
 from .broker import Broker
 from .clients import Agent, usable6
 from .coordinator import Coordinator
 from .dns import Bind
 from .internet import Stun, Web, Whoami
 from .network import SERVER, SERVER2, Network
-from .procs import DEADLINE, Timeout
+from .procs import DEADLINE, Timeout, wait_until
 
 GROUPS = """\
   - name: cameras
@@ -45,6 +45,15 @@ devices:
     group: gateways
     hosts:
 """ + "".join(f'      - {{name: h{number}, suffix: "::{number:x}"}}\n' for number in range(0x10, 0x10 + HOSTS))
+
+
+OWN = """\
+whoami:
+  stun_listen: ["{stun}"]
+  listen: ["{https}"]
+  cert_file: {identity.cert}
+  key_file: {identity.key}
+"""
 
 
 @dataclasses.dataclass
@@ -93,7 +102,10 @@ class World:
         self.broker = self._run(Broker(self.work, self.pki, address=SERVER))
         # BIND: Knot 3.2 holds some updates back for up to a second (docs/operations.md), which is not to be measured.
         self.dns = self._run(Bind(self.work, zones=(self.zone, self.peers_zone), address=SERVER))
-        self.coordinator = Coordinator(self.work, self.pki, self.broker, self.dns, GROUPS, REGISTRY)
+        self.own_stun, self.own_echo = (f"{SERVER}:{ports.free_port(SERVER)}" for _ in range(2))
+        identity = self.pki.server("whoami", ips=[SERVER])
+        self.coordinator = Coordinator(self.work, self.pki, self.broker, self.dns, GROUPS, REGISTRY,
+                                       more=OWN.format(stun=self.own_stun, https=self.own_echo, identity=identity))
         self.started.append(self.coordinator)
         self.coordinator.start_ready()
         self.stun, self.whoami = self._run(Stun(self.work)), self._run(Whoami(self.work))
@@ -128,15 +140,19 @@ class World:
     def values(self):
         """What sections of a scenario's settings may name in braces."""
         return {"stun": f"{SERVER}:{self.stun.port}", "stun2": f"{SERVER2}:{self.stun.port}", "whoami": f"{SERVER2}:53",
-                "echo": f"https://{SERVER}/ip", "plain_echo": f"http://{SERVER}/ip", "ca": str(self.pki.server_bundle)}
+                "echo": f"https://{SERVER}/ip", "plain_echo": f"http://{SERVER}/ip", "ca": str(self.pki.server_bundle),
+                "own_stun": self.own_stun, "own_echo": f"https://{self.own_echo}/whoami"}
 
     def asked(self):
         """What only the agent sends: STUN and DNS questions to services of others, reports to its own coordinator."""
         listed = self.network.spaces.execute("internet", "nft", "-j", "list", "counters")
         packets = sum(item["counter"]["packets"] for item in json.loads(listed)["nftables"] if "counter" in item)
+        return packets + self._metric("muster_states_total")
+
+    def _metric(self, name):
+        """Of the coordinator, the sum over all labels."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.coordinator.metrics_port}/metrics", timeout=DEADLINE) as page:
-            reports = re.findall(r"^muster_states_total\S* (\d+)", page.read().decode(), re.MULTILINE)
-        return packets + sum(map(int, reports))
+            return sum(map(int, re.findall(rf"^{name}(?:{{\S*}})? (\d+)", page.read().decode(), re.MULTILINE)))
 
     # What scenarios ask for.
 
@@ -158,6 +174,11 @@ class World:
     def acknowledged(self):
         """The coordinator has the agent's last word."""
         self.agent.wait_status(lambda status: status["report"]["state"] == "acknowledged", "the report is acknowledged")
+
+    def settled(self):
+        """And it has written what follows from it."""
+        self.acknowledged()
+        wait_until(lambda: self._metric("muster_records_open") == 0, "every record is at rest")
 
     def sleep(self, seconds, meanwhile):
         """The machine is suspended while `meanwhile` happens, and resumes later by its boot and wall clocks."""
@@ -196,14 +217,22 @@ def _records(client, step):
     return found
 
 
+def _allowed(client, step):
+    """{name: addresses} that may stand there."""
+    found = {client.name: list(step.passing)}
+    for (name, _), addresses in _records(client, step).items():
+        found.setdefault(name, []).extend(addresses)
+    return found
+
+
 def untrue(changes, name, truths):
     """Addresses that were added to the name without being the truth, or after it had been superseded by one that was
-    published. `truths`: the lists of addresses that were true, in their order."""
+    published. `truths`: what was true, in its order, each as {name: addresses}."""
     at, wrong = 0, []
     for owner, _, address, added in changes:
         if owner != name or not added:
             continue
-        later = [number for number in range(at, len(truths)) if address in truths[number]]
+        later = [number for number in range(at, len(truths)) if address in truths[number].get(name, ())]
         if later:
             at = later[0]
         else:
@@ -229,8 +258,9 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
         for step in scenario.steps(world):
             _follow(world, step, results, patience, other_patience)
             for client in world.clients:
-                truths[client].append([address for addresses in _records(client, step).values() for address in addresses]
-                                      + list(step.passing))
+                truths[client].append(_allowed(client, step))
+        if results[world.agent].times[step.what] is not None:
+            results[world.agent].wrong += _not_lasting(world, step)
     finally:
         for client in world.clients:
             client.stop()
@@ -242,6 +272,17 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
         result.requests = world.web.count(client.label)
     results[world.agent].requests += world.asked() - asked
     return {client.label: result for client, result in results.items()}
+
+
+def _not_lasting(world, step):
+    """What of the last truth does not stand any more when all that the agent had to say is said and written."""
+    world.settled()
+    wrong = []
+    for (name, rtype), addresses in _records(world.agent, step).items():
+        found = wait_until(lambda: asker.answered(world.dns, name, rtype), f"{name} is answered")[0]
+        if found != sorted(addresses):
+            wrong.append(f"{name} {rtype} is {found} in the end")
+    return wrong
 
 
 def _follow(world, step, results, patience, other_patience):

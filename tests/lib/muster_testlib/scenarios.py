@@ -5,7 +5,7 @@ import time
 
 from .clients import PROBE_S
 from .detection import Scenario, Step
-from .network import B, CARRIER_POOL
+from .network import B, CARRIER_POOL, WRONG
 from .procs import wait_until
 
 EVENT_S = 1.0                 # from the moment that the address is usable
@@ -154,6 +154,7 @@ def dns_intercepted(world):
     world.acknowledged()
     began = time.monotonic()
     yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+    world.agent.wait_answer("dns", began)  # the lie about the new address, too
 
 
 def _echo(mood):
@@ -164,7 +165,20 @@ def _echo(mood):
         world.acknowledged()
         began = time.monotonic()
         yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+        if mood == "lying":
+            assert world.agent.wait_answer("http", began)["ip"] == WRONG  # 30 s after the question before
     return steps
+
+
+def own_whoami(world):
+    first = _home(world)
+    yield first
+    for kind in ("stun", "http"):
+        assert world.agent.wait_answer(kind, first.began)["ip"] == world.network.home4
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+    assert world.agent.wait_answer("stun", began)["ip"] == world.network.home4
 
 
 def packet_loss(world):
@@ -202,6 +216,8 @@ _STUN = {"type": "stun", "server": "{stun}", "server2": "{stun2}", "ip6": False}
 _DNS = {"type": "dns", "server": "{whoami}", "query": "whoami.example.com", "rrtype": "A", "ip6": False}
 _HTTP = {"type": "http", "url": "{echo}", "format": "text", "ca_file": "{ca}", "ip6": False}
 _PORTAL = {"type": "http", "url": "{plain_echo}", "format": "text", "ip6": False}  # without TLS a portal can answer
+_OWN = ({"type": "stun", "server": "{own_stun}", "ip6": False},
+        {"type": "http", "url": "{own_echo}", "format": "text", "ca_file": "{ca}", "ip6": False})
 _PCP = {"type": "pcp", "ip6": False}
 
 ALL = [
@@ -230,6 +246,8 @@ ALL = [
     Scenario("echo-slow", "the echo service accepts and says nothing", _echo("slow"), settings=_detect(_HTTP, _STUN)),
     Scenario("echo-lying", "the echo service gives somebody else's address", _echo("lying"),
              settings=_detect(_HTTP, _STUN, quorum=2)),
+    Scenario("own-whoami", "nobody but the coordinator is asked, over STUN and HTTPS", own_whoami, others=False,
+             settings=_detect(*_OWN)),
     Scenario("packet-loss", "30 % of all packets are lost while the address changes", packet_loss),
     Scenario("asleep", "the camera sleeps for an hour, the address changes meanwhile", asleep, others=False),
     Scenario("clock-wrong", "the camera's clock is six years behind at boot", clock_wrong, others=False),
