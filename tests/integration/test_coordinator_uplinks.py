@@ -6,9 +6,9 @@ import json
 import subprocess
 import unittest
 
-from muster_testlib import build_dir, procs
+from muster_testlib import build_dir, procs, source_dir
 from muster_testlib.coordinator import RFC2136
-from muster_testlib.dns import axfr, kdig, wait_answer
+from muster_testlib.dns import Knot, axfr, kdig, wait_answer
 from muster_testlib.procs import Workspace
 from muster_testlib.stack import Stack
 from muster_testlib.unixhttp import UnixConnection
@@ -135,6 +135,28 @@ class Uplinks(unittest.TestCase):
             wait_answer(self.stack.dns, f"{name}.example.net", "A", [OTHER])
         procs.wait_until(lambda: self.ask("/v1/devices/gw-1")["records_open"] == 0, "all records at rest")
         self.assertEqual(self.zone()["changes"] - after["changes"], FORWARDED + 1)
+
+
+class Documented(unittest.TestCase):
+    def test_the_gateway_of_the_operations_page(self):
+        page = (source_dir() / "docs" / "operations.md").read_text()
+        section = page[page.index("\n## Hosts behind a gateway\n"):].split("\n## ")[1]
+        groups, registry, _ = (block.split("\n```")[0] for block in section.split("```yaml\n")[1:])
+        work = Workspace()
+        self.addCleanup(work.close)
+        stack = Stack(work, server=lambda work, **more: Knot(work, zones="cams.example.net", **more),
+                      groups=groups.removeprefix("groups:\n"), registry=registry + "\n").start()
+        self.addCleanup(stack.__exit__)
+        gateway = stack.device("gw-berlin").connect()
+        self.addCleanup(gateway.close)
+        gateway.report(ip4=PUBLIC, ip6=V6, prefix6="2a00:1450:4001:900::/56")
+        base = "2a00:1450:4001"
+        for name, rtype, address in (("", "A", PUBLIC), ("", "AAAA", V6), ("nvr.", "AAAA", f"{base}:900::10"),
+                                     ("door.", "AAAA", f"{base}:900:3656:78ff:fe9a:bcde"),
+                                     ("yard.", "AAAA", f"{base}:902:3656:78ff:fe9a:bcdf"),
+                                     ("cam-7.", "AAAA", f"{base}:900::17"), ("cam-7.", "A", PUBLIC)):
+            wait_answer(stack.dns, f"{name}gw-berlin.cams.example.net", rtype, [address])
+        self.assertEqual(kdig(stack.dns, "nvr.gw-berlin.cams.example.net"), [])
 
 
 if __name__ == "__main__":

@@ -182,15 +182,16 @@ class Echo(unittest.TestCase):
 
 
 class Whoami(unittest.TestCase):
-    """The coordinator's own echo service."""
+    """The coordinator's own echo service and STUN server."""
 
-    def test_the_source_understands_the_coordinator(self):
+    def test_the_sources_understand_the_coordinator(self):
         work = procs.Workspace()
         self.addCleanup(work.close)
         stack = Stack(work)
         identity = stack.pki.server("whoami", ips=("127.0.0.1",))
-        port = ports.free_port("127.0.0.1")
+        port, stun = ports.free_port("127.0.0.1"), ports.free_port("127.0.0.1")
         stack.write_config(more=f"""whoami:
+  stun_listen: ["127.0.0.1:{stun}"]
   listen: ["127.0.0.1:{port}"]
   cert_file: {identity.cert}
   key_file: {identity.key}
@@ -201,6 +202,8 @@ class Whoami(unittest.TestCase):
         for arguments in ([f"url={url}"], [f"url={url}?format=json", "format=json:ip"]):
             answer = Probe("http", *arguments, trust, "local=127.0.0.9")
             self.assertEqual((answer.status, answer.ip), ("address", "127.0.0.9"), answer.detail)
+        answer = Probe("stun", f"server=127.0.0.1:{stun}", "local=127.0.0.9")
+        self.assertEqual((answer.status, answer.ip), ("address", "127.0.0.9"), answer.detail)
 
 
 class Uplinks(unittest.TestCase):
