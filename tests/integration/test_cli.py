@@ -374,9 +374,9 @@ class Shared(Cli):
         self.assertEqual(update(self.stack.dns, "add cam-7.example.net 60 A 192.0.2.7"), "")
         device = self.report("cam-7", ip4=V4)
         device.wait_ack(lambda ack: any(name["error"] == "foreign" for name in ack["names"]))
-        rows = self.lines("record", "list", "--pending")
-        self.assertEqual([(row[0], row[2], row[3], row[4], row[7]) for row in rows],
-                         [("cam-7.example.net", "refused", V4, "-", "foreign")])
+        refused = [("cam-7.example.net", "refused", V4, "-", "foreign")]  # once it is in the store; the ack does not wait for that
+        wait_until(lambda: [(row[0], row[2], row[3], row[4], row[7]) for row in self.lines("record", "list", "--pending")] == refused,
+                   "the record is refused")
         self.assertEqual(axfr(self.stack.dns)[("cam-7.example.net", "A")], ["192.0.2.7"])
         self.assertIn("refused records:      muster record list --pending", self.muster("status").stdout)
         self.refused("record", "retry", "cam-7.example.net", code=1, error="not written again", cause="foreign")
@@ -416,6 +416,7 @@ class Trouble(Cli):
     def test_no_dns_server(self):
         device = self.report("cam-3", ip4=V4)
         device.wait_ack(lambda ack: ack["names"] and ack["names"][0]["state"] == "applied")
+        wait_until(lambda: self.lines("record", "list", "--pending") == [], "the record rests")
         self.stack.dns.stop()
         self.addCleanup(lambda: self.stack.dns.process.running() or self.stack.dns.start())
         match = self.refused("record", "retry", "cam-3.example.net", "--wait", "300ms", code=8)

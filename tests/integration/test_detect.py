@@ -60,7 +60,7 @@ class Detect(Case):
                 return False
 
     def routed(self, sources, **detect):
-        device = self.device(detect={"timeout": "2s", "sources": sources, **detect})
+        device = self.device(detect={"sources": sources, **detect})
         device.ip("route", "add", "default", "via", "10.77.0.1", "dev", "eth0")
         return device
 
@@ -175,7 +175,7 @@ class Command(Detect):
         self.assertEqual(device.command("ip", "--nonsense").returncode, 64)
 
     def test_all_asks_the_router_too(self):
-        device = self.routed([{"type": "interface"}])
+        device = self.routed([{"type": "interface"}], timeout="2s")
         done = self.ip(device, "--all")
         self.assertEqual(done.returncode, 69, done.stdout)  # nobody of them is there
         self.assertIn("opendns", done.stdout)
