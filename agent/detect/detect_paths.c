@@ -331,17 +331,21 @@ static const struct slot *same_source(const struct detect *detect, const struct 
 
 static void adopt_path(struct detect *detect, struct path *path, const struct detect *old, const struct path *before)
 {
+    size_t from[FUSION_SOURCES_MAX];
+    path->own = before->own;
+    path->gateway = before->gateway;
+    path->moved_ms = before->moved_ms;
     for (size_t i = 0; i < detect->slots_len; i++) {
         const struct slot *slot = &detect->slots[i], *was = same_source(old, slot);
-        if (was == NULL || !detect_concerns(slot, path)) {
-            continue;
-        }
-        path->schedules[i].asked_before = before->schedules[was->index].asked_before;
-        path->schedules[i].asked_ms = before->schedules[was->index].asked_ms;
-        if (before->fusion.votes[was->index].has && slot->trouble[0] == '\0') {
-            detect_vote(detect, path, slot, &before->fusion.votes[was->index].answer, true);
+        bool known = was != NULL && detect_concerns(slot, path);
+        from[i] = known ? was->index : SIZE_MAX;
+        if (known) {
+            path->schedules[i].asked_before = before->schedules[was->index].asked_before;
+            path->schedules[i].asked_ms = before->schedules[was->index].asked_ms;
         }
     }
+    fusion_adopt(&path->fusion, &before->fusion, from, detect_now(detect));
+    show_troubles(detect, path);
 }
 
 void detect_adopt(struct detect *detect, const struct detect *old)
@@ -350,8 +354,6 @@ void detect_adopt(struct detect *detect, const struct detect *old)
         const struct path *before = old->paths[p];
         struct path *path = before->present ? make_path(detect, before->uplink, before->family) : NULL;
         if (path != NULL) {
-            path->own = before->own;
-            path->gateway = before->gateway;
             adopt_path(detect, path, old, before);
         }
     }
@@ -359,6 +361,7 @@ void detect_adopt(struct detect *detect, const struct detect *old)
     detect->made_ms = old->made_ms;
     detect_addresses(detect, &old->set);
     for (size_t p = 0; p < detect->paths_len; p++) {
+        tell_interface(detect, detect->paths[p]);                        /* the old config may not have had it */
         detect_want(detect, detect->paths[p], detect_now(detect), true); /* each within its floor */
     }
 }

@@ -278,6 +278,28 @@ static bool evaluate(struct fusion *fusion, const struct ip *event_ip, uint64_t 
            before.unstable != fusion->unstable || before.disputed != fusion->disputed;
 }
 
+void fusion_adopt(struct fusion *fusion, const struct fusion *old, const size_t *from, uint64_t now)
+{
+    size_t holder = SIZE_MAX; /* who of the new ones the value comes from */
+    for (size_t i = 0; i < fusion->sources_len; i++) {
+        fusion->votes[i] = from[i] < old->sources_len ? old->votes[from[i]] : (struct fusion_vote){0};
+        bool holds = fusion->sources[i].counts && from[i] == old->value_source;
+        bool says = stands(fusion, i, now) && ip_equal(&fusion->votes[i].ip, &old->value);
+        holder = holder == SIZE_MAX && (holds || says) ? i : holder;
+    }
+    memcpy(fusion->flaps, old->flaps, sizeof(fusion->flaps));
+    fusion->flaps_len = old->flaps_len;
+    fusion->moved = old->moved;
+    fusion->disproved = old->disproved;
+    if (old->value.family != IP_NONE && holder != SIZE_MAX) {
+        fusion->state = FUSION_CONFIRMED;
+        fusion->since_ms = old->since_ms;
+        fusion->value = old->value;
+        fusion->value_source = holder;
+    }
+    (void)evaluate(fusion, &(struct ip){0}, now);
+}
+
 static void forget_outside(struct fusion *fusion)
 {
     for (size_t i = 0; i < fusion->sources_len; i++) {

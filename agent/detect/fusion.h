@@ -109,6 +109,10 @@ struct fusion {
 /** @param sources copied; at most FUSION_SOURCES_MAX, what is beyond does not vote. */
 void fusion_init(struct fusion *fusion, enum ip_family family, const struct fusion_policy *policy,
                  const struct fusion_source *sources, size_t sources_len, uint64_t now);
+/** Takes over what @p old, of the same family, knows, with its times: another config does not make an answer younger.
+ * The value stays unless nobody of the new sources stood for it. @param from of each source its index in @p old;
+ * SIZE_MAX where it is new. */
+void fusion_adopt(struct fusion *fusion, const struct fusion *old, const size_t *from, uint64_t now);
 /** One answer. @param event an event brought it (netlink, announcement, connection): confirm_ms does not apply.
  *  @return what is shown or reported changed: state, value, unstable or disputed. */
 bool fusion_answer(struct fusion *fusion, size_t source, const struct source_answer *answer, bool event, uint64_t now);

@@ -620,6 +620,18 @@ static void assert_sound(const struct fusion *fusion, uint64_t now)
     assert_true(fusion->flaps_len <= FUSION_FLAPS_MAX);
 }
 
+/* Another life with the same sources, or without one of them. */
+static struct fusion reloaded(const struct fusion *old, unsigned quorum, size_t without, uint64_t now)
+{
+    struct fusion fusion = fresh(quorum);
+    size_t from[SOURCES];
+    for (size_t i = 0; i < SOURCES; i++) {
+        from[i] = i == without ? SIZE_MAX : i;
+    }
+    fusion_adopt(&fusion, old, from, now);
+    return fusion;
+}
+
 static void stays_sound_whatever_comes(void **state)
 {
     (void)state;
@@ -631,7 +643,7 @@ static void stays_sound_whatever_comes(void **state)
             uint64_t random = next_random();
             now += (random >> 32) % (random % 3 == 0 ? HOUR : 5 * SECOND);
             size_t source = (random >> 8) % SOURCES;
-            switch (random % 8) {
+            switch (random % 9) {
             case 0:
                 (void)fusion_path_changed(&fusion, now);
                 break;
@@ -643,6 +655,9 @@ static void stays_sound_whatever_comes(void **state)
                 break;
             case 3:
                 (void)status(&fusion, source, SOURCE_ANSWER_ABSENT, now);
+                break;
+            case 4:
+                fusion = reloaded(&fusion, quorum, (random >> 16) % (2 * SOURCES), now);
                 break;
             default: {
                 const struct source_answer answer = says(answers[(random >> 16) % ARRAY_LEN(answers)]);

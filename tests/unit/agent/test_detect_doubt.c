@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known of a path while it is in doubt: reloads, silence, nonsense, a suspend. */
+#include "tests/lib/detect_rig.h"
+
+/* world.sources begins anew. */
+static void reload(const char *const *types, size_t len, unsigned quorum)
+{
+    struct detect *fresh = NULL;
+    struct detect *old = world.detect;
+    world.sources_len = 0;
+    assert_int_equal(make(types, len, quorum, &fresh), ERR_OK);
+    detect_adopt(fresh, old);
+    detect_free(old);
+    world.detect = fresh;
+    after(0);
+}
+
+static void a_reload_makes_no_answer_younger(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"stun", "interface", "pcp"};
+    set_up(types, 3, 1);
+    struct source *stun = world.sources[0], *pcp = world.sources[1];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    answer(pcp, "45.83.1.9");
+    after(FLOOR);
+    pcp->callbacks.announced(pcp->callbacks.context); /* renumbered; the server is slow to say so */
+    after(0);
+    answer(pcp, "45.83.1.77");
+    assert_reported(set, "45.83.1.77", "pcp", NAT_NAT);
+    reload(types, 3, 1);
+    assert_reported(set, "45.83.1.77", "pcp", NAT_NAT); /* what the server saw before is not news */
+    reload(types, 2, 1);
+    assert_reported(set, "192.168.1.5", "interface", NAT_UNKNOWN); /* who said it is not asked any more */
+    tear_down();
+}
+
+static void a_reload_loses_no_value(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"}, *const turned[] = {"stun", "interface"},
+                             *const alone[] = {"stun"};
+    set_up(types, 2, 1);
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(world.sources[0], "45.83.1.9");
+    for (unsigned i = 0; i < 40; i++) { /* the server is down for hours */
+        after(FLOOR);
+        after(detect_run(world.detect) - world.now);
+        answer(world.sources[0], "");
+    }
+    reload(turned, 2, 1);
+    assert_reported(set, "45.83.1.9", "stun", NAT_UNKNOWN);
+    reload(alone, 1, 1);
+    assert_reported(set, "45.83.1.9", "stun", NAT_UNKNOWN);
+    reload(types, 2, 1);
+    struct strbuf json;
+    strbuf_init(&json, 65536);
+    assert_int_equal(detect_json(world.detect, &json), ERR_OK);
+    assert_non_null(strstr(strbuf_str(&json), "\"verdict\":\"not public\"")); /* the interface is asked at once */
+    strbuf_deinit(&json);
+    tear_down();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reload_makes_no_answer_younger),
+        cmocka_unit_test(a_reload_loses_no_value),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
