@@ -144,6 +144,8 @@ static void tell_interface(struct detect *detect, struct path *path)
             detect_vote(detect, path, &detect->slots[i], &answer, true);
         }
     }
+    (void)fusion_absence(&path->fusion, path->own.presence == FIELD_NULL, detect_now(detect));
+    detect_wake(detect);
 }
 
 static bool field_is(const struct address_field *a, const struct address_field *b)

@@ -93,7 +93,7 @@ static unsigned supporters(const struct fusion *fusion, const struct ip *ip, uin
 
 static struct tally count(const struct fusion *fusion, uint64_t now)
 {
-    struct tally tally = {.expires = NEVER};
+    struct tally tally = {.expires = NEVER, .absent = fusion->absent};
     const struct ip *first = NULL;
     for (size_t i = 0; i < fusion->sources_len; i++) {
         const struct ip *ip = &fusion->votes[i].ip;
@@ -239,7 +239,7 @@ static void settle(struct fusion *fusion, const struct tally *tally, uint64_t no
 static uint64_t next_deadline(const struct fusion *fusion, const struct tally *tally, bool disputed)
 {
     uint64_t deadline = fusion->due_ms;
-    bool matters = fusion->state == FUSION_CHANGING || fusion->state == FUSION_DISAGREE || disputed;
+    bool matters = fusion->state == FUSION_CHANGING || fusion->state == FUSION_DISAGREE || disputed || fusion->absent;
     for (size_t i = 0; i < fusion->sources_len; i++) {
         matters = matters || fusion->votes[i].absent; /* it says that there is none, others see one */
     }
@@ -362,6 +362,15 @@ bool fusion_path_changed(struct fusion *fusion, uint64_t now)
 {
     forget_outside(fusion);
     fusion->moved = true;
+    return evaluate(fusion, &(struct ip){0}, now);
+}
+
+bool fusion_absence(struct fusion *fusion, bool absent, uint64_t now)
+{
+    if (absent && !fusion->absent) {
+        forget_outside(fusion);
+    }
+    fusion->absent = absent;
     return evaluate(fusion, &(struct ip){0}, now);
 }
 

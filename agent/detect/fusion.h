@@ -33,9 +33,9 @@
  *   further one waits `flap_delay_ms`, so a value must hold that long; `unstable` until a window passes in which no
  *   value changed and no candidate came and went.
  * - DISAGREE keeps the value (which may be none yet) and is shown with every source's answer.
- * - A failed detection is not a lost family: only SOURCE_ANSWER_ABSENT of a local source, while nobody stands for an
- *   address, starts LOSING; what was seen from outside before the absence does not count. The null is due after
- *   `hold_ms`. agent/addresses.h has a hold of its own before it says null at all.
+ * - A failed detection is not a lost family: only SOURCE_ANSWER_ABSENT of a local source, or fusion_absence, while
+ * nobody stands for an address, starts LOSING; what was seen from outside before the absence does not count. The null
+ * is due after `hold_ms`. agent/addresses.h has a hold of its own before it says null at all.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -104,6 +104,7 @@ struct fusion {
     bool disputed;  /* CONFIRMED, while a fresh vote says otherwise */
     bool moved;     /* the path changed and nothing was confirmed since */
     bool disproved; /* who said the value says another one now, and nobody stands for it */
+    bool absent;    /* fusion_absence */
 };
 
 /** @param sources copied; at most FUSION_SOURCES_MAX, what is beyond does not vote. */
@@ -119,6 +120,9 @@ bool fusion_answer(struct fusion *fusion, size_t source, const struct source_ans
 /** The path is another one (link down and up, other gateway, resume): what was seen from outside is stale, the value
  * stays until something new is known, and that goes out at once. What the interface said stands. */
 bool fusion_path_changed(struct fusion *fusion, uint64_t now);
+/** The interface has no address of the family, or has one again: what an absent answer of a local source says, where
+ * the config may have no such source, or one that is only shown. */
+bool fusion_absence(struct fusion *fusion, bool absent, uint64_t now);
 /** Time passed; early calls do nothing. */
 bool fusion_tick(struct fusion *fusion, uint64_t now);
 

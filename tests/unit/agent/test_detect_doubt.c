@@ -66,11 +66,34 @@ static void a_reload_loses_no_value(void **state)
     tear_down();
 }
 
+/* Whatever the list says, the interface knows. */
+static void a_family_is_lost_without_the_source_interface(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"stun"};
+    set_up(types, 1, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5"), gone = home("");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    detect_addresses(world.detect, &gone);
+    after(0);
+    assert_reported(gone, "none", "none", NAT_UNKNOWN);
+    detect_addresses(world.detect, &set); /* another lease */
+    after(FLOOR);
+    answer(stun, "45.83.1.10");
+    assert_reported(set, "45.83.1.10", "stun", NAT_NAT);
+    tear_down();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reload_makes_no_answer_younger),
         cmocka_unit_test(a_reload_loses_no_value),
+        cmocka_unit_test(a_family_is_lost_without_the_source_interface),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

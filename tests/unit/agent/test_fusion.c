@@ -643,7 +643,7 @@ static void stays_sound_whatever_comes(void **state)
             uint64_t random = next_random();
             now += (random >> 32) % (random % 3 == 0 ? HOUR : 5 * SECOND);
             size_t source = (random >> 8) % SOURCES;
-            switch (random % 9) {
+            switch (random % 10) {
             case 0:
                 (void)fusion_path_changed(&fusion, now);
                 break;
@@ -657,6 +657,9 @@ static void stays_sound_whatever_comes(void **state)
                 (void)status(&fusion, source, SOURCE_ANSWER_ABSENT, now);
                 break;
             case 4:
+                (void)fusion_absence(&fusion, (random >> 16) % 2 == 0, now);
+                break;
+            case 5:
                 fusion = reloaded(&fusion, quorum, (random >> 16) % (2 * SOURCES), now);
                 break;
             default: {
