@@ -100,10 +100,12 @@ static void on_answered(void *context, const struct source_question *question, c
     }
     bool same = path->present && path->own.presence == FIELD_SET && ip_equal(&question->local, &path->own.ip) &&
                 ip_equal(&question->gateway, &path->gateway);
-    if (same) { /* else it tells of a path that is no more, and the event that ended it asked anew */
-        if (answer->restarted) {
+    if (same) {                  /* else it tells of a path that is no more, and the event that ended it asked anew */
+        if (answer->restarted) { /* its own answer is new: a router that counts nonsense would be asked for ever */
+            const struct schedule asked = *schedule;
             detect_moved(detect, path);
             detect_want(detect, path, detect_now(detect), true);
+            *schedule = asked;
         }
         detect_vote(detect, path, slot, answer, event);
     }
@@ -157,8 +159,10 @@ static bool ask_next(struct detect *detect, bool along)
     struct slot *slot = NULL;
     for (size_t p = 0; p < detect->paths_len; p++) {
         for (size_t i = 0; i < detect->slots_len; i++) {
-            const struct schedule *schedule = &detect->paths[p]->schedules[i];
-            if (schedule_is_due(schedule, now, along) && schedule_due(schedule) < first) {
+            struct schedule *schedule = &detect->paths[p]->schedules[i];
+            if (!detect_may_ask(&detect->slots[i], detect->paths[p])) {
+                schedule_rest(schedule); /* the interface has lost the family, or another uplink is the first now */
+            } else if (schedule_is_due(schedule, now, along) && schedule_due(schedule) < first) {
                 first = schedule_due(schedule);
                 path = detect->paths[p];
                 slot = &detect->slots[i];

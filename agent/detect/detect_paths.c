@@ -38,6 +38,13 @@ static struct path *forgettable(const struct detect *detect)
     return oldest;
 }
 
+/* The owner keeps to it, for it outlives the source at a reload. */
+static uint64_t floor_of(const struct slot *slot)
+{
+    uint32_t pause_ms = slot->ops->pause_ms != NULL ? slot->ops->pause_ms(&slot->config) : 0;
+    return MAX(slot->ops->min_every_ms, pause_ms);
+}
+
 static void init_path(const struct detect *detect, struct path *path, const char *uplink, uint8_t family)
 {
     struct fusion_source sources[FUSION_SOURCES_MAX];
@@ -45,7 +52,7 @@ static void init_path(const struct detect *detect, struct path *path, const char
     memcpy(path->uplink, uplink, MIN(strlen(uplink), sizeof(path->uplink) - 1)); /* of the same size */
     for (size_t i = 0; i < detect->slots_len; i++) {
         const struct slot *slot = &detect->slots[i];
-        const struct schedule_timing timing = {.floor_ms = slot->ops->min_every_ms,
+        const struct schedule_timing timing = {.floor_ms = floor_of(slot),
                                                .every_ms = source_period_ms(slot->ops, &slot->config)};
         sources[i] =
             (struct fusion_source){.view = slot->ops->view,

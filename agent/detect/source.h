@@ -90,6 +90,8 @@ struct source_ops {
     enum source_view view;
     uint32_t min_every_ms;     /* politeness: never asked more often than this on one path, events included */
     uint32_t default_every_ms; /* of the safety poll; 0 = never polled, its events suffice */
+    /** More than min_every_ms, where the config's service asks for it; NULL: none does. */
+    uint32_t (*pause_ms)(const struct source_config *config);
     /** What is wrong with a config of this type (a missing server, a row it does not know). Called at load. */
     enum err (*check)(const struct source_config *config, struct errinfo *info);
     /** NULL, with ask, cancel and close: its answers are events that the shell knows of (interface, observed).

@@ -99,6 +99,7 @@ const struct source_ops source_http = {
     .view = SOURCE_VIEW_PATH,
     .min_every_ms = 30 * 1000, /* checkipv4.dedyn.io allows three a minute */
     .default_every_ms = 15 * 60 * 1000,
+    .pause_ms = pause_ms,
     .check = check,
     .open = open_http,
     .ask = program_ask,

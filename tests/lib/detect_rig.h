@@ -94,8 +94,13 @@ static inline void close_source(struct source *source)
 #define FAKE(name, seen_from, poll)                                                                                    \
     {                                                                                                                  \
         .type = name, .view = seen_from, .min_every_ms = FLOOR, .default_every_ms = poll, .check = check,              \
-        .open = open_source, .ask = ask, .cancel = cancel, .close = close_source                                       \
+        .open = open_source, .ask = ask, .cancel = cancel, .close = close_source, .pause_ms = pause_ms                 \
     }
+
+static inline uint32_t pause_ms(const struct source_config *config)
+{
+    return strcmp(config->type, "echo") == 0 ? 10 * MINUTE : 0;
+}
 
 static const struct source_ops fakes[] = {
     {.type = "interface", .view = SOURCE_VIEW_LOCAL, .check = check},
@@ -103,6 +108,7 @@ static const struct source_ops fakes[] = {
     FAKE("stun", SOURCE_VIEW_PATH, 15 * MINUTE),
     FAKE("pcp", SOURCE_VIEW_ROUTER, 60 * MINUTE),
     FAKE("exec", SOURCE_VIEW_DECLARED, 60 * MINUTE),
+    FAKE("echo", SOURCE_VIEW_PATH, 15 * MINUTE),
 };
 
 static inline const struct source_ops *find(const char *type, bool *ret_left_out)

@@ -66,6 +66,28 @@ static void a_reload_loses_no_value(void **state)
     tear_down();
 }
 
+static void a_pause_outlives_a_reload(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "echo"};
+    set_up(types, 2, 1);
+    struct address_set set = home("192.168.1.5");
+    unsigned asked = 0;
+    detect_addresses(world.detect, &set);
+    for (unsigned i = 0; i < 20; i++) { /* an operator who tries things */
+        after(FLOOR);
+        if (world.sources[0]->open_len > 0) {
+            asked++;
+            answer(world.sources[0], "45.83.1.9");
+        }
+        detect_trigger(world.detect, DETECT_REQUESTED);
+        reload(types, 2, 1);
+        after(50 * SECOND);
+    }
+    assert_int_equal(asked, 2); /* in twenty minutes */
+    tear_down();
+}
+
 /* Whatever the list says, the interface knows. */
 static void a_family_is_lost_without_the_source_interface(void **state)
 {
@@ -88,12 +110,61 @@ static void a_family_is_lost_without_the_source_interface(void **state)
     tear_down();
 }
 
+static void a_path_without_an_address_is_not_asked_about(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    struct source *stun = world.sources[0];
+    struct address_set set = home("192.168.1.5"), gone = home("");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    detect_addresses(world.detect, &gone);
+    for (unsigned hour = 0; hour < 24; hour++) {
+        after(60 * MINUTE);
+        if (stun->open_len > 0) {
+            answer(stun, "");
+        }
+    }
+    assert_int_equal(stun->asked, 1);
+    assert_true(detect_run(world.detect) == UINT64_MAX); /* nothing wakes the machine for it */
+    tear_down();
+}
+
+/* A router whose clock is nonsense (of the wrong byte order, say) has restarted in every answer. */
+static void a_router_that_always_restarts_is_not_asked_for_ever(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun", "pcp"};
+    set_up(types, 3, 1);
+    struct source *stun = world.sources[0], *pcp = world.sources[1];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    for (unsigned i = 0; i < 360; i++) { /* an hour */
+        after(FLOOR);
+        while (stun->open_len > 0) {
+            answer(stun, "45.83.1.9");
+        }
+        while (pcp->open_len > 0) {
+            answer_with(pcp, &(struct source_answer){
+                                 .status = SOURCE_ANSWER_ADDRESS, .ip = ip_of("45.83.1.9"), .restarted = true});
+        }
+    }
+    assert_in_range(pcp->asked, 1, 3);
+    assert_in_range(stun->asked, 3, 9);
+    tear_down();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reload_makes_no_answer_younger),
         cmocka_unit_test(a_reload_loses_no_value),
+        cmocka_unit_test(a_pause_outlives_a_reload),
         cmocka_unit_test(a_family_is_lost_without_the_source_interface),
+        cmocka_unit_test(a_path_without_an_address_is_not_asked_about),
+        cmocka_unit_test(a_router_that_always_restarts_is_not_asked_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
