@@ -61,6 +61,21 @@ static void vouch(const struct path *path, struct source_answer *answer)
     answer->ip = path->own.ip;
 }
 
+static void note_word(struct path *path, const struct slot *slot, const struct source_answer *answer, uint64_t now)
+{
+    struct word *word = &path->words[slot->index];
+    bool address = answer->status == SOURCE_ANSWER_ADDRESS && answer->ip.family == path->family;
+    if (address || answer->no_outside) {
+        *word = (struct word){.has = true,
+                              .at_ms = now,
+                              .ip = address ? answer->ip : (struct ip){0},
+                              .port_control = answer->port_control,
+                              .no_outside = answer->no_outside};
+    } else if (path->fusion.sources[slot->index].fresh_ms == 0) {
+        word->has = false; /* it speaks by events: "I no longer know" */
+    }
+}
+
 static bool wants_a_second_look(enum fusion_state state)
 {
     return state == FUSION_CHANGING || state == FUSION_DISAGREE;
@@ -75,6 +90,7 @@ void detect_vote(struct detect *detect, struct path *path, const struct slot *sl
     if (seen && is_own_link(path, &answer.ip)) {
         vouch(path, &answer);
     }
+    note_word(path, slot, &answer, now);
     enum fusion_state before = path->fusion.state;
     if (fusion_answer(&path->fusion, slot->index, &answer, event, now)) {
         log_state(path, slot);
@@ -103,7 +119,7 @@ static void on_answered(void *context, const struct source_question *question, c
     if (same) {                  /* else it tells of a path that is no more, and the event that ended it asked anew */
         if (answer->restarted) { /* its own answer is new: a router that counts nonsense would be asked for ever */
             const struct schedule asked = *schedule;
-            detect_moved(detect, path);
+            detect_moved(detect, path, true);
             detect_want(detect, path, detect_now(detect), true);
             *schedule = asked;
         }

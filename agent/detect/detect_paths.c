@@ -126,8 +126,9 @@ void detect_want(struct detect *detect, struct path *path, uint64_t at_ms, bool 
     }
 }
 
-void detect_moved(struct detect *detect, struct path *path)
+void detect_moved(struct detect *detect, struct path *path, bool same)
 {
+    path->held = detect_hold_nat(detect, path, same);
     path->moved_ms = detect_now(detect);
     (void)fusion_path_changed(&path->fusion, path->moved_ms); /* whatever changed, the owner is told below */
     detect_wake(detect);
@@ -181,7 +182,7 @@ static bool take_field(struct detect *detect, const char *uplink, uint8_t family
     path->own = *field;
     path->gateway = *gateway;
     if (moved && !fresh) {
-        detect_moved(detect, path);
+        detect_moved(detect, path, false);
     }
     if (moved) {
         tell_interface(detect, path);
@@ -303,7 +304,7 @@ static void trigger_path(struct detect *detect, struct path *path, enum detect_t
         break;
     case DETECT_ANNOUNCED:
     case DETECT_RESUMED:
-        detect_moved(detect, path);
+        detect_moved(detect, path, true);
         detect_want(detect, path, now, true);
         break;
     case DETECT_REQUESTED:
@@ -344,11 +345,15 @@ static void adopt_path(struct detect *detect, struct path *path, const struct de
     path->own = before->own;
     path->gateway = before->gateway;
     path->moved_ms = before->moved_ms;
+    path->held = before->held;
+    path->held.router = SIZE_MAX;
     for (size_t i = 0; i < detect->slots_len; i++) {
         const struct slot *slot = &detect->slots[i], *was = same_source(old, slot);
         bool known = was != NULL && detect_concerns(slot, path);
         from[i] = known ? was->index : SIZE_MAX;
         if (known) {
+            path->words[i] = before->words[was->index];
+            path->held.router = was->index == before->held.router ? i : path->held.router;
             path->schedules[i].asked_before = before->schedules[was->index].asked_before;
             path->schedules[i].asked_ms = before->schedules[was->index].asked_ms;
         }

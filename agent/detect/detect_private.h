@@ -19,6 +19,22 @@ struct slot {
     char trouble[SOURCE_DETAIL_SIZE]; /* why it could not be opened; "" when it could */
 };
 
+/* What a source last knew of the path: a failure after it says nothing, so it counts until it is stale. */
+struct word {
+    bool has;
+    uint64_t at_ms;
+    struct ip ip;                  /* of any class; IP_NONE with no_outside */
+    bool port_control, no_outside; /* as in struct source_answer */
+};
+
+/* What was known of the NAT when the path was last in doubt (detect_moved). */
+struct held_nat {
+    enum nat_class reported, shown;
+    size_t router; /* index of the source that told the router's outside; SIZE_MAX: none did */
+    struct ip ip;  /* which it said */
+    bool same;     /* its own address and its router stayed the same */
+};
+
 /* One family of one uplink; kept while its link is away, for it mostly comes back. */
 struct path {
     char uplink[RT_IFNAME_SIZE]; /* the kernel's name: what a socket is bound to */
@@ -33,6 +49,8 @@ struct path {
     unsigned under_way;  /* questions */
     struct fusion fusion;
     struct schedule schedules[FUSION_SOURCES_MAX];
+    struct word words[FUSION_SOURCES_MAX];
+    struct held_nat held;
 };
 
 struct detect {
@@ -66,4 +84,7 @@ void detect_vote(struct detect *detect, struct path *path, const struct slot *sl
 void detect_want(struct detect *detect, struct path *path, uint64_t at_ms, bool event);
 /** Asks no more about a path that is not present. */
 void detect_let_go(struct path *path);
-void detect_moved(struct detect *detect, struct path *path);
+/** What was seen from outside is in doubt. @param same the path's own address and router are as they were. */
+void detect_moved(struct detect *detect, struct path *path, bool same);
+/** What detect_view.c makes of the path's NAT now, for when it will be in doubt. */
+struct held_nat detect_hold_nat(const struct detect *detect, const struct path *path, bool same);

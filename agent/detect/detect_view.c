@@ -10,21 +10,22 @@
 
 /* Appends below are sticky: the buffer is asked once, at the end of detect_json. */
 
-/* An address that a source gave of the path as it is now, and not longer ago than it counts. */
-static const struct ip *answer_of(const struct path *path, size_t i, uint64_t now)
+static bool is_fresh(const struct path *path, size_t i, uint64_t now)
 {
-    const struct fusion_vote *vote = &path->fusion.votes[i];
     uint64_t fresh_ms = path->fusion.sources[i].fresh_ms;
-    bool good = vote->has && vote->answer.status == SOURCE_ANSWER_ADDRESS && vote->at_ms >= path->moved_ms &&
-                (fresh_ms == 0 || now - vote->at_ms < fresh_ms);
-    return good ? &vote->answer.ip : NULL;
+    return path->words[i].has && (fresh_ms == 0 || now - path->words[i].at_ms < fresh_ms);
 }
 
-/* The router's last word on the path as it is now. It does not age: as a failure it is asked for again and again. */
-static bool says_no_outside(const struct path *path, size_t i)
+/* What a source said of the path as it is now, and not longer ago than it counts; NULL: nothing. */
+static const struct word *word_of(const struct path *path, size_t i, uint64_t now)
 {
-    const struct fusion_vote *vote = &path->fusion.votes[i];
-    return vote->has && vote->answer.no_outside && vote->at_ms >= path->moved_ms;
+    return is_fresh(path, i, now) && path->words[i].at_ms >= path->moved_ms ? &path->words[i] : NULL;
+}
+
+static const struct ip *answer_of(const struct path *path, size_t i, uint64_t now)
+{
+    const struct word *word = word_of(path, i, now);
+    return word != NULL && word->ip.family != IP_NONE ? &word->ip : NULL;
 }
 
 static bool is_observed(const struct slot *slot)
@@ -76,7 +77,51 @@ static bool has_ip6(const struct address_set *set)
     return false;
 }
 
-static enum nat_class nat_of(const struct detect *detect, const struct path *path, bool told)
+/* A source has not answered since the path is in doubt, and will soon. */
+static bool is_awaited(const struct detect *detect, const struct path *path)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        const struct schedule *schedule = &path->schedules[i];
+        bool soon = schedule->under_way || schedule->due_ms <= path->moved_ms + detect->options.timeout_ms;
+        if (path->fusion.votes[i].at_ms < path->moved_ms && soon) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody outside has said since then what he sees, which somebody had before. */
+static bool is_unseen(const struct detect *detect, const struct path *path)
+{
+    uint64_t now = detect_now(detect);
+    bool before = false;
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        if (detect->slots[i].ops->view == SOURCE_VIEW_PATH && is_fresh(path, i, now)) {
+            if (path->words[i].at_ms >= path->moved_ms) {
+                return false;
+            }
+            before = true;
+        }
+    }
+    return before;
+}
+
+/* The path is in doubt, and who knew what stands in between has not said anything else since. */
+static bool holds_nat(const struct detect *detect, const struct path *path)
+{
+    const struct held_nat *held = &path->held;
+    uint64_t now = detect_now(detect);
+    if (held->router == SIZE_MAX || path->moved_ms == 0) {
+        return false;
+    }
+    const struct word *word = word_of(path, held->router, now);
+    if (word != NULL) {
+        return ip_equal(&word->ip, &held->ip) && (is_awaited(detect, path) || (held->same && is_unseen(detect, path)));
+    }
+    return held->same ? is_fresh(path, held->router, now) : is_awaited(detect, path);
+}
+
+static enum nat_class classify(const struct detect *detect, const struct path *path, bool told)
 {
     struct nat_input input = {.own = path->own.presence == FIELD_SET ? path->own.ip : (struct ip){0},
                               .seen = seen_of(detect, path, told),
@@ -84,14 +129,38 @@ static enum nat_class nat_of(const struct detect *detect, const struct path *pat
                               .has_ip6 = has_ip6(&detect->set)};
     uint64_t now = detect_now(detect);
     for (size_t i = 0; i < detect->slots_len; i++) {
-        const struct ip *ip = detect->slots[i].ops->view == SOURCE_VIEW_ROUTER ? answer_of(path, i, now) : NULL;
-        if (ip != NULL && input.router.family == IP_NONE) {
-            input.router = *ip;
+        const struct word *word = detect->slots[i].ops->view == SOURCE_VIEW_ROUTER ? word_of(path, i, now) : NULL;
+        if (word != NULL) {
+            input.router = input.router.family == IP_NONE ? word->ip : input.router;
+            input.no_outside = input.no_outside || word->no_outside;
+            input.port_control = input.port_control || word->port_control;
         }
-        input.no_outside = input.no_outside || says_no_outside(path, i);
-        input.port_control = input.port_control || (ip != NULL && path->fusion.votes[i].answer.port_control);
     }
     return nat_classify(&input);
+}
+
+/* That nobody can come in from outside keeps the record back, and stays until somebody knows better: a machine that
+ * wakes up, a router that announces something or one lost answer publish nothing. */
+static enum nat_class nat_of(const struct detect *detect, const struct path *path, bool told)
+{
+    enum nat_class nat = classify(detect, path, told);
+    enum nat_class held = told ? path->held.reported : path->held.shown;
+    bool gained = nat != NAT_PUBLIC && nat_inbound(nat) != NAT_INBOUND_NONE && nat_inbound(held) == NAT_INBOUND_NONE;
+    return gained && holds_nat(detect, path) ? held : nat;
+}
+
+struct held_nat detect_hold_nat(const struct detect *detect, const struct path *path, bool same)
+{
+    struct held_nat held = {
+        .reported = nat_of(detect, path, true), .shown = nat_of(detect, path, false), .router = SIZE_MAX, .same = same};
+    uint64_t now = detect_now(detect);
+    for (size_t i = 0; i < detect->slots_len && held.router == SIZE_MAX; i++) {
+        if (detect->slots[i].ops->view == SOURCE_VIEW_ROUTER && is_fresh(path, i, now)) {
+            held.router = i;
+            held.ip = path->words[i].ip;
+        }
+    }
+    return held;
 }
 
 static struct address_field *field_of(struct address_set *set, uint8_t family)

@@ -132,6 +132,96 @@ static void a_path_without_an_address_is_not_asked_about(void **state)
     tear_down();
 }
 
+/* A carrier's NAT keeps the record back: one question that nobody answered is no reason to publish. */
+static void one_lost_answer_does_not_end_a_carriers_nat(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun", "pcp"};
+    set_up(types, 3, 1);
+    struct source *stun = world.sources[0], *pcp = world.sources[1];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    answer(pcp, "100.64.3.4");
+    assert_reported(set, "45.83.1.9", "stun", NAT_CGNAT);
+    after(72 * MINUTE);
+    answer(pcp, "");
+    assert_reported(set, "45.83.1.9", "stun", NAT_CGNAT);
+    answer(stun, "45.83.1.9");
+    for (uint64_t waited = 0; waited < 120 * MINUTE; waited += MINUTE) {
+        after(MINUTE);
+        while (pcp->open_len > 0) {
+            answer(pcp, "");
+        }
+        while (stun->open_len > 0) {
+            answer(stun, "45.83.1.9");
+        }
+    }
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT); /* three polls later nobody knows any more */
+    while (pcp->open_len == 0) {
+        after(MINUTE);
+    }
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_FAILED, .no_outside = true});
+    assert_reported(set, "45.83.1.9", "stun", NAT_DOUBLE);
+    while (pcp->open_len == 0) {
+        after(MINUTE);
+    }
+    answer(pcp, ""); /* as little does it end that one */
+    assert_reported(set, "45.83.1.9", "stun", NAT_DOUBLE);
+    tear_down();
+}
+
+static void waking_up_does_not_end_a_carriers_nat(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun", "pcp"};
+    set_up(types, 3, 1);
+    struct source *stun = world.sources[0], *pcp = world.sources[1];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    answer(pcp, "100.64.3.4");
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_RESUMED);
+    after(0);
+    assert_reported(set, "45.83.1.9", "stun", NAT_CGNAT); /* nobody was heard yet */
+    answer(stun, "45.83.1.9");
+    assert_reported(set, "45.83.1.9", "stun", NAT_CGNAT); /* and it does not know */
+    answer(pcp, "");
+    assert_reported(set, "45.83.1.9", "stun", NAT_CGNAT);
+    after(FLOOR);
+    answer(pcp, "45.83.1.9"); /* it is gone */
+    assert_reported(set, "45.83.1.9", "stun", NAT_NAT);
+    tear_down();
+}
+
+/* The router has a public address that is not what the internet sees: both are needed to know. */
+static void a_carrier_that_hides_is_known_until_both_were_heard(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun", "pcp"};
+    set_up(types, 3, 1);
+    struct source *stun = world.sources[0], *pcp = world.sources[1];
+    struct address_set set = home("192.168.1.5");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(stun, "45.83.1.9");
+    answer(pcp, "62.1.2.3");
+    assert_reported(set, "45.83.1.9", "stun", NAT_CGNAT);
+    for (unsigned heard = 0; heard < 2; heard++) {
+        after(FLOOR);
+        pcp->callbacks.announced(pcp->callbacks.context);
+        after(0);
+        answer(pcp, "62.1.2.3");
+        assert_reported(set, "62.1.2.3", "pcp", NAT_CGNAT);
+        answer(stun, heard == 0 ? "" : "62.1.2.3");
+    }
+    assert_reported(set, "62.1.2.3", "stun", NAT_NAT);
+    tear_down();
+}
+
 /* A router whose clock is nonsense (of the wrong byte order, say) has restarted in every answer. */
 static void a_router_that_always_restarts_is_not_asked_for_ever(void **state)
 {
@@ -164,6 +254,9 @@ int main(void)
         cmocka_unit_test(a_pause_outlives_a_reload),
         cmocka_unit_test(a_family_is_lost_without_the_source_interface),
         cmocka_unit_test(a_path_without_an_address_is_not_asked_about),
+        cmocka_unit_test(one_lost_answer_does_not_end_a_carriers_nat),
+        cmocka_unit_test(waking_up_does_not_end_a_carriers_nat),
+        cmocka_unit_test(a_carrier_that_hides_is_known_until_both_were_heard),
         cmocka_unit_test(a_router_that_always_restarts_is_not_asked_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
