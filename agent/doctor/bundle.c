@@ -79,14 +79,18 @@ static size_t indent_of(struct view line)
     return indent;
 }
 
-/* Where a URL in a text ends: at a quote, a blank or a bracket. */
+/* Where a URL in a text ends: at the quote around it, a blank, or the scheme of another one; not within its query.
+ * Anything else may stand in what is secret, brackets and escaped quotes too. */
 static size_t url_len(struct view text)
 {
     size_t len = 0;
-    while (len < text.len && text.ptr[len] > ' ' && memchr("\"'<>()\\", text.ptr[len], 7) == NULL) {
-        len++;
+    while (len < text.len && (unsigned char)text.ptr[len] > ' ' && text.ptr[len] != '"') {
+        len += text.ptr[len] == '\\' && len + 1 < text.len ? 2 : 1;
     }
-    return len;
+    const char *query = len > 0 ? memchr(text.ptr, '?', len) : NULL;
+    size_t whole = query != NULL ? (size_t)(query - text.ptr) : len;
+    const char *next = whole > 0 ? memmem(text.ptr, whole, "://", 3) : NULL;
+    return next != NULL ? (size_t)(next - text.ptr) : len;
 }
 
 /* What stands behind "://": host and path stay. */
