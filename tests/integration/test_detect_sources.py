@@ -29,10 +29,10 @@ _CLONE_NEWNET = 0x40000000
 WAN1, WAN2, OTHER_WAN2 = "93.184.216.34", "94.142.241.50", "94.142.241.51"
 CAMERA6 = "2a00:1450:1::10"
 STUN1, STUN2, STUN6 = "198.41.0.4", "199.9.14.201", "2a00:1450:ff::4"
-GOOGLE, OPENDNS, CLOUDFLARE = "216.239.32.10", "208.67.222.222", "1.1.1.1"
+GOOGLE, OPENDNS, CLOUDFLARE, AKAMAI = "216.239.32.10", "208.67.222.222", "1.1.1.1", "193.108.88.1"
 GOOGLE6, OPENDNS6, CLOUDFLARE6 = "2001:4860:4802:32::a", "2620:119:35::35", "2606:4700:4700::1111"
 RESOLVER, PORTAL, PUBLIC_PORTAL, LIAR = "8.20.247.20", "5.9.164.112", "5.9.164.113", "5.9.164.114"
-SERVERS = [STUN1, STUN2, STUN6, GOOGLE, OPENDNS, CLOUDFLARE, GOOGLE6, OPENDNS6, CLOUDFLARE6, RESOLVER, PORTAL,
+SERVERS = [STUN1, STUN2, STUN6, GOOGLE, OPENDNS, CLOUDFLARE, AKAMAI, GOOGLE6, OPENDNS6, CLOUDFLARE6, RESOLVER, PORTAL,
            PUBLIC_PORTAL, LIAR, WHOAMI]
 
 _ZONE = """$TTL 0
@@ -197,6 +197,8 @@ class Internet:
                                '@ TXT "edns0-client-subnet 198.51.100.0/24"', f'@ TXT "{address}"')
             if view != "resolver":  # OpenDNS knows its own askers only
                 zones += self._zone("echo", view, "myip.opendns.com", "IN", f"@ {rrtype} {address}")
+            if rrtype == "A":
+                zones += self._zone("echo", view, "whoami.akamai.net", "IN", f"@ A {address}")
             many = [f'@ TXT "edns0-client-subnet 10.{n}.0.0/16"' for n in range(40)]  # more than a datagram holds
             zones += self._zone("echo", view, "big.example.net", "IN", *many, f'@ TXT "{address}"')
             zones += self._zone("echo", view, "me.example.net", "IN", f"@ {rrtype} {address}")
@@ -206,7 +208,7 @@ class Internet:
             chaos = self._zone("echo", f"ch-{view}", "whoami.cloudflare", "CH", f'@ TXT "{address}"')
             views += f'view "ch-{view}" CH {{\n  match-clients {{ {address}; }};\n{chaos}}};\n'
         views += 'view "rest" IN { match-clients { any; }; };\n'
-        return self._named("echo", [GOOGLE, OPENDNS, CLOUDFLARE, GOOGLE6, OPENDNS6, CLOUDFLARE6], views, "recursion no;")
+        return self._named("echo", [GOOGLE, OPENDNS, CLOUDFLARE, AKAMAI, GOOGLE6, OPENDNS6, CLOUDFLARE6], views, "recursion no;")
 
     def _resolver(self):
         """A provider's resolver, which asks the services for itself."""
@@ -415,6 +417,7 @@ class Dns(Case):
     def test_a_resolver_in_the_way_is_recognised(self):
         self.net.home1.nft(f"add rule ip nat pre iifname lan meta l4proto {{ tcp, udp }} th dport 53 dnat to {RESOLVER}")
         self.failed("without authority: port 53 is intercepted", "dns", "service=google")
+        self.failed("without authority: port 53 is intercepted", "dns", "service=akamai", f"server={AKAMAI}:53")
         self.failed("SERVFAIL|knows no address of ours|does not know", "dns", "service=opendns")
         self.failed("SERVFAIL|NOTIMP|REFUSED|does not know", "dns", "service=cloudflare")
         self.address(CAMERA6, "dns", "service=google", "family=6")  # the other family's path is free
@@ -474,6 +477,16 @@ class Dns(Case):
         for part in range(3):
             self.assertGreater(len({question[part] for question in seen}), 8, seen)
         self.assertEqual(len({question[2].lower() for question in seen}), 1)
+
+    def test_a_service_whose_server_has_a_name_is_found_by_it(self):
+        """As no other service is: the system's resolver says where it is, here by a hosts file of the question's own."""
+        hosts = self.net.work.write("hosts", f"{AKAMAI} ns1-1.akamaitech.net\n")
+        prefix = (*self.net.camera.prefix, "unshare", "--mount", "sh", "-ec", 'mount --bind "$0" /etc/hosts; exec "$@"', hosts)
+        answer = Probe("dns", "service=akamai", prefix=prefix)
+        self.assertEqual((answer.status, answer.ip), ("address", WAN1), answer)
+        self.assertIn(f"ns1-1.akamaitech.net says {WAN1}", answer.detail)
+        answer = Probe("dns", "service=akamai", "uplink=eth1", "local=192.168.2.10", prefix=prefix)
+        self.assertEqual((answer.status, answer.ip), ("address", WAN2), answer)
 
     def test_a_service_does_not_tell_every_family(self):
         with self.assertRaisesRegex(AssertionError, "not supported"):
