@@ -37,8 +37,12 @@ static const struct args_row main_rows[] = {
 static const struct args_command commands[] = {
     {"status", "Ask the running agent: addresses, connection, last answer, what DNS serves"},
     {"report", "Have the running agent report now"},
+#if MUSTER_COMMAND_IP /* agent/CMakeLists.txt */
     {"ip", "Ask every source of this device's addresses once: who says what, and how it counts"},
+#endif
+#if MUSTER_COMMAND_DOCTOR
     {"doctor", "Walk what lies between this device and its names: what is good, what is not, what to do"},
+#endif
     {0},
 };
 
@@ -151,6 +155,22 @@ static int query(const char *command, const char *config_path, int argc, char *c
     return status;
 }
 
+/* @p argv starts with the command's own name. */
+static int run_command(const char *command, const char *config_path, int argc, char *const argv[])
+{
+#if MUSTER_COMMAND_IP
+    if (view_equals(view_of(command), "ip")) {
+        return ip_command(config_path, argc, argv);
+    }
+#endif
+#if MUSTER_COMMAND_DOCTOR
+    if (view_equals(view_of(command), "doctor")) {
+        return doctor_command(config_path, argc, argv);
+    }
+#endif
+    return query(command, config_path, argc, argv);
+}
+
 int main(int argc, char *argv[])
 {
     struct options options = {0};
@@ -159,14 +179,8 @@ int main(int argc, char *argv[])
     if (!args_run(&main_schema, argc, argv, &options, &result, &status)) {
         return status;
     }
-    if (result.command != NULL && view_equals(view_of(result.command->name), "ip")) {
-        return ip_command(options.config, argc - result.next + 1, argv + result.next - 1);
-    }
-    if (result.command != NULL && view_equals(view_of(result.command->name), "doctor")) {
-        return doctor_command(options.config, argc - result.next + 1, argv + result.next - 1);
-    }
     if (result.command != NULL) {
-        return query(result.command->name, options.config, argc - result.next + 1, argv + result.next - 1);
+        return run_command(result.command->name, options.config, argc - result.next + 1, argv + result.next - 1);
     }
     const char *path = options.config != NULL ? options.config : AGENT_CONFIG_PATH;
     if (options.reference) {
