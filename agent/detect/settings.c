@@ -43,7 +43,9 @@ static const struct config_row source_rows[] = {
      .offset = offsetof(struct source_settings, type),
      .flags = CONFIG_REQUIRED | CONFIG_RELOADABLE,
      .check = check_type,
-     .help = "interface, observed, stun, dns, http, pcp, upnp, exec or static; see docs/detection.md"},
+     .help = "What it is for: interface, the device's own addresses; observed, where the broker sees it; stun, dns, "
+             "http, what the internet sees of a path; pcp, upnp, what the router has outside; exec, what a program of "
+             "yours says; static, what you wrote. See docs/detection.md"},
     {.name = "name", .type = CONFIG_STRING, AT(name), .max = 32, .help = "How it is shown; left out: its type"},
     {.name = "every",
      .type = CONFIG_DURATION,
