@@ -7,7 +7,6 @@ A scenario is a generator of Steps: what it does before it yields one is the eve
 true from then on.
 """
 import dataclasses
-import json
 import re
 import signal
 import time
@@ -72,8 +71,8 @@ class Step:
 
 @dataclasses.dataclass
 class Scenario:
-    """`settings`: the agent's, over its defaults. `ip6`: it has a prefix to live in. `others`: whether a client that asks
-    an HTTP echo for its IPv4 address can take part."""
+    """`settings`: the agent's, over its defaults. `ip6`: it has a prefix to live in. `others`: whether clients that
+    know one host and its address can take part."""
 
     name: str
     tells: str
@@ -144,10 +143,11 @@ class World:
                 "own_stun": self.own_stun, "own_echo": f"https://{self.own_echo}/whoami"}
 
     def asked(self):
-        """What only the agent sends: STUN and DNS questions to services of others, reports to its own coordinator."""
-        listed = self.network.spaces.execute("internet", "nft", "-j", "list", "counters")
-        packets = sum(item["counter"]["packets"] for item in json.loads(listed)["nftables"] if "counter" in item)
-        return packets + self._metric("muster_states_total")
+        """What only the agent sends: STUN and DNS questions to services of others, questions to the home router, questions
+        and reports to its own coordinator."""
+        counters = [counter for space in ("internet", "home") for counter in self.network.spaces.counters(space).values()]
+        return (sum(number for number, _ in counters)
+                + sum(self._metric(name) for name in ("muster_states_total", "muster_whoami_questions_total")))
 
     def _metric(self, name):
         """Of the coordinator, the sum over all labels."""
@@ -180,24 +180,34 @@ class World:
         self.acknowledged()
         wait_until(lambda: self._metric("muster_records_open") == 0, "every record is at rest")
 
+    def move_clocks(self, wall_s, boot_s):
+        """Of the machine that the clients run on."""
+        for client in self.clients:
+            client.move_clocks(wall_s, boot_s)
+
     def sleep(self, seconds, meanwhile):
         """The machine is suspended while `meanwhile` happens, and resumes later by its boot and wall clocks."""
-        self.agent.process.signal(signal.SIGSTOP)
+        asleep = [client.process for client in self.clients if client.process.running()]
+        for process in asleep:
+            process.signal(signal.SIGSTOP)
         result = meanwhile()
-        self.agent.move_clocks(seconds, seconds)
-        self.agent.process.signal(signal.SIGCONT)
+        self.move_clocks(seconds, seconds)
+        for process in asleep:
+            process.signal(signal.SIGCONT)
         return result
 
 
 @dataclasses.dataclass
 class Result:
     """Of one client in one scenario. `times`: {step: seconds, or None where it never became true}; `wrong`: addresses that
-    were published and not true at that time; `requests`: questions and updates that it sent to anybody."""
+    were published and not true at that time; `requests`: questions and updates that it sent to anybody; `ended`: it did
+    not live to see the end."""
 
     times: dict
     limits: dict
     wrong: list
     requests: int
+    ended: bool = False
 
 
 def _filled(value, values):
@@ -249,7 +259,7 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
     settings = {"addresses": {"include": ["eth0"] if scenario.space == "camera" else ["wan-*", "lan"], "ip6": scenario.ip6},
                 **_filled(scenario.settings, world.values())}
     world.agent = Agent(world, scenario.space, device, settings)
-    world.clients = [world.agent] + [kind(world, scenario.space) for kind in others if scenario.others]
+    world.clients = [world.agent] + [kind(world, scenario.space, scenario.ip6) for kind in others if scenario.others]
     zones = {zone: asker.Publications(world.dns, zone) for zone in (world.zone, world.peers_zone)}
     truths = {client: [] for client in world.clients}
     results = {client: Result({}, {}, [], 0) for client in world.clients}
@@ -261,6 +271,8 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
                 truths[client].append(_allowed(client, step))
         if results[world.agent].times[step.what] is not None:
             results[world.agent].wrong += _not_lasting(world, step)
+        for client, result in results.items():
+            result.ended = not client.process.running()
     finally:
         for client in world.clients:
             client.stop()
@@ -286,16 +298,13 @@ def _not_lasting(world, step):
 
 
 def _follow(world, step, results, patience, other_patience):
-    """Waits until every client's names are what is true, or for as long as it is given."""
-    def alive():
-        for client in world.clients:
-            client.running()
-
+    """Waits until every client's names are what is true, or for as long as it is given. That the agent ends is an error,
+    that another client does is its result."""
     wanted = {client: _records(client, step) for client in world.clients}
     for clients, deadline in (([world.agent], patience), (world.clients[1:], other_patience)):
         records = {key: value for client in clients for key, value in wanted[client].items()}
         left = max(0.0, step.began + deadline - time.monotonic())
-        found = asker.wait_answers(world.dns, records, left, alive) if records else {}
+        found = asker.wait_answers(world.dns, records, left, world.agent.running) if records else {}
         for client in clients:
             times = [found[key] for key in wanted[client]]
             results[client].times[step.what] = None if None in times else max(times) - step.began if times else 0.0

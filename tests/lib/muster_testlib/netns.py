@@ -2,6 +2,7 @@
 """Network namespaces of one process: their names carry its number, so two runs work side by side and what a killed run
 left behind is found and removed by the next."""
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -55,6 +56,12 @@ class Namespaces:
 
     def nft(self, name, rules):
         self.execute(name, "nft", "-f", "-", text=rules)
+
+    def counters(self, name):
+        """The named counters of nft in a namespace: {name: (packets, bytes)}, bytes from the IP header on."""
+        listed = json.loads(self.execute(name, "nft", "-j", "list", "counters"))["nftables"]
+        return {item["counter"]["name"]: (item["counter"]["packets"], item["counter"]["bytes"])
+                for item in listed if "counter" in item}
 
     def enter(self, name):
         """This process and what it starts from now on live in there."""

@@ -53,6 +53,13 @@ _UPNP_TABLE = """table inet filter {
   chain postrouting_miniupnpd { }
 }
 """
+# What devices ask the home router: NAT-PMP and PCP.
+_QUESTIONS = """table inet questions {
+  counter port_control { }
+  chain input { type filter hook input priority filter; iifname "lan" udp dport 5351 counter name port_control; }
+}
+"""
+_HOME_RULES = _NAT + _UPNP_TABLE + _QUESTIONS
 _UPNP = """ext_ifname={wan}
 listening_ip=lan
 http_port=0
@@ -197,7 +204,7 @@ route add default via {ROUTER}""")
         self.home4 = self._subscribe("home", A, self._CUSTOMER["home"])
         self.home4_b = self._subscribe("home", B, self._CUSTOMER["home"])
         self._delegate("home")
-        self.spaces.nft("home", _NAT + _UPNP_TABLE)
+        self.spaces.nft("home", _HOME_RULES)
         if self._ip6:
             self.start_advertiser()
 
@@ -281,7 +288,7 @@ address replace {isp.prefix}::{self._CUSTOMER[space]}/64 dev {isp.wan} nodad""")
         """It comes back, and the provider gives it another address and prefix; returns both."""
         old_isp, old = self._lan["home"]
         self.spaces.ip(old_isp.space, f"route del {old_isp.lan(old)}/64")
-        self.spaces.nft("home", _NAT + _UPNP_TABLE)
+        self.spaces.nft("home", _HOME_RULES)
         self.spaces.ip("home", "link set lan up\nlink set wan-a up\nlink set wan-b up")
         for isp in (B, A):
             self.uplink_back("home", isp)

@@ -198,10 +198,10 @@ def asleep(world):
 
 def clock_wrong(world):
     """The camera boots six years ago, and hears later what time it is."""
-    world.agent.move_clocks(-6 * 365 * 86400, 0)
+    world.move_clocks(-6 * 365 * 86400, 0)
     world.started_with()
     world.agent.wait_status(lambda status: status["connection"]["error"] != "", "TLS refuses")
-    world.agent.move_clocks(0, 0)
+    world.move_clocks(0, 0)
     yield Step("clock set", {"A": [world.network.home4]}, time.monotonic(), None)
     world.acknowledged()
     began = time.monotonic()
@@ -225,8 +225,8 @@ ALL = [
     Scenario("dead-path", "the router forgets the camera's connection, and its address changes", dead_path),
     Scenario("gateway-renumbered", "the provider gives a gateway with an agent on it another IPv4 address",
              gateway_renumbered, space="gateway"),
-    Scenario("ip6-graceful", "a new IPv6 prefix, the old one is deprecated", _renumber6(False), ip6=True, others=False),
-    Scenario("ip6-flash", "a new IPv6 prefix, the old one is gone", _renumber6(True), ip6=True, others=False),
+    Scenario("ip6-graceful", "a new IPv6 prefix, the old one is deprecated", _renumber6(False), ip6=True),
+    Scenario("ip6-flash", "a new IPv6 prefix, the old one is gone", _renumber6(True), ip6=True),
     Scenario("gateway6-flash", "a gateway's prefix with 200 hosts behind it is replaced", _gateway6(True),
              space="gateway", ip6=True, others=False, settings={"addresses": {"include": ["wan-*", "lan"], "prefix6_from": "lan"}}),
     Scenario("router-reboot", "the home router loses power and comes back with another address", router_reboot),
@@ -237,10 +237,10 @@ ALL = [
              port_control=True, settings=_detect(_PCP)),
     Scenario("gateway-carrier-nat", "the same to a gateway with an agent on it", gateway_carrier_nat, space="gateway"),
     Scenario("port-control", "another IPv4 address, and the router announces it (PCP)", wan_announced,
-             port_control=True, others=False, settings=_detect(_PCP)),
+             port_control=True, settings=_detect(_PCP)),
     Scenario("captive-portal", "a portal answers every HTTP request with a page full of addresses", captive_portal,
              settings=_detect(_PORTAL, _STUN)),
-    Scenario("dns-intercepted", "the router answers all DNS questions itself, wrongly", dns_intercepted, others=False,
+    Scenario("dns-intercepted", "the router answers all DNS questions itself, wrongly", dns_intercepted,
              settings=_detect(_DNS, _STUN, quorum=2)),
     Scenario("echo-dead", "the echo service hangs up", _echo("dead"), settings=_detect(_HTTP, _STUN)),
     Scenario("echo-slow", "the echo service accepts and says nothing", _echo("slow"), settings=_detect(_HTTP, _STUN)),
@@ -249,6 +249,6 @@ ALL = [
     Scenario("own-whoami", "nobody but the coordinator is asked, over STUN and HTTPS", own_whoami, others=False,
              settings=_detect(*_OWN)),
     Scenario("packet-loss", "30 % of all packets are lost while the address changes", packet_loss),
-    Scenario("asleep", "the camera sleeps for an hour, the address changes meanwhile", asleep, others=False),
-    Scenario("clock-wrong", "the camera's clock is six years behind at boot", clock_wrong, others=False),
+    Scenario("asleep", "the camera sleeps for an hour, the address changes meanwhile", asleep),
+    Scenario("clock-wrong", "the camera's clock is six years behind at boot", clock_wrong),
 ]
