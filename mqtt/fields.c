@@ -171,6 +171,15 @@ bool fields_bool(struct fields *fields, const char *key)
     return json_is_true(value);
 }
 
+enum alive fields_alive(struct fields *fields, const char *key)
+{
+    const json_t *value = fields_find(fields, key, FIELD_OPTIONAL);
+    if (value == NULL) {
+        return ALIVE_UNKNOWN;
+    }
+    return fields_bool(fields, key) ? ALIVE_YES : ALIVE_NO;
+}
+
 int fields_choice(struct fields *fields, const char *key, const char *const *choices, size_t choices_len,
                   enum field_need need, int absent)
 {

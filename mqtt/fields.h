@@ -53,6 +53,8 @@ int64_t fields_wall(struct fields *fields, const char *key, enum field_need need
 /** A finite number from 0 to 1e12. */
 double fields_real(struct fields *fields, const char *key);
 bool fields_bool(struct fields *fields, const char *key);
+/** true or false; ALIVE_UNKNOWN when absent. */
+enum alive fields_alive(struct fields *fields, const char *key);
 /** Index into @p choices; @p absent when it is not there. */
 int fields_choice(struct fields *fields, const char *key, const char *const *choices, size_t choices_len,
                   enum field_need need, int absent);

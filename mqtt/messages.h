@@ -53,12 +53,17 @@ enum nat_inbound { NAT_INBOUND_UNPROVEN, NAT_INBOUND_POSSIBLE, NAT_INBOUND_OPEN,
 enum nat_inbound nat_inbound(enum nat_class nat);
 const char *nat_inbound_name(enum nat_inbound inbound); /* "unproven", "possible", "open", "none" */
 
+/** Whether anything outside answers along a path. */
+enum alive { ALIVE_UNKNOWN, ALIVE_YES, ALIVE_NO };
+#define ALIVE_STATES (ALIVE_NO + 1)
+
 struct uplink {
     char name[MQTT_TEXT_MAX + 1]; /* interface name */
     bool up;
     struct address_field ip4, ip6;
     struct ip seen4, seen6; /* what the internet sees of this path, by the device's own sources; IP_NONE = unknown */
     enum nat_class nat;
+    enum alive alive4, alive6; /* by the device's own questions, one a family */
     bool has_metric;
     uint32_t metric; /* of its IPv4 default route, else of its IPv6 one; the lowest is the primary uplink */
 };

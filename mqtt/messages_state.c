@@ -83,7 +83,8 @@ static bool uplink_fits(const struct uplink *uplink)
 {
     return uplink->name[0] != '\0' && text_valid(TEXT_PRINTABLE, view_of(uplink->name)) &&
            family_fits(&uplink->ip4, IP_V4) && family_fits(&uplink->ip6, IP_V6) && seen_fits(&uplink->seen4, IP_V4) &&
-           seen_fits(&uplink->seen6, IP_V6) && (size_t)uplink->nat < NAT_CLASSES;
+           seen_fits(&uplink->seen6, IP_V6) && (size_t)uplink->nat < NAT_CLASSES &&
+           (size_t)uplink->alive4 < ALIVE_STATES && (size_t)uplink->alive6 < ALIVE_STATES;
 }
 
 static bool lists_fit(const struct state_message *message)
@@ -131,6 +132,13 @@ static void write_seen(struct strbuf *out, const char *key, const struct ip *see
     write_address(out, key, &field);
 }
 
+static void write_alive(struct strbuf *out, const char *key, enum alive alive)
+{
+    if (alive != ALIVE_UNKNOWN) {
+        (void)strbuf_addf(out, ",\"%s\":%s", key, alive == ALIVE_YES ? "true" : "false");
+    }
+}
+
 static void write_uplink(const struct uplink *uplink, struct strbuf *out)
 {
     (void)strbuf_adds(out, "{\"name\":");
@@ -146,6 +154,8 @@ static void write_uplink(const struct uplink *uplink, struct strbuf *out)
     if (uplink->nat != NAT_UNKNOWN) {
         write_text(out, "nat", nat_class_name(uplink->nat));
     }
+    write_alive(out, "alive4", uplink->alive4);
+    write_alive(out, "alive6", uplink->alive6);
     (void)strbuf_addc(out, '}');
 }
 
@@ -314,6 +324,8 @@ static void read_uplink(struct fields *fields, struct uplink *uplink)
     const int first = NAT_UNKNOWN + 1;
     int known = fields_choice(fields, "nat", NAT_NAMES + first, NAT_CLASSES - (size_t)first, FIELD_OPTIONAL, -first);
     uplink->nat = (enum nat_class)(known + first);
+    uplink->alive4 = fields_alive(fields, "alive4");
+    uplink->alive6 = fields_alive(fields, "alive6");
 }
 
 static void read_uplinks(struct fields *fields, struct state_message *message)

@@ -74,6 +74,8 @@ static void state_survives_the_wire(void **state)
                                     .seen4 = ip_of("198.51.100.7"),
                                     .seen6 = ip_of("2001:db8::1"),
                                     .nat = NAT_PORT_CONTROL,
+                                    .alive4 = ALIVE_YES,
+                                    .alive6 = ALIVE_NO,
                                     .has_metric = true};
     in.uplinks[1] = (struct uplink){.name = "wwan0"};
     struct strbuf buf;
@@ -87,13 +89,16 @@ static void state_survives_the_wire(void **state)
         "\"prefix6_also\":[{\"prefix\":\"2001:db8:4::/48\",\"preferred\":540},"
         "{\"prefix\":\"2001:db8::/128\",\"valid\":1}],"
         "\"uplinks\":[{\"name\":\"eth0\",\"up\":true,\"metric\":0,\"ip4\":\"192.0.2.1\",\"ip6\":\"2001:db8::1\","
-        "\"seen4\":\"198.51.100.7\",\"seen6\":\"2001:db8::1\",\"nat\":\"port-control\"},"
+        "\"seen4\":\"198.51.100.7\",\"seen6\":\"2001:db8::1\",\"nat\":\"port-control\","
+        "\"alive4\":true,\"alive6\":false},"
         "{\"name\":\"wwan0\",\"up\":false}],\"src\":\"interface\",\"why\":\"change\",\"agent\":\"0.1.0\","
         "\"fw\":\"x 1.2\",\"cfg\":\"g-12\",\"caps\":[\"dns\",\"config\"]}");
     struct state_message out;
     struct errinfo info;
     assert_int_equal(state_decode(strbuf_view(&buf), &out, &info), ERR_OK);
     ASSERT_SAME_TEXT(state_encode, &out, &buf);
+    assert_true(out.uplinks[0].alive4 == ALIVE_YES && out.uplinks[0].alive6 == ALIVE_NO);
+    assert_true(out.uplinks[1].alive4 == ALIVE_UNKNOWN && out.uplinks[1].alive6 == ALIVE_UNKNOWN);
     struct state_scan scan;
     assert_int_equal(state_scan(strbuf_view(&buf), &scan), ERR_OK);
     assert_true(scan.on && scan.boot == 17 && scan.conn == UINT32_MAX && scan.seq == 3);
@@ -237,9 +242,9 @@ static void encoders_refuse_what_decoders_would(void **state)
     struct state_message many = {.uplinks_len = MQTT_UPLINKS_MAX + 1};
     assert_int_equal(state_encode(&many, &buf), ERR_INVALID);
     const struct uplink misfits[] = {
-        {.name = "eth0", .seen4 = ip_of("2001:db8::1")},
-        {.name = "eth0", .seen6 = ip_of("192.0.2.1")},
-        {.name = "eth0", .nat = (enum nat_class)NAT_CLASSES},
+        {.name = "eth0", .seen4 = ip_of("2001:db8::1")},      {.name = "eth0", .seen6 = ip_of("192.0.2.1")},
+        {.name = "eth0", .nat = (enum nat_class)NAT_CLASSES}, {.name = "eth0", .alive4 = (enum alive)ALIVE_STATES},
+        {.name = "eth0", .alive6 = (enum alive)ALIVE_STATES},
     };
     for (size_t i = 0; i < ARRAY_LEN(misfits); i++) {
         struct state_message message = {.uplinks_len = 1};
