@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mqtt/session.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
+#include "mqtt/leaveby.h"
 #include "mqtt/limits.h"
 #include "mqtt/lookup.h"
 #include "mqtt/paho.h"
@@ -22,9 +24,11 @@
 #define LEAVE_MS           3000
 
 struct endpoint {
-    char *uri;  /* "ssl://host:port", owned */
-    char *host; /* owned */
-    char *name; /* "host:port", owned */
+    char *uri;                             /* "ssl://host:port", owned */
+    char *host;                            /* owned */
+    char *name;                            /* "host:port", owned */
+    struct ip known[LOOKUP_ADDRESSES_MAX]; /* from its last look-up that went well */
+    size_t known_len;
 };
 
 /* A message or subscription from the owner until it is answered. */
@@ -65,6 +69,7 @@ struct session {
     struct loop_wake *wake;
     struct lookup *lookup; /* NULL when none runs */
     struct ip addresses[LOOKUP_ADDRESSES_MAX];
+    char device[IF_NAMESIZE]; /* attempts leave by it; "" = the routing table's choice */
 
     struct entry **tickets; /* what stands in Paho's hands, by ticket */
     unsigned *free_tickets; /* stack */
@@ -325,6 +330,9 @@ static void start_attempt(struct session *session)
     if (err == ERR_OK) {
         err = lookup_pin(session, endpoint->host, &session->addresses[session->machine.address]);
     }
+    if (session->device[0] != '\0') {
+        leaveby_set(&session->addresses[session->machine.address], session->device);
+    }
     if (err == ERR_OK) {
         err = paho_connect(session->paho, endpoint->uri, strbuf_view(&will));
     }
@@ -346,9 +354,16 @@ static void subscribe_tick(struct session *session)
     loop_timer_after(session->tick, session->tick_ms);
 }
 
+void session_leave_by(struct session *session, const char *device)
+{
+    (void)snprintf(session->device, sizeof(session->device), "%s", device); /* the kernel's names fit */
+    leaveby_clear();
+}
+
 static void on_up(struct session *session)
 {
     lookup_unpin(session);
+    leaveby_clear();
     subscribe_tick(session);
     if (session->callbacks.connected != NULL) {
         session->callbacks.connected(session->context, session->endpoints[session->machine.endpoint].name);
@@ -360,6 +375,7 @@ static void on_finished(struct session *session)
     lookup_free(session->lookup);
     session->lookup = NULL;
     lookup_unpin(session);
+    leaveby_clear();
     loop_timer_stop(session->timer);
     loop_timer_stop(session->tick);
     loop_timer_stop(session->drain);
@@ -403,11 +419,28 @@ static void step(struct session *session, enum reconnect_event event, size_t add
 
 /* What comes in on the loop. */
 
+/* The resolver may be behind the very path that is dead: where the broker was is a better guess than none. */
+static void go_on_without_resolver(struct session *session, enum err err, const char *reason,
+                                   enum reconnect_event otherwise)
+{
+    const struct endpoint *endpoint = &session->endpoints[session->machine.endpoint];
+    if (endpoint->known_len > 0) {
+        memcpy(session->addresses, endpoint->known, sizeof(session->addresses));
+        step(session, RECONNECT_ON_RESOLVED, endpoint->known_len);
+        return;
+    }
+    report_down(session, err, reason);
+    step(session, otherwise, 0);
+}
+
 static void on_timer(void *context)
 {
     struct session *session = context;
     if (session->machine.state == RECONNECT_RESOLVING) {
-        report_down(session, ERR_TIMEOUT, "the resolver does not answer");
+        lookup_free(session->lookup);
+        session->lookup = NULL;
+        go_on_without_resolver(session, ERR_TIMEOUT, "the resolver does not answer", RECONNECT_ON_TIMER);
+        return;
     }
     step(session, RECONNECT_ON_TIMER, 0);
 }
@@ -444,9 +477,13 @@ static void collect_lookup(struct session *session)
     lookup_free(session->lookup);
     session->lookup = NULL;
     if (err != ERR_OK) {
-        report_down(session, err, "the broker's name does not resolve");
+        go_on_without_resolver(session, err, "the broker's name does not resolve", RECONNECT_ON_UNRESOLVED);
+        return;
     }
-    step(session, err == ERR_OK ? RECONNECT_ON_RESOLVED : RECONNECT_ON_UNRESOLVED, len);
+    struct endpoint *endpoint = &session->endpoints[session->machine.endpoint];
+    memcpy(endpoint->known, session->addresses, sizeof(endpoint->known));
+    endpoint->known_len = len;
+    step(session, RECONNECT_ON_RESOLVED, len);
 }
 
 static void collect_event(struct session *session, const struct paho_event *event)

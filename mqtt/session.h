@@ -98,6 +98,9 @@ bool session_is_connected(const struct session *session);
 size_t session_queued(const struct session *session); /* messages not yet handed to Paho or unacknowledged */
 /** Drops the connection and reconnects at once (new certificate, dead path noticed). */
 void session_reconnect(struct session *session);
+/** Attempts from now on leave by this interface (SO_BINDTODEVICE), whatever the routing table says; "" = its choice.
+ * One session of a process may do so. @param device shorter than IFNAMSIZ; copied. */
+void session_leave_by(struct session *session, const char *device);
 /** An attempt that is under way cannot succeed (its own address is gone): it ends within seconds, as Paho looks at its
  * time-outs every 3 s, instead of at the connect time-out. Nothing in any other state. */
 void session_give_up(struct session *session);

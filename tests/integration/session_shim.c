@@ -4,10 +4,13 @@
  * the kernel. SHIM_CLOCK=FILE       CLOCK_REALTIME is ahead by the seconds that FILE holds. Waits by the wall clock
  * that were begun while it was ahead end that much late: what a backward step does to a wait under way.
  *   SHIM_RESOLVER_MS=N    every look-up of a name takes N ms.
+ *   SHIM_RESOLVER_DEAD=N,MS   after N look-ups of names each further one fails, after MS ms.
  *   SHIM_RESOLVER_MAP=NAME=ADDRESS,ADDRESS   what NAME resolves to, in this order.
  */
 #include <dlfcn.h>
 #include <netdb.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +47,25 @@ int clock_gettime(clockid_t clock, struct timespec *ret_time)
     return rc;
 }
 
-static int resolve_mapped(getaddrinfo_fn next, char *addresses, const struct addrinfo *hints,
+static void pause_ms(long ms)
+{
+    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+static bool is_dead(void)
+{
+    static atomic_long asked;
+    const char *dead = getenv("SHIM_RESOLVER_DEAD");
+    char *rest = NULL;
+    if (dead == NULL || atomic_fetch_add(&asked, 1) < strtol(dead, &rest, 10)) {
+        return false;
+    }
+    pause_ms(*rest == ',' ? strtol(rest + 1, NULL, 10) : 0);
+    return true;
+}
+
+static int resolve_mapped(getaddrinfo_fn next, char *addresses, const char *service, const struct addrinfo *hints,
                           struct addrinfo **ret_list)
 {
     struct addrinfo numeric = hints != NULL ? *hints : (struct addrinfo){0};
@@ -53,7 +74,7 @@ static int resolve_mapped(getaddrinfo_fn next, char *addresses, const struct add
     *ret_list = NULL;
     char *rest = addresses;
     for (char *address = strsep(&rest, ","); address != NULL; address = strsep(&rest, ",")) {
-        int rc = next(address, NULL, &numeric, tail);
+        int rc = next(address, service, &numeric, tail);
         if (rc != 0) {
             return rc;
         }
@@ -77,16 +98,17 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
     }
     const char *delay = getenv("SHIM_RESOLVER_MS");
     if (delay != NULL) {
-        long ms = strtol(delay, NULL, 10);
-        struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-        (void)nanosleep(&pause, NULL);
+        pause_ms(strtol(delay, NULL, 10));
+    }
+    if (is_dead()) {
+        return EAI_AGAIN;
     }
     const char *map = getenv("SHIM_RESOLVER_MAP");
     size_t len = strlen(node);
     if (map != NULL && strncmp(map, node, len) == 0 && map[len] == '=') {
         char copy[256];
         (void)snprintf(copy, sizeof(copy), "%s", map + len + 1);
-        return resolve_mapped(next, copy, hints, ret_list);
+        return resolve_mapped(next, copy, service, hints, ret_list);
     }
     return next(node, service, hints, ret_list);
 }

@@ -291,6 +291,14 @@ class Session(unittest.TestCase):
         probe = self.probe(endpoints=["broker.test:1"], env=self.preloaded(SHIM_RESOLVER_MS="600000"))
         self.assertEqual(probe.end(), 0)  # within the deadline of every wait, a fifth of the resolver's ten minutes
 
+    def test_a_name_is_where_it_was_when_the_resolver_has_died(self):
+        self.broker()
+        probe = self.probe(endpoints=[f"broker.test:{self.port}"], timeout=3,
+                           env=self.preloaded(SHIM_RESOLVER_MAP=f"broker.test={self.address}", SHIM_RESOLVER_DEAD="1,0"))
+        probe.wait_log("^up ")
+        probe.say("reconnect")
+        probe.wait_count("^up ", 2)
+
     def test_comes_back_after_the_clock_stepped_back_an_hour(self):
         broker = self.broker()
         ahead = self.work.write(f"{self.name}-ahead", "3600\n")
