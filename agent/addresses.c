@@ -15,7 +15,8 @@ static bool uplink_equal(const struct uplink *a, const struct uplink *b)
 {
     return strcmp(a->name, b->name) == 0 && a->up == b->up && field_equal(&a->ip4, &b->ip4) &&
            field_equal(&a->ip6, &b->ip6) && ip_equal(&a->seen4, &b->seen4) && ip_equal(&a->seen6, &b->seen6) &&
-           a->nat == b->nat && a->has_metric == b->has_metric && a->metric == b->metric;
+           a->nat == b->nat && a->alive4 == b->alive4 && a->alive6 == b->alive6 && a->has_metric == b->has_metric &&
+           a->metric == b->metric;
 }
 
 static bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)

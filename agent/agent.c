@@ -12,6 +12,7 @@
 #include "agent/inbox.h"
 #include "agent/interfaces.h"
 #include "agent/lifeline.h"
+#include "agent/wayout.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "mqtt/session.h"
@@ -20,6 +21,7 @@
 #define DRAIN_MS        3000 /* for the "off" state at the end: a slow uplink's round trips */
 #define SESSION_QUEUE   8    /* messages; one state at a time goes out */
 #define BACKOFF_BASE_MS 1000
+#define DOUBT_PROBE_S   4 /* where questions beside the connection fail, it is asked whether it still stands */
 
 struct agent {
     struct loop *loop;                 /* borrowed */
@@ -35,6 +37,8 @@ struct agent {
     struct session *session;         /* owned */
     struct inbox *inbox;             /* owned */
     struct loop_timer *report_timer; /* owned */
+    char way_out[RT_IFNAME_SIZE];    /* uplink that the connection is bound to; "" = the routing table's choice */
+    bool doubting;                   /* the path of the connection is doubted */
     bool boot_stored;
     bool started; /* the session was */
     uint64_t started_ms;
@@ -224,12 +228,66 @@ static void mend_connection(struct agent *agent, const struct address_set *set)
     }
 }
 
+static const char *carrier_of(const struct agent *agent, struct ip *ret_local)
+{
+    struct ip used[LIFELINE_MAX];
+    size_t len = lifeline_addresses(used);
+    *ret_local = len > 0 ? used[0] : (struct ip){0};
+    return len > 0 ? addresses_owner(interfaces_table(agent->interfaces), &used[0]) : "";
+}
+
+/* Where nothing answers along the uplink that the routing table takes, the connection takes another one: who else would
+ * tell the coordinator? */
+static void follow_way_out(struct agent *agent, const struct address_set *set)
+{
+    char name[RT_IFNAME_SIZE] = "";
+    size_t index = wayout_choose(set);
+    if (index < set->uplinks_len && !wayout_is_first(set, index)) {
+        memcpy(name, set->paths[index].name, sizeof(name));
+    }
+    if (strcmp(name, agent->way_out) == 0) {
+        return;
+    }
+    memcpy(agent->way_out, name, sizeof(name));
+    log_event(LOG_LEVEL_NOTICE, "way-out", "uplink=%s", name[0] != '\0' ? set->uplinks[index].name : "by-route");
+    session_leave_by(agent->session, name);
+    struct ip local;
+    if (!agent->started || index == set->uplinks_len ||
+        strcmp(carrier_of(agent, &local), set->paths[index].name) == 0) {
+        return;
+    }
+    if (session_is_connected(agent->session)) {
+        leave_connection(agent, "another uplink is the way out");
+    } else {
+        session_give_up(agent->session);
+        session_reconnect(agent->session);
+    }
+}
+
+static void probe_connection(const struct agent *agent)
+{
+    int probe_s = (int)((agent->config->broker.probe_ms + 999) / 1000);
+    bool slow = probe_s == 0 || probe_s > DOUBT_PROBE_S;
+    lifeline_probe(agent->doubting && slow ? DOUBT_PROBE_S : probe_s);
+}
+
+static void follow_doubt(struct agent *agent)
+{
+    bool doubting = detect_doubts_carrier(agent->detect);
+    if (doubting != agent->doubting) {
+        agent->doubting = doubting;
+        probe_connection(agent);
+    }
+}
+
 /* What is reported: what the interfaces have, and what others know of it. */
 static void take_addresses(void *context)
 {
     struct agent *agent = context;
     struct address_set set = agent->own;
     detect_merge(agent->detect, &set);
+    follow_doubt(agent);
+    follow_way_out(agent, &set);
     step(agent, &(struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set});
 }
 
@@ -310,11 +368,6 @@ static void subscribe(struct agent *agent, const struct session_filter *filter)
     }
 }
 
-static void probe_connection(const struct agent *agent)
-{
-    lifeline_probe((int)((agent->config->broker.probe_ms + 999) / 1000));
-}
-
 static void on_connected(void *context, const char *endpoint)
 {
     struct agent *agent = context;
@@ -326,6 +379,9 @@ static void on_connected(void *context, const char *endpoint)
     subscribe(agent, &(struct session_filter){.filter = agent->dns_topic, .qos = 1});
     subscribe(agent,
               &(struct session_filter){.filter = agent->sync_topic, .qos = 1, .retain_handling = SESSION_RETAIN_NONE});
+    struct ip local;
+    const char *carrier = carrier_of(agent, &local);
+    detect_carries(agent->detect, carrier, local.family);
     detect_trigger(agent->detect, DETECT_CONNECTED);
     step_kind(agent, REPORT_EV_CONNECTED);
 }
@@ -345,6 +401,7 @@ static void on_disconnected(void *context, enum err err, const char *reason)
               log_quote(agent->connection_error, strlen(agent->connection_error), quoted));
     if (was_connected) {
         detect_observed(agent->detect, &(struct ip){0}, "");
+        detect_carries(agent->detect, "", IP_NONE);
         detect_trigger(agent->detect, DETECT_CONNECTION_LOST);
     }
     step_kind(agent, REPORT_EV_DISCONNECTED);
@@ -367,9 +424,8 @@ static void on_subscribed(void *context, const char *filter, enum err err)
 
 static void take_observed(struct agent *agent, const struct ip *observed)
 {
-    struct ip used[LIFELINE_MAX];
-    size_t len = lifeline_addresses(used);
-    const char *uplink = len > 0 ? addresses_owner(interfaces_table(agent->interfaces), &used[0]) : "";
+    struct ip local;
+    const char *uplink = carrier_of(agent, &local);
     if (session_is_connected(agent->session) && observed->family != IP_NONE) {
         detect_observed(agent->detect, observed, uplink);
     }

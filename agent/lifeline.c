@@ -63,10 +63,14 @@ static void give_up_after(int fd, int seconds)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
+/* @param idle_s 0 = never. */
 static void ask(int fd, int idle_s, int every_s)
 {
-    const int on = 1;
+    const int on = idle_s > 0;
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    if (idle_s == 0) {
+        return;
+    }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
 }
@@ -80,9 +84,7 @@ void lifeline_probe(int probe_s)
         if (!local_of(fd, &local)) {
             continue;
         }
-        if (probe_s > 0) {
-            ask(fd, probe_s > 2 ? probe_s / 2 : 1, probe_s > 8 ? probe_s / 8 : 1);
-        }
+        ask(fd, probe_s > 2 ? probe_s / 2 : probe_s > 0, probe_s > 8 ? probe_s / 8 : 1);
         give_up_after(fd, probe_s == 0 ? LIFELINE_PATIENCE_S : probe_s > LEAST_S ? probe_s : LEAST_S);
     }
 }

@@ -21,7 +21,7 @@ size_t lifeline_addresses(struct ip ret_addresses[static LIFELINE_MAX]);
 /** How soon the kernel gives up connected TCP sockets whose path is dead. What was sent must be acknowledged within
  * LIFELINE_PATIENCE_S (TCP_USER_TIMEOUT), which costs nothing. With @p probe_s above 0 silence is not enough either:
  * after half of it without traffic the kernel asks, then eight times as often, and gives up after all of it, at least 4
- * s; a reset in answer ends the connection at once. @param probe_s 0 = no questions. */
+ * s; a reset in answer ends the connection at once. @param probe_s 0 = no questions, nor any more. */
 #define LIFELINE_PATIENCE_S 20
 void lifeline_probe(int probe_s);
 

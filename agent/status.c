@@ -2,6 +2,7 @@
 #include "agent/status.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -229,6 +230,9 @@ static void add_family(const json_t *family, const char *name, struct strbuf *ou
                           text_at(family, "source"));
         (void)strbuf_adds(out, json_is_true(json_object_get(family, "disputed")) ? ", disputed" : "");
         (void)strbuf_adds(out, json_is_true(json_object_get(family, "unstable")) ? ", unstable" : "");
+        const char *health = text_at(family, "health");
+        bool worth_saying = strcmp(health, "dead") == 0 || strcmp(health, "rising") == 0;
+        (void)strbuf_addf(out, "%s%s", worth_saying ? ", " : "", worth_saying ? health : "");
     }
 }
 

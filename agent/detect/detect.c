@@ -108,6 +108,7 @@ static void on_answered(void *context, const struct source_question *question, c
     struct path *path = detect_path(detect, question->uplink, question->family);
     struct schedule *schedule = &path->schedules[slot->index]; /* a path that is asked about is never forgotten */
     bool event = schedule->event, good = answer->status != SOURCE_ANSWER_FAILED;
+    uint64_t asked_ms = schedule->asked_ms;
     detect->under_way--;
     path->under_way--;
     schedule_ended(schedule, good, detect_now(detect), crypto_random_u64());
@@ -124,6 +125,7 @@ static void on_answered(void *context, const struct source_question *question, c
             *schedule = asked;
         }
         detect_vote(detect, path, slot, answer, event);
+        detect_heard(detect, path, slot, good, asked_ms);
     }
     detect_wake(detect);
 }
@@ -205,6 +207,7 @@ static uint64_t next_deadline(const struct detect *detect)
     for (size_t p = 0; p < detect->paths_len; p++) {
         const struct path *path = detect->paths[p];
         next = MIN(next, path->fusion.deadline_ms);
+        next = path->present ? MIN(next, path->health.deadline_ms) : next;
         for (size_t i = 0; i < detect->slots_len && detect->under_way < DETECT_UNDER_WAY; i++) {
             next = MIN(next, schedule_due(&path->schedules[i]));
         }
@@ -219,6 +222,9 @@ uint64_t detect_run(struct detect *detect)
         if (fusion_tick(&detect->paths[p]->fusion, now)) {
             log_state(detect->paths[p], NULL);
             detect->changed = true;
+        }
+        if (detect->paths[p]->present && now >= detect->paths[p]->health.deadline_ms) {
+            detect_check_health(detect, detect->paths[p]);
         }
     }
     ask_what_is_due(detect);

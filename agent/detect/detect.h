@@ -14,7 +14,8 @@
  * What the broker saw is compared and shown, but not told back to it: an address that only `observed` knows is not
  * reported, else each renumbering of a fleet behind NAT would take two messages a device.
  *
- * Parts: detect.c (questions and answers), detect_paths.c (what triggers them), detect_view.c (what comes out).
+ * Parts: detect.c (questions and answers), detect_paths.c (what triggers them), detect_health.c (along which paths
+ * anything answers), detect_view.c (what comes out).
  */
 #include "agent/addresses.h"
 #include "agent/detect/fusion.h"
@@ -53,7 +54,8 @@ struct detect;
  * ERR_NOMEM, with the reason in @p info. */
 enum err detect_new(struct loop *loop, const struct detect_options *options, struct detect **ret_detect,
                     struct errinfo *info) MUST_CHECK;
-/* Of what follows, detect_free, _addresses, _observed, _trigger, _merge and _source allow NULL: nothing is known. */
+/* Of what follows, detect_free, _addresses, _observed, _carries, _doubts_carrier, _trigger, _merge and _source allow
+ * NULL: nothing is known. */
 void detect_free(struct detect *detect);
 
 /** Takes over what @p old knows, for a reload: the answers of sources that both have (by type and name) and when they
@@ -66,6 +68,11 @@ void detect_addresses(struct detect *detect, const struct address_set *set);
 /** What the broker saw of the connection, from the coordinator's answer; IP_NONE: the connection went away.
  * @param uplink that the connection leaves by; "" = unknown, good enough where there is only one. */
 void detect_observed(struct detect *detect, const struct ip *observed, const char *uplink);
+/** The connection to the broker stands on this path; @p uplink "": on none that is known. As long as it does, the path
+ * is not dead. */
+void detect_carries(struct detect *detect, const char *uplink, uint8_t family);
+/** Questions along the path that carries the connection fail: whether that is dead too is worth a question. */
+bool detect_doubts_carrier(const struct detect *detect);
 void detect_trigger(struct detect *detect, enum detect_trigger trigger);
 /** Does what is due; the shell's own timer calls it. @return when it is due again, in ms of the clock of `now`;
  * SCHEDULE_NEVER. */
@@ -74,7 +81,8 @@ uint64_t detect_run(struct detect *detect);
 bool detect_is_idle(const struct detect *detect);
 
 /** Puts what was fused into @p set, which was last handed to detect_addresses: ip4, ip6 and each uplink's seen4, seen6
- * and nat. Where nothing is known from outside the interfaces' own addresses stay, as without detection. */
+ * and nat, of several also alive4 and alive6. Where nothing is known from outside the interfaces' own addresses stay,
+ * as without detection. */
 void detect_merge(const struct detect *detect, struct address_set *set);
 /** Type of the source of what detect_merge puts into the family: "interface", "stun", ...; "none". */
 const char *detect_source(const struct detect *detect, uint8_t family);

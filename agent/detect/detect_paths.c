@@ -64,6 +64,7 @@ static void init_path(const struct detect *detect, struct path *path, const char
     uint32_t spread_ms = now - detect->made_ms < START_MS ? detect->options.spread_ms : 0;
     path->first_ms = schedule_first_ms(now, spread_ms, crypto_random_u64());
     fusion_init(&path->fusion, family, &detect->options.policy, sources, detect->slots_len, now);
+    health_init(&path->health, &detect->options.policy, now);
 }
 
 /* A source that could not be opened has said its last word. */
@@ -131,6 +132,8 @@ void detect_moved(struct detect *detect, struct path *path, bool same)
     path->held = detect_hold_nat(detect, path, same);
     path->moved_ms = detect_now(detect);
     (void)fusion_path_changed(&path->fusion, path->moved_ms); /* whatever changed, the owner is told below */
+    health_moved(&path->health, path->moved_ms);
+    memset(path->missed_ms, 0, sizeof(path->missed_ms));
     detect_wake(detect);
 }
 
@@ -369,10 +372,14 @@ void detect_adopt(struct detect *detect, const struct detect *old)
         struct path *path = before->present ? make_path(detect, before->uplink, before->family) : NULL;
         if (path != NULL) {
             adopt_path(detect, path, old, before);
+            path->health = before->health;
+            path->health.policy = &detect->options.policy;
         }
     }
     detect->lost_ms = old->lost_ms;
     detect->made_ms = old->made_ms;
+    memcpy(detect->carrier, old->carrier, sizeof(detect->carrier));
+    detect->carrier_family = old->carrier_family;
     detect_addresses(detect, &old->set);
     for (size_t p = 0; p < detect->paths_len; p++) {
         tell_interface(detect, detect->paths[p]);                        /* the old config may not have had it */

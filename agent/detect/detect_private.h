@@ -4,6 +4,7 @@
  * detect_private: what the parts of agent/detect/detect.h share. Nobody else includes it.
  */
 #include "agent/detect/detect.h"
+#include "agent/detect/health.h"
 #include "agent/detect/schedule.h"
 #include "net/loop.h"
 
@@ -51,6 +52,8 @@ struct path {
     struct schedule schedules[FUSION_SOURCES_MAX];
     struct word words[FUSION_SOURCES_MAX];
     struct held_nat held;
+    struct health health;
+    uint64_t missed_ms[FUSION_SOURCES_MAX]; /* when the source's last question was asked, if it failed; else 0 */
 };
 
 struct detect {
@@ -62,10 +65,12 @@ struct detect {
     size_t paths_len;
     struct address_set set; /* as the interfaces have it */
     struct loop_timer *timer;
-    unsigned under_way; /* questions of all paths */
-    bool changed;       /* the owner is to be told */
-    uint64_t made_ms;   /* the agent's start: a reload hands it on */
-    uint64_t lost_ms;   /* when the connection to the broker broke last; 0 = never */
+    unsigned under_way;           /* questions of all paths */
+    bool changed;                 /* the owner is to be told */
+    uint64_t made_ms;             /* the agent's start: a reload hands it on */
+    uint64_t lost_ms;             /* when the connection to the broker broke last; 0 = never */
+    char carrier[RT_IFNAME_SIZE]; /* the path that the connection stands on; "" = none */
+    uint8_t carrier_family;
 };
 
 uint64_t detect_now(const struct detect *detect);
@@ -82,6 +87,12 @@ void detect_vote(struct detect *detect, struct path *path, const struct slot *sl
                  bool event);
 /** Wants every source that may be asked about the path. */
 void detect_want(struct detect *detect, struct path *path, uint64_t at_ms, bool event);
+/** What the end of a question that was asked at @p asked_ms says of its path. */
+void detect_heard(struct detect *detect, struct path *path, const struct slot *slot, bool good, uint64_t asked_ms);
+/** Time passed, or the connection to the broker changed. */
+void detect_check_health(struct detect *detect, struct path *path);
+/** Whether somebody outside is asked along it: only then its health is told. */
+bool detect_has_asker(const struct detect *detect, const struct path *path);
 /** Asks no more about a path that is not present. */
 void detect_let_go(struct path *path);
 /** What was seen from outside is in doubt. @param same the path's own address and router are as they were. */

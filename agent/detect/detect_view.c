@@ -186,6 +186,13 @@ static const struct path *main_path(const struct detect *detect, const struct ad
     return first;
 }
 
+/* Nothing is told of the only path: there is no other, and it cannot be dead. */
+static enum alive alive_of(const struct detect *detect, const struct path *path)
+{
+    bool told = detect->set.uplinks_len > 1 && detect_has_asker(detect, path);
+    return told ? path->health.told : ALIVE_UNKNOWN;
+}
+
 static void merge_uplink(const struct detect *detect, const char *name, struct uplink *uplink)
 {
     const struct path *path4 = detect_path(detect, name, IP_V4);
@@ -193,9 +200,11 @@ static void merge_uplink(const struct detect *detect, const char *name, struct u
     if (path4 != NULL && path4->present) {
         uplink->seen4 = seen_of(detect, path4, true);
         uplink->nat = nat_of(detect, path4, true);
+        uplink->alive4 = alive_of(detect, path4);
     }
     if (path6 != NULL && path6->present) {
         uplink->seen6 = seen_of(detect, path6, true);
+        uplink->alive6 = alive_of(detect, path6);
     }
 }
 
@@ -277,6 +286,8 @@ static void add_path(struct strbuf *out, const struct detect *detect, const stru
     bool first = true;
     (void)strbuf_addf(out, ",\"ip%u\":{", path->family);
     add_text(out, "state", fusion_state_name(fusion->state));
+    (void)strbuf_addc(out, ',');
+    add_text(out, "health", health_state_name(path->health.state));
     (void)strbuf_addf(out, ",\"since_s\":%" PRIu64 ",\"unstable\":%s,\"disputed\":%s", (now - fusion->since_ms) / 1000,
                       fusion->unstable ? "true" : "false", fusion->disputed ? "true" : "false");
     if (fusion->value.family != IP_NONE) {

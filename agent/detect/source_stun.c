@@ -5,6 +5,8 @@
  * Each server has its own transaction: an id of 96 random bits, up to 7 sends. An answer counts from the address that
  * was asked, with the id. The first server's answer is the address; the second one's tells whether the NAT maps each
  * destination anew, and stands in where the first one is silent. Once one has answered, the other has SECOND_MS more.
+ * A resolver that fails, or takes longer than RESOLVER_MS, is not waited for where the server's last address is known:
+ * it may be behind another path than the one that is asked about.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,12 +24,14 @@
 
 #define SERVERS      2
 #define SECOND_MS    1600 /* three sends and an answer */
+#define RESOLVER_MS  1000
 #define TROUBLE_SIZE 64
 
 struct source {
     struct askings askings;       /* first: asking_cancel, asking_close */
     const char *servers[SERVERS]; /* host:port, of the config; the second may be NULL */
     size_t servers_len;
+    struct ip known4[SERVERS], known6[SERVERS]; /* where they were when last looked up; IP_NONE = never seen */
 };
 
 enum state { STATE_RESOLVING, STATE_ASKING, STATE_ANSWERED, STATE_FAILED };
@@ -50,7 +54,7 @@ struct transaction {
 
 struct stun_asking {
     struct asking base;
-    const struct source *source;
+    struct source *source;
     struct datagram *datagram; /* NULL until the first address is known */
     bool begun;
     struct transaction transactions[SERVERS];
@@ -135,6 +139,31 @@ static void send_request(struct transaction *transaction, uint64_t now)
     transaction->due_ms = now + stun_wait_ms(++transaction->sent);
 }
 
+static struct ip *known_of(const struct transaction *transaction)
+{
+    const struct stun_asking *stun = transaction->stun;
+    struct source *source = stun->source;
+    size_t i = (size_t)(transaction - stun->transactions);
+    return stun->base.question.family == IP_V4 ? &source->known4[i] : &source->known6[i];
+}
+
+static void take_address(struct transaction *transaction, const struct resolve_result *result, enum err why);
+
+/* @return when the resolver has been waited for long enough; UINT64_MAX: nothing is known without it. */
+static uint64_t hurry_resolver(struct transaction *transaction, uint64_t now)
+{
+    uint64_t due = transaction->stun->base.started_ms + RESOLVER_MS;
+    if (transaction->state != STATE_RESOLVING || known_of(transaction)->family == IP_NONE) {
+        return UINT64_MAX;
+    }
+    if (now < due) {
+        return due;
+    }
+    resolve_cancel(TAKE(transaction->resolve));
+    take_address(transaction, &(struct resolve_result){.len = 0}, ERR_TIMEOUT);
+    return UINT64_MAX;
+}
+
 /* Sends what is due, ends what can be ended, and arms the timer for what comes next. The asking may be gone after. */
 static void go_on(struct stun_asking *stun)
 {
@@ -142,6 +171,7 @@ static void go_on(struct stun_asking *stun)
     uint64_t next = UINT64_MAX;
     for (size_t i = 0; i < stun->source->servers_len; i++) {
         struct transaction *transaction = &stun->transactions[i];
+        next = MIN(next, hurry_resolver(transaction, now));
         if (transaction->state == STATE_ASKING && transaction->due_ms <= now) {
             if (transaction->sent < STUN_SENDS) {
                 send_request(transaction, now);
@@ -239,12 +269,12 @@ static enum err open_datagram(struct stun_asking *stun, const struct transaction
 static void take_address(struct transaction *transaction, const struct resolve_result *result, enum err why)
 {
     struct stun_asking *stun = transaction->stun;
-    transaction->server = asking_address(&stun->base.question, result, &transaction->port);
+    struct ip *known = known_of(transaction);
+    *known = result->len > 0 ? asking_address(&stun->base.question, result, &transaction->port) : *known;
+    transaction->server = *known;
     transaction->state = STATE_FAILED;
-    if (result->len == 0) {
-        trouble(transaction, "%s", err_text(why));
-    } else if (transaction->server.family == IP_NONE) {
-        trouble(transaction, "has no address of this family");
+    if (transaction->server.family == IP_NONE) {
+        trouble(transaction, "%s", result->len > 0 ? "has no address of this family" : err_text(why));
     } else {
         enum err err = open_datagram(stun, transaction);
         transaction->state = err == ERR_OK ? STATE_ASKING : STATE_FAILED;

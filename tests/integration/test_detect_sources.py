@@ -19,7 +19,7 @@ import sys
 import threading
 import unittest
 
-from muster_testlib import procs
+from muster_testlib import build_dir, procs
 from muster_testlib.internet import SERVER2 as WHOAMI
 from muster_testlib.internet import Whoami
 from muster_testlib.probe import Probe, ask_often
@@ -34,6 +34,8 @@ GOOGLE6, OPENDNS6, CLOUDFLARE6 = "2001:4860:4802:32::a", "2620:119:35::35", "260
 RESOLVER, PORTAL, PUBLIC_PORTAL, LIAR = "8.20.247.20", "5.9.164.112", "5.9.164.113", "5.9.164.114"
 SERVERS = [STUN1, STUN2, STUN6, GOOGLE, OPENDNS, CLOUDFLARE, AKAMAI, GOOGLE6, OPENDNS6, CLOUDFLARE6, RESOLVER, PORTAL,
            PUBLIC_PORTAL, LIAR, WHOAMI]
+
+SHIM = build_dir() / "tests" / "integration" / "session_shim.so"
 
 _ZONE = """$TTL 0
 @ SOA ns. hostmaster. 1 3600 600 604800 0
@@ -338,6 +340,15 @@ class Stun(Case):
         self.net.home1.nft("add rule inet filter forward ip protocol udp numgen inc mod 3 < 1 drop")
         answers = self.net.ask_often(12, "stun", f"server={STUN1}:3478", "timeout=10000")
         self.assertEqual([answer.ip for answer in answers], [WAN1] * 12, answers)
+
+    def test_a_name_is_where_it_was_when_the_resolver_has_died(self):
+        for dead, least, most in (("1,0", 0, 900), ("1,3000", 1000, 2500)):
+            with self.subTest(dead=dead):
+                prefix = (*self.net.camera.prefix, "env", f"LD_PRELOAD={SHIM}", f"SHIM_RESOLVER_MAP=stun.test={STUN1}",
+                          f"SHIM_RESOLVER_DEAD={dead}", "ASAN_OPTIONS=verify_asan_link_order=0")
+                answers = ask_often(2, "stun", "server=stun.test:3478", prefix=prefix)
+                self.assertEqual([answer.ip for answer in answers], [WAN1] * 2, answers)
+                self.assertTrue(least <= answers[1].elapsed_ms <= most, answers)
 
     def test_a_closed_port_says_so(self):
         self.failed("Connection refused", "stun", f"server={STUN1}:3479", "timeout=600")

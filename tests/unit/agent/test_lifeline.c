@@ -51,6 +51,8 @@ static void finds_and_probes_connections(void **state)
         assert_int_equal(option(client, IPPROTO_TCP, TCP_KEEPINTVL), cases[i][2]);
         assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), cases[i][3]);
     }
+    lifeline_probe(0);
+    assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 0);
     assert_int_equal(option(listener, SOL_SOCKET, SO_KEEPALIVE), 0);
     lifeline_cut();
     char byte;
