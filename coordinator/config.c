@@ -90,7 +90,7 @@ static enum err check_template(struct view value, struct errinfo *info)
 
 static const char *const modes[] = {"dedicated", "shared", NULL};
 static const char *const publish_modes[] = {"auto", "observed", "reported", "agree", NULL};
-static const char *const uplinks_modes[] = {"primary", "all", NULL};
+static const char *const uplinks_modes[] = {"primary", "all", "healthy", NULL};
 static const char *const levels[] = {"error", "warn", "notice", "info", "debug", NULL};
 
 static const struct config_row zone_rows[] = {
@@ -218,8 +218,9 @@ static const struct config_row group_rows[] = {
      .def = "primary",
      .help =
          "of devices with several paths to the internet: primary: the address of the one that is up with the lowest "
-         "metric; all: up to 4 addresses a name. Where the device says what its paths are, with publish auto and "
-         "reported"},
+         "metric; all: up to 4 addresses a name; healthy: of these, without paths along which nothing answers the "
+         "device's own questions, unless no other is left. Where the device says what its paths are, with publish "
+         "auto and reported"},
     {.name = "publish_cgnat",
      .type = CONFIG_BOOL,
      .offset = offsetof(struct group_config, publish_cgnat),

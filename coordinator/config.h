@@ -7,7 +7,7 @@
 #include "base/config.h"
 #include "base/ip.h"
 
-enum uplinks_mode { UPLINKS_PRIMARY, UPLINKS_ALL };
+enum uplinks_mode { UPLINKS_PRIMARY, UPLINKS_ALL, UPLINKS_HEALTHY };
 enum publish_mode { PUBLISH_AUTO, PUBLISH_OBSERVED, PUBLISH_REPORTED, PUBLISH_AGREE };
 
 struct zone_config {

@@ -166,16 +166,22 @@ static void judge_primary(const struct policy *policy, const struct policy_input
     }
 }
 
-/* @param shared the observed address is not to be published. */
-static void judge_all(const struct policy *policy, const struct policy_input *input, enum ip_family family, bool shared,
-                      struct policy_family *verdict)
+static bool may_stand(const struct policy_input *input, const struct uplink *uplink, enum ip_family family,
+                      bool healthy)
+{
+    return uplink->up && has_way_in(input, uplink, family) && !(healthy && uplink_is_dead(uplink, family));
+}
+
+/* @param shared the observed address is not to be published. @param healthy without paths where nothing answers. */
+static struct rrset_value gather(const struct policy *policy, const struct policy_input *input, enum ip_family family,
+                                 bool shared, bool healthy, const struct policy_family *verdict)
 {
     const enum rrtype type = family == IP_V4 ? RRTYPE_A : RRTYPE_AAAA;
     const struct uplink *order[MQTT_UPLINKS_MAX];
     struct rrset_value all = {0};
     if (verdict->action == POLICY_SET) {
         const struct uplink *bearer = bearer_of(input, &verdict->value.ips[0], family);
-        if (bearer == NULL || (bearer->up && has_way_in(input, bearer, family))) {
+        if (bearer == NULL || may_stand(input, bearer, family, healthy)) {
             all = verdict->value;
         }
     }
@@ -183,9 +189,23 @@ static void judge_all(const struct policy *policy, const struct policy_input *in
     for (size_t i = 0; i < len; i++) {
         struct ip ip = address_of(policy, order[i], family);
         bool crowd = shared && ip_equal(&ip, &input->observed);
-        if (ip.family != IP_NONE && !crowd && has_way_in(input, order[i], family)) {
+        if (ip.family != IP_NONE && !crowd && may_stand(input, order[i], family, healthy)) {
             (void)rrset_value_add(&all, type, &ip); /* there already, or one too many: the first ones count */
         }
+    }
+    return all;
+}
+
+/* Of a device whose every path is dead health has nothing to choose by: the last address never leaves for it. */
+static void judge_all(const struct policy *policy, const struct policy_input *input, enum ip_family family, bool shared,
+                      struct policy_family *verdict)
+{
+    struct rrset_value all = {0};
+    if (input->uplinks_mode == UPLINKS_HEALTHY) {
+        all = gather(policy, input, family, shared, true, verdict);
+    }
+    if (all.len == 0) {
+        all = gather(policy, input, family, shared, false, verdict);
     }
     if (all.len > 0) {
         *verdict = (struct policy_family){.action = POLICY_SET, .value = all};
@@ -198,10 +218,10 @@ static void judge_uplinks(const struct policy *policy, const struct policy_input
     if (input->mode != PUBLISH_AUTO && input->mode != PUBLISH_REPORTED) {
         return; /* only what the broker saw counts */
     }
-    if (input->uplinks_mode == UPLINKS_ALL) {
-        judge_all(policy, input, family, shared, verdict);
-    } else {
+    if (input->uplinks_mode == UPLINKS_PRIMARY) {
         judge_primary(policy, input, family, verdict);
+    } else {
+        judge_all(policy, input, family, shared, verdict);
     }
 }
 

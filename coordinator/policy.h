@@ -14,7 +14,9 @@
  *   primary   the address of the one that comes first (uplinks_primary), where it is known: the broker may see another
  *   all       the address of each that is up and, for IPv4, not without a way in; RRSET_VALUES_MAX, the primary first.
  *             The one that counted without this is among them unless the path that bears it (nobody: the first one) is
- * down or has no way in The address of an uplink is its own where that is public, else what is seen of it.
+ *             down or has no way in
+ *   healthy   of these, without paths along which nothing answers (uplink_is_dead), as long as another address is left
+ * The address of an uplink is its own where that is public, else what is seen of it.
  */
 #include "base/ip.h"
 #include "coordinator/config.h"

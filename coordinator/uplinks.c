@@ -35,6 +35,13 @@ const struct uplink *uplinks_primary(const struct uplink *uplinks, size_t len, e
     return uplinks_sort(uplinks, len, family, order) > 0 ? order[0] : NULL;
 }
 
+bool uplink_is_dead(const struct uplink *uplink, enum ip_family family)
+{
+    enum alive own = family == IP_V4 ? uplink->alive4 : uplink->alive6;
+    enum alive other = family == IP_V4 ? uplink->alive6 : uplink->alive4;
+    return (own != ALIVE_UNKNOWN ? own : other) == ALIVE_NO;
+}
+
 static bool bears(const struct uplink *uplink, const struct ip *ip)
 {
     const struct address_field *own = ip->family == IP_V4 ? &uplink->ip4 : &uplink->ip6;

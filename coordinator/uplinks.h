@@ -16,5 +16,9 @@ const struct uplink *uplinks_primary(const struct uplink *uplinks, size_t len, e
 size_t uplinks_sort(const struct uplink *uplinks, size_t len, enum ip_family family,
                     const struct uplink *ret_order[static MQTT_UPLINKS_MAX]);
 
+/** Nothing outside answers along it, by what the device says of the family, else of the other one: a line that is cut
+ * carries neither. Not said: it is taken to be well. */
+bool uplink_is_dead(const struct uplink *uplink, enum ip_family family);
+
 /** The uplink that bears @p ip or is seen as it; one that is up before one that is not. NULL when there is none. */
 const struct uplink *uplinks_find(const struct uplink *uplinks, size_t len, const struct ip *ip);

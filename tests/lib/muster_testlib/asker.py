@@ -95,6 +95,21 @@ class Publications:
 
     def changes(self):
         """[(owner without the last dot, type, address, True when it was added)] in their order."""
+        return [change for version in self._versions() for change in version]
+
+    def emptied(self, name, rtype="A"):
+        """How often the name was left without any such record, after it had been given one."""
+        present, times = set(), 0
+        for version in self._versions():
+            before = set(present)
+            for owner, kind, data, added in version:
+                if (owner, kind) == (name, rtype):
+                    (present.add if added else present.discard)(data)
+            times += bool(before and not present)
+        return times
+
+    def _versions(self):
+        """The changes of each version of the zone."""
         records = self._kdig(f"IXFR={self._serial}")
         if not records or records[0][3] != "SOA":
             raise AssertionError(f"no journal of {self.zone}: {records[:3]}")
@@ -106,8 +121,9 @@ class Publications:
         for owner, _, _, rtype, data in records[1:-1]:
             if rtype == "SOA":
                 added = not added
+                found += [] if added else [[]]
             elif rtype in _TYPES:
-                found.append((owner.rstrip(".").lower(), rtype, data, added))
+                found[-1].append((owner.rstrip(".").lower(), rtype, data, added))
         return found
 
     def added(self, name):

@@ -34,12 +34,20 @@ GROUPS = """\
       - name: "{host}.{id}.example.net"
         types: [AAAA]
         hosts: true
+  - name: routers
+    gateway: true
+    damping: false
+    uplinks: healthy
+    names:
+      - name: "{id}.example.net"
 """
 HOSTS = 200
 REGISTRY = """\
 devices:
   - match: "cam-*"
     group: cameras
+  - id: gw-2
+    group: routers
   - id: gw-1
     group: gateways
     hosts:
@@ -71,8 +79,9 @@ class Step:
 
 @dataclasses.dataclass
 class Scenario:
-    """`settings`: the agent's, over its defaults. `ip6`: it has a prefix to live in. `others`: whether clients that
-    know one host and its address can take part."""
+    """`settings`: the agent's, over its defaults. `device`: where it is not the one of its place. `ip6`: it has a prefix to
+    live in. `others`: whether clients that know one host and its address can take part. `never_empty`: from its first
+    address on its name always has one."""
 
     name: str
     tells: str
@@ -81,6 +90,8 @@ class Scenario:
     ip6: bool = False
     port_control: bool = False
     others: bool = True
+    device: str = None
+    never_empty: bool = False
     settings: dict = dataclasses.field(default_factory=dict)
 
 
@@ -255,7 +266,7 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
     in which the agent, and the others, have to follow an event at all."""
     world.network.build(scenario.ip6, scenario.port_control)
     world.web.mood, world.web.requests = "right", {}
-    device = "gw-1" if scenario.space == "gateway" else "cam-1"
+    device = scenario.device or ("gw-1" if scenario.space == "gateway" else "cam-1")
     settings = {"addresses": {"include": ["eth0"] if scenario.space == "camera" else ["wan-*", "lan"], "ip6": scenario.ip6},
                 **_filled(scenario.settings, world.values())}
     world.agent = Agent(world, scenario.space, device, settings)
@@ -281,6 +292,8 @@ def run(world, scenario, others=(), patience=DEADLINE, other_patience=0.0):
         names = {owner for owner, _, _, _ in changes if owner == client.name or owner.endswith(f".{client.name}")}
         for name in sorted(names):
             result.wrong += untrue(changes, name, truths[client])
+        if scenario.never_empty and client is world.agent:
+            result.wrong += ["no address"] * zones[world.zone].emptied(client.name)
         result.requests = world.web.count(client.label)
     results[world.agent].requests += world.asked() - asked
     return {client.label: result for client, result in results.items()}

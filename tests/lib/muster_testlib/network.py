@@ -298,6 +298,13 @@ address replace {isp.prefix}::{self._CUSTOMER[space]}/64 dev {isp.wan} nodad""")
             self.start_advertiser()
         return address, prefix
 
+    def darken(self, isp):
+        """A provider forwards nothing any more, while the links of its customers stand and its router answers."""
+        self.spaces.nft(isp.space, "table inet dark { chain forward { type filter hook forward priority -10; drop; }; }\n")
+
+    def lighten(self, isp):
+        self.spaces.nft(isp.space, "delete table inet dark\n")
+
     def lose_packets(self, percent):
         """Of everything that passes the home router, each way."""
         self.spaces.nft("home", f"""table inet loss {{

@@ -5,7 +5,7 @@ import time
 
 from .clients import PROBE_S
 from .detection import Scenario, Step
-from .network import B, CARRIER_POOL, WRONG
+from .network import A, B, CARRIER_POOL, WRONG
 from .procs import wait_until
 
 EVENT_S = 1.0                 # from the moment that the address is usable
@@ -106,6 +106,23 @@ def gateway_failover(world):
     world.acknowledged()
     began = network.uplink_back("gateway")
     yield Step("first uplink", {"A": [network.gateway4]}, began, EVENT_S)
+
+
+def uplinks_dark(world):
+    """Each of a gateway's two providers in turn forwards nothing, and no link goes down. The routing table goes on
+    preferring the first."""
+    network = world.network
+    both = {"A": [network.gateway4, network.gateway4_b]}
+    yield world.started_with(**both)
+    for isp, left in ((B, network.gateway4), (A, network.gateway4_b)):
+        world.acknowledged()
+        began = time.monotonic()
+        network.darken(isp)
+        yield Step(f"{isp.letter} dark", {"A": [left]}, began, DEAD_PATH_S)
+        world.acknowledged()
+        began = time.monotonic()
+        network.lighten(isp)
+        yield Step(f"{isp.letter} light", both, began, DEAD_PATH_S)
 
 
 def carrier_nat(world):
@@ -219,6 +236,7 @@ _PORTAL = {"type": "http", "url": "{plain_echo}", "format": "text", "ip6": False
 _OWN = ({"type": "stun", "server": "{own_stun}", "ip6": False},
         {"type": "http", "url": "{own_echo}", "format": "text", "ca_file": "{ca}", "ip6": False})
 _PCP = {"type": "pcp", "ip6": False}
+_OFTEN = {**_STUN, "every": "2s"}
 
 ALL = [
     Scenario("wan-renumbered", "the provider gives the home router another IPv4 address", wan_renumbered),
@@ -233,6 +251,9 @@ ALL = [
     Scenario("home-failover", "the home router takes its second uplink, and the first one again", home_failover),
     Scenario("gateway-failover", "a gateway takes its second uplink, and the first one again", gateway_failover,
              space="gateway"),
+    Scenario("uplinks-dark", "each of a gateway's uplinks in turn carries nothing, while its link stands", uplinks_dark,
+             space="gateway", device="gw-2", others=False, never_empty=True,
+             settings=_detect(_OFTEN, timeout="500ms", confirm="1s")),
     Scenario("carrier-nat", "the provider puts the home behind carrier NAT, and takes it out again", carrier_nat,
              port_control=True, settings=_detect(_PCP)),
     Scenario("gateway-carrier-nat", "the same to a gateway with an agent on it", gateway_carrier_nat, space="gateway"),

@@ -18,6 +18,7 @@
 
 #define PRIMARY "  - name: cameras\n    names: [{name: \"{id}.example.net\"}]\n    damping: false\n"
 #define ALL     PRIMARY "    uplinks: all\n"
+#define HEALTHY PRIMARY "    uplinks: healthy\n"
 
 static struct rig rig;
 
@@ -112,12 +113,44 @@ static void the_policy_is_changed_by_a_reload(void **state)
     assert_wanted(rig_value(DSL));
 }
 
+static void report_health(uint32_t seq, const char *dsl, const char *lte)
+{
+    char uplinks[256];
+    (void)snprintf(uplinks, sizeof(uplinks),
+                   "[{\"name\":\"dsl\",\"up\":true,\"metric\":100,\"ip4\":\"" DSL "\",\"alive4\":%s},"
+                   "{\"name\":\"lte\",\"up\":true,\"metric\":200,\"ip4\":\"" LTE "\",\"alive4\":%s}]",
+                   dsl, lte); /* fits */
+    rig_state(&rig, &(struct rig_state){
+                        .id = CAM, .boot = 1, .conn = 1, .seq = seq, .ip4 = DSL, .uplinks = uplinks, .observed = LTE});
+}
+
+static void a_dead_path_leaves_and_the_last_one_stays(void **state)
+{
+    (void)state;
+    assert_true(rig_reload(&rig, &(struct rig_config){.groups = HEALTHY}));
+    report_health(1, "true", "true");
+    assert_wanted(both());
+    rig_settle_all(&rig);
+    report_health(2, "false", "true");
+    assert_wanted(rig_value(LTE));
+    rig_settle_all(&rig);
+    report_health(3, "false", "false");
+    assert_wanted(both());
+    rig_settle_all(&rig);
+    report_health(4, "true", "false");
+    assert_wanted(rig_value(DSL));
+    for (size_t i = 0; i < rig.changes_len; i++) { /* never without an address, each change one RRset */
+        assert_true(rig.changes[i].change.want.len > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_are_published_and_one_leaves_at_a_time, start, stop),
         cmocka_unit_test_setup_teardown(the_store_knows_all_of_them, start, stop),
         cmocka_unit_test_setup_teardown(the_policy_is_changed_by_a_reload, start, stop),
+        cmocka_unit_test_setup_teardown(a_dead_path_leaves_and_the_last_one_stays, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,6 +191,7 @@ struct path {
     enum nat_class nat;
     uint32_t metric;
     bool down;
+    enum alive alive4, alive6;
 };
 
 /* Several uplinks: what stands in the RRset, blanks in between; ip4 and ip6 are what the device reports as a whole. */
@@ -383,6 +384,114 @@ static const struct uplinks_row {
      {{.ip4 = HOME, .metric = 1, .nat = NAT_CGNAT}, {.ip4 = PUB2, .metric = 2, .nat = NAT_PUBLIC}},
      .want4 = PUB2,
      .want6 = KEEP},
+    /* healthy */
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL, /* nobody said */
+     {{.ip4 = PUB, .metric = 1}, {.ip4 = PUB2, .metric = 2}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL,
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_YES}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_YES}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL,
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_YES}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_NO}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB2,
+     PUB,
+     NULL, /* the primary one; the report came along the other */
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_NO}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_YES}},
+     .want4 = PUB2,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL, /* the broker lags */
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_NO}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_YES}},
+     .want4 = PUB2,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL, /* nothing to choose by */
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_NO}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_NO}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     NULL,
+     PUB,
+     NULL, /* the last one stays */
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_NO}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_YES, .down = true}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL, /* the other one's is unknown */
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_NO}, {.ip4 = HOME, .metric = 2, .alive4 = ALIVE_YES}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL, /* the other one has no way in */
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_NO},
+      {.ip4 = HOME, .seen4 = PUB2, .metric = 2, .nat = NAT_CGNAT, .alive4 = ALIVE_YES}},
+     .want4 = PUB,
+     .want6 = KEEP},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     STABLE, /* IPv6 is not asked: as IPv4 */
+     {{.ip4 = PUB, .ip6 = STABLE, .metric = 1, .alive4 = ALIVE_NO},
+      {.ip4 = PUB2, .ip6 = OTHER6, .metric = 2, .alive4 = ALIVE_YES}},
+     .want4 = PUB2,
+     .want6 = OTHER6},
+    {UPLINKS_HEALTHY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     STABLE, /* each family by itself */
+     {{.ip4 = PUB, .ip6 = STABLE, .metric = 1, .alive4 = ALIVE_YES, .alive6 = ALIVE_NO},
+      {.ip4 = PUB2, .ip6 = OTHER6, .metric = 2, .alive4 = ALIVE_YES, .alive6 = ALIVE_YES}},
+     .want4 = PUB " " PUB2,
+     .want6 = OTHER6},
+    {UPLINKS_ALL,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL, /* all are all */
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_YES}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_NO}},
+     .want4 = PUB " " PUB2,
+     .want6 = KEEP},
+    {UPLINKS_PRIMARY,
+     PUBLISH_AUTO,
+     PUB,
+     PUB,
+     NULL,
+     {{.ip4 = PUB, .metric = 1, .alive4 = ALIVE_NO}, {.ip4 = PUB2, .metric = 2, .alive4 = ALIVE_YES}},
+     .want4 = PUB,
+     .want6 = KEEP},
 };
 
 static void describe_all(const struct policy_family *family, char *text, size_t size)
@@ -406,6 +515,8 @@ static size_t fill_uplinks(const struct path *paths, size_t paths_len, struct up
         uplinks[len] = (struct uplink){.up = !paths[len].down,
                                        .seen4 = field(paths[len].seen4).ip,
                                        .nat = paths[len].nat,
+                                       .alive4 = paths[len].alive4,
+                                       .alive6 = paths[len].alive6,
                                        .has_metric = paths[len].metric != 0,
                                        .metric = paths[len].metric};
         bool other = paths[len].ip4 != NULL && strchr(paths[len].ip4, ':') != NULL;

@@ -93,8 +93,31 @@ static void table(void **state)
     }
 }
 
+static void a_family_that_is_not_said_is_as_the_other(void **state)
+{
+    (void)state;
+    static const struct {
+        enum alive alive4, alive6;
+        bool dead4, dead6;
+    } cases[] = {
+        {ALIVE_UNKNOWN, ALIVE_UNKNOWN, false, false},
+        {ALIVE_YES, ALIVE_UNKNOWN, false, false},
+        {ALIVE_NO, ALIVE_UNKNOWN, true, true},
+        {ALIVE_UNKNOWN, ALIVE_NO, true, true},
+        {ALIVE_NO, ALIVE_YES, true, false},
+        {ALIVE_YES, ALIVE_NO, false, true},
+        {ALIVE_NO, ALIVE_NO, true, true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct uplink uplink = {.alive4 = cases[i].alive4, .alive6 = cases[i].alive6};
+        assert_true(uplink_is_dead(&uplink, IP_V4) == cases[i].dead4);
+        assert_true(uplink_is_dead(&uplink, IP_V6) == cases[i].dead6);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table),
+                                       cmocka_unit_test(a_family_that_is_not_said_is_as_the_other)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
