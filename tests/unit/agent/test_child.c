@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "tests/lib/loop_run.h"
 
 #define SHELL      "/bin/sh"
 #define FOREVER_MS 60000u
@@ -43,20 +44,10 @@ static void on_done(void *context, const struct child_result *result)
     }
 }
 
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("no completion in time");
-}
-
 static void wait_for(unsigned done)
 {
-    struct loop_timer *deadline;
     seen.awaited = seen.done + done;
-    assert_int_equal(loop_timer_new(seen.loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(seen.loop);
-    loop_timer_free(deadline);
+    loop_run_or_fail(seen.loop);
     assert_int_equal(seen.done, seen.awaited);
 }
 

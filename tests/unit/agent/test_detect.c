@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/detect_rig.h"
 
+/* Behind a NAT, with one question under way. */
+static struct source *begin_with_stun(const struct address_set *set)
+{
+    static const char *const types[] = {"interface", "stun"};
+    set_up(types, 2, 1);
+    detect_addresses(world.detect, set);
+    after(0);
+    assert_int_equal(world.sources[0]->open_len, 1);
+    return world.sources[0];
+}
+
 static void asks_nobody_by_default(void **state)
 {
     (void)state;
@@ -31,12 +42,8 @@ static void asks_nobody_by_default(void **state)
 static void asks_when_a_path_appears_and_moves(void **state)
 {
     (void)state;
-    static const char *const types[] = {"interface", "stun"};
-    set_up(types, 2, 1);
-    struct source *stun = world.sources[0];
     struct address_set set = home("192.168.1.5");
-    detect_addresses(world.detect, &set);
-    after(0);
+    struct source *stun = begin_with_stun(&set);
     assert_int_equal(stun->asked, 1);
     assert_string_equal(stun->open[0].uplink, "eth0");
     assert_int_equal(stun->open[0].timeout_ms, 3000);
@@ -97,12 +104,8 @@ static void spreads_the_first_question_at_the_start(void **state)
 static void drops_the_answer_of_a_path_that_is_no_more(void **state)
 {
     (void)state;
-    static const char *const types[] = {"interface", "stun"};
-    set_up(types, 2, 1);
-    struct source *stun = world.sources[0];
     struct address_set set = home("192.168.1.5");
-    detect_addresses(world.detect, &set);
-    after(0);
+    struct source *stun = begin_with_stun(&set);
     set = home("192.168.7.5");
     detect_addresses(world.detect, &set);
     after(100);
@@ -140,12 +143,8 @@ static void never_asks_below_the_floor(void **state)
 static void confirms_what_only_a_poll_found(void **state)
 {
     (void)state;
-    static const char *const types[] = {"interface", "stun"};
-    set_up(types, 2, 1);
-    struct source *stun = world.sources[0];
     struct address_set set = home("192.168.1.5");
-    detect_addresses(world.detect, &set);
-    after(0);
+    struct source *stun = begin_with_stun(&set);
     answer(stun, "45.83.1.9");
     uint64_t next = detect_run(world.detect);
     assert_in_range(next - world.now, 12 * MINUTE, 18 * MINUTE);
@@ -162,12 +161,8 @@ static void confirms_what_only_a_poll_found(void **state)
 static void failing_is_not_losing(void **state)
 {
     (void)state;
-    static const char *const types[] = {"interface", "stun"};
-    set_up(types, 2, 1);
-    struct source *stun = world.sources[0];
     struct address_set set = home("192.168.1.5");
-    detect_addresses(world.detect, &set);
-    after(0);
+    struct source *stun = begin_with_stun(&set);
     answer(stun, "45.83.1.9");
     for (unsigned i = 0; i < 50; i++) { /* the server is down for hours */
         uint64_t next = detect_run(world.detect);

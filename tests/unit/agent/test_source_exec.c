@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/loop_run.h"
+
 #include "agent/detect/sources.h"
 
 static struct {
@@ -25,19 +27,9 @@ static void answered(void *context, const struct source_question *question, cons
     loop_stop(seen.loop);
 }
 
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("no answer in time");
-}
-
 static void run(void)
 {
-    struct loop_timer *deadline;
-    assert_int_equal(loop_timer_new(seen.loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(seen.loop);
-    loop_timer_free(deadline);
+    loop_run_or_fail(seen.loop);
 }
 
 static const struct source_callbacks callbacks = {.answered = answered};

@@ -29,13 +29,25 @@ static bool is_unsure_of(const struct rig_change *change, const char *sent)
     return change != NULL && change->change.unsure && rrset_value_equal(&change->change.sent, &value);
 }
 
+/* 1 is with the zone's writer. */
+static void start_with_one_value(void)
+{
+    rig_start(&rig, &(struct rig_config){.zones = SHARED});
+    rig_report(&rig, CAM, 1, NAT);
+    rig_commit_all(&rig);
+}
+
+static void take_a_new_writer(void)
+{
+    (void)rig_reload(&rig, &(struct rig_config){.zones = SHARED});
+    core_resubmit(rig.core, rig.now);
+}
+
 /* 1 is being written; 2 is committed before the outcome of 1 is, and must not require what stood before 1. */
 static void a_shared_zone_is_unsure_of_what_no_outcome_is_stored_of(void **state)
 {
     (void)state;
-    rig_start(&rig, &(struct rig_config){.zones = SHARED});
-    rig_report(&rig, CAM, 1, NAT);
-    rig_commit_all(&rig);
+    start_with_one_value();
     assert_false(rig_change(&rig, NAME, RRTYPE_A)->change.unsure);
     rig_report(&rig, CAM, 2, NAT2);
     struct store_want *want = rig_batch_want(&rig, NAME);
@@ -50,11 +62,8 @@ static void a_shared_zone_is_unsure_of_what_no_outcome_is_stored_of(void **state
 static void a_new_writer_of_a_shared_zone_is_unsure_of_what_was_under_way(void **state)
 {
     (void)state;
-    rig_start(&rig, &(struct rig_config){.zones = SHARED});
-    rig_report(&rig, CAM, 1, NAT);
-    rig_commit_all(&rig);
-    (void)rig_reload(&rig, &(struct rig_config){.zones = SHARED});
-    core_resubmit(rig.core, rig.now);
+    start_with_one_value();
+    take_a_new_writer();
     assert_int_equal(rig.changes_len, 2);
     assert_true(is_unsure_of(rig_change(&rig, NAME, RRTYPE_A), NAT));
     struct store_record row = rig_record("example.net", "cam-2", "cam-2.example.net", NAT2);
@@ -68,12 +77,9 @@ static void a_new_writer_of_a_shared_zone_is_unsure_of_what_was_under_way(void *
 static void a_reload_does_not_overtake_the_commit_of_a_shared_zone(void **state)
 {
     (void)state;
-    rig_start(&rig, &(struct rig_config){.zones = SHARED});
-    rig_report(&rig, CAM, 1, NAT);
-    rig_commit_all(&rig);
+    start_with_one_value();
     rig_report(&rig, CAM, 2, NAT2);
-    (void)rig_reload(&rig, &(struct rig_config){.zones = SHARED});
-    core_resubmit(rig.core, rig.now);
+    take_a_new_writer();
     assert_int_equal(rig.changes_len, 1);
     rig_commit_all(&rig);
     assert_true(rig_wants(&rig, NAME, NAT2));
@@ -89,8 +95,7 @@ static void a_doubt_lasts_until_it_is_settled(void **state)
     want->was_pending = true;
     want->was = rig_value(NAT);
     rig_commit_all(&rig);
-    (void)rig_reload(&rig, &(struct rig_config){.zones = SHARED});
-    core_resubmit(rig.core, rig.now);
+    take_a_new_writer();
     assert_true(is_unsure_of(rig_change(&rig, NAME, RRTYPE_A), NAT));
 }
 
@@ -98,9 +103,7 @@ static void a_doubt_lasts_until_it_is_settled(void **state)
 static void what_the_engine_applied_counts_before_it_is_stored(void **state)
 {
     (void)state;
-    rig_start(&rig, &(struct rig_config){.zones = SHARED});
-    rig_report(&rig, CAM, 1, NAT);
-    rig_commit_all(&rig);
+    start_with_one_value();
     rig_report(&rig, CAM, 2, NAT2);
     rig_report(&rig, CAM, 3, "93.184.216.36");
     rig_settle(&rig, rig_change(&rig, NAME, RRTYPE_A), OUTCOME_APPLIED, NULL);
@@ -120,11 +123,8 @@ static void what_the_engine_applied_counts_before_it_is_stored(void **state)
 static void a_doubt_outlives_newer_values_and_refusals(void **state)
 {
     (void)state;
-    rig_start(&rig, &(struct rig_config){.zones = SHARED});
-    rig_report(&rig, CAM, 1, NAT);
-    rig_commit_all(&rig);
-    (void)rig_reload(&rig, &(struct rig_config){.zones = SHARED});
-    core_resubmit(rig.core, rig.now);
+    start_with_one_value();
+    take_a_new_writer();
     rig.changes_len = 0;
     rig_report(&rig, CAM, 2, NAT2);
     rig_report(&rig, CAM, 3, "93.184.216.36");

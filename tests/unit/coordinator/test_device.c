@@ -24,6 +24,18 @@ static struct view id_of(uint32_t number, char buffer[static DEVICE_ID_MAX + 1])
     return view_n(buffer, (size_t)len);
 }
 
+static struct device_table *table_of_gateways(void)
+{
+    struct device_table *table;
+    char buffer[DEVICE_ID_MAX + 1];
+    assert_int_equal(device_table_new(&table), ERR_OK);
+    for (uint32_t i = 0; i < GATEWAYS; i++) {
+        uint32_t index;
+        assert_int_equal(device_add(table, id_of(i, buffer), &index), ERR_OK);
+    }
+    return table;
+}
+
 static void a_million_devices_fit_the_promise(void **state)
 {
     (void)state;
@@ -76,13 +88,7 @@ static void an_id_is_added_once(void **state)
 static void prefixes_stay_with_their_gateways(void **state)
 {
     (void)state;
-    struct device_table *table;
-    assert_int_equal(device_table_new(&table), ERR_OK);
-    char buffer[DEVICE_ID_MAX + 1];
-    uint32_t index;
-    for (uint32_t i = 0; i < GATEWAYS; i++) {
-        assert_int_equal(device_add(table, id_of(i, buffer), &index), ERR_OK);
-    }
+    struct device_table *table = table_of_gateways();
     for (uint32_t i = 0; i < GATEWAYS; i++) { /* in an order of its own */
         uint32_t at = i * 7 % GATEWAYS;
         const struct ip_prefix prefix = {.ip = {.family = IP_V6, .bytes = {0x20, 1, (uint8_t)(at >> 8), (uint8_t)at}},
@@ -114,13 +120,7 @@ static struct rrset_value addresses_of(uint32_t number, uint8_t len)
 static void several_addresses_stay_with_their_device(void **state)
 {
     (void)state;
-    struct device_table *table;
-    assert_int_equal(device_table_new(&table), ERR_OK);
-    char buffer[DEVICE_ID_MAX + 1];
-    uint32_t index;
-    for (uint32_t i = 0; i < GATEWAYS; i++) {
-        assert_int_equal(device_add(table, id_of(i, buffer), &index), ERR_OK);
-    }
+    struct device_table *table = table_of_gateways();
     for (uint32_t round = 0; round < 3; round++) { /* more, fewer and none, in an order of its own */
         for (uint32_t i = 0; i < GATEWAYS; i++) {
             uint32_t at = i * 7 % GATEWAYS;

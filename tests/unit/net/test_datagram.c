@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "net/sockaddr.h"
+#include "tests/lib/loop_run.h"
 
 static const struct ip LOOPBACK = {.family = IP_V4, .bytes = {127, 0, 0, 1}};
 
@@ -44,21 +45,6 @@ static void on_failed(void *context, int errno_value)
     struct asking *asking = context;
     asking->errno_value = errno_value;
     loop_stop(asking->loop);
-}
-
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("nothing came in time");
-}
-
-static void run(struct loop *loop)
-{
-    struct loop_timer *deadline;
-    assert_int_equal(loop_timer_new(loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(loop);
-    loop_timer_free(deadline);
 }
 
 static int bound_socket(uint16_t *ret_port)
@@ -98,7 +84,7 @@ static void questions_and_answers_pass_and_strangers_do_not(void **state)
     assert_int_equal(sendto(stranger, "me", 2, 0, (struct sockaddr *)&from, len), 2);
     assert_int_equal(sendto(server, "you", 3, 0, (struct sockaddr *)&from, len), 3);
     asking.free_it = true;
-    run(asking.loop);
+    loop_run_or_fail(asking.loop);
     assert_int_equal(asking.answers, 1);
     assert_string_equal(asking.text, "you");
     loop_free(asking.loop);
@@ -118,7 +104,7 @@ static void a_closed_port_is_told_and_the_socket_lives_on(void **state)
     for (int i = 0; i < 2; i++) {
         asking.errno_value = 0;
         assert_int_equal(datagram_send(asking.datagram, view_of("who?")), ERR_OK);
-        run(asking.loop);
+        loop_run_or_fail(asking.loop);
         assert_int_equal(asking.errno_value, ECONNREFUSED);
     }
     static char big[DATAGRAM_MAX + 1];
@@ -160,7 +146,7 @@ static void without_a_peer_everybody_is_heard_and_named(void **state)
         assert_int_equal(recvfrom(servers[i], question, sizeof(question), 0, (struct sockaddr *)&from, &len), 4);
         assert_int_equal(sockaddr_port(&from), local_port); /* the same socket asks both */
         assert_int_equal(sendto(servers[i], "you", 3, 0, (struct sockaddr *)&from, len), 3);
-        run(asking.loop);
+        loop_run_or_fail(asking.loop);
         assert_int_equal(asking.from_port, ports[i]);
         assert_true(ip_equal(&asking.from, &LOOPBACK));
         assert_int_equal(close(servers[i]), 0);
@@ -240,7 +226,7 @@ static void a_multicast_group_is_heard_by_all_who_joined(void **state)
     socklen_t len = sockaddr_make(&group, port, &to);
     assert_int_equal(sendto(router, "new", 3, 0, (struct sockaddr *)&to, len), 3);
     while (asking[0].answers == 0 || asking[1].answers == 0) {
-        run(loop);
+        loop_run_or_fail(loop);
     }
     for (int i = 0; i < 2; i++) {
         assert_string_equal(asking[i].text, "new");

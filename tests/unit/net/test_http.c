@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "tests/lib/loop_run.h"
 
 #define SKIP 77
 
@@ -60,21 +61,6 @@ static void on_done(void *context, const struct http_result *result)
     }
 }
 
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("no completion in time");
-}
-
-static void run(struct loop *loop)
-{
-    struct loop_timer *deadline;
-    assert_int_equal(loop_timer_new(loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(loop);
-    loop_timer_free(deadline);
-}
-
 static void exchange_start(struct exchange *exchange, struct http_client_options options)
 {
     *exchange = (struct exchange){0};
@@ -107,7 +93,7 @@ static void fetch(struct exchange *exchange, struct http_request request)
 {
     assert_int_equal(start(exchange, request), ERR_OK);
     assert_false(exchange->done);
-    run(exchange->loop);
+    loop_run_or_fail(exchange->loop);
     assert_true(exchange->done);
     assert_int_equal(http_client_active(exchange->client), 0);
 }
@@ -316,7 +302,7 @@ static void many_requests_share_few_connections(void **state)
         assert_int_equal(start(&exchange, (struct http_request){.url = "https://api.test/connection"}), ERR_OK);
     }
     assert_int_equal(http_client_active(exchange.client), 20);
-    run(exchange.loop);
+    loop_run_or_fail(exchange.loop);
     assert_int_equal(exchange.left, 0);
     exchange_end(&exchange);
 }
@@ -330,7 +316,7 @@ static void cancelled_transfers_never_complete(void **state)
     struct http_request stalled = {.url = "https://api.test/stall", .done = on_done, .context = &other};
     assert_int_equal(http_start(exchange.client, &stalled, &exchange.cancel_too), ERR_OK);
     assert_int_equal(start(&exchange, (struct http_request){.url = "https://api.test/echo"}), ERR_OK);
-    run(exchange.loop); /* the completion cancels the stalled one */
+    loop_run_or_fail(exchange.loop); /* the completion cancels the stalled one */
     assert_int_equal(http_client_active(exchange.client), 0);
     assert_int_equal(http_start(exchange.client, &stalled, NULL), ERR_OK);
     exchange_end(&exchange); /* frees the client with one under way */
@@ -345,7 +331,7 @@ static void the_client_may_be_freed_in_a_completion(void **state)
     exchange.free_client = true;
     assert_int_equal(start(&exchange, (struct http_request){.url = "https://api.test/stall"}), ERR_OK);
     assert_int_equal(start(&exchange, (struct http_request){.url = "https://api.test/echo"}), ERR_OK);
-    run(exchange.loop);
+    loop_run_or_fail(exchange.loop);
     assert_null(exchange.client);
     exchange_end(&exchange);
 }

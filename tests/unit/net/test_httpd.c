@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "net/http.h"
 #include "net/stream.h"
+#include "tests/lib/loop_run.h"
 
 struct house {
     struct loop *loop;
@@ -125,21 +126,6 @@ static void on_done(void *context, const struct http_result *result)
     }
 }
 
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("no reply in time");
-}
-
-static void run(struct loop *loop)
-{
-    struct loop_timer *deadline;
-    assert_int_equal(loop_timer_new(loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(loop);
-    loop_timer_free(deadline);
-}
-
 static void ask(struct house *house, struct http_request request, const char *path)
 {
     char url[256];
@@ -154,7 +140,7 @@ static void ask(struct house *house, struct http_request request, const char *pa
 static void fetch(struct house *house, struct http_request request, const char *path)
 {
     ask(house, request, path);
-    run(house->loop);
+    loop_run_or_fail(house->loop);
     assert_int_equal(house->pending, 0);
 }
 
@@ -301,7 +287,7 @@ static void replies_may_come_later_and_many_at_once(void **state)
     for (int i = 0; i < 40; i++) {
         ask(house, (struct http_request){0}, "/later");
     }
-    run(house->loop);
+    loop_run_or_fail(house->loop);
     assert_int_equal(house->pending, 0);
     assert_int_equal(house->status, 200);
     assert_string_equal(strbuf_str(&house->body), "{\"late\":true}");
@@ -312,12 +298,12 @@ static void a_server_may_end_before_the_reply(void **state)
     struct house *house = *state;
     open_house(house, true);
     ask(house, (struct http_request){0}, "/hold");
-    run(house->loop);
+    loop_run_or_fail(house->loop);
     assert_non_null(house->held);
     httpd_free(TAKE(house->httpd));
     assert_null(httpd_request_header(house->held, "host").ptr);
     httpd_reply_json(TAKE(house->held), 200, VIEW_LITERAL("{}")); /* the sanitizer judges */
-    run(house->loop);
+    loop_run_or_fail(house->loop);
     assert_int_equal(house->err, ERR_IO);
 }
 
@@ -398,7 +384,7 @@ static void an_endless_body_is_cut_off(void **state)
         assert_int_equal(stream_write(stream, view_n(bytes, sizeof(bytes))), ERR_OK);
         assert_int_equal(stream_write(stream, view_of("\r\n")), ERR_OK);
     }
-    run(house->loop);
+    loop_run_or_fail(house->loop);
     stream_free(stream);
     fetch(house, (struct http_request){0}, "/empty");
     assert_int_equal(house->status, 204);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "tests/lib/loop_run.h"
 
 #define THREADS          4
 #define POSTS_PER_THREAD 10000
@@ -31,22 +32,6 @@ static int drop_loop(void **state)
 static void stop(void *context)
 {
     loop_stop(context);
-}
-
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("the loop did not get there in time");
-}
-
-/* Runs until something stops the loop, or fails. */
-static void run(struct loop *loop)
-{
-    struct loop_timer *deadline;
-    assert_int_equal(loop_timer_new(loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(loop);
-    loop_timer_free(deadline);
 }
 
 struct poster {
@@ -100,7 +85,7 @@ static void posts_of_many_threads_all_arrive_in_order(void **state)
         gathering.posters[i] = (struct poster){.loop = *state, .gathering = &gathering};
         assert_int_equal(pthread_create(&gathering.posters[i].thread, NULL, post_all, &gathering.posters[i]), 0);
     }
-    run(*state);
+    loop_run_or_fail(*state);
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(gathering.posters[i].thread, NULL), 0);
         assert_int_equal(gathering.posters[i].next_sent, POSTS_PER_THREAD);
@@ -123,7 +108,7 @@ static void posts_are_bounded_and_room_comes_back(void **state)
     struct loop_timer *timer;
     assert_int_equal(loop_timer_new(*state, stop, *state, &timer), ERR_OK);
     loop_timer_after(timer, 1);
-    run(*state);
+    loop_run_or_fail(*state);
     assert_int_equal(loop_post(*state, nothing, NULL), ERR_OK);
 }
 
@@ -146,7 +131,7 @@ static void a_post_may_post(void **state)
 {
     struct reposting reposting = {.loop = *state, .left = 100};
     assert_int_equal(loop_post(*state, repost, &reposting), ERR_OK);
-    run(*state);
+    loop_run_or_fail(*state);
     assert_int_equal(reposting.left, 0);
 }
 
@@ -170,10 +155,10 @@ static void wakes_coalesce(void **state)
     for (int i = 0; i < 1000; i++) {
         loop_wake(waking.wake);
     }
-    run(*state);
+    loop_run_or_fail(*state);
     assert_int_equal(waking.calls, 1);
     loop_wake(waking.wake);
-    run(*state);
+    loop_run_or_fail(*state);
     assert_int_equal(waking.calls, 2);
     loop_wake_free(waking.wake);
 }
@@ -216,7 +201,7 @@ static void timers_fire_in_order_and_not_before_their_time(void **state)
     loop_timer_at(timers[2].timer, UINT64_MAX); /* 'x' is disarmed */
     loop_timer_after(timers[1].timer, 50000);   /* 'a' is re-armed twice */
     loop_timer_at(timers[1].timer, start + 6);
-    run(*state);
+    loop_run_or_fail(*state);
     assert_string_equal(firing.order, "abcz");
     const uint64_t due[] = {6, 12, 20, 30};
     for (size_t i = 0; i < firing.fired; i++) {
@@ -253,7 +238,7 @@ static void a_timer_always_due_does_not_starve_posts(void **state)
     assert_int_equal(loop_timer_new(*state, rearm_now, &rearming, &rearming.timer), ERR_OK);
     loop_timer_at(rearming.timer, 0);
     assert_int_equal(loop_post(*state, mark_post, &rearming), ERR_OK);
-    run(*state);
+    loop_run_or_fail(*state);
     assert_true(rearming.post_ran);
     assert_true(rearming.rounds >= 1);
 }
@@ -270,7 +255,7 @@ static void a_timer_may_be_freed_in_its_own_callback(void **state)
     struct rearming rearming = {.loop = *state};
     assert_int_equal(loop_timer_new(*state, free_self, &rearming, &rearming.timer), ERR_OK);
     loop_timer_after(rearming.timer, 0);
-    run(*state);
+    loop_run_or_fail(*state);
 }
 
 static void signals_arrive_on_the_loop(void **state)
@@ -279,7 +264,7 @@ static void signals_arrive_on_the_loop(void **state)
     struct loop_signal *sig;
     assert_int_equal(loop_signal_new(*state, SIGUSR1, count_wake, &waking, &sig), ERR_OK);
     assert_int_equal(kill(getpid(), SIGUSR1), 0);
-    run(*state);
+    loop_run_or_fail(*state);
     assert_int_equal(waking.calls, 1);
     loop_signal_free(sig);
     assert_int_equal(loop_signal_new(*state, 9999, count_wake, &waking, &sig), ERR_INVALID);
@@ -324,7 +309,7 @@ static void polls_tell_writable_and_readable(void **state)
     struct loop_timer *sender;
     assert_int_equal(loop_timer_new(*state, send_byte, &fds[1], &sender), ERR_OK);
     loop_timer_after(sender, 1);
-    run(*state);
+    loop_run_or_fail(*state);
     assert_int_equal(polling.events, LOOP_READABLE | LOOP_WRITABLE);
     assert_int_equal(polling.byte, '!');
     assert_int_equal(close(fds[0]), 0);

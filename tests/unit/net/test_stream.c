@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "net/sockaddr.h"
+#include "tests/lib/loop_run.h"
 
 /* A listener on 127.0.0.1 whose one connection is served by `script` on a thread. */
 struct server {
@@ -141,21 +142,6 @@ static enum err client_start(struct client *client, const char *host, uint16_t p
     return stream_new(client->loop, &options, &client->stream);
 }
 
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("the stream did not get there in time");
-}
-
-static void run(struct loop *loop)
-{
-    struct loop_timer *deadline;
-    assert_int_equal(loop_timer_new(loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(loop);
-    loop_timer_free(deadline);
-}
-
 static int make_client(void **state)
 {
     struct client *client = calloc(1, sizeof(*client));
@@ -227,7 +213,7 @@ static void framed_messages_go_and_come(void **state)
     assert_int_equal(stream_pending(client->stream), 5);
     static char big[65536];
     assert_int_equal(stream_write_framed(client->stream, view_n(big, sizeof(big))), ERR_RANGE);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     server_join(&server);
     assert_int_equal(server.received, 5);
     assert_true(client->connected);
@@ -244,7 +230,7 @@ static void a_name_with_a_dead_address_ends_at_the_living_one(void **state)
     client->consume = consume_framed;
     assert_int_equal(client_start(client, "localhost", server.port, (struct stream_options){0}), ERR_OK);
     assert_int_equal(stream_write_framed(client->stream, view_of("abc")), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     server_join(&server);
     assert_int_equal(client->messages, 3);
 }
@@ -260,7 +246,7 @@ static void a_refused_connection_says_so(void **state)
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     assert_int_equal(client_start(client, "127.0.0.1", sockaddr_port(&address), (struct stream_options){0}), ERR_OK);
     assert_false(client->closed); /* never from inside stream_new */
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     assert_int_equal(client->why, STREAM_CLOSE_CONNECT);
     assert_int_equal(client->info.native, ECONNREFUSED);
     assert_non_null(strstr(client->info.text, "connecting to 127.0.0.1 port "));
@@ -272,7 +258,7 @@ static void a_name_that_cannot_exist_says_so(void **state)
     struct client *client = *state;
     const char *label_over_63 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.localhost";
     assert_int_equal(client_start(client, label_over_63, 53, (struct stream_options){0}), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     assert_int_equal(client->why, STREAM_CLOSE_RESOLVE);
     assert_string_equal(client->info.layer, "dns");
     assert_int_equal(client_start(client, "", 53, (struct stream_options){0}), ERR_INVALID);
@@ -293,7 +279,7 @@ static void a_silent_host_runs_into_the_deadline(void **state)
         (void)connect(fillers[i], (struct sockaddr *)&address, len); /* in progress, for ever */
     }
     assert_int_equal(client_start(client, "127.0.0.1", port, (struct stream_options){.connect_ms = 300}), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     assert_int_equal(client->why, STREAM_CLOSE_TIMEOUT);
     assert_int_equal(client->info.err, ERR_TIMEOUT);
     for (size_t i = 0; i < ARRAY_LEN(fillers); i++) {
@@ -352,7 +338,7 @@ static void a_full_queue_pushes_back_and_then_drains(void **state)
     assert_int_equal(err, ERR_LIMIT);
     assert_false(client->drained);
     assert_int_equal(sem_post(&server.go), 0);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     assert_true(client->drained);
     assert_int_equal(stream_pending(client->stream), 0);
     stream_free(TAKE(client->stream));
@@ -384,7 +370,7 @@ static void an_unread_flood_ends_at_the_cap(void **state)
     server_start(&server, pour);
     client->consume = consume_nothing;
     assert_int_equal(client_start(client, "127.0.0.1", server.port, (struct stream_options){.read_max = 6000}), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     assert_int_equal(client->why, STREAM_CLOSE_LIMIT);
     assert_int_equal(client->bytes, 6000);
     server_join(&server);
@@ -404,7 +390,7 @@ static void a_reset_is_told_with_its_errno(void **state)
     server_start(&server, reset_it);
     assert_int_equal(client_start(client, "127.0.0.1", server.port, (struct stream_options){0}), ERR_OK);
     assert_int_equal(sem_post(&server.go), 0);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     assert_true(client->why == STREAM_CLOSE_IO || client->why == STREAM_CLOSE_CONNECT);
     assert_int_equal(client->info.native, ECONNRESET);
     server_join(&server);
@@ -417,12 +403,12 @@ static void the_owner_may_free_in_any_callback(void **state)
     server_start(&server, pour);
     client->free_in_read = true;
     assert_int_equal(client_start(client, "127.0.0.1", server.port, (struct stream_options){0}), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     server_join(&server);
     server_start(&server, pour);
     client->free_in_connected = true;
     assert_int_equal(client_start(client, "localhost", server.port, (struct stream_options){0}), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     server_join(&server);
     assert_false(client->closed);
 }
@@ -444,12 +430,12 @@ static void the_way_out_is_bound_or_told_why_not(void **state)
     client->free_in_connected = true;
     struct stream_options options = {.bind_device = "lo", .local = other};
     assert_int_equal(client_start(client, "localhost", server.port, options), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     server_join(&server);
     assert_true(ip_equal(&server.peer, &other));
     options.bind_device = "no-such-device";
     assert_int_equal(client_start(client, "127.0.0.1", 9, options), ERR_OK);
-    run(client->loop);
+    loop_run_or_fail(client->loop);
     assert_int_equal(client->why, STREAM_CLOSE_CONNECT);
     assert_int_equal(client->info.native, ENODEV);
     options.bind_device = "a-name-longer-than-any-device";

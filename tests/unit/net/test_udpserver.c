@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "net/sockaddr.h"
+#include "tests/lib/loop_run.h"
 
 struct house {
     struct loop *loop;
@@ -40,21 +41,11 @@ static size_t on_question(void *context, const struct ip *peer, uint16_t peer_po
     return len;
 }
 
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("nothing came in time");
-}
-
 static void serve(struct house *house, unsigned wanted)
 {
-    struct loop_timer *deadline;
     house->asked = 0;
     house->wanted = wanted;
-    assert_int_equal(loop_timer_new(house->loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(house->loop);
-    loop_timer_free(deadline);
+    loop_run_or_fail(house->loop);
 }
 
 static enum err listen_on(struct house *house, const char *address, uint16_t port, struct errinfo *info)

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "tests/lib/loop_run.h"
+
 #define JOBS 1000
 
 struct bench {
@@ -48,21 +50,6 @@ static void done(void *context)
     }
 }
 
-static void give_up(void *context)
-{
-    (void)context;
-    fail_msg("the worker did not get there in time");
-}
-
-static void run(struct loop *loop)
-{
-    struct loop_timer *deadline;
-    assert_int_equal(loop_timer_new(loop, give_up, NULL, &deadline), ERR_OK);
-    loop_timer_after(deadline, 30000);
-    loop_run(loop);
-    loop_timer_free(deadline);
-}
-
 static void bench_init(struct bench *bench, size_t queue_max)
 {
     *bench = (struct bench){.loop_thread = pthread_self(), .stop_after = -1};
@@ -90,7 +77,7 @@ static void jobs_run_in_order_and_are_done_on_the_loop(void **state)
     for (int i = 0; i < JOBS; i++) {
         assert_int_equal(loop_worker_submit(bench.worker, work, done, &jobs[i]), ERR_OK);
     }
-    run(bench.loop);
+    loop_run_or_fail(bench.loop);
     assert_int_equal(bench.done, JOBS);
     assert_int_equal(bench.work_wrong + bench.done_wrong, 0);
     bench_deinit(&bench);
@@ -114,7 +101,7 @@ static void the_queue_is_bounded(void **state)
     assert_int_equal(loop_worker_submit(bench.worker, work, done, &jobs[2]), ERR_LIMIT);
     bench.stop_after = 2;
     assert_int_equal(sem_post(&bench.gate), 0);
-    run(bench.loop);
+    loop_run_or_fail(bench.loop);
     assert_int_equal(loop_worker_submit(bench.worker, work, done, &jobs[2]), ERR_OK); /* room again */
     bench_deinit(&bench);
     assert_int_equal(bench.done, 3);
