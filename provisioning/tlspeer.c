@@ -12,6 +12,8 @@
 #include "base/ip.h"
 #include "provisioning/der.h"
 
+#define ADDRESS_SIZE IP_TEXT_SIZE
+
 struct look {
     struct tlspeer peer;
     const char *host;
@@ -72,12 +74,28 @@ static bool read_time(const unsigned char *time, int64_t *ret_s)
     return time != NULL && der_time(time[0], view_n((const char *)time + 2, time[1]), ret_s) == ERR_OK;
 }
 
+/* wolfSSL compares addresses as text, IPv6 as eight groups of four digits: "2001:0DB8:0000:...". */
+static void write_as_wolfssl(const struct ip *ip, char text[static ADDRESS_SIZE])
+{
+    if (ip->family == IP_V4) {
+        (void)ip_format(ip, text); /* the length is not needed */
+        return;
+    }
+    for (size_t i = 0; i < 8; i++) {
+        (void)snprintf(text + i * 5, ADDRESS_SIZE - i * 5, "%02X%02X%s", ip->bytes[2 * i], ip->bytes[2 * i + 1],
+                       i < 7 ? ":" : ""); /* fits */
+    }
+}
+
 static bool is_for(WOLFSSL_X509 *x509, const char *host)
 {
     struct ip ip;
-    return ip_parse(view_of(host), &ip) == ERR_OK
-               ? wolfSSL_X509_check_ip_asc(x509, host, 0) == WOLFSSL_SUCCESS
-               : wolfSSL_X509_check_host(x509, host, strlen(host), 0, NULL) == WOLFSSL_SUCCESS;
+    char text[ADDRESS_SIZE];
+    if (ip_parse(view_of(host), &ip) != ERR_OK) {
+        return wolfSSL_X509_check_host(x509, host, strlen(host), 0, NULL) == WOLFSSL_SUCCESS;
+    }
+    write_as_wolfssl(&ip, text);
+    return wolfSSL_X509_check_ip_asc(x509, text, 0) == WOLFSSL_SUCCESS;
 }
 
 /* Once a certificate, from the authority's end down to the server's own at depth 0. */
