@@ -46,7 +46,8 @@ struct httpd {
     struct loop_poll *poll;
     struct loop_timer *timer;
     struct httpd_request *requests;
-    struct visit *oldest, *newest;
+    struct visit *oldest, *newest; /* of a public server */
+    bool place_free;               /* since the library looked last */
 };
 
 struct httpd_request {
@@ -388,7 +389,11 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         }
         free(visit);
         *visit_slot = NULL;
+        httpd->place_free = true;
         return;
+    }
+    if (!httpd->one_request) {
+        return; /* not a public server */
     }
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     visit = info != NULL ? calloc(1, sizeof(*visit)) : NULL;
@@ -413,10 +418,13 @@ static void end_visits(struct httpd *httpd)
     }
 }
 
+/** A server without a place, or a process without a descriptor, accepts nobody; the library begins anew only when it is
+ * run after a connection has ended. With the last one nothing else would do that. */
 static void run(struct httpd *httpd)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms;
     uint64_t next_ms = UINT64_MAX;
+    httpd->place_free = false;
     end_visits(httpd);
     (void)MHD_run(httpd->daemon); /* failures are of connections, which it closes */
     if (MHD_get_timeout(httpd->daemon, &timeout_ms) == MHD_YES) {
@@ -425,6 +433,7 @@ static void run(struct httpd *httpd)
     if (httpd->oldest != NULL) {
         next_ms = MIN(next_ms, httpd->oldest->end_ms);
     }
+    next_ms = httpd->place_free ? 0 : next_ms;
     loop_timer_at(httpd->timer, next_ms);
 }
 
@@ -487,7 +496,7 @@ static struct MHD_Daemon *start_local(struct httpd *httpd)
                             MHD_OPTION_LISTEN_SOCKET, httpd->listener.fd, MHD_OPTION_CONNECTION_LIMIT,
                             (unsigned)HTTPD_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTPD_TIMEOUT_S,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTPD_MEMORY, MHD_OPTION_NOTIFY_COMPLETED,
-                            on_completed, httpd, MHD_OPTION_END);
+                            on_completed, httpd, MHD_OPTION_NOTIFY_CONNECTION, on_connection, httpd, MHD_OPTION_END);
 }
 
 static enum MHD_Result on_accept(void *context, const struct sockaddr *address, socklen_t len)

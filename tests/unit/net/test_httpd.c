@@ -90,6 +90,13 @@ static void on_empty(void *context, struct httpd_request *request)
     httpd_reply(request, &(struct httpd_reply){.status = 204});
 }
 
+static void on_stop(void *context, struct httpd_request *request)
+{
+    const struct house *house = context;
+    on_empty(context, request);
+    loop_stop(house->loop);
+}
+
 static void on_error(void *context, struct httpd_request *request)
 {
     (void)context;
@@ -101,6 +108,7 @@ static const struct httpd_route ROUTES[] = {
     {"POST", "/echo", on_echo, 1000, NULL},
     {"GET", "/later", on_later, 0, NULL},
     {"GET", "/hold", on_hold, 0, NULL},
+    {"GET", "/stop", on_stop, 0, NULL},
     {"GET", "/empty", on_empty, 0, NULL},
     {"DELETE", "/empty", on_empty, 0, NULL},
     {"GET", "/error", on_error, 0, NULL},
@@ -307,6 +315,30 @@ static void a_server_may_end_before_the_reply(void **state)
     assert_int_equal(house->err, ERR_IO);
 }
 
+/* While all places are taken nobody is accepted. When all leave at once nothing else happens that would begin it anew.
+ */
+static void places_that_all_leave_at_once_are_given_again(void **state)
+{
+    struct house *house = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    static const char request[] = "GET /stop HTTP/1.1\r\nHost: x\r\n\r\n";
+    int taken[HTTPD_CONNECTIONS];
+    open_house(house, true);
+    assert_int_equal(view_copy(view_of(house->socket_path), address.sun_path, sizeof(address.sun_path)), ERR_OK);
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        taken[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_int_equal(connect(taken[i], (const struct sockaddr *)&address, sizeof(address)), 0);
+    }
+    const ssize_t len = sizeof(request) - 1;
+    assert_int_equal(write(taken[ARRAY_LEN(taken) - 1], request, (size_t)len), len);
+    loop_run_or_fail(house->loop); /* the last one is served, so all have a place */
+    for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
+        assert_int_equal(close(taken[i]), 0);
+    }
+    fetch(house, (struct http_request){0}, "/empty");
+    assert_int_equal(house->status, 204);
+}
+
 static void a_served_socket_is_left_alone_and_a_dead_one_replaced(void **state)
 {
     struct house *house = *state;
@@ -399,6 +431,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(errors_are_json_with_an_id, make_house, drop_house),
         cmocka_unit_test_setup_teardown(replies_may_come_later_and_many_at_once, make_house, drop_house),
         cmocka_unit_test_setup_teardown(a_server_may_end_before_the_reply, make_house, drop_house),
+        cmocka_unit_test_setup_teardown(places_that_all_leave_at_once_are_given_again, make_house, drop_house),
         cmocka_unit_test_setup_teardown(a_served_socket_is_left_alone_and_a_dead_one_replaced, make_house, drop_house),
         cmocka_unit_test_setup_teardown(a_plain_file_in_the_way_is_not_removed, make_house, drop_house),
         cmocka_unit_test_setup_teardown(an_endless_body_is_cut_off, make_house, drop_house),
