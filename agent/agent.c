@@ -21,7 +21,10 @@
 #define DRAIN_MS        3000 /* for the "off" state at the end: a slow uplink's round trips */
 #define SESSION_QUEUE   8    /* messages; one state at a time goes out */
 #define BACKOFF_BASE_MS 1000
-#define DOUBT_PROBE_S   4 /* where questions beside the connection fail, it is asked whether it still stands */
+#define DOUBT_PROBE_S   4   /* where questions beside the connection fail, it is asked whether it still stands */
+#define HURRY_MS        500 /* a router that was given an address gets its routes a moment later */
+#define HURRY_PAUSE_MS  50
+#define BIRTH_HOLD_MS   3000 /* for the router's answer: UPnP takes two to three seconds, PCP milliseconds */
 
 struct agent {
     struct loop *loop;                 /* borrowed */
@@ -39,6 +42,8 @@ struct agent {
     struct loop_timer *report_timer; /* owned */
     char way_out[RT_IFNAME_SIZE];    /* uplink that the connection is bound to; "" = the routing table's choice */
     bool doubting;                   /* the path of the connection is doubted */
+    struct loop_timer *hurry_timer;  /* owned */
+    uint64_t hurry_until_ms;         /* attempts that fail are repeated at once */
     bool boot_stored;
     bool started; /* the session was */
     uint64_t started_ms;
@@ -177,6 +182,7 @@ static bool stands_on_nothing(const struct agent *agent)
 static void leave_connection(struct agent *agent, const char *reason)
 {
     on_disconnected(agent, ERR_CLOSED, reason);
+    session_hurry(agent->session);
     lifeline_cut();
     session_reconnect(agent->session);
 }
@@ -289,6 +295,22 @@ static void take_addresses(void *context)
     follow_doubt(agent);
     follow_way_out(agent, &set);
     step(agent, &(struct report_event){.kind = REPORT_EV_CHANGED, .addresses = &set});
+    if (agent->report.state == REPORT_HELD && !detect_awaits_router(agent->detect)) {
+        step_kind(agent, REPORT_EV_SETTLED);
+    }
+}
+
+/* A connection that the broker has not told us of yet may have been made behind the new address. */
+static void on_stranded(void *context, bool seen)
+{
+    struct agent *agent = context;
+    bool connected = session_is_connected(agent->session);
+    agent->hurry_until_ms = loop_now_ms(agent->loop) + HURRY_MS;
+    if (connected && seen) {
+        leave_connection(agent, "the router has another address");
+    } else if (!connected && agent->started) {
+        session_reconnect(agent->session);
+    }
 }
 
 /* Runs once for all events of a turn of the loop, and when a hold ends. */
@@ -303,6 +325,14 @@ static void on_interfaces_changed(void *context)
     detect_addresses(agent->detect, &set);
     take_addresses(agent);
     resume_check(agent->resume);
+}
+
+static void on_hurry_timer(void *context)
+{
+    struct agent *agent = context;
+    if (!session_is_connected(agent->session)) {
+        session_reconnect(agent->session);
+    }
 }
 
 static void start_session(void *context)
@@ -331,7 +361,8 @@ static void on_resumed(void *context, uint64_t slept_ms)
 
 static enum err make_detect(struct agent *agent, struct detect **ret_detect, struct errinfo *info)
 {
-    return detect_settings_open(&agent->live->detect, agent->loop, take_addresses, agent, ret_detect, info);
+    const struct detect_options owner = {.changed = take_addresses, .stranded = on_stranded, .context = agent};
+    return detect_settings_open(&agent->live->detect, agent->loop, &owner, ret_detect, info);
 }
 
 /* The texts of the old one's sources go away with the old config. */
@@ -383,7 +414,9 @@ static void on_connected(void *context, const char *endpoint)
     const char *carrier = carrier_of(agent, &local);
     detect_carries(agent->detect, carrier, local.family);
     detect_trigger(agent->detect, DETECT_CONNECTED);
-    step_kind(agent, REPORT_EV_CONNECTED);
+    /* The broker's view of a path through a carrier's NAT looks like any other: only the router knows. */
+    step(agent, &(struct report_event){.kind = REPORT_EV_CONNECTED,
+                                       .hold_ms = detect_awaits_router(agent->detect) ? BIRTH_HOLD_MS : 0});
 }
 
 static void on_disconnected(void *context, enum err err, const char *reason)
@@ -403,6 +436,9 @@ static void on_disconnected(void *context, enum err err, const char *reason)
         detect_observed(agent->detect, &(struct ip){0}, "");
         detect_carries(agent->detect, "", IP_NONE);
         detect_trigger(agent->detect, DETECT_CONNECTION_LOST);
+    }
+    if (loop_now_ms(agent->loop) < agent->hurry_until_ms) {
+        loop_timer_after(agent->hurry_timer, HURRY_PAUSE_MS);
     }
     step_kind(agent, REPORT_EV_DISCONNECTED);
 }
@@ -565,6 +601,7 @@ enum err agent_new(struct loop *loop, const struct agent_config *config, struct 
     err = err != ERR_OK ? err : make_interfaces(agent);
     err = err != ERR_OK ? err : inbox_new(loop, on_inbox, agent, &agent->inbox);
     err = err != ERR_OK ? err : loop_timer_new(loop, on_report_timer, agent, &agent->report_timer);
+    err = err != ERR_OK ? err : loop_timer_new(loop, on_hurry_timer, agent, &agent->hurry_timer);
     err = err != ERR_OK ? err : make_resume(agent);
     err = err != ERR_OK ? err : make_detect(agent, &agent->detect, info);
     err = err != ERR_OK ? err : make_session(agent);
@@ -589,6 +626,7 @@ void agent_free(struct agent *agent)
     session_free(agent->session);
     inbox_free(agent->inbox);
     loop_timer_free(agent->report_timer);
+    loop_timer_free(agent->hurry_timer);
     free(agent->dns);
     free(agent);
 }
@@ -608,6 +646,8 @@ void agent_stop(struct agent *agent, loop_fn done, void *context)
     agent->stopped = done;
     agent->stopped_context = context;
     interfaces_stop(agent->interfaces);
+    loop_timer_stop(agent->hurry_timer);
+    agent->hurry_until_ms = 0;
     detect_free(agent->detect);
     agent->detect = NULL;
     if (!agent->started) {

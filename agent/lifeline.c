@@ -57,9 +57,8 @@ size_t lifeline_addresses(struct ip ret_addresses[static LIFELINE_MAX])
     return len;
 }
 
-static void give_up_after(int fd, int seconds)
+static void give_up_after(int fd, unsigned ms)
 {
-    const unsigned ms = (unsigned)seconds * 1000;
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
@@ -75,6 +74,15 @@ static void ask(int fd, int idle_s, int every_s)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s));
 }
 
+/* The kernel looks at the time only when it asks: with the time in full it would be up a question later. */
+static void probe(int fd, int probe_s)
+{
+    int every_s = probe_s > 8 ? probe_s / 8 : 1;
+    int patience_s = probe_s > LEAST_S ? probe_s : LEAST_S;
+    ask(fd, probe_s > 2 ? probe_s / 2 : probe_s > 0, every_s);
+    give_up_after(fd, probe_s == 0 ? LIFELINE_PATIENCE_S * 1000U : (unsigned)(patience_s * 1000 - every_s * 500));
+}
+
 /* Options are refused only where it does not matter: the descriptor was closed meanwhile, or is a look-up's UDP socket.
  * With TCP_USER_TIMEOUT the number of questions does not count, only the time since something was heard (tcp(7)). */
 void lifeline_probe(int probe_s)
@@ -84,8 +92,7 @@ void lifeline_probe(int probe_s)
         if (!local_of(fd, &local)) {
             continue;
         }
-        ask(fd, probe_s > 2 ? probe_s / 2 : probe_s > 0, probe_s > 8 ? probe_s / 8 : 1);
-        give_up_after(fd, probe_s == 0 ? LIFELINE_PATIENCE_S : probe_s > LEAST_S ? probe_s : LEAST_S);
+        probe(fd, probe_s);
     }
 }
 

@@ -23,7 +23,8 @@ typedef void (*step_fn)(struct step *step);
 const char *report_state_text(enum report_state state)
 {
     static const char *const texts[REPORT_STATES] = {
-        [REPORT_OFFLINE] = "offline",           [REPORT_WAITING] = "waiting", [REPORT_ACKED] = "acknowledged",
+        [REPORT_OFFLINE] = "offline",           [REPORT_HELD] = "held",
+        [REPORT_WAITING] = "waiting",           [REPORT_ACKED] = "acknowledged",
         [REPORT_UNREGISTERED] = "unregistered", [REPORT_STOPPED] = "stopped",
     };
     return texts[state];
@@ -33,10 +34,11 @@ const char *report_state_text(enum report_state state)
 static void enter(struct report *report, enum report_state next)
 {
     static const bool legal[REPORT_STATES][REPORT_STATES] = {
-        [REPORT_OFFLINE] = {[REPORT_OFFLINE] = true, [REPORT_WAITING] = true, [REPORT_STOPPED] = true},
-        [REPORT_WAITING] = {true, true, true, true, true},
-        [REPORT_ACKED] = {true, true, true, true, true},
-        [REPORT_UNREGISTERED] = {true, true, true, true, true},
+        [REPORT_OFFLINE] = {true, true, true, [REPORT_STOPPED] = true},
+        [REPORT_HELD] = {true, true, true, [REPORT_STOPPED] = true},
+        [REPORT_WAITING] = {true, true, true, true, true, true},
+        [REPORT_ACKED] = {true, true, true, true, true, true},
+        [REPORT_UNREGISTERED] = {true, true, true, true, true, true},
         [REPORT_STOPPED] = {[REPORT_STOPPED] = true},
     };
     assert(legal[report->state][next]);
@@ -72,8 +74,8 @@ static void arm(struct step *step)
 
 static void disarm(struct report *report)
 {
-    report->settle_at_ms = report->repeat_at_ms = report->heartbeat_at_ms = REPORT_NEVER;
-    report->sync_at_ms = report->renew_at_ms = REPORT_NEVER;
+    report->birth_at_ms = report->settle_at_ms = report->sync_at_ms = REPORT_NEVER;
+    report->repeat_at_ms = report->heartbeat_at_ms = report->renew_at_ms = REPORT_NEVER;
 }
 
 static bool differs(const struct report *report)
@@ -207,11 +209,30 @@ static void on_attempt(struct step *step)
     step->report->conn++;
 }
 
+static void be_born(struct step *step)
+{
+    step->report->birth_at_ms = REPORT_NEVER;
+    enter(step->report, REPORT_WAITING);
+    send_new(step, "birth");
+}
+
 /* Also in a connected state: a new connection needs its birth, whether or not the end of the old one was heard of. */
 static void on_connected(struct step *step)
 {
-    enter(step->report, REPORT_WAITING);
-    send_new(step, "birth");
+    if (step->event->hold_ms == 0) {
+        be_born(step);
+        return;
+    }
+    disarm(step->report);
+    enter(step->report, REPORT_HELD);
+    step->report->birth_at_ms = step->now + step->event->hold_ms;
+}
+
+static void on_timer_held(struct step *step)
+{
+    if (timed_out(step->report->birth_at_ms, step->now)) {
+        be_born(step);
+    }
 }
 
 static void on_disconnected(struct step *step)
@@ -238,12 +259,27 @@ static void raise_boot(struct step *step)
     on_disconnected(step); /* nothing more on the old connection: its will names the old boot */
 }
 
+static bool is_of_later_life(const struct step *step)
+{
+    const struct report *report = step->report;
+    uint32_t boot = step->event->answer.boot, seq = step->event->answer.seq;
+    return step->event->answer.has_ack && (boot > report->boot || (boot == report->boot && seq > report->seq));
+}
+
+/* Nothing was said on this connection yet: whatever else is answered was asked before. */
+static void on_answer_held(struct step *step)
+{
+    if (is_of_later_life(step)) {
+        raise_boot(step);
+    }
+}
+
 static void on_answer(struct step *step)
 {
     struct report *report = step->report;
     uint32_t boot = step->event->answer.boot, seq = step->event->answer.seq;
     bool has_ack = step->event->answer.has_ack;
-    if (has_ack && (boot > report->boot || (boot == report->boot && seq > report->seq))) {
+    if (is_of_later_life(step)) {
         raise_boot(step);
         return;
     }
@@ -307,6 +343,7 @@ static void on_stop(struct step *step)
 static void on_stop_offline(struct step *step)
 {
     step->actions.stopped = true;
+    disarm(step->report);
     enter(step->report, REPORT_STOPPED);
 }
 
@@ -324,6 +361,15 @@ static const step_fn steps[REPORT_STATES][REPORT_EVENTS] = {
                         [REPORT_EV_ATTEMPT] = on_attempt,
                         [REPORT_EV_CONNECTED] = on_connected,
                         [REPORT_EV_STOP] = on_stop_offline},
+    /* The birth answers a sync and a request. */
+    [REPORT_HELD] = {[REPORT_EV_CHANGED] = note_addresses,
+                     [REPORT_EV_ATTEMPT] = on_attempt,
+                     [REPORT_EV_CONNECTED] = on_connected,
+                     [REPORT_EV_SETTLED] = be_born,
+                     [REPORT_EV_DISCONNECTED] = on_disconnected,
+                     [REPORT_EV_ANSWER] = on_answer_held,
+                     [REPORT_EV_TIMER] = on_timer_held,
+                     [REPORT_EV_STOP] = on_stop_offline},
     [REPORT_WAITING] = CONNECTED_STEPS,
     [REPORT_ACKED] = CONNECTED_STEPS,
     [REPORT_UNREGISTERED] = CONNECTED_STEPS,
@@ -360,8 +406,8 @@ struct report_actions report_step(struct report *report, const struct report_eve
 
 uint64_t report_deadline(const struct report *report)
 {
-    const uint64_t all[] = {report->settle_at_ms, report->repeat_at_ms, report->heartbeat_at_ms, report->sync_at_ms,
-                            report->renew_at_ms};
+    const uint64_t all[] = {report->birth_at_ms,     report->settle_at_ms, report->repeat_at_ms,
+                            report->heartbeat_at_ms, report->sync_at_ms,   report->renew_at_ms};
     uint64_t first = REPORT_NEVER;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
         first = all[i] < first ? all[i] : first;

@@ -4,7 +4,7 @@
  * report: when a device says what, and when the coordinator has heard it. A pure step function: no clock, no random, no
  * socket; the shell (agent/agent.c) feeds events and carries out the actions.
  *
- *              connected: birth (seq+1)
+ *              connected: birth (seq+1); with hold_ms: HELD, then birth
  *   OFFLINE ───────────────────────────▶ WAITING ──── ack of (boot, seq) ───▶ ACKED ─┐ heartbeat, hourly +-10 %,
  *      ▲                                  │  ▲ │ ▲                             │     │ the same pair again
  *      │ disconnected                repeat  │ │ └──── change (seq+1) ─────────┘ ◀───┘
@@ -21,6 +21,9 @@
  * Every message is the whole state, so any one that goes out serves all that was due. A first change goes out at once;
  * only what follows within `window_ms` of a change already sent (DAD, renewals, a second family) is joined into one.
  *
+ * HELD: connected, but what stands between this device and the internet is being asked for, and the birth would show
+ * the broker's view of a path that may have no way in. Nothing is said until that is known, hold_ms at most.
+ *
  * A family that this process never had becomes an explicit null when the hold ends. That is no change worth a message
  * (a fleet that starts would send everything twice): it goes out with the next one, the heartbeat at the latest, where
  * it still takes back what an earlier life of the device had published.
@@ -36,6 +39,7 @@
 
 enum report_state {
     REPORT_OFFLINE,
+    REPORT_HELD,         /* connected, the birth is put off */
     REPORT_WAITING,      /* connected, the pair is not acknowledged */
     REPORT_ACKED,        /* the coordinator holds the pair durably */
     REPORT_UNREGISTERED, /* the coordinator does not know this device */
@@ -48,6 +52,7 @@ enum report_event_kind {
     REPORT_EV_CHANGED, /* the address set was computed anew; may equal the old one */
     REPORT_EV_ATTEMPT, /* a connection is about to be tried: a fresh conn is due */
     REPORT_EV_CONNECTED,
+    REPORT_EV_SETTLED,      /* what the birth was put off for is known */
     REPORT_EV_DISCONNECTED, /* also for a failed attempt */
     REPORT_EV_ANSWER,       /* a `dns` message came */
     REPORT_EV_TIMER,        /* report_deadline has passed (or not: a spurious timer does nothing) */
@@ -67,6 +72,7 @@ struct report_event {
         bool retained;      /* from the broker's store: the pair counts, an old "unregistered" does not */
     } answer;               /* ANSWER */
     uint32_t sync_window_s; /* SYNC */
+    uint64_t hold_ms;       /* CONNECTED: the birth waits for SETTLED, so long at most; 0 = it goes out at once */
 };
 
 /** What the shell does, in this order. All false and NULL: nothing. */
@@ -107,6 +113,7 @@ struct report {
     bool raised_before; /* boot was raised by an answer at raised_ms */
     uint64_t raised_ms;
     unsigned repeats;      /* of this pair */
+    uint64_t birth_at_ms;  /* HELD: when it goes out whatever is known */
     uint64_t settle_at_ms; /* a change that waits for the end of the window */
     uint64_t repeat_at_ms;
     uint64_t heartbeat_at_ms;

@@ -19,7 +19,6 @@
 #define TICKET_BITS     12
 #define EPOCH_BITS      16
 #define KEEP_CONNECTING 30
-#define HURRY_MS        5000 /* of an attempt; a longer one is not the network's usual */
 
 enum command_kind { COMMAND_CONNECT, COMMAND_NUDGE, COMMAND_DISCONNECT, COMMAND_PUBLISH, COMMAND_SUBSCRIBE };
 
@@ -348,7 +347,7 @@ static void do_connect(struct paho *paho, const struct command *command, int tim
         push_event(paho, PAHO_FAILED, ERR_NOMEM, "no memory for CONNECT");
         return;
     }
-    paho_poll_hurry(HURRY_MS);
+    paho_poll_hurry(PAHO_POLL_ATTEMPT_MS);
     int rc = MQTTAsync_connect(paho->handle, &options);
     MQTTProperties_free(&properties);
     if (rc != MQTTASYNC_SUCCESS) {

@@ -11,6 +11,7 @@
 #include "mqtt/limits.h"
 #include "mqtt/lookup.h"
 #include "mqtt/paho.h"
+#include "mqtt/paho_poll.h"
 #include "mqtt/reconnect.h"
 
 #define WINDOW_DEFAULT     15   /* under the 20 of a mosquitto left as it comes */
@@ -677,6 +678,12 @@ void session_start(struct session *session)
 void session_reconnect(struct session *session)
 {
     step(session, RECONNECT_ON_AGAIN, 0);
+}
+
+void session_hurry(struct session *session)
+{
+    (void)session; /* the poll is the process's */
+    paho_poll_hurry(PAHO_POLL_ATTEMPT_MS);
 }
 
 void session_give_up(struct session *session)

@@ -101,6 +101,9 @@ void session_reconnect(struct session *session);
 /** Attempts from now on leave by this interface (SO_BINDTODEVICE), whatever the routing table says; "" = its choice.
  * One session of a process may do so. @param device shorter than IFNAMSIZ; copied. */
 void session_leave_by(struct session *session, const char *device);
+/** The owner is about to cut the connection's socket and to reconnect: before that, so that Paho's receiving thread,
+ * which wakes up then, does not wait for up to a second again before it looks at the new one. */
+void session_hurry(struct session *session);
 /** An attempt that is under way cannot succeed (its own address is gone): it ends within seconds, as Paho looks at its
  * time-outs every 3 s, instead of at the connect time-out. Nothing in any other state. */
 void session_give_up(struct session *session);

@@ -101,6 +101,20 @@ void detect_vote(struct detect *detect, struct path *path, const struct slot *sl
     detect_wake(detect);
 }
 
+/* The router had an address, and has it no more. */
+static void note_stranded(struct detect *detect, const struct path *path, const struct slot *slot,
+                          const struct source_answer *answer)
+{
+    const struct word *before = &path->words[slot->index];
+    bool had = slot->ops->view == SOURCE_VIEW_ROUTER && before->has && before->ip.family != IP_NONE;
+    bool another = answer->status == SOURCE_ANSWER_ADDRESS ? !ip_equal(&answer->ip, &before->ip) : answer->no_outside;
+    bool seen = ip_equal(&before->ip, &path->observed);
+    if (had && another && (seen || path->observed.family == IP_NONE)) {
+        detect->stranded = true;
+        detect->stranded_seen = detect->stranded_seen || seen;
+    }
+}
+
 static void on_answered(void *context, const struct source_question *question, const struct source_answer *answer)
 {
     struct slot *slot = context;
@@ -124,6 +138,7 @@ static void on_answered(void *context, const struct source_question *question, c
             detect_want(detect, path, detect_now(detect), true);
             *schedule = asked;
         }
+        note_stranded(detect, path, slot, answer);
         detect_vote(detect, path, slot, answer, event);
         detect_heard(detect, path, slot, good, asked_ms);
     }
@@ -215,6 +230,18 @@ static uint64_t next_deadline(const struct detect *detect)
     return next;
 }
 
+static void tell_owner(struct detect *detect)
+{
+    bool changed = detect->changed, stranded = detect->stranded, seen = detect->stranded_seen;
+    detect->changed = detect->stranded = detect->stranded_seen = false;
+    if (stranded && detect->options.stranded != NULL) {
+        detect->options.stranded(detect->options.context, seen);
+    }
+    if (changed) {
+        detect->options.changed(detect->options.context);
+    }
+}
+
 uint64_t detect_run(struct detect *detect)
 {
     uint64_t now = detect_now(detect);
@@ -234,10 +261,7 @@ uint64_t detect_run(struct detect *detect)
     } else {
         loop_timer_after(detect->timer, next > now ? next - now : 0);
     }
-    if (detect->changed) {
-        detect->changed = false;
-        detect->options.changed(detect->options.context);
-    }
+    tell_owner(detect);
     return next;
 }
 

@@ -43,6 +43,10 @@ struct detect_options {
     uint32_t spread_ms;
     /** Something that detect_merge or detect_json tell may have changed: never from inside a call of this header. */
     void (*changed)(void *context);
+    /** The router no longer has the address that it had. @param seen the broker saw the connection come from there: it
+     * is dead; else there is none yet, or none was answered yet. Not called for one that comes from elsewhere. Before
+     * `changed`, and never from inside a call of this header. */
+    void (*stranded)(void *context, bool seen);
     void *context;
     /* For tests; NULL: source_find, loop_now_ms. */
     const struct source_ops *(*find)(const char *type, bool *ret_left_out);
@@ -54,8 +58,8 @@ struct detect;
  * ERR_NOMEM, with the reason in @p info. */
 enum err detect_new(struct loop *loop, const struct detect_options *options, struct detect **ret_detect,
                     struct errinfo *info) MUST_CHECK;
-/* Of what follows, detect_free, _addresses, _observed, _carries, _doubts_carrier, _trigger, _merge and _source allow
- * NULL: nothing is known. */
+/* Of what follows, detect_free, _addresses, _observed, _carries, _doubts_carrier, _trigger, _awaits_router, _merge and
+ * _source allow NULL: nothing is known. */
 void detect_free(struct detect *detect);
 
 /** Takes over what @p old knows, for a reload: the answers of sources that both have (by type and name) and when they
@@ -74,6 +78,9 @@ void detect_carries(struct detect *detect, const char *uplink, uint8_t family);
 /** Questions along the path that carries the connection fail: whether that is dead too is worth a question. */
 bool detect_doubts_carrier(const struct detect *detect);
 void detect_trigger(struct detect *detect, enum detect_trigger trigger);
+/** A router that answers, or was never asked before, is being asked for its outside address, or will be when an uplink
+ * is there: what stands in between is about to be known. */
+bool detect_awaits_router(const struct detect *detect);
 /** Does what is due; the shell's own timer calls it. @return when it is due again, in ms of the clock of `now`;
  * SCHEDULE_NEVER. */
 uint64_t detect_run(struct detect *detect);

@@ -9,6 +9,8 @@
 
 /* A fleet loses its broker at one moment: who is asked then is asked over this time. */
 #define SPREAD_MS 250
+/* A router's answer is as good as one of now, and a question that is due is as good as asked. */
+#define ROUTER_MS 250
 
 /* A path that appears so soon after the start is there since the power came back: as long as DHCP and duplicate address
  * detection may take. Later ones are this device's alone. */
@@ -121,8 +123,11 @@ bool detect_may_ask(const struct slot *slot, const struct path *path)
 void detect_want(struct detect *detect, struct path *path, uint64_t at_ms, bool event)
 {
     for (size_t i = 0; i < detect->slots_len; i++) {
-        if (detect_may_ask(&detect->slots[i], path)) {
-            schedule_want(&path->schedules[i], at_ms, event);
+        const struct slot *slot = &detect->slots[i];
+        /* Only who is asked by a whole fleet is spared its start. */
+        bool outside = slot->ops->view == SOURCE_VIEW_PATH;
+        if (detect_may_ask(slot, path)) {
+            schedule_want(&path->schedules[i], outside ? MAX(at_ms, path->first_ms) : at_ms, event);
         }
     }
 }
@@ -189,7 +194,7 @@ static bool take_field(struct detect *detect, const char *uplink, uint8_t family
     }
     if (moved) {
         tell_interface(detect, path);
-        detect_want(detect, path, MAX(now, path->first_ms), true);
+        detect_want(detect, path, now, true);
     }
     return moved;
 }
@@ -212,7 +217,7 @@ static void follow_first(struct detect *detect, const char *before)
         for (size_t i = 0; follows && i < detect->slots_len; i++) {
             const struct slot *slot = &detect->slots[i];
             if (slot->ops->view == SOURCE_VIEW_DECLARED && detect_may_ask(slot, path)) {
-                schedule_want(&path->schedules[i], MAX(detect_now(detect), path->first_ms), true);
+                schedule_want(&path->schedules[i], detect_now(detect), true);
             }
         }
     }
@@ -277,10 +282,75 @@ void detect_observed(struct detect *detect, const struct ip *observed, const cha
     for (size_t p = 0; p < detect->paths_len; p++) {
         struct path *path = detect->paths[p];
         bool gone = observed->family == IP_NONE;
+        path->observed = (struct ip){0};
         if (path->present && (gone || (path->family == observed->family && strcmp(path->uplink, uplink) == 0))) {
+            path->observed = *observed;
             tell_observed(detect, path, observed);
         }
     }
+}
+
+static bool is_router(const struct detect *detect, size_t i)
+{
+    return detect->slots[i].ops->view == SOURCE_VIEW_ROUTER;
+}
+
+/* Of a path that nobody could be reached by; the router is asked when somebody can: it may change only then. */
+static void want_outside(struct detect *detect, struct path *path, uint64_t at_ms)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        if (!is_router(detect, i) && detect_may_ask(&detect->slots[i], path)) {
+            schedule_want(&path->schedules[i], at_ms, true);
+        }
+    }
+}
+
+/* The path may lead through another NAT than the one before. */
+static void want_routers(struct detect *detect, struct path *path, uint64_t now)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        struct schedule *schedule = &path->schedules[i];
+        bool recent = schedule->asked_before && now - schedule->asked_ms < ROUTER_MS;
+        if (is_router(detect, i) && !recent && detect_may_ask(&detect->slots[i], path)) {
+            schedule_want(schedule, now, true);
+        }
+    }
+}
+
+/* Who was silent before is not waited for. */
+static bool awaits(const struct detect *detect, const struct path *path, size_t i)
+{
+    const struct schedule *schedule = &path->schedules[i];
+    const struct fusion_vote *vote = &path->fusion.votes[i];
+    bool speaks = !vote->has || vote->answer.status != SOURCE_ANSWER_FAILED || vote->answer.no_outside;
+    bool soon = schedule->due_ms != SCHEDULE_NEVER && schedule->due_ms <= detect_now(detect) + ROUTER_MS;
+    return is_router(detect, i) && speaks && (schedule->under_way || soon);
+}
+
+static bool has_router(const struct detect *detect)
+{
+    for (size_t i = 0; i < detect->slots_len; i++) {
+        if (is_router(detect, i) && detect->slots[i].source != NULL && detect->slots[i].config.ip4) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool detect_awaits_router(const struct detect *detect)
+{
+    if (detect != NULL && detect->set.uplinks_len == 0) {
+        return has_router(detect); /* the kernel calls a link up a moment after it carries a connection */
+    }
+    for (size_t p = 0; detect != NULL && p < detect->paths_len; p++) {
+        const struct path *path = detect->paths[p];
+        for (size_t i = 0; path->present && path->family == IP_V4 && i < detect->slots_len; i++) {
+            if (awaits(detect, path, i)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* A connection that stands again answers for the path; only who could not be reached is asked sooner than planned. */
@@ -300,9 +370,10 @@ static void trigger_path(struct detect *detect, struct path *path, enum detect_t
     uint64_t now = detect_now(detect);
     switch (trigger) {
     case DETECT_CONNECTION_LOST:
-        detect_want(detect, path, now + spread, true);
+        want_outside(detect, path, now + spread);
         break;
     case DETECT_CONNECTED:
+        want_routers(detect, path, now);
         want_unanswered(detect, path, now + spread);
         break;
     case DETECT_ANNOUNCED:
@@ -347,6 +418,7 @@ static void adopt_path(struct detect *detect, struct path *path, const struct de
     size_t from[FUSION_SOURCES_MAX];
     path->own = before->own;
     path->gateway = before->gateway;
+    path->observed = before->observed;
     path->moved_ms = before->moved_ms;
     path->held = before->held;
     path->held.router = SIZE_MAX;

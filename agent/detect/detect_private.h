@@ -44,6 +44,7 @@ struct path {
     bool away; /* was missing from a set, or is of another life: when it is present again it has moved */
     struct address_field own;
     struct ip gateway;
+    struct ip observed;  /* what the broker sees of the connection, if that leaves by this path; IP_NONE = nothing */
     uint64_t present_ms; /* when it was last in a set */
     uint64_t first_ms;   /* nobody is asked before */
     uint64_t moved_ms;   /* what was seen from outside before is stale */
@@ -65,8 +66,10 @@ struct detect {
     size_t paths_len;
     struct address_set set; /* as the interfaces have it */
     struct loop_timer *timer;
-    unsigned under_way;           /* questions of all paths */
-    bool changed;                 /* the owner is to be told */
+    unsigned under_way; /* questions of all paths */
+    bool changed;       /* the owner is to be told */
+    bool stranded;      /* this too, before */
+    bool stranded_seen;
     uint64_t made_ms;             /* the agent's start: a reload hands it on */
     uint64_t lost_ms;             /* when the connection to the broker broke last; 0 = never */
     char carrier[RT_IFNAME_SIZE]; /* the path that the connection stands on; "" = none */

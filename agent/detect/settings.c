@@ -291,8 +291,8 @@ struct fusion_policy detect_settings_policy(const struct detect_settings *settin
                                   .flap_delay_ms = settings->flap_delay_ms};
 }
 
-enum err detect_settings_open(const struct detect_settings *settings, struct loop *loop, loop_fn changed, void *context,
-                              struct detect **ret_detect, struct errinfo *info)
+enum err detect_settings_open(const struct detect_settings *settings, struct loop *loop,
+                              const struct detect_options *owner, struct detect **ret_detect, struct errinfo *info)
 {
     struct source_config sources[FUSION_SOURCES_MAX];
     return detect_new(loop,
@@ -301,7 +301,8 @@ enum err detect_settings_open(const struct detect_settings *settings, struct loo
                                                .policy = detect_settings_policy(settings),
                                                .timeout_ms = (uint32_t)settings->timeout_ms,
                                                .spread_ms = START_SPREAD_MS,
-                                               .changed = changed,
-                                               .context = context},
+                                               .changed = owner->changed,
+                                               .stranded = owner->stranded,
+                                               .context = owner->context},
                       ret_detect, info);
 }

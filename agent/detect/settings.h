@@ -38,6 +38,7 @@ size_t detect_settings_sources(const struct detect_settings *settings,
 struct fusion_policy detect_settings_policy(const struct detect_settings *settings);
 /** What is allowed and cannot do what it is for, a line each; nothing when all is well. @return of @p out. */
 enum err detect_settings_warn(const struct detect_settings *settings, struct strbuf *out) MUST_CHECK;
-/** detect_new with what is configured. @param changed of struct detect_options, with its @p context. */
-enum err detect_settings_open(const struct detect_settings *settings, struct loop *loop, loop_fn changed, void *context,
-                              struct detect **ret_detect, struct errinfo *info) MUST_CHECK;
+/** detect_new with what is configured. @param owner whom to tell: `changed`, `stranded` and `context` count. */
+enum err detect_settings_open(const struct detect_settings *settings, struct loop *loop,
+                              const struct detect_options *owner, struct detect **ret_detect,
+                              struct errinfo *info) MUST_CHECK;

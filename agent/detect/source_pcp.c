@@ -329,7 +329,7 @@ static void close_pcp(struct source *source)
 const struct source_ops source_pcp = {
     .type = "pcp",
     .view = SOURCE_VIEW_ROUTER,
-    .min_every_ms = 1000,
+    .min_every_ms = 250, /* four datagrams on the link */
     .default_every_ms = 15 * 60 * 1000,
     .check = check,
     .open = open_pcp,

@@ -38,7 +38,7 @@ static struct {
     struct source *sources[4]; /* as opened */
     size_t sources_len;
     enum err ask_error;
-    unsigned changes;
+    unsigned changes, stranded, moved; /* stranded: seen by the broker */
 } world = {.uplink = ""};
 
 static inline struct ip ip_of(const char *text)
@@ -134,6 +134,13 @@ static inline void changed(void *context)
     world.changes++;
 }
 
+static inline void stranded(void *context, bool seen)
+{
+    (void)context;
+    world.stranded += seen;
+    world.moved += !seen;
+}
+
 static inline enum err make(const char *const *types, size_t len, unsigned quorum, struct detect **ret_detect)
 {
     struct source_config configs[FUSION_SOURCES_MAX];
@@ -152,6 +159,7 @@ static inline enum err make(const char *const *types, size_t len, unsigned quoru
                                            .timeout_ms = 3000,
                                            .spread_ms = world.spread_ms,
                                            .changed = changed,
+                                           .stranded = stranded,
                                            .find = find,
                                            .now = now};
     struct errinfo info = {0};
@@ -160,7 +168,7 @@ static inline enum err make(const char *const *types, size_t len, unsigned quoru
 
 static inline void set_up(const char *const *types, size_t len, unsigned quorum)
 {
-    world.sources_len = world.changes = 0;
+    world.sources_len = world.changes = world.stranded = world.moved = 0;
     world.now = 1000 * SECOND;
     world.ask_error = ERR_OK;
     assert_int_equal(loop_new(&world.loop), ERR_OK);

@@ -66,15 +66,13 @@ whoami:
 @dataclasses.dataclass
 class Step:
     """What is true since `began` (monotonic seconds): {type: addresses}. `limit`: seconds in which the agent has to have
-    it published; None: not timed. `hosts`: the prefix that a gateway's hosts are in. `passing`: addresses that may stand
-    there on the way, which docs/detection.md owns up to."""
+    it published; None: not timed. `hosts`: the prefix that a gateway's hosts are in."""
 
     what: str
     truth: dict
     began: float
     limit: float = None
     hosts: str = None
-    passing: tuple = ()
 
 
 @dataclasses.dataclass
@@ -240,7 +238,7 @@ def _records(client, step):
 
 def _allowed(client, step):
     """{name: addresses} that may stand there."""
-    found = {client.name: list(step.passing)}
+    found = {client.name: []}
     for (name, _), addresses in _records(client, step).items():
         found.setdefault(name, []).extend(addresses)
     return found

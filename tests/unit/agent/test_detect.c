@@ -476,6 +476,113 @@ static void keeps_what_it_knows_through_a_reload(void **state)
     tear_down();
 }
 
+/* A connection that breaks and stands again may lead through another NAT: only the router knows, and only then. */
+static void awaits_a_router_that_answers(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "pcp", "stun"};
+    set_up(types, 3, 1);
+    struct source *pcp = world.sources[0], *stun = world.sources[1];
+    struct address_set set = home("192.168.1.5");
+    assert_true(detect_awaits_router(world.detect)); /* no uplink yet */
+    detect_addresses(world.detect, &set);
+    after(0);
+    assert_true(detect_awaits_router(world.detect)); /* nobody knows yet whether it is one that answers */
+    answer(pcp, "45.83.1.9");
+    answer(stun, "45.83.1.9");
+    assert_false(detect_awaits_router(world.detect)); /* who looks from outside is not waited for */
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_CONNECTION_LOST);
+    after(SECOND);
+    assert_int_equal(stun->asked, 2);
+    assert_int_equal(pcp->asked, 1); /* its address may change while nobody can be reached */
+    answer(stun, "");
+    detect_trigger(world.detect, DETECT_CONNECTED);
+    assert_true(detect_awaits_router(world.detect));
+    after(0);
+    assert_int_equal(pcp->asked, 2);
+    assert_true(detect_awaits_router(world.detect));
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_FAILED, .no_outside = true});
+    assert_false(detect_awaits_router(world.detect));
+    assert_reported(set, "45.83.1.9", "pcp", NAT_DOUBLE);
+    detect_trigger(world.detect, DETECT_ANNOUNCED);
+    assert_reported(set, "45.83.1.9", "pcp", NAT_DOUBLE); /* until it has been asked */
+    after(FLOOR);
+    assert_int_equal(pcp->open_len, 1);
+    assert_reported(set, "45.83.1.9", "pcp", NAT_DOUBLE);
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_FAILED, .no_outside = true});
+    assert_reported(set, "45.83.1.9", "pcp", NAT_DOUBLE);
+    detect_trigger(world.detect, DETECT_ANNOUNCED);
+    after(FLOOR);
+    answer(pcp, ""); /* one answer that was lost opens no way in */
+    assert_reported(set, "45.83.1.9", "pcp", NAT_DOUBLE);
+    after(MINUTE);
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_FAILED, .no_outside = true});
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_CONNECTED);
+    assert_true(detect_awaits_router(world.detect)); /* it answers, after its fashion */
+    after(0);
+    answer(pcp, "");
+    assert_false(detect_awaits_router(world.detect));
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_CONNECTED);
+    after(0);
+    assert_int_equal(pcp->open_len, 1);
+    assert_false(detect_awaits_router(world.detect)); /* it was silent before */
+    tear_down();
+}
+
+static void knows_a_connection_that_is_stranded(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "pcp"};
+    static const struct ip none = {0};
+    set_up(types, 2, 1);
+    struct source *pcp = world.sources[0];
+    struct address_set set = home("192.168.1.5");
+    struct ip first = ip_of("45.83.1.9"), second = ip_of("45.83.1.77");
+    detect_addresses(world.detect, &set);
+    after(0);
+    answer(pcp, "45.83.1.9");
+    assert_int_equal(world.stranded + world.moved, 0); /* its first answer */
+    detect_observed(world.detect, &first, "eth0");
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_ANNOUNCED);
+    after(0);
+    answer(pcp, "45.83.1.77");
+    assert_int_equal(world.stranded, 1);
+    detect_observed(world.detect, &none, "");
+    detect_observed(world.detect, &second, "eth0");
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_REQUESTED);
+    after(0);
+    answer(pcp, ""); /* silence is no other address */
+    assert_int_equal(world.stranded, 1);
+    after(FLOOR);
+    answer(pcp, "45.83.1.77");
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_REQUESTED);
+    after(0);
+    answer_with(pcp, &(struct source_answer){.status = SOURCE_ANSWER_FAILED, .no_outside = true});
+    assert_int_equal(world.stranded, 2);
+    detect_observed(world.detect, &none, "");
+    after(FLOOR);
+    answer(pcp, "45.83.1.78"); /* it had none: nothing moved away */
+    assert_int_equal(world.moved, 0);
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_ANNOUNCED);
+    after(0);
+    answer(pcp, "45.83.1.79"); /* while there is no connection */
+    assert_int_equal(world.moved, 1);
+    after(FLOOR);
+    detect_observed(world.detect, &first, "eth0"); /* a VPN's: the router's never was */
+    detect_trigger(world.detect, DETECT_REQUESTED);
+    after(0);
+    answer(pcp, "45.83.1.80");
+    assert_int_equal(world.stranded + world.moved, 3);
+    tear_down();
+}
+
 static void is_nothing_when_there_is_none(void **state)
 {
     (void)state;
@@ -509,6 +616,8 @@ int main(void)
         cmocka_unit_test(lives_with_sources_that_cannot_be_asked),
         cmocka_unit_test(lets_who_does_not_know_the_family_rest),
         cmocka_unit_test(keeps_what_it_knows_through_a_reload),
+        cmocka_unit_test(awaits_a_router_that_answers),
+        cmocka_unit_test(knows_a_connection_that_is_stranded),
         cmocka_unit_test(is_nothing_when_there_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,7 @@ static void finds_and_probes_connections(void **state)
     lifeline_probe(0); /* asks nothing, and is patient with what is sent */
     assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 0);
     assert_int_equal(option(client, IPPROTO_TCP, TCP_USER_TIMEOUT), 1000 * LIFELINE_PATIENCE_S);
-    static const int cases[][4] = {{1, 1, 1, 4000}, {8, 4, 1, 8000}, {9, 4, 1, 9000}, {80, 40, 10, 80000}};
+    static const int cases[][4] = {{1, 1, 1, 3500}, {8, 4, 1, 7500}, {9, 4, 1, 8500}, {80, 40, 10, 75000}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         lifeline_probe(cases[i][0]);
         assert_int_equal(option(client, SOL_SOCKET, SO_KEEPALIVE), 1);

@@ -63,6 +63,11 @@ static struct report_actions unregistered(struct report *report, bool retained, 
                 now);
 }
 
+static struct report_actions hold(struct report *report, uint64_t hold_ms, uint64_t now)
+{
+    return step(report, (struct report_event){.kind = REPORT_EV_CONNECTED, .hold_ms = hold_ms}, now);
+}
+
 static struct report fresh(uint32_t boot)
 {
     struct report report;
@@ -80,6 +85,11 @@ static struct report report_in(enum report_state state)
         return report;
     }
     (void)give(&report, REPORT_EV_ATTEMPT, 9 * SECOND);
+    if (state == REPORT_HELD) {
+        (void)hold(&report, 2 * SECOND, 10 * SECOND);
+        assert_int_equal(report.state, state);
+        return report;
+    }
     (void)give(&report, REPORT_EV_CONNECTED, 10 * SECOND);
     if (state == REPORT_ACKED) {
         (void)ack(&report, 3, 1, 10 * SECOND);
@@ -102,6 +112,10 @@ struct expected {
     {                                                                                                                  \
         REPORT_OFFLINE, why, up                                                                                        \
     }
+#define HELD(why, up)                                                                                                  \
+    {                                                                                                                  \
+        REPORT_HELD, why, up                                                                                           \
+    }
 #define WAIT(why, up)                                                                                                  \
     {                                                                                                                  \
         REPORT_WAITING, why, up                                                                                        \
@@ -122,15 +136,17 @@ struct expected {
 /* Each state with each event: CHANGED brings a new address, ANSWER acknowledges the pair, TIMER comes a day later. */
 static const struct expected all_pairs[REPORT_STATES][REPORT_EVENTS] = {
     [REPORT_OFFLINE] = {OFF(NULL, 0), OFF(NULL, 0), WAIT("birth", 1), OFF(NULL, 0), OFF(NULL, 0), OFF(NULL, 0),
-                        OFF(NULL, 0), OFF(NULL, 0), STOP(NULL, 0)},
-    [REPORT_WAITING] = {WAIT("change", 1), WAIT(NULL, 0), WAIT("birth", 1), OFF(NULL, 0), ACK(NULL, 0),
+                        OFF(NULL, 0), OFF(NULL, 0), OFF(NULL, 0), STOP(NULL, 0)},
+    [REPORT_HELD] = {HELD(NULL, 0), HELD(NULL, 0), WAIT("birth", 1), WAIT("birth", 1), OFF(NULL, 0), HELD(NULL, 0),
+                     WAIT("birth", 1), HELD(NULL, 0), HELD(NULL, 0), STOP(NULL, 0)},
+    [REPORT_WAITING] = {WAIT("change", 1), WAIT(NULL, 0), WAIT("birth", 1), WAIT(NULL, 0), OFF(NULL, 0), ACK(NULL, 0),
                         WAIT("repeat", 0), WAIT(NULL, 0), WAIT("request", 1), STOP("stop", 1)},
-    [REPORT_ACKED] = {WAIT("change", 1), ACK(NULL, 0), WAIT("birth", 1), OFF(NULL, 0), ACK(NULL, 0),
+    [REPORT_ACKED] = {WAIT("change", 1), ACK(NULL, 0), WAIT("birth", 1), ACK(NULL, 0), OFF(NULL, 0), ACK(NULL, 0),
                       ACK("heartbeat", 0), ACK(NULL, 0), WAIT("request", 1), STOP("stop", 1)},
-    [REPORT_UNREGISTERED] = {UNR("change", 1), UNR(NULL, 0), WAIT("birth", 1), OFF(NULL, 0), ACK(NULL, 0),
+    [REPORT_UNREGISTERED] = {UNR("change", 1), UNR(NULL, 0), WAIT("birth", 1), UNR(NULL, 0), OFF(NULL, 0), ACK(NULL, 0),
                              UNR("repeat", 0), UNR(NULL, 0), UNR("request", 1), STOP("stop", 1)},
     [REPORT_STOPPED] = {STOP(NULL, 0), STOP(NULL, 0), STOP(NULL, 0), STOP(NULL, 0), STOP(NULL, 0), STOP(NULL, 0),
-                        STOP(NULL, 0), STOP(NULL, 0), STOP(NULL, 0)},
+                        STOP(NULL, 0), STOP(NULL, 0), STOP(NULL, 0), STOP(NULL, 0)},
 };
 
 static void walks_all_pairs(void **state)
@@ -361,6 +377,36 @@ static void ignores_acks_of_other_pairs(void **state)
     }
     (void)ack(&report, 3, 2, 12 * SECOND);
     assert_int_equal(report.state, REPORT_ACKED);
+}
+
+static void holds_its_birth_until_settled_or_late(void **state)
+{
+    (void)state;
+    for (int settled = 0; settled < 2; settled++) {
+        struct report report = report_in(REPORT_ACKED);
+        (void)give(&report, REPORT_EV_DISCONNECTED, 20 * SECOND);
+        assert_false(hold(&report, 3 * SECOND, 21 * SECOND).publish);
+        assert_false(change(&report, 7, 22 * SECOND).publish); /* joined into the birth */
+        assert_false(ack(&report, 3, 1, 22 * SECOND).publish); /* retained, of the connection before */
+        assert_int_equal(report.state, REPORT_HELD);
+        assert_int_equal(report_deadline(&report), 24 * SECOND);
+        assert_false(give(&report, REPORT_EV_TIMER, 24 * SECOND - 1).publish);
+        struct report_actions actions =
+            settled ? give(&report, REPORT_EV_SETTLED, 22 * SECOND) : give(&report, REPORT_EV_TIMER, 24 * SECOND);
+        struct address_set last = set_of(7);
+        assert_string_equal(actions.why, "birth");
+        assert_int_equal(report.seq, 2);
+        assert_true(address_set_equal(&report.published, &last));
+    }
+    struct report report = report_in(REPORT_HELD);
+    struct report_actions actions = ack(&report, 8, 1, 11 * SECOND);
+    assert_true(actions.persist_boot && actions.reconnect && !actions.publish);
+    assert_int_equal(report.boot, 9);
+    assert_int_equal(report_deadline(&report), REPORT_NEVER);
+    report = report_in(REPORT_HELD);
+    actions = hold(&report, 3 * SECOND, 11 * SECOND); /* the end of the held connection was not heard of */
+    assert_false(actions.publish);
+    assert_int_equal(report_deadline(&report), 14 * SECOND);
 }
 
 static void goes_past_a_later_life(void **state)
@@ -638,6 +684,7 @@ int main(void)
         cmocka_unit_test(never_sends_new_content_under_an_old_pair),
         cmocka_unit_test(repeats_with_growing_delays),
         cmocka_unit_test(ignores_acks_of_other_pairs),
+        cmocka_unit_test(holds_its_birth_until_settled_or_late),
         cmocka_unit_test(goes_past_a_later_life),
         cmocka_unit_test(raises_once_a_minute_at_most),
         cmocka_unit_test(survives_the_end_of_the_numbers),
