@@ -64,6 +64,7 @@ class Good(Doctor):
     def test_all_is_good_with_a_running_agent(self):
         device = self.device().start()
         first = self.acknowledged(device)
+        self.answer(device, self.wait_state(device, lambda state: state["ip4"] == _SEEN))  # the first question waits a while
         bundle = device.folder / "bundle.tar"
         process = self.doctor(device, "--bundle", bundle)
         self.answer(device, self.wait_state(device, lambda state: state["why"] == "request"))
