@@ -3,19 +3,25 @@
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/view.h"
-#include "net/loop_uv.h"
 
 #define PORT_TEXT_SIZE 6
 
 struct resolve {
-    uv_getaddrinfo_t uv;
-    resolve_fn fn; /* NULL once cancelled */
+    pthread_mutex_t mutex;
+    bool cancelled;         /* by the owner: the thread frees */
+    bool finished;          /* by the thread: the owner frees */
+    struct loop_wake *wake; /* owned; the thread uses it unless cancelled */
+    resolve_fn fn;
     void *context;
+    int code;              /* of getaddrinfo */
+    struct addrinfo *list; /* owned */
+    uint16_t port;
     char host[RESOLVE_HOST_MAX + 1];
 };
 
@@ -64,25 +70,59 @@ bool resolve_numeric(const char *host, uint16_t port, struct resolve_result *ret
     return ret_result->len > 0;
 }
 
-static void on_resolved(uv_getaddrinfo_t *uv, int status, struct addrinfo *list)
+static enum err err_of(int code)
 {
-    struct resolve *resolve = (struct resolve *)uv;
+    return code == EAI_MEMORY ? ERR_NOMEM : code == EAI_AGAIN ? ERR_AGAIN : ERR_NOTFOUND;
+}
+
+static void destroy(struct resolve *resolve)
+{
+    if (resolve->list != NULL) {
+        freeaddrinfo(resolve->list);
+    }
+    (void)pthread_mutex_destroy(&resolve->mutex);
+    free(resolve);
+}
+
+/* The thread. What it found nobody reads before `finished`; nobody wakes the loop of an owner who has gone. */
+static void *look_up(void *context)
+{
+    struct resolve *resolve = context;
+    char service[PORT_TEXT_SIZE];
+    port_text(resolve->port, service);
+    resolve->code = getaddrinfo(resolve->host, service, &HINTS, &resolve->list);
+    (void)pthread_mutex_lock(&resolve->mutex); /* as all of them: a plain mutex in pairs cannot fail */
+    bool cancelled = resolve->cancelled;
+    resolve->finished = true;
+    if (!cancelled) {
+        loop_wake(resolve->wake);
+    }
+    (void)pthread_mutex_unlock(&resolve->mutex);
+    if (cancelled) {
+        destroy(resolve);
+    }
+    return NULL;
+}
+
+static void on_finished(void *context)
+{
+    struct resolve *resolve = context;
     struct resolve_result result = {.len = 0};
     struct errinfo info = {0};
-    if (status == 0 && list != NULL) {
-        interleave(list, &result);
+    (void)pthread_mutex_lock(&resolve->mutex); /* the thread may not be through with it yet */
+    (void)pthread_mutex_unlock(&resolve->mutex);
+    if (resolve->code == 0 && resolve->list != NULL) {
+        interleave(resolve->list, &result);
     }
     if (result.len == 0) {
-        char text[128];
-        int code = status != 0 ? status : UV_EAI_NODATA;
-        (void)errinfo_set(&info, loop_uv_err(code), "dns", code, "%s: %s", resolve->host,
-                          uv_strerror_r(code, text, sizeof(text)));
+        int code = resolve->code != 0 ? resolve->code : EAI_NONAME;
+        (void)errinfo_set(&info, err_of(code), "dns", code, "%s: %s", resolve->host, gai_strerror(code));
     }
-    if (resolve->fn != NULL) {
-        resolve->fn(resolve->context, &result, &info);
-    }
-    uv_freeaddrinfo(list);
-    free(resolve);
+    resolve_fn fn = resolve->fn;
+    void *fn_context = resolve->context;
+    loop_wake_free(resolve->wake);
+    destroy(resolve);
+    fn(fn_context, &result, &info);
 }
 
 enum err resolve_start(struct loop *loop, const char *host, uint16_t port, resolve_fn fn, void *context,
@@ -98,22 +138,36 @@ enum err resolve_start(struct loop *loop, const char *host, uint16_t port, resol
     }
     resolve->fn = fn;
     resolve->context = context;
+    resolve->port = port;
     memcpy(resolve->host, name.ptr, name.len);
-    char service[PORT_TEXT_SIZE];
-    port_text(port, service);
-    int rc = uv_getaddrinfo(loop_uv(loop), &resolve->uv, on_resolved, resolve->host, service, &HINTS);
-    if (rc != 0) {
-        free(resolve);
-        return rc == UV_ENOMEM ? ERR_NOMEM : ERR_INVALID;
+    (void)pthread_mutex_init(&resolve->mutex, NULL); /* default attributes: never fails on Linux */
+    pthread_t thread;
+    enum err err = loop_wake_new(loop, on_finished, resolve, &resolve->wake);
+    if (err == ERR_OK && pthread_create(&thread, NULL, look_up, resolve) != 0) {
+        loop_wake_free(resolve->wake);
+        err = ERR_NOMEM;
     }
+    if (err != ERR_OK) {
+        destroy(resolve);
+        return err;
+    }
+    (void)pthread_detach(thread); /* never joined: a resolver that hangs holds up nobody */
     *ret_resolve = resolve;
     return ERR_OK;
 }
 
 void resolve_cancel(struct resolve *resolve)
 {
-    if (resolve != NULL) {
-        resolve->fn = NULL;
-        (void)uv_cancel((uv_req_t *)&resolve->uv); /* refused while it runs: on_resolved frees it either way */
+    if (resolve == NULL) {
+        return;
+    }
+    struct loop_wake *wake = resolve->wake;
+    (void)pthread_mutex_lock(&resolve->mutex);
+    bool finished = resolve->finished;
+    resolve->cancelled = true;
+    (void)pthread_mutex_unlock(&resolve->mutex);
+    loop_wake_free(wake); /* one that came before is not told any more: it is closed on its own thread */
+    if (finished) {
+        destroy(resolve);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * resolve: the addresses of a host by the system's resolver, asked on libuv's thread pool so that a slow one never
- * holds up the loop. Threading: loop thread.
+ * resolve: the addresses of a host by the system's resolver, asked on a thread of its own so that a slow one holds up
+ * neither the loop nor the end of the process. Threading: loop thread.
  */
 #include <sys/socket.h>
 
@@ -29,6 +29,5 @@ bool resolve_numeric(const char *host, uint16_t port, struct resolve_result *ret
  *  @return ERR_NOMEM, ERR_INVALID (empty or over RESOLVE_HOST_MAX bytes). */
 enum err resolve_start(struct loop *loop, const char *host, uint16_t port, resolve_fn fn, void *context,
                        struct resolve **ret_resolve) MUST_CHECK;
-/** No call follows. A question that the pool has begun runs on to its end unseen (loop_free waits for it). NULL
- * allowed. */
+/** No call follows. The question runs on to its end unseen, and holds up nobody; before loop_free. NULL allowed. */
 void resolve_cancel(struct resolve *resolve);

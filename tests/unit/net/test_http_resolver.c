@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "net/resolve.h"
 #include "net/sockaddr.h"
 
 #define SKIP 77
@@ -66,6 +67,28 @@ static void a_silent_name_server_costs_no_more_than_the_time_limit(void **state)
     assert_in_range(clock_mono_ms() - before, 299, 25000);
 }
 
+static void never(void *context, const struct resolve_result *result, const struct errinfo *info)
+{
+    (void)context;
+    (void)result;
+    fail_msg("a cancelled question was answered: %s", info->text);
+}
+
+static void a_look_up_that_hangs_does_not_hold_up_the_end(void **state)
+{
+    (void)state;
+    struct loop *loop;
+    struct resolve *resolve;
+    char byte;
+    assert_int_equal(loop_new(&loop), ERR_OK);
+    uint64_t before = clock_mono_ms();
+    assert_int_equal(resolve_start(loop, "slow.example", 53, never, NULL, &resolve), ERR_OK);
+    assert_true(recv(silent_server, &byte, 1, MSG_TRUNC) > 0);
+    resolve_cancel(resolve);
+    loop_free(loop);
+    assert_in_range(clock_mono_ms() - before, 0, 20000); /* the resolver gives up after 30 s */
+}
+
 /* 127.0.0.1:53 of a new network namespace, as the only name server there is. */
 static bool make_silence(void)
 {
@@ -93,6 +116,7 @@ int main(void)
         return SKIP;
     }
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_look_up_that_hangs_does_not_hold_up_the_end),
         cmocka_unit_test(a_silent_name_server_costs_no_more_than_the_time_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
