@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 import select
+import shlex
 import signal
 import socket
 import ssl
@@ -15,7 +16,7 @@ import unittest
 import urllib.request
 import zlib
 
-from muster_testlib import build_dir, ports
+from muster_testlib import build_dir, ports, source_dir
 from muster_testlib.procs import DEADLINE, Workspace, wait_until
 from muster_testlib.stack import Stack
 
@@ -346,6 +347,33 @@ class Whoami(unittest.TestCase):
             self.assertEqual(code, 78, text + said)
             self.assertIn(want, said)
         self.assertEqual(self.check("")[0], 0)
+
+
+class Documented(unittest.TestCase):
+    """An operator who has nothing but docs/operations.md, and an authority by `muster ca init`."""
+
+    def test_the_lines_of_the_page(self):
+        page = (source_dir() / "docs" / "operations.md").read_text()
+        section = page[page.index("\n## Telling devices their address"):].split("\n## ")[1]
+        config, issue = section.split("```yaml\n")[1].split("```")[0], re.search(r"^muster (ca issue .*)$", section, re.MULTILINE)[1]
+        work = Workspace()
+        self.addCleanup(work.close)
+        folder, program = work.folder("ca"), build_dir() / "cli" / "muster"
+        for words in (["ca", "init", "--dir", ".", "--name", "example"], shlex.split(issue)):
+            subprocess.run([program, *words], cwd=folder, check=True, capture_output=True, timeout=DEADLINE)
+        stack, stun, https = Stack(work), ports.free_port("127.0.0.1"), ports.free_port("127.0.0.1")
+        for port, free in ((":3478", stun), (":8443", https)):
+            config = config.replace(port, f":{free}")
+        stack.write_config(more=config.replace("/etc/muster/coordinator", str(folder)))
+        stack.start()
+        self.addCleanup(stack.__exit__)
+        said = subprocess.run(["curl", "--silent", "--show-error", "--cacert", folder / "bundle-server.pem", "--resolve",
+                               f"whoami.example.net:{https}:127.0.0.1", f"https://whoami.example.net:{https}/whoami"],
+                              capture_output=True, text=True, check=False, timeout=DEADLINE)
+        self.assertEqual((said.stdout, said.stderr), ("127.0.0.1\n", ""))
+        said = subprocess.run(["turnutils_stunclient", "-p", str(stun), "127.0.0.1"], capture_output=True, text=True, check=False,
+                              timeout=DEADLINE)
+        self.assertIn("UDP reflexive addr: 127.0.0.1:", said.stdout)
 
 
 def _first_certificate(path):
