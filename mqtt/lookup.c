@@ -57,9 +57,11 @@ static bool pinned_address(const char *node, char ret_address[static IP_TEXT_SIZ
     return found;
 }
 
-/* The C library's own function builds the answer in either case, so its freeaddrinfo fits. */
-int getaddrinfo(const char *restrict node, const char *restrict service, const struct addrinfo *restrict hints,
-                struct addrinfo **restrict ret_list)
+/* The C library's own function builds the answer in either case, so its freeaddrinfo fits. Visible also in a build that
+ * hides everything by default: Paho is to find it. */
+__attribute__((visibility("default"), used)) int getaddrinfo(const char *restrict node, const char *restrict service,
+                                                             const struct addrinfo *restrict hints,
+                                                             struct addrinfo **restrict ret_list)
 {
     (void)pthread_once(&next_once, find_next); /* fails only for a bad argument */
     if (next_getaddrinfo == NULL) {

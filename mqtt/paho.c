@@ -158,14 +158,14 @@ static void on_not_done(void *context, MQTTAsync_failureData5 *data)
 static void on_connected(void *context, MQTTAsync_successData5 *data)
 {
     (void)data;
-    paho_poll_hurry(0);
+    paho_poll_hurry(false);
     push_event(context, PAHO_CONNECTED, ERR_OK, "");
 }
 
 static void on_failed(void *context, MQTTAsync_failureData5 *data)
 {
     struct paho *paho = context;
-    paho_poll_hurry(0);
+    paho_poll_hurry(false);
     /* 1.3.12 hands a CONNACK's reason as `code` (later versions as `reasonCode`). */
     int code = data->code != 0 ? data->code : (int)data->reasonCode;
     char reason[PAHO_REASON_MAX];
@@ -347,7 +347,7 @@ static void do_connect(struct paho *paho, const struct command *command, int tim
         push_event(paho, PAHO_FAILED, ERR_NOMEM, "no memory for CONNECT");
         return;
     }
-    paho_poll_hurry(PAHO_POLL_ATTEMPT_MS);
+    paho_poll_hurry(true);
     int rc = MQTTAsync_connect(paho->handle, &options);
     MQTTProperties_free(&properties);
     if (rc != MQTTASYNC_SUCCESS) {

@@ -3,32 +3,53 @@
 
 #include <poll.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/clock.h"
 
 #define MS_SECOND 1000
 #define NS_MS     1000000L
+#define NAME_SIZE 16 /* of a thread, prctl(2) */
 
-static _Atomic uint64_t hurry_until_ms; /* monotonic; 0 = never */
+static _Atomic uint64_t hurry_from_ms; /* monotonic; 0 = no attempt is under way */
+static _Atomic uint64_t shortened;
 
-void paho_poll_hurry(uint32_t for_ms)
+void paho_poll_hurry(bool on)
 {
-    atomic_store_explicit(&hurry_until_ms, for_ms > 0 ? clock_mono_ms() + for_ms : 0, memory_order_relaxed);
+    atomic_store_explicit(&hurry_from_ms, on ? clock_mono_ms() : 0, memory_order_relaxed);
 }
 
-static bool hurrying(void)
+uint64_t paho_poll_shortened(void)
 {
-    uint64_t until = atomic_load_explicit(&hurry_until_ms, memory_order_relaxed);
-    return until > 0 && clock_mono_ms() < until;
+    return atomic_load_explicit(&shortened, memory_order_relaxed);
+}
+
+/* By name: the thread is Paho's, and begins anew when it likes. */
+static bool is_receiver(void)
+{
+    char name[NAME_SIZE] = "";
+    return prctl(PR_GET_NAME, name) == 0 && strcmp(name, PAHO_POLL_THREAD) == 0;
+}
+
+/* What the receiver's long wait becomes. */
+static int wait_of_attempt(int timeout_ms)
+{
+    uint64_t from = atomic_load_explicit(&hurry_from_ms, memory_order_relaxed);
+    uint64_t since = from > 0 ? clock_mono_ms() - from : PAHO_POLL_GIVE_UP_MS;
+    if (since >= PAHO_POLL_GIVE_UP_MS || !is_receiver()) {
+        return timeout_ms;
+    }
+    atomic_fetch_add_explicit(&shortened, 1, memory_order_relaxed);
+    return since < PAHO_POLL_BRISK_MS ? PAHO_POLL_HURRY_MS : PAHO_POLL_SLOW_MS;
 }
 
 /* Found before libc's by every library of the process. */
-__attribute__((visibility("default"))) int poll(struct pollfd *fds, nfds_t len, int timeout_ms)
+__attribute__((visibility("default"), used)) int poll(struct pollfd *fds, nfds_t len, int timeout_ms)
 {
-    if (timeout_ms == PAHO_POLL_MS && hurrying()) {
-        timeout_ms = PAHO_POLL_HURRY_MS;
+    if (timeout_ms == PAHO_POLL_MS) {
+        timeout_ms = wait_of_attempt(timeout_ms);
     }
     struct timespec timeout = {.tv_sec = timeout_ms / MS_SECOND, .tv_nsec = timeout_ms % MS_SECOND * NS_MS};
     return ppoll(fds, len, timeout_ms < 0 ? NULL : &timeout, NULL);

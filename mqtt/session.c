@@ -683,7 +683,7 @@ void session_reconnect(struct session *session)
 void session_hurry(struct session *session)
 {
     (void)session; /* the poll is the process's */
-    paho_poll_hurry(PAHO_POLL_ATTEMPT_MS);
+    paho_poll_hurry(true);
 }
 
 void session_give_up(struct session *session)

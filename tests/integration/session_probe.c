@@ -3,8 +3,9 @@
  * session_probe: one session of mqtt/session, driven by lines on stdin, telling by lines on stdout.
  *   session_probe id=ID ca=F cert=F key=F endpoint=H:P [endpoint=...] [will=TOPIC] [tick=TOPIC,MS] [window=N]
  *                 [base=MS] [cap=MS] [timeout=S]
- * Commands: publish QOS RETAIN COUNT TOPIC PAYLOAD | subscribe QOS FILTER | reconnect | gap | stop DRAIN_MS
- * `gap` tells the longest time that the loop was kept from its 20 ms timer since the last `gap`.
+ * Commands: publish QOS RETAIN COUNT TOPIC PAYLOAD | subscribe QOS FILTER | reconnect | gap | shortened | stop DRAIN_MS
+ * `gap` tells the longest time that the loop was kept from its 20 ms timer since the last `gap`, `shortened` how many
+ * waits of Paho's mqtt/paho_poll.h has shortened.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "mqtt/paho_poll.h"
 #include "mqtt/session.h"
 
 #define LINE_MAX_LEN  512
@@ -142,6 +144,8 @@ static void run_line(struct probe *probe, const char *line)
     } else if (strcmp(line, "gap") == 0) {
         say("gap %llu", (unsigned long long)(probe->gap_ns / 1000000));
         probe->gap_ns = 0;
+    } else if (strcmp(line, "shortened") == 0) {
+        say("shortened %llu", (unsigned long long)paho_poll_shortened());
     } else if (sscanf(line, "stop %u", &number) == 1) {
         session_stop(probe->session, number, on_stopped, probe);
     } else {

@@ -62,6 +62,14 @@ class Linkage(unittest.TestCase):
             checked.append(os.path.basename(program))
         self.assertIn("muster", checked)
 
+    def test_paho_calls_what_we_put_before_the_c_library(self):
+        """mqtt/paho_poll.c and mqtt/lookup.c: an optimizer or linker that drops them is silent about it."""
+        for place, name in (("agent", "muster-agent"), ("coordinator", "muster-coordinator")):
+            program = os.path.join(BUILD, place, name)
+            calls = {symbol for source, target, symbol in bindings(program)
+                     if "paho" in source and os.path.realpath(target) == os.path.realpath(program)}
+            self.assertLessEqual({"poll", "getaddrinfo"}, calls, program)
+
     def test_the_agent_loads_no_more_than_a_camera_needs(self):
         libraries = needed(os.path.join(BUILD, "agent", "muster-agent"))
         self.assertTrue(any("paho" in name for name in libraries), libraries)

@@ -261,6 +261,17 @@ class Session(unittest.TestCase):
         watcher.wait_log(r'^message ok/gone {"v":1,"boot":1,"conn":2}')
         self.assertEqual(watcher.count("^message ok/gone"), 1)
 
+    def test_paho_is_hurried_when_it_connects_again(self):
+        """Fails with a Paho whose receiving thread has another name or waits for another time: see mqtt/paho_poll.h."""
+        self.broker()
+        probe = self.probe()
+        for attempt in range(1, 4):
+            probe.wait_count("^up ", attempt)
+            probe.say("reconnect")
+        probe.wait_count("^up ", 4)
+        probe.say("shortened")
+        self.assertGreater(int(probe.wait_log(r"^shortened (\d+)$")[1]), 0)
+
     def test_the_second_endpoint_and_the_second_address_are_tried(self):
         dead = f"{self.address}:{ports.free_port(self.address)}"
         self.broker()
