@@ -12,6 +12,7 @@
 #include "agent/inbox.h"
 #include "agent/interfaces.h"
 #include "agent/lifeline.h"
+#include "agent/probing.h"
 #include "agent/wayout.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -43,7 +44,9 @@ struct agent {
     char way_out[RT_IFNAME_SIZE];    /* uplink that the connection is bound to; "" = the routing table's choice */
     bool doubting;                   /* the path of the connection is doubted */
     struct loop_timer *hurry_timer;  /* owned */
-    uint64_t hurry_until_ms;         /* attempts that fail are repeated at once */
+    struct loop_timer *probe_timer;  /* owned */
+    struct probing probing;
+    uint64_t hurry_until_ms; /* attempts that fail are repeated at once */
     bool boot_stored;
     bool started; /* the session was */
     uint64_t started_ms;
@@ -272,9 +275,28 @@ static void follow_way_out(struct agent *agent, const struct address_set *set)
 
 static void probe_connection(const struct agent *agent)
 {
-    int probe_s = (int)((agent->config->broker.probe_ms + 999) / 1000);
+    int probe_s = (int)((agent->probing.period_ms + 999) / 1000);
     bool slow = probe_s == 0 || probe_s > DOUBT_PROBE_S;
     lifeline_probe(agent->doubting && slow ? DOUBT_PROBE_S : probe_s);
+}
+
+/* Something happened: the path is looked at more often for a while. */
+static void alert(struct agent *agent)
+{
+    if (session_is_connected(agent->session)) {
+        probing_alert(&agent->probing, loop_now_ms(agent->loop));
+        loop_timer_at(agent->probe_timer, agent->probing.deadline_ms);
+        probe_connection(agent);
+    }
+}
+
+static void on_probe_timer(void *context)
+{
+    struct agent *agent = context;
+    if (probing_tick(&agent->probing, loop_now_ms(agent->loop))) {
+        probe_connection(agent);
+    }
+    loop_timer_at(agent->probe_timer, agent->probing.deadline_ms);
 }
 
 static void follow_doubt(struct agent *agent)
@@ -282,7 +304,7 @@ static void follow_doubt(struct agent *agent)
     bool doubting = detect_doubts_carrier(agent->detect);
     if (doubting != agent->doubting) {
         agent->doubting = doubting;
-        probe_connection(agent);
+        alert(agent);
     }
 }
 
@@ -321,6 +343,9 @@ static void on_interfaces_changed(void *context)
     struct address_set set;
     interfaces_select(agent->interfaces, &policy, &set);
     mend_connection(agent, &set);
+    if (!address_set_equal(&set, &agent->own)) {
+        alert(agent);
+    }
     agent->own = set;
     detect_addresses(agent->detect, &set);
     take_addresses(agent);
@@ -354,6 +379,8 @@ static void on_resumed(void *context, uint64_t slept_ms)
     bool connected = session_is_connected(agent->session);
     if (connected && slept_ms >= agent->config->broker.keepalive_ms) {
         leave_connection(agent, "the machine slept for longer than the keepalive");
+    } else if (connected) {
+        alert(agent);
     } else if (!connected && agent->started) {
         session_reconnect(agent->session);
     }
@@ -402,7 +429,7 @@ static void subscribe(struct agent *agent, const struct session_filter *filter)
 static void on_connected(void *context, const char *endpoint)
 {
     struct agent *agent = context;
-    probe_connection(agent);
+    alert(agent);
     set_text(agent->endpoint, sizeof(agent->endpoint), endpoint);
     agent->connection_error[0] = '\0';
     agent->connection_since_ms = loop_now_ms(agent->loop);
@@ -436,6 +463,8 @@ static void on_disconnected(void *context, enum err err, const char *reason)
         detect_observed(agent->detect, &(struct ip){0}, "");
         detect_carries(agent->detect, "", IP_NONE);
         detect_trigger(agent->detect, DETECT_CONNECTION_LOST);
+        probing_rest(&agent->probing);
+        loop_timer_stop(agent->probe_timer);
     }
     if (loop_now_ms(agent->loop) < agent->hurry_until_ms) {
         loop_timer_after(agent->hurry_timer, HURRY_PAUSE_MS);
@@ -591,6 +620,7 @@ enum err agent_new(struct loop *loop, const struct agent_config *config, struct 
     }
     agent->loop = loop;
     agent->config = agent->live = config;
+    probing_init(&agent->probing, config->broker.probe_ms, config->broker.probe_max_ms);
     agent->started_ms = loop_now_ms(loop);
     enum err err = identity_read(config->device_id, config->tls.cert_file, agent->device_id, info);
     if (err != ERR_OK) {
@@ -602,6 +632,7 @@ enum err agent_new(struct loop *loop, const struct agent_config *config, struct 
     err = err != ERR_OK ? err : inbox_new(loop, on_inbox, agent, &agent->inbox);
     err = err != ERR_OK ? err : loop_timer_new(loop, on_report_timer, agent, &agent->report_timer);
     err = err != ERR_OK ? err : loop_timer_new(loop, on_hurry_timer, agent, &agent->hurry_timer);
+    err = err != ERR_OK ? err : loop_timer_new(loop, on_probe_timer, agent, &agent->probe_timer);
     err = err != ERR_OK ? err : make_resume(agent);
     err = err != ERR_OK ? err : make_detect(agent, &agent->detect, info);
     err = err != ERR_OK ? err : make_session(agent);
@@ -627,6 +658,7 @@ void agent_free(struct agent *agent)
     inbox_free(agent->inbox);
     loop_timer_free(agent->report_timer);
     loop_timer_free(agent->hurry_timer);
+    loop_timer_free(agent->probe_timer);
     free(agent->dns);
     free(agent);
 }
@@ -647,6 +679,7 @@ void agent_stop(struct agent *agent, loop_fn done, void *context)
     agent->stopped_context = context;
     interfaces_stop(agent->interfaces);
     loop_timer_stop(agent->hurry_timer);
+    loop_timer_stop(agent->probe_timer);
     agent->hurry_until_ms = 0;
     detect_free(agent->detect);
     agent->detect = NULL;
@@ -670,6 +703,7 @@ enum err agent_write_status(void *context, struct strbuf *out)
         .endpoint = agent->endpoint,
         .connection_error = agent->connection_error,
         .connection_since_ms = agent->connection_since_ms,
+        .probe_ms = agent->endpoint[0] != '\0' ? agent->probing.period_ms : 0,
         .dropped = inbox_dropped(agent->inbox),
         .report = &agent->report,
         .boot_stored = agent->boot_stored,

@@ -77,6 +77,14 @@ static const struct config_row broker_rows[] = {
          "keepalive: the kernel asks (TCP keep-alive, in whole seconds) from half of it on. A device whose router got "
          "another public address notices at the first question, after half. Each costs a small packet each way; 0 "
          "asks never"},
+    {.name = "probe_max",
+     .type = CONFIG_DURATION,
+     AT(broker.probe_max_ms),
+     .max = 20 * MS_MINUTE,
+     .def = "0s",
+     .help =
+         "Longer than probe: while nothing happens the time of probe doubles after each eight of it, up to this, for "
+         "links that pay for traffic; a new connection, another address, a doubt or the end of a suspend begin anew"},
     {.name = "connect_timeout",
      .type = CONFIG_DURATION,
      AT(broker.connect_timeout_ms),

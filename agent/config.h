@@ -29,7 +29,8 @@ struct agent_config {
     struct {
         struct config_strings endpoints;
         uint64_t keepalive_ms, connect_timeout_ms, backoff_ms;
-        uint64_t probe_ms; /* 0: never */
+        uint64_t probe_ms;     /* 0: never */
+        uint64_t probe_max_ms; /* 0: as probe_ms */
     } broker;
     struct {
         const char *ca_file, *cert_file;

@@ -179,6 +179,7 @@ enum err agent_status_json(const struct agent_status *status, struct strbuf *out
     (void)strbuf_addc(out, ',');
     add_text(out, "error", status->connection_error);
     add_moment(out, "since", status, status->connection_since_ms);
+    (void)strbuf_addf(out, ",\"probe_s\":%" PRIu64, seconds(0, status->probe_ms));
     (void)strbuf_addf(out, ",\"dropped\":%" PRIu64 "}", status->dropped);
     add_report(out, status);
     add_addresses(out, status->source, &status->report->current, status->now_ms);

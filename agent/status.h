@@ -20,6 +20,7 @@ struct agent_status {
     const char
         *connection_error; /* last reason of a failed or lost connection; "" when none since the connection came up */
     uint64_t connection_since_ms; /* monotonic; of the present state */
+    uint64_t probe_ms;            /* period of the questions whether it still stands, as of now; 0: none */
     uint64_t dropped;             /* messages that did not fit the inbox */
     const char *source; /* type of the source of the reported addresses; "none" (then the broker's view counts) */
     const struct detect *detect; /* NULL: left out */

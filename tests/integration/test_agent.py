@@ -192,6 +192,14 @@ class Reports(Case):
         moved = self.wait_state(device, lambda state: state.get("ip4") == "10.77.0.3")
         self.assertGreaterEqual(moved["conn"], anew["conn"])
 
+    def test_a_quiet_connection_is_asked_about_less_often(self):
+        device = self.device(broker={"keepalive": "20m", "probe": "1s", "probe_max": "2s"}).start()
+        self.acknowledged(device)
+        device.wait_status(lambda status: status["connection"]["probe_s"] == 2, "the period has doubled")
+        device.ip("address", "add", "10.1.0.9/24", "dev", "eth0")
+        device.wait_status(lambda status: status["connection"]["probe_s"] == 1, "an event has brought it back")
+        device.wait_status(lambda status: status["connection"]["probe_s"] == 2, "the period has doubled again")
+
     def test_an_attempt_whose_own_address_went_away_is_given_up(self):
         device = self.device(broker={"connect_timeout": "5m"})  # longer than this test's deadline
         mac = (device.prefix + ("cat", "/sys/class/net/eth0/address"))

@@ -68,6 +68,7 @@ static void says_all_as_json_and_as_lines(void **state)
                                   .endpoint = "b:1",
                                   .connection_error = "",
                                   .connection_since_ms = 2000,
+                                  .probe_ms = 8000,
                                   .source = "interface",
                                   .report = &report,
                                   .boot_stored = true,
@@ -79,6 +80,7 @@ static void says_all_as_json_and_as_lines(void **state)
     json_t *root = parse(&json);
     assert_string_equal(at(root, "connection", "state"), "connected");
     assert_string_equal(at(root, "connection", "since"), "2023-11-14T22:13:12.000Z");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(root, "connection"), "probe_s")), 8);
     assert_string_equal(at(root, "report", "state"), "acknowledged");
     assert_string_equal(at(root, "report", "acknowledged"), "2023-11-14T22:13:13.000Z");
     assert_string_equal(at(root, "addresses", "ip4"), "192.0.2.7");
