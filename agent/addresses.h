@@ -23,8 +23,9 @@
  * with another prefix and says nothing of the old one (RFC 8978) has flashed it away.
  *
  * A link that loses its address or its default route while it stays up keeps both for `hold_ms` (renewals remove and
- * add); an address that another link has counts at once. After the hold the family is an explicit null; with no link up
- * it is absent, which means unknown and retracts nothing. When a null goes out is for agent/report.h to say.
+ * add); an address that another link has counts at once, and where that has a default route,
+ * too, the one that is held is not reported of its uplink. After the hold the family is an explicit null; with no link
+ * up it is absent, which means unknown and retracts nothing. When a null goes out is for agent/report.h to say.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -117,6 +118,11 @@ uint64_t addresses_select(struct addresses *addresses, const struct address_poli
 
 /** @p ip can carry a connection: it stands on a running link, or is a loopback address, or the table cannot know. */
 bool addresses_carries(const struct addresses *addresses, const struct ip *ip);
+
+/** @p ip is an IPv6 address whose /64 its link no longer prefers, while it prefers another one: the line was
+ * renumbered, and what stands on @p ip may lead nowhere. One temporary address after another (RFC 8981) is no such
+ * thing. */
+bool addresses_outdated(const struct addresses *addresses, const struct ip *ip);
 
 /** Name of the link that has @p ip; "" when none does. Borrowed until the next event. */
 const char *addresses_owner(const struct addresses *addresses, const struct ip *ip);

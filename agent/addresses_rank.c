@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "agent/addresses_table.h"
 
 /* Lifetimes come in whole seconds and a router tells those of all its prefixes at once. */
@@ -57,6 +59,35 @@ static bool usable(const struct rt_addr *addr, enum address_temporary temporary)
     default:
         return false;
     }
+}
+
+static bool is_same_link(const struct ip *a, const struct ip *b)
+{
+    return memcmp(a->bytes, b->bytes, 8) == 0; /* a /64 */
+}
+
+bool addresses_outdated(const struct addresses *addresses, const struct ip *ip)
+{
+    const struct entry *own = NULL;
+    for (size_t i = 0; i < addresses->entries_len; i++) {
+        own = ip_equal(&addresses->entries[i].addr.ip, ip) ? &addresses->entries[i] : own;
+    }
+    if (own == NULL || ip->family != IP_V6 || !is_deprecated(&own->addr)) {
+        return false;
+    }
+    bool other = false;
+    for (size_t i = 0; i < addresses->entries_len; i++) {
+        const struct entry *entry = &addresses->entries[i];
+        if (entry->ifindex != own->ifindex || entry->addr.ip.family != IP_V6 ||
+            !usable(&entry->addr, ADDRESS_TEMPORARY_AVOID)) {
+            continue;
+        }
+        if (is_same_link(&entry->addr.ip, ip)) {
+            return false;
+        }
+        other = true;
+    }
+    return other;
 }
 
 /* What time does not change; lower is better. */

@@ -260,6 +260,21 @@ static struct uplink uplink_of(const struct candidate *candidate)
     return uplink;
 }
 
+/* What an uplink no longer has is not held where another one has the family: whoever named the device by it would name
+ * nobody. Unknown is not gone: the hold goes on. */
+static void drop_held(struct candidate *candidates, size_t len, size_t f)
+{
+    bool elsewhere = false;
+    for (size_t i = 0; i < len; i++) {
+        elsewhere = elsewhere || (candidates[i].live[f] && candidates[i].metric[f] != NO_METRIC);
+    }
+    for (size_t i = 0; i < len && elsewhere; i++) {
+        if (candidates[i].held[f]) {
+            candidates[i].field[f] = (struct address_field){.presence = FIELD_ABSENT};
+        }
+    }
+}
+
 static void fill_uplinks(struct candidate *candidates, size_t len, struct address_set *set)
 {
     bool routed = false;
@@ -306,6 +321,8 @@ uint64_t addresses_select(struct addresses *addresses, const struct address_poli
     sort(candidates, len, 1, 0);
     set.ip6 = policy->ip6 ? field_of_device(candidates, len, 1) : set.ip6;
     fill_prefix(&selection, candidates, len, &set);
+    drop_held(candidates, len, 0);
+    drop_held(candidates, len, 1);
     fill_uplinks(candidates, len, &set);
     *ret_set = set;
     return selection.deadline;

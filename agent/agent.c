@@ -217,6 +217,15 @@ static bool stands_aside(const struct agent *agent, const struct address_set *se
            strcmp(addresses_owner(interfaces_table(agent->interfaces), &used[0]), now) != 0;
 }
 
+/* The kernel's name of the link that the connection leaves by, "" when there is none; and its own address. */
+static const char *carrier_of(const struct agent *agent, struct ip *ret_local)
+{
+    struct ip used[LIFELINE_MAX];
+    size_t len = lifeline_addresses(used);
+    *ret_local = len > 0 ? used[0] : (struct ip){0};
+    return len > 0 ? addresses_owner(interfaces_table(agent->interfaces), &used[0]) : "";
+}
+
 /* Addresses changed: a connection whose own end went away is dead without knowing it, and a wait for the next attempt
  * was measured for another network. */
 static void mend_connection(struct agent *agent, const struct address_set *set)
@@ -225,8 +234,13 @@ static void mend_connection(struct agent *agent, const struct address_set *set)
     if (!agent->started || address_set_equal(set, &agent->own)) {
         return;
     }
+    struct ip local;
+    (void)carrier_of(agent, &local);
     if (session_is_connected(agent->session) && stands_on_nothing(agent)) {
         leave_connection(agent, "its own address went away");
+    } else if (session_is_connected(agent->session) &&
+               addresses_outdated(interfaces_table(agent->interfaces), &local)) {
+        leave_connection(agent, "the prefix of its own address was replaced");
     } else if (session_is_connected(agent->session) && stands_aside(agent, set)) {
         leave_connection(agent, "another uplink is the primary one");
     } else if (!session_is_connected(agent->session) && has_address) {
@@ -235,14 +249,6 @@ static void mend_connection(struct agent *agent, const struct address_set *set)
         }
         session_reconnect(agent->session);
     }
-}
-
-static const char *carrier_of(const struct agent *agent, struct ip *ret_local)
-{
-    struct ip used[LIFELINE_MAX];
-    size_t len = lifeline_addresses(used);
-    *ret_local = len > 0 ? used[0] : (struct ip){0};
-    return len > 0 ? addresses_owner(interfaces_table(agent->interfaces), &used[0]) : "";
 }
 
 /* Where nothing answers along the uplink that the routing table takes, the connection takes another one: who else would

@@ -501,6 +501,59 @@ static void holds_an_address_through_a_renewal(void **state)
     assert_int_equal(deadline, UINT64_MAX); /* at rest nothing is timed */
 }
 
+static void holds_nothing_of_an_uplink_where_another_has_the_family(void **state)
+{
+    struct addresses *addresses = *state;
+    struct address_set set;
+    link_event(addresses, 4, "wwan0", true);
+    add(addresses, 2, "203.0.113.1", 0);
+    add(addresses, 2, "2a00:1::1", 0);
+    route_event(addresses, 2, IP_V4, 100, false);
+    route_event(addresses, 2, IP_V6, 100, false);
+    (void)addresses_select(addresses, &both, 0, &set);
+    drop(addresses, 2, "203.0.113.1");
+    (void)addresses_select(addresses, &both, 10, &set);
+    assert_field(&set.uplinks[0].ip4, "203.0.113.1"); /* there is no other */
+    add(addresses, 4, "192.0.0.2", 0);
+    (void)addresses_select(addresses, &both, 20, &set);
+    assert_field(&set.uplinks[0].ip4, "203.0.113.1"); /* a link that leads nowhere: as a LAN */
+    route_event(addresses, 4, IP_V4, 700, false);
+    (void)addresses_select(addresses, &both, 30, &set);
+    assert_string_equal(set.uplinks[0].name, "eth0");
+    assert_field(&set.ip4, "192.0.0.2");
+    assert_field(&set.uplinks[0].ip4, "absent");
+    assert_field(&set.uplinks[0].ip6, "2a00:1::1"); /* the other family stands as it did */
+    assert_field(&set.uplinks[1].ip4, "192.0.0.2");
+    (void)addresses_select(addresses, &both, 10 + HOLD, &set);
+    assert_field(&set.uplinks[0].ip4, "null");
+}
+
+static void knows_what_was_renumbered(void **state)
+{
+    struct addresses *addresses = *state;
+    struct ip old, temporary, ip4;
+    assert_int_equal(ip_parse(view_of("2a00:1::5"), &old), ERR_OK);
+    assert_int_equal(ip_parse(view_of("2a00:1::77"), &temporary), ERR_OK);
+    assert_int_equal(ip_parse(view_of("192.168.1.9"), &ip4), ERR_OK);
+    add(addresses, 2, "192.168.1.9", 0);
+    add(addresses, 2, "2a00:1::5", 0);
+    add(addresses, 2, "2a00:1::77", RT_ADDR_TEMPORARY | RT_ADDR_DEPRECATED);
+    assert_false(addresses_outdated(addresses, &old));
+    assert_false(addresses_outdated(addresses, &temporary)); /* its time was over */
+    add(addresses, 2, "2a00:1::5", RT_ADDR_DEPRECATED);
+    assert_false(addresses_outdated(addresses, &old)); /* there is no other yet */
+    add(addresses, 2, "2a00:2::5", RT_ADDR_TENTATIVE);
+    assert_false(addresses_outdated(addresses, &old));
+    link_event(addresses, 3, "docker0", true);
+    add(addresses, 3, "2a00:3::5", 0);
+    assert_false(addresses_outdated(addresses, &old)); /* another link's */
+    add(addresses, 2, "2a00:2::5", 0);
+    assert_true(addresses_outdated(addresses, &old) && addresses_outdated(addresses, &temporary));
+    assert_false(addresses_outdated(addresses, &ip4));
+    drop(addresses, 2, "2a00:1::5");
+    assert_false(addresses_outdated(addresses, &old)); /* gone: addresses_carries tells */
+}
+
 static void tells_gone_from_unknown(void **state)
 {
     struct addresses *addresses = *state;
@@ -647,6 +700,8 @@ int main(void)
         WITH_TABLE(prefers_the_default_route),
         WITH_TABLE(takes_a_gateways_address_from_its_lan_side),
         WITH_TABLE(holds_an_address_through_a_renewal),
+        WITH_TABLE(holds_nothing_of_an_uplink_where_another_has_the_family),
+        WITH_TABLE(knows_what_was_renumbered),
         WITH_TABLE(tells_gone_from_unknown),
         WITH_TABLE(obeys_patterns_and_families),
         WITH_TABLE(forgets_what_a_resync_does_not_name),
