@@ -88,7 +88,7 @@ def _play(world, scenario, others, patience, out):
 def run(options, out):
     if not netns.possible():
         raise ToolFailed("no network namespaces here (kernel, or not root)")
-    known = {scenario.name: scenario for scenario in ALL}
+    known = {scenario.name: scenario for scenario in ALL if scenario.playable()}
     names = options.scenario or list(known)
     if set(names) - set(known):
         raise ToolFailed(f"scenarios are: {' '.join(known)}")

@@ -33,10 +33,11 @@ class Broker:
 
     viewers: None (no such listener) or the plugin's option (fleet, all). acl: text of the ACL file (default: as shipped).
     plugin: path of the library. plugin_options, extra: more lines behind the plugin's options, and at the end.
+    further: addresses where it listens, too, on the same port.
     """
 
     def __init__(self, work, pki, name="broker", viewers=None, acl=None, plugin=None, plugin_options="", extra="",
-                 address=None, prefix=(), viewers_address=None):
+                 address=None, prefix=(), viewers_address=None, further=()):
         self.work, self.pki, self.name = work, pki, name
         self.address = address or ports.loopback()
         self.port = ports.free_port(self.address)
@@ -46,7 +47,7 @@ class Broker:
         self.stamp_key = secrets.token_bytes(32)
         self.stamp_key_file = work.write(f"{name}/stamp.key", self.stamp_key.hex() + "\n", 0o600)
         self.acl_file = work.write(f"{name}/muster.acl", acl or (_TEMPLATES / "muster.acl").read_text(), 0o600)
-        server = pki.server(f"{name}-server", ips=[self.address, "127.0.0.1"])
+        server = pki.server(f"{name}-server", ips=[self.address, "127.0.0.1", *further])
         values = {
             "USER": pwd.getpwuid(os.geteuid()).pw_name, "RUN_DIR": self.folder, "LOG_DEST": "stderr",
             "STATE_DIR": work.folder(f"{name}/state"), "PORT": self.port, "ADDRESS": self.address,
@@ -57,6 +58,9 @@ class Broker:
             "VIEWERS_PORT": self.viewers_port, "VIEWERS_ADDRESS": self.viewers_address,
         }
         text = render(_TEMPLATES / "core.conf.in", values).replace("\nacl_file ", f"\n{plugin_options}\nacl_file ")
+        listener = re.search(r"^listener .*?(?=^plugin )", text, re.MULTILINE | re.DOTALL)[0]
+        for one in further:
+            text = text.replace("\nplugin ", "\n" + listener.replace(self.address, one, 1) + "plugin ", 1)
         if viewers:
             text += render(_TEMPLATES / "viewers.conf.in", values)
         self.config_file = work.write(f"{name}/mosquitto.conf", text + extra + "\n", 0o600)

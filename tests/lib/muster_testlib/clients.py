@@ -5,6 +5,7 @@ that it can keep."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -109,6 +110,10 @@ class Agent(_Client):
             return [answer for uplink in uplinks for answer in uplink.get(family, {}).get("answers", [])
                     if answer["type"] == kind and now - answer.get("age_s", now) - 1 > since]  # an age is cut to whole seconds
         return self.process.wait_until(answers, f"the agent has asked {kind} again")[0]
+
+    def complaints(self, since):
+        """What it has logged as a warning or an error since `since`, a mark() of its process: events in their order."""
+        return re.findall(rb" (?:warn|error) (\S+)", self.process.log_path.read_bytes()[since:])
 
     def source_port(self):
         """Of its connection to the broker, by the kernel's table of its namespace."""

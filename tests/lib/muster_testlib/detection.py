@@ -12,13 +12,13 @@ import signal
 import time
 import urllib.request
 
-from . import asker, certs, ports
+from . import asker, build_dir, certs, ports
 from .broker import Broker
 from .clients import Agent, usable6
 from .coordinator import Coordinator
 from .dns import Bind
 from .internet import Stun, Web, Whoami
-from .network import SERVER, SERVER2, Network
+from .network import SERVER, SERVER2, SERVER6, Network
 from .procs import DEADLINE, Timeout, wait_until
 
 GROUPS = """\
@@ -79,7 +79,7 @@ class Step:
 class Scenario:
     """`settings`: the agent's, over its defaults. `device`: where it is not the one of its place. `ip6`: it has a prefix to
     live in. `others`: whether clients that know one host and its address can take part. `never_empty`: from its first
-    address on its name always has one."""
+    address on its name always has one. `needs`: what not every build has, by its path in the build tree."""
 
     name: str
     tells: str
@@ -90,7 +90,11 @@ class Scenario:
     others: bool = True
     device: str = None
     never_empty: bool = False
+    needs: str = None
     settings: dict = dataclasses.field(default_factory=dict)
+
+    def playable(self):
+        return self.needs is None or (build_dir() / self.needs).exists()
 
 
 class World:
@@ -107,7 +111,7 @@ class World:
     def start(self):
         self.network.enter()
         self.pki = certs.pki(self.work / "pki")
-        self.broker = self._run(Broker(self.work, self.pki, address=SERVER))
+        self.broker = self._run(Broker(self.work, self.pki, address=SERVER, further=[SERVER6]))
         # BIND: Knot 3.2 holds some updates back for up to a second (docs/operations.md), which is not to be measured.
         self.dns = self._run(Bind(self.work, zones=(self.zone, self.peers_zone), address=SERVER))
         self.own_stun, self.own_echo = (f"{SERVER}:{ports.free_port(SERVER)}" for _ in range(2))
@@ -149,7 +153,7 @@ class World:
         """What sections of a scenario's settings may name in braces."""
         return {"stun": f"{SERVER}:{self.stun.port}", "stun2": f"{SERVER2}:{self.stun.port}", "whoami": f"{SERVER2}:53",
                 "echo": f"https://{SERVER}/ip", "plain_echo": f"http://{SERVER}/ip", "ca": str(self.pki.server_bundle),
-                "own_stun": self.own_stun, "own_echo": f"https://{self.own_echo}/whoami"}
+                "broker6": f"[{SERVER6}]:{self.broker.port}", "own_stun": self.own_stun, "own_echo": f"https://{self.own_echo}/whoami"}
 
     def asked(self):
         """What only the agent sends: STUN and DNS questions to services of others, questions to the home router, questions

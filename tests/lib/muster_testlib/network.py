@@ -63,7 +63,7 @@ _HOME_RULES = _NAT + _UPNP_TABLE + _QUESTIONS
 _UPNP = """ext_ifname={wan}
 listening_ip=lan
 http_port=0
-enable_natpmp=yes
+enable_natpmp={pcp}
 enable_upnp=yes
 secure_mode=yes
 lease_file={folder}/leases
@@ -227,11 +227,12 @@ route add default via {ROUTER}""")
         self.service("home", ["dnsmasq", "--keep-in-foreground", "--log-facility=-", f"--conf-file={config}",
                               f"--pid-file={self.folder}/dnsmasq.pid"], "dnsmasq").wait_log("router advertisement on")
 
-    def start_port_control(self, isp=A):
-        """UPnP IGD, NAT-PMP and PCP of the home router."""
-        config = self.work.write("network/miniupnpd.conf", _UPNP.format(wan=isp.wan, folder=self.folder))
+    def start_port_control(self, isp=A, pcp=True):
+        """UPnP IGD and, with `pcp`, NAT-PMP and PCP of the home router."""
+        config = self.work.write("network/miniupnpd.conf",
+                                 _UPNP.format(wan=isp.wan, folder=self.folder, pcp="yes" if pcp else "no"))
         self.service("home", ["miniupnpd", "-d", "-f", config, "-P", self.folder / "miniupnpd.pid"],
-                     "miniupnpd").wait_log("Listening for NAT-PMP/PCP")
+                     "miniupnpd").wait_log("Listening for NAT-PMP/PCP" if pcp else "HTTP listening on port")
 
     # What happens to networks.
 

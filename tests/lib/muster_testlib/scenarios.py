@@ -4,6 +4,7 @@ runs other clients through the same."""
 import time
 
 from .clients import PROBE_S
+from . import lines
 from .detection import Scenario, Step
 from .network import A, B, WRONG
 from .procs import wait_until
@@ -159,6 +160,77 @@ def gateway_carrier_nat(world):
     yield Step("public again", {"A": [network.renumber("gateway")]}, began, EVENT_S)
 
 
+def _is(nat):
+    """What an agent's status says of one of its uplinks."""
+    return lambda status: nat in [uplink.get("nat") for uplink in status["detect"]["uplinks"]]
+
+
+def _no_way_in(status):
+    """By what it says, nobody outside can come in over IPv4."""
+    return [uplink["inbound"] for uplink in status["detect"]["uplinks"] if "inbound" in uplink] == ["none"]
+
+
+def _over_ip6(link, address, nat):
+    def steps(world):
+        """A gateway's provider carries IPv4 over IPv6 from now on, and ends that again."""
+        network = world.network
+        network.uplink_lost("gateway", B)
+        yield world.started_with(A=[network.gateway4], AAAA=[network.gateway6])
+        world.acknowledged()
+        began = time.monotonic()
+        lines.over_ip6(network, "gateway", link, address)
+        yield Step("no inbound path", {"A": [], "AAAA": [network.gateway6]}, began, EVENT_S)
+        world.agent.wait_status(_is(nat), f"the line is recognised as {nat}")
+        world.acknowledged()
+        began = time.monotonic()
+        yield Step("public again", {"A": [lines.plain_again(network, "gateway", link)], "AAAA": [network.gateway6]}, began, EVENT_S)
+    return steps
+
+
+def dslite_home(world):
+    """A camera behind a home router whose own IPv4 is the end of a softwire."""
+    lines.over_ip6(world.network, "home", "softwire4", "192.0.0.2")
+    yield world.started_with(A=[])
+    world.agent.wait_status(_no_way_in, "the router's line has no way in")
+
+
+def vpn_exit(world):
+    """What leaves by the gateway's first uplink has another address outside: what the broker sees is published, as a
+    mismatch."""
+    network = world.network
+    network.uplink_lost("gateway", B)
+    lines.through_vpn(network, network.gateway4)
+    yield world.started_with(A=[lines.EXIT])
+    world.agent.wait_status(_is("tunnel"), "the path is a tunnel")
+    world.agent.wait_status(lambda status: status.get("dns", {}).get("error") == "mismatch", "the coordinator says so, too")
+
+
+def upnp_alone(world):
+    """The router speaks UPnP and nothing else, and is put behind carrier NAT."""
+    world.network.start_port_control(pcp=False)
+    yield _home(world)
+    world.agent.wait_status(_is("port-control"), "the router opens ports")
+    world.acknowledged()
+    began = time.monotonic()
+    yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
+
+
+def ip6_only(world):
+    network = world.network
+    lines.without_ip4(network)
+    first = world.started_with()
+    address, _ = world.usable6(network.prefix6("home"))
+    first.truth = {"A": [], "AAAA": [address]}
+    yield first
+    world.acknowledged()
+    mark = world.agent.process.mark()
+    address, usable = world.usable6(network.renumber6("home", True))
+    yield Step("renumbered", {"A": [], "AAAA": [address]}, usable, EVENT_S)
+    world.acknowledged()
+    complaints = world.agent.complaints(mark)
+    assert len(complaints) <= 2, complaints  # the old connection's end, told by the agent and by Paho
+
+
 def captive_portal(world):
     """The camera boots where nothing but the portal answers; somebody pays for it later."""
     world.network.captive(world.web.portal_port)
@@ -246,6 +318,8 @@ _OWN = ({"type": "stun", "server": "{own_stun}", "ip6": False},
 _PCP = {"type": "pcp", "ip6": False}
 _OFTEN = {**_STUN, "every": "2s"}
 
+_ON_GATEWAY = {"addresses": {"include": ["wan-*", "clat", "softwire4"]}, **_detect(_STUN)}
+
 ALL = [
     Scenario("wan-renumbered", "the provider gives the home router another IPv4 address", wan_renumbered),
     Scenario("dead-path", "the router forgets the camera's connection, and its address changes", dead_path),
@@ -282,4 +356,16 @@ ALL = [
     Scenario("packet-loss", "30 % of all packets are lost while the address changes", packet_loss),
     Scenario("asleep", "the camera sleeps for an hour, the address changes meanwhile", asleep),
     Scenario("clock-wrong", "the camera's clock is six years behind at boot", clock_wrong),
+    Scenario("ds-lite", "a gateway's provider carries its IPv4 over IPv6, and ends that again", _over_ip6("softwire4", "192.0.0.2", "dslite"),
+             space="gateway", device="gw-2", ip6=True, others=False, settings=_ON_GATEWAY),
+    Scenario("464xlat", "the same as the customer's side of 464XLAT", _over_ip6("clat", "192.0.0.4", "464xlat"), space="gateway",
+             device="gw-2", ip6=True, others=False, settings=_ON_GATEWAY),
+    Scenario("ds-lite-home", "a camera starts behind a home router with DS-Lite", dslite_home, others=False,
+             settings=_detect(_PCP), port_control=True),
+    Scenario("vpn-exit", "a gateway's uplink leaves through a VPN", vpn_exit, space="gateway", others=False,
+             settings=_detect(_STUN)),
+    Scenario("upnp-alone", "another IPv4 address behind a router that speaks UPnP only", upnp_alone, others=False,
+             needs="agent/muster-igd", settings=_detect({"type": "upnp", "ip6": False})),
+    Scenario("ip6-only", "another IPv6 prefix where there is no IPv4 at all", ip6_only, device="cam-6", ip6=True, others=False,
+             settings={"broker": {"endpoints": ["{broker6}"]}, **_detect(_STUN)}),
 ]
