@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * muster-echo: asks one echo service once for the address that it sees, prints it and ends. Started by the agent's
- * source "http"; nothing else of the agent links curl. Exit status: 0 with one line of output, 1 with one line of
- * errors, 64 for a wrong call.
+ * source "http", which hands it the URL as MUSTER_URL; nothing else of the agent links curl. Exit status: 0 with one
+ * line of output, 1 with one line of errors, 64 for a wrong call.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include "agent/detect/echobody.h"
@@ -35,10 +36,9 @@ static const struct args_row rows[] = {
 
 static const struct args_schema schema = {
     .program = "muster-echo",
-    .operands = "URL",
+    .operands = "[URL]",
     .summary = "Asks an echo service for the address that it sees and prints it. Started by muster-agent.",
     .rows = rows,
-    .operands_min = 1,
     .operands_max = 1,
 };
 
@@ -153,7 +153,8 @@ int main(int argc, char *argv[])
     }
     struct question question = {0};
     struct http_request request;
-    if (read_question(&options, result.operands[0], &question, &request) != ERR_OK) {
+    const char *url = result.operands_len > 0 ? result.operands[0] : getenv("MUSTER_URL");
+    if (read_question(&options, url != NULL ? url : "", &question, &request) != ERR_OK) {
         (void)fprintf(stderr, "muster-echo: %s\n", question.info.text); /* nowhere else to say it */
         return EX_USAGE;
     }

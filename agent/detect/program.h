@@ -11,6 +11,7 @@
 #define PROGRAM_RUNNING_MAX 2 /* of one source at once; further questions wait for their turn */
 #define PROGRAM_OUTPUT_MAX  4096
 #define PROGRAM_PATH_SIZE   512
+#define PROGRAM_TEXT_SIZE   1100 /* a URL and its variable's name */
 
 /** What is run. Texts live until the child is started: in `texts`, or in the source's config. */
 struct program_call {
@@ -20,6 +21,7 @@ struct program_call {
     size_t variables_len;
     char path[PROGRAM_PATH_SIZE];
     char texts[4][64];
+    char long_text[PROGRAM_TEXT_SIZE];
 };
 
 struct program_kind {

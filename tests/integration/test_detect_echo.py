@@ -4,11 +4,14 @@
 What an echo service, or whoever answers in its place, sends: an address comes out of the exact form only.
 """
 import os
+import pathlib
+import signal
 import subprocess
 import sys
 import time
 import unittest
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 from muster_testlib import build_dir, holder, ports, procs
 from muster_testlib.certs import Authority
@@ -173,12 +176,27 @@ class Echo(unittest.TestCase):
         self.assertEqual(mine, [])
 
     def _is_echo_of_this_server(self, pid):
+        return "muster-echo" in self._read(pid, "cmdline") and f":{self.server.port}/" in self._read(pid, "environ")
+
+    @staticmethod
+    def _read(pid, name):
         try:
-            with open(f"/proc/{pid}/cmdline", "rb") as command:
-                words = command.read()
+            return pathlib.Path("/proc", pid, name).read_bytes().decode(errors="replace")
         except OSError:
-            return False
-        return b"muster-echo" in words and f":{self.server.port}/".encode() in words
+            return ""
+
+    def test_what_is_secret_in_a_url_nobody_else_reads(self):
+        trust = f"ca_file={self.authority.cert}"
+        with ThreadPoolExecutor() as threads:
+            asked = threads.submit(Probe, "http", f"url={self.server.url('/slow/?token=hush')}", "timeout=60000", trust)
+            procs.wait_until(lambda: any("hush" in path for path, *_ in self.server.seen), "the question came")
+            mine = [pid for pid in filter(str.isdigit, os.listdir("/proc")) if self._is_echo_of_this_server(pid)]
+            self.assertEqual(len(mine), 1)
+            self.assertNotIn("hush", self._read(mine[0], "cmdline"))
+            os.kill(int(mine[0]), signal.SIGKILL)
+            self.assertNotIn("hush", asked.result().detail)
+        answer = Probe("http", f"url={self.server.url('/ip/?token=hush')}", trust)
+        self.assertEqual((answer.status, answer.detail), ("address", self.server.url("/ip/")))
 
 
 class Whoami(unittest.TestCase):
