@@ -252,9 +252,11 @@ struct row4 {
     uint8_t ip_class;
 };
 
-/* IANA IPv4 Special-Purpose Address Registry, and 224.0.0.0/4 of the multicast registry. The first match counts, so the
- * globally reachable exceptions (column "Globally Reachable" = True) stand before the block that holds them; reachable
- * blocks that lie in ordinary space (192.31.196.0/24, 192.52.193.0/24, 192.175.48.0/24) need no row. */
+/* IANA IPv4 Special-Purpose Address Registry, and 224.0.0.0/4 of the multicast registry. The first match counts. What
+ * lies within 192.0.0.0/24 and 2001::/23 and is marked reachable all the same (192.0.0.9 and .10, 2001:1::1 to ::3,
+ * 2001:3::/32, 2001:4:112::/48, 2001:20::/28, 2001:30::/28) are anycast addresses of protocols and identifiers: never a
+ * device's own, so no exceptions. Reachable blocks in ordinary space (192.31.196.0/24, 192.52.193.0/24,
+ * 192.175.48.0/24) need no row. */
 static const struct row4 rows4[] = {
     {0x00000000, 32, IP_CLASS_UNSPECIFIED},   /* 0.0.0.0 */
     {0x00000000, 8, IP_CLASS_THIS_NETWORK},   /* 0.0.0.0/8, RFC 791 3.2 */
@@ -263,8 +265,6 @@ static const struct row4 rows4[] = {
     {0x7f000000, 8, IP_CLASS_LOOPBACK},       /* 127.0.0.0/8, RFC 1122 3.2.1.3 */
     {0xa9fe0000, 16, IP_CLASS_LINK_LOCAL},    /* 169.254.0.0/16, RFC 3927 */
     {0xac100000, 12, IP_CLASS_PRIVATE},       /* 172.16.0.0/12, RFC 1918 */
-    {0xc0000009, 32, IP_CLASS_PUBLIC},        /* 192.0.0.9, Port Control Protocol anycast, RFC 7723: reachable */
-    {0xc000000a, 32, IP_CLASS_PUBLIC},        /* 192.0.0.10, TURN anycast, RFC 8155: reachable */
     {0xc0000000, 24, IP_CLASS_PROTOCOL},      /* 192.0.0.0/24, RFC 6890 2.1; .0/29, .8, .170, .171 inside it */
     {0xc0000200, 24, IP_CLASS_DOCUMENTATION}, /* 192.0.2.0/24, RFC 5737 */
     {0xc0586300, 24, IP_CLASS_TRANSLATION},   /* 192.88.99.0/24, 6to4 relay anycast, RFC 7526: deprecated */
@@ -296,14 +296,7 @@ static const struct row6 rows6[] = {
     {0x0100000000000000, 0, 64, IP_CLASS_DISCARD},       /* 100::/64, RFC 6666 */
     {0x0100000000000001, 0, 64, IP_CLASS_PROTOCOL},      /* 100:0:0:1::/64, dummy prefix, RFC 9780 */
     {0x2001000000000000, 0, 32, IP_CLASS_TRANSLATION},   /* 2001::/32, Teredo, RFC 4380 */
-    {0x2001000100000000, 1, 128, IP_CLASS_PUBLIC},       /* 2001:1::1, PCP anycast, RFC 7723: reachable */
-    {0x2001000100000000, 2, 128, IP_CLASS_PUBLIC},       /* 2001:1::2, TURN anycast, RFC 8155: reachable */
-    {0x2001000100000000, 3, 128, IP_CLASS_PUBLIC},       /* 2001:1::3, DNS-SD SRP anycast, RFC 9665: reachable */
     {0x2001000200000000, 0, 48, IP_CLASS_BENCHMARKING},  /* 2001:2::/48, RFC 5180 */
-    {0x2001000300000000, 0, 32, IP_CLASS_PUBLIC},        /* 2001:3::/32, AMT, RFC 7450: reachable */
-    {0x2001000401120000, 0, 48, IP_CLASS_PUBLIC},        /* 2001:4:112::/48, AS112-v6, RFC 7535: reachable */
-    {0x2001002000000000, 0, 28, IP_CLASS_PUBLIC},        /* 2001:20::/28, ORCHIDv2, RFC 7343: reachable */
-    {0x2001003000000000, 0, 28, IP_CLASS_PUBLIC},        /* 2001:30::/28, drone ids, RFC 9374: reachable */
     {0x2001000000000000, 0, 23, IP_CLASS_PROTOCOL},      /* 2001::/23, RFC 2928; 2001:10::/28 (ORCHID) inside it */
     {0x20010db800000000, 0, 32, IP_CLASS_DOCUMENTATION}, /* 2001:db8::/32, RFC 3849 */
     {0x2002000000000000, 0, 16, IP_CLASS_TRANSLATION},   /* 2002::/16, 6to4, RFC 3056 */

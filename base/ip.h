@@ -59,7 +59,8 @@ enum ip_class {
 enum ip_class ip_classify(const struct ip *ip);
 /** "public", "cgnat", ...: static storage, for logs, JSON and error texts. */
 const char *ip_class_name(enum ip_class ip_class);
-/** May stand in a public DNS zone: globally reachable unicast by the registries. */
+/** May stand in a public DNS zone as a device's own: globally reachable unicast by the registries, but no protocol's.
+ */
 bool ip_is_public(const struct ip *ip);
 
 struct ip_prefix {

@@ -201,10 +201,11 @@ static void walks_all_pairs(void **state)
 static void only_public_addresses_become_a_value(void **state)
 {
     (void)state;
-    static const char *const special[] = {
-        "0.0.0.0",      "0.1.2.3",      "10.0.0.1",  "100.64.1.2", "100.127.255.255", "127.0.0.1",      "169.254.1.1",
-        "172.16.0.1",   "172.31.255.1", "192.0.0.1", "192.0.2.1",  "192.168.1.5",     "198.18.0.1",     "198.19.255.1",
-        "198.51.100.1", "203.0.113.5",  "224.0.0.1", "239.1.2.3",  "240.0.0.1",       "255.255.255.255"};
+    static const char *const special[] = {"0.0.0.0",     "0.1.2.3",     "10.0.0.1",   "100.64.1.2",   "100.127.255.255",
+                                          "127.0.0.1",   "169.254.1.1", "172.16.0.1", "172.31.255.1", "192.0.0.1",
+                                          "192.0.2.1",   "192.168.1.5", "198.18.0.1", "198.19.255.1", "198.51.100.1",
+                                          "203.0.113.5", "224.0.0.1",   "239.1.2.3",  "240.0.0.1",    "255.255.255.255",
+                                          "192.0.0.9",   "192.0.0.10"};
     for (size_t i = 0; i < ARRAY_LEN(special); i++) {
         for (size_t source = 0; source < SOURCES; source++) {
             struct fusion first = fresh(1);
@@ -228,7 +229,8 @@ static void only_public_ip6_becomes_a_value(void **state)
                                           "64:ff9b::1",  "64:ff9b:1::1", "100::1",
                                           "2001:db8::1", "3fff::1",      "2002::1",
                                           "2001::1",     "fc00::1",      "fd00::1",
-                                          "fe80::1",     "ff02::1",      "2001:2::1"};
+                                          "fe80::1",     "ff02::1",      "2001:2::1",
+                                          "2001:1::1",   "2001:20::1",   "fec0::1"};
     for (size_t i = 0; i < ARRAY_LEN(special); i++) {
         struct fusion fusion;
         const struct fusion_policy policy = policy_of(1);
