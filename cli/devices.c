@@ -101,6 +101,24 @@ static void add_nat(struct grid *grid, const json_t *device)
     fact(grid, "NAT", text);
 }
 
+/* Of a gateway: the prefixes that its hosts live in. */
+static void add_prefixes(struct grid *grid, const json_t *device)
+{
+    const json_t *also = json_object_get(device, "prefix6_also");
+    if (api_text(device, "prefix6")[0] == '\0') {
+        return;
+    }
+    fact(grid, "prefix", api_text(device, "prefix6"));
+    for (size_t i = 0; i < json_array_size(also); i++) {
+        const json_t *item = json_array_get(also, i);
+        const char *until = api_text(item, "until");
+        char text[128];
+        (void)snprintf(text, sizeof(text), until[0] != '\0' ? "%s until %s" : "%s", api_text(item, "prefix"),
+                       until); /* fits */
+        fact(grid, "also", text);
+    }
+}
+
 static void add_facts(struct grid *grid, const json_t *device)
 {
     char text[64];
@@ -112,6 +130,7 @@ static void add_facts(struct grid *grid, const json_t *device)
     fact(grid, "IPv4", api_text(device, "ip4"));
     fact(grid, "IPv6", api_text(device, "ip6"));
     fact(grid, "observed", api_text(device, "observed"));
+    add_prefixes(grid, device);
     add_nat(grid, device);
     (void)snprintf(text, sizeof(text), "boot %llu, seq %llu, %s", (unsigned long long)api_u64(device, "boot"),
                    (unsigned long long)api_u64(device, "seq"),

@@ -163,6 +163,32 @@ void control_get_status(void *context, struct httpd_request *request)
     control_reply(request, &out);
 }
 
+static void add_prefix(struct jsonout *json, const char *key, const struct ip_prefix *prefix)
+{
+    char text[IP_PREFIX_TEXT_SIZE];
+    jsonout_text(json, key, view_n(text, ip_prefix_format(prefix, text)));
+}
+
+/* Of a gateway only. */
+static void add_prefixes(struct jsonout *json, const struct device_table *devices, uint32_t index)
+{
+    struct ip_prefix prefix;
+    struct also6 also;
+    if (!device_prefix6(devices, index, &prefix)) {
+        return;
+    }
+    add_prefix(json, "prefix6", &prefix);
+    device_also6(devices, index, &also);
+    jsonout_open(json, "prefix6_also", '[');
+    for (size_t i = 0; i < also.len; i++) {
+        jsonout_open(json, NULL, '{');
+        add_prefix(json, "prefix", &also.items[i].prefix);
+        jsonout_time(json, "until", also.items[i].until_ms != ALSO6_NO_END ? also.items[i].until_ms : 0);
+        jsonout_close(json, '}');
+    }
+    jsonout_close(json, ']');
+}
+
 static void add_device(struct coordinator *coordinator, struct jsonout *json, uint32_t index)
 {
     struct device_table *devices = core_devices(coordinator->core);
@@ -179,6 +205,7 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
     jsonout_text(json, "presence", view_of(presence_name((enum presence)device->presence)));
     jsonout_ip(json, "ip4", &own.ip4.ips[0]);
     jsonout_ip(json, "ip6", &own.ip6.ips[0]);
+    add_prefixes(json, devices, index);
     jsonout_ip(json, "observed", &device->observed);
     jsonout_text(json, "problem", view_of(problem_of(device)));
     jsonout_text(json, "nat", view_of(nat_class_name((enum nat_class)device->nat)));
@@ -311,6 +338,7 @@ static void add_names(struct coordinator *coordinator, struct jsonout *json, uin
     struct device_addresses own = device_addresses(devices, index);
     struct plan_addresses addresses = {.ip4 = own.ip4, .ip6 = own.ip6};
     (void)device_prefix6(devices, index, &addresses.prefix6); /* none is a value too */
+    device_also6(devices, index, &addresses.also6);
     plan_device(core_registry(coordinator->core),
                 registry_entry_at(core_registry(coordinator->core), device->registry_ref), device_id(devices, device),
                 &addresses, &plan);

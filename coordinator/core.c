@@ -205,22 +205,25 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
     }
     struct plan_addresses before = core_addresses_of(core, index);
     struct plan_addresses after = before;
-    core_judge(core, now, index, &state, &after);
+    const struct judge_input input = {.state = &state, .retained = message->retained, .newer = newer_pair};
+    core_judge(core, now, index, &input, &after);
     core->stats.changed++;
-    bool moved = (device->flags & DEVICE_UNSURE) != 0 || !rrset_value_equal(&before.ip4, &after.ip4) ||
-                 !rrset_value_equal(&before.ip6, &after.ip6) || before.prefix6.len != after.prefix6.len ||
-                 !ip_equal(&before.prefix6.ip, &after.prefix6.ip);
+    bool moved = (device->flags & DEVICE_UNSURE) != 0 || !plan_addresses_equal(&before, &after);
     if (moved && core_apply_addresses(core, now, index, &before, &after, message->received_ms) != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=change device=%.*s",
                   VIEW_ARG(device_id(core->devices, device)));
         device->content_hash = ~scan->content_hash; /* the device's next state is a change again */
         return;
     }
+    bool other_ends = !moved && !also6_ends_equal(&before.also6, &after.also6);
+    if (other_ends) {
+        device_set_also6(core->devices, index, &after.also6);
+    }
     take_pair(device, scan);
     device->content_hash = scan->content_hash;
     core_set_flag(device, DEVICE_HASH_OLD, false);
     device->flags |= DEVICE_KNOWN;
-    if (newer_pair || other_observed || moved) {
+    if (newer_pair || other_observed || moved || other_ends) {
         core_mark_device(core, index);
     } else if (scan->repeat && !message->retained) {
         core_ack_now(core, now, index); /* durable before our start, and its answer was lost with the process */
@@ -258,6 +261,17 @@ static bool is_relieved(const struct core *core, const struct device *device)
            addrcount_get(core->observed, &device->observed) <= core->policy.shared_limit;
 }
 
+/* The same words mean another end when they are said later. */
+static bool counts_down(const struct core *core, uint32_t index, const struct core_message *message)
+{
+    struct also6 also;
+    if (message->retained || (device_at(core->devices, index)->flags & DEVICE_HAS_PREFIX) == 0) {
+        return false;
+    }
+    device_also6(core->devices, index, &also);
+    return also.len > 0;
+}
+
 static void judge_state(struct core *core, struct core_time now, uint32_t index, const struct core_message *message,
                         const struct state_scan *scan, const struct ip *observed)
 {
@@ -274,7 +288,8 @@ static void judge_state(struct core *core, struct core_time now, uint32_t index,
         .known = (device->flags & DEVICE_KNOWN) != 0,
     };
     enum dedup_verdict verdict = dedup_judge(device, &input);
-    bool look_again = is_relieved(core, device) || (device->flags & DEVICE_UNSURE) != 0;
+    bool look_again =
+        is_relieved(core, device) || (device->flags & DEVICE_UNSURE) != 0 || counts_down(core, index, message);
     if (verdict != DEDUP_STALE && verdict != DEDUP_LOWER && look_again) {
         verdict = DEDUP_CHANGED;
     }
@@ -432,6 +447,7 @@ enum err core_load_device(struct core *core, const struct store_device *stored)
     core->stats.registered += device->registry_ref != DEVICE_NONE;
     if (stored->prefix6.ip.family != IP_NONE) {
         device_set_prefix6(core->devices, index, &stored->prefix6);
+        device_set_also6(core->devices, index, &stored->also6); /* what has ended meanwhile leaves at the next tick */
     }
     /* The row of a device that was removed stays: should it come back, an old retained state must not count as new. */
     if (device->registry_ref != DEVICE_NONE) {
@@ -557,12 +573,17 @@ uint64_t core_tick(struct core *core, struct core_time now)
 {
     core_storm_tick(core, now);
     core_release_held(core, now);
+    core_end_prefixes(core, now);
     core_replan_due(core, now);
     core_ack_pump(core, now);
     core_presence_tick(core, now);
     core_summary_tick(core, now);
     core_flush(core, now);
     uint64_t next = now.mono_ms + 1000;
+    int64_t until_end_ms = device_also6_due(core->devices) - now.wall_ms;
+    if (until_end_ms < 1000) {
+        next = now.mono_ms + (uint64_t)MAX(until_end_ms, (int64_t)BUSY_TICK_MS);
+    }
     const struct queue_item *item = queue_peek(&core->ack_join);
     if (item != NULL) {
         next = MIN(next, item->due_ms);

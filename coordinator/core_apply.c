@@ -15,6 +15,7 @@ struct plan_addresses core_addresses_of(const struct core *core, uint32_t index)
     struct plan_addresses addresses = {.ip4 = own.ip4, .ip6 = own.ip6};
     if ((device->flags & DEVICE_HAS_PREFIX) != 0) {
         (void)device_prefix6(core->devices, index, &addresses.prefix6); /* the flag says that it is there */
+        device_also6(core->devices, index, &addresses.also6);
     }
     return addresses;
 }
@@ -275,6 +276,7 @@ static void store_addresses(struct core *core, struct core_time now, uint32_t in
     device_set_addresses(core->devices, index, &(const struct device_addresses){.ip4 = after->ip4, .ip6 = after->ip6});
     if (after->prefix6.ip.family != IP_NONE || (device->flags & DEVICE_HAS_PREFIX) != 0) {
         device_set_prefix6(core->devices, index, &after->prefix6);
+        device_set_also6(core->devices, index, &after->also6);
     }
     device->changed_s = (uint32_t)(now.wall_ms / 1000);
 }

@@ -86,6 +86,7 @@ static void gather_device(struct core *core, uint32_t index)
         .ip4 = addresses.ip4,
         .ip6 = addresses.ip6,
         .prefix6 = addresses.prefix6,
+        .also6 = addresses.also6,
         .presence = device->presence,
         .flags = (device->flags & DEVICE_NO_INBOUND) != 0 ? STORE_DEVICE_NO_INBOUND : 0,
         .seen_ms = (int64_t)device->seen_s * 1000,

@@ -29,38 +29,6 @@ static struct rrset_value apply_family(struct rrset_value before, const struct p
     return before;
 }
 
-/* Each address that would follow from it must be one that may stand in DNS. A host that it has no room for gets none,
- * and keeps nobody else from theirs. */
-static bool prefix_is_publishable(const struct core *core, const struct registry_entry *entry,
-                                  const struct ip_prefix *prefix)
-{
-    bool good = policy_is_publishable(&core->policy, &prefix->ip);
-    for (size_t i = 0; i < entry->hosts_len && good; i++) {
-        struct ip host = host_address(prefix, &entry->hosts[i].id);
-        good = host.family == IP_NONE || policy_is_publishable(&core->policy, &host);
-    }
-    return good;
-}
-
-/* As with an address: what may not be published leaves what was before, and an explicit null takes it away. */
-static void judge_prefix(struct core *core, struct device *device, const struct state_message *state,
-                         struct ip_prefix *prefix)
-{
-    const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
-    if (!entry->group->gateway) {
-        return;
-    }
-    bool good = state->has_prefix6 && prefix_is_publishable(core, entry, &state->prefix6);
-    if (good) {
-        *prefix = state->prefix6;
-    } else if (state->prefix6_gone || !prefix_is_publishable(core, entry, prefix)) {
-        *prefix = (struct ip_prefix){0}; /* gone, or kept from the time of another policy */
-    }
-    if (state->has_prefix6 && !good) {
-        core_set_flag(device, DEVICE_NOT_PUBLIC, true);
-    }
-}
-
 static void tell_shared(struct core *core, struct device *device, const struct policy_input *input, bool shared)
 {
     if (shared && (device->flags & DEVICE_SHARED) == 0) {
@@ -93,9 +61,10 @@ static void take_nat(struct core *core, struct device *device, enum nat_class na
     core->stats.nat[nat] += nat != NAT_UNKNOWN;
 }
 
-void core_judge(struct core *core, struct core_time now, uint32_t index, const struct state_message *state,
+void core_judge(struct core *core, struct core_time now, uint32_t index, const struct judge_input *said,
                 struct plan_addresses *ret_after)
 {
+    const struct state_message *state = said->state;
     struct device *device = device_at(core->devices, index);
     const struct registry_group *group = registry_entry_at(core->registry, device->registry_ref)->group;
     struct policy_input input = {
@@ -119,5 +88,5 @@ void core_judge(struct core *core, struct core_time now, uint32_t index, const s
     take_nat(core, device, verdict.nat);
     ret_after->ip4 = apply_family(ret_after->ip4, &verdict.ip4);
     ret_after->ip6 = apply_family(ret_after->ip6, &verdict.ip6);
-    judge_prefix(core, device, state, &ret_after->prefix6);
+    core_judge_prefixes(core, now, index, said, ret_after);
 }

@@ -90,9 +90,14 @@ struct core {
 };
 
 /* core_judge.c */
+struct judge_input {
+    const struct state_message *state;
+    bool retained; /* out of the broker's store */
+    bool newer;    /* its pair is newer than the one that is known */
+};
 /** @param ret_after what counted before; what counts by this state. The device's flags are set, and what begins is
  * told. */
-void core_judge(struct core *core, struct core_time now, uint32_t index, const struct state_message *state,
+void core_judge(struct core *core, struct core_time now, uint32_t index, const struct judge_input *said,
                 struct plan_addresses *ret_after);
 void core_set_flag(struct device *device, uint16_t flag, bool on);
 /** DEVICE_NO_INBOUND, counted. */
@@ -128,6 +133,13 @@ void core_replan_due(struct core *core, struct core_time now);
 void core_replan_later(struct core *core, struct core_time now, uint32_t device);
 /** As core_replan_later; the device does not count as durable, and is not acknowledged, until then. */
 void core_replan_first(struct core *core, struct core_time now, uint32_t device);
+
+/* core_prefix.c */
+/** As with an address: what may not be published leaves what was before, and an explicit null takes it away. */
+void core_judge_prefixes(struct core *core, struct core_time now, uint32_t index, const struct judge_input *said,
+                         struct plan_addresses *after);
+/** Takes from the names what has come to its end. */
+void core_end_prefixes(struct core *core, struct core_time now);
 
 /* core_commit.c */
 /** Many records wait for a DNS that serves them: commits gather longer and acks yield, so that the answers come first.

@@ -17,6 +17,7 @@
 struct prefix_entry {
     uint32_t index;
     struct ip_prefix prefix;
+    struct also6 also;
 };
 
 struct more_entry {
@@ -35,7 +36,8 @@ struct device_table {
     uint32_t id_used;              /* bytes of the newest block */
     struct prefix_entry *prefixes; /* sorted by index; gateways are few beside devices */
     size_t prefixes_len, prefixes_size;
-    struct more_entry *more; /* sorted by index; devices with several uplinks in groups that publish all */
+    int64_t also_due_ms, also_seen_ms; /* the first end of all; of those seen in a round of device_also6_ended */
+    struct more_entry *more;           /* sorted by index; devices with several uplinks in groups that publish all */
     size_t more_len, more_size;
 };
 
@@ -59,6 +61,7 @@ enum err device_table_new(struct device_table **ret_table)
         return ERR_NOMEM;
     }
     table->seed = crypto_random_u64();
+    table->also_due_ms = table->also_seen_ms = ALSO6_NO_END;
     *ret_table = table;
     return ERR_OK;
 }
@@ -355,6 +358,53 @@ void device_set_prefix6(struct device_table *table, uint32_t index, const struct
         memmove(&table->prefixes[at + 1], &table->prefixes[at], (table->prefixes_len - at) * sizeof(*table->prefixes));
         table->prefixes_len++;
     }
-    table->prefixes[at] = (struct prefix_entry){.index = index, .prefix = *prefix};
+    const struct also6 also = present ? table->prefixes[at].also : (struct also6){.len = 0};
+    table->prefixes[at] = (struct prefix_entry){.index = index, .prefix = *prefix, .also = also};
     device->flags |= DEVICE_HAS_PREFIX;
+}
+
+static struct prefix_entry *find_prefix(const struct device_table *table, uint32_t index)
+{
+    size_t at = prefix_position(table, index);
+    return at < table->prefixes_len && table->prefixes[at].index == index ? &table->prefixes[at] : NULL;
+}
+
+void device_set_also6(struct device_table *table, uint32_t index, const struct also6 *also)
+{
+    struct prefix_entry *entry = find_prefix(table, index);
+    if (entry != NULL) { /* else there was no memory for it: the next report tries again */
+        entry->also = *also;
+        table->also_due_ms = MIN(table->also_due_ms, also6_next_end(also));
+        table->also_seen_ms = MIN(table->also_seen_ms, also6_next_end(also));
+    }
+}
+
+void device_also6(const struct device_table *table, uint32_t index, struct also6 *ret_also)
+{
+    const struct prefix_entry *entry = find_prefix(table, index);
+    *ret_also = entry != NULL ? entry->also : (struct also6){.len = 0};
+}
+
+int64_t device_also6_due(const struct device_table *table)
+{
+    return table->also_due_ms;
+}
+
+uint32_t device_also6_ended(struct device_table *table, int64_t now_ms, size_t *at)
+{
+    if (*at == 0) {
+        table->also_seen_ms = ALSO6_NO_END;
+    } else { /* what became of the one that was given last */
+        table->also_seen_ms = MIN(table->also_seen_ms, also6_next_end(&table->prefixes[*at - 1].also));
+    }
+    while (*at < table->prefixes_len) {
+        const struct prefix_entry *entry = &table->prefixes[(*at)++];
+        int64_t end_ms = also6_next_end(&entry->also);
+        if (end_ms <= now_ms) {
+            return entry->index;
+        }
+        table->also_seen_ms = MIN(table->also_seen_ms, end_ms);
+    }
+    table->also_due_ms = table->also_seen_ms;
+    return DEVICE_NONE;
 }

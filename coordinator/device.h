@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "base/view.h"
+#include "coordinator/also6.h"
 #include "providers/rrset.h"
 
 enum presence { PRESENCE_UNKNOWN, PRESENCE_ONLINE, PRESENCE_OFF, PRESENCE_LOST, PRESENCE_LATE };
@@ -88,3 +89,12 @@ void device_set_addresses(struct device_table *table, uint32_t index, const stru
 void device_set_prefix6(struct device_table *table, uint32_t index,
                         const struct ip_prefix *prefix); /* family IP_NONE removes */
 bool device_prefix6(const struct device_table *table, uint32_t index, struct ip_prefix *ret_prefix);
+
+/** Further prefixes of a gateway that has one; setting or removing the first one leaves them or takes them along. */
+void device_set_also6(struct device_table *table, uint32_t index, const struct also6 *also);
+void device_also6(const struct device_table *table, uint32_t index, struct also6 *ret_also);
+/** When one of all devices' may end, wall ms: never late, and right after device_also6_ended has found no more. */
+int64_t device_also6_due(const struct device_table *table);
+/** The next device one of whose has ended, from *at on, which is 0 for the first call of a round; DEVICE_NONE: no more.
+ * In a round a device's may be set, but no prefix added or removed. */
+uint32_t device_also6_ended(struct device_table *table, int64_t now_ms, size_t *at);

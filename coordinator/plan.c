@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+bool plan_addresses_equal(const struct plan_addresses *a, const struct plan_addresses *b)
+{
+    return rrset_value_equal(&a->ip4, &b->ip4) && rrset_value_equal(&a->ip6, &b->ip6) &&
+           a->prefix6.len == b->prefix6.len && ip_equal(&a->prefix6.ip, &b->prefix6.ip) &&
+           also6_equal(&a->also6, &b->also6);
+}
+
 static const char *keep_name(struct plan *plan, const char *name)
 {
     size_t size = strlen(name) + 1;
@@ -43,6 +50,21 @@ static struct ip address_of_host(const struct registry_host *host, const struct 
     return ip;
 }
 
+/* In each of the prefixes; a service that holds one address a name has the first one. */
+static struct rrset_value value_of_host(const struct registry *registry, int zone, const struct registry_host *host,
+                                        const struct plan_addresses *addresses, struct plan *plan)
+{
+    struct rrset_value value = rrset_value_of(address_of_host(host, addresses, plan));
+    if (addresses->also6.len == 0 || (value.len > 0 && registry_zone_holds_one(registry, zone))) {
+        return value;
+    }
+    for (size_t i = 0; i < addresses->also6.len; i++) {
+        struct ip ip = host_address(&addresses->also6.items[i].prefix, &host->id);
+        (void)rrset_value_add(&value, RRTYPE_AAAA, &ip); /* no room for the host, or the same one: nothing */
+    }
+    return value;
+}
+
 static void add_name(const struct registry *registry, const struct registry_entry *entry, struct view id,
                      const struct registry_template *name_template, const struct registry_host *host,
                      const struct plan_addresses *addresses, struct plan *plan)
@@ -70,7 +92,7 @@ static void add_name(const struct registry *registry, const struct registry_entr
         add_item(plan, kept, zone, RRTYPE_A, name_template->ttl, &addresses->ip4);
     }
     if (name_template->aaaa) {
-        struct rrset_value ip6 = host != NULL ? rrset_value_of(address_of_host(host, addresses, plan)) : addresses->ip6;
+        struct rrset_value ip6 = host != NULL ? value_of_host(registry, zone, host, addresses, plan) : addresses->ip6;
         add_item(plan, kept, zone, RRTYPE_AAAA, name_template->ttl, &ip6);
     }
 }

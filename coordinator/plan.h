@@ -5,6 +5,7 @@
  * the difference of two plans is what must change.
  */
 #include "base/ip.h"
+#include "coordinator/also6.h"
 #include "coordinator/limits.h"
 #include "coordinator/registry.h"
 #include "providers/rrset.h"
@@ -12,7 +13,10 @@
 struct plan_addresses {
     struct rrset_value ip4, ip6; /* effective */
     struct ip_prefix prefix6;    /* of a gateway; family IP_NONE = none */
+    struct also6 also6;          /* none without prefix6 */
 };
+/** Plans of both are the same: ends of prefixes do not count. */
+bool plan_addresses_equal(const struct plan_addresses *a, const struct plan_addresses *b);
 
 struct plan_item {
     const char *name; /* inside the plan */

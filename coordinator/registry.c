@@ -12,6 +12,7 @@
 #include "coordinator/limits.h"
 #include "coordinator/registry_host.h"
 #include "mqtt/topics.h"
+#include "providers/provider.h"
 
 #define REGISTRY_ARENA_MAX ((size_t)1 << 30) /* 64 MiB of YAML cannot need more */
 #define WHY_MAX            16384             /* two names, four places with their paths */
@@ -534,6 +535,9 @@ static enum err prepare(struct registry *registry, const struct coordinator_conf
     const struct zone_config *zones = config->zones.items;
     for (size_t i = 0; i < config->zones.len; i++) {
         mix(registry, zones[i].name);
+        if (registry_zone_holds_one(registry, (int)i)) {
+            mix(registry, "one-address"); /* its names have other values than elsewhere */
+        }
     }
     return ERR_OK;
 }
@@ -632,6 +636,19 @@ int registry_zone_of(const struct registry *registry, struct view name)
         }
     }
     return best;
+}
+
+bool registry_zone_holds_one(const struct registry *registry, int zone)
+{
+    const struct zone_config *config = (const struct zone_config *)registry->config->zones.items + zone;
+    const struct engine_account_config *accounts = registry->config->accounts.items;
+    for (size_t i = 0; i < registry->config->accounts.len; i++) {
+        if (strcmp(accounts[i].name, config->account) == 0) {
+            const struct provider_ops *ops = provider_find(view_of(accounts[i].provider));
+            return ops != NULL && ops->one_address;
+        }
+    }
+    return false;
 }
 
 enum registry_claim registry_claim_of(const struct registry *registry, int zone, const char *name)

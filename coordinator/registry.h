@@ -82,6 +82,10 @@ size_t registry_count(const struct registry *registry);
 /** Index into config->zones of the zone that @p name lies in (the longest), -1 for none. */
 int registry_zone_of(const struct registry *registry, struct view name);
 
+/** The zone's service holds one address a name and type: more are not to be asked of it. @param zone from
+ * registry_zone_of, not -1. */
+bool registry_zone_holds_one(const struct registry *registry, int zone);
+
 /** Whom a name inside a zone is for. */
 enum registry_claim {
     REGISTRY_FREE,     /* a device may have it */

@@ -406,6 +406,7 @@ static enum err dyndns2_parse(void *context, struct provider_zone *zone, struct 
 const struct provider_ops provider_dyndns2 = {
     .name = "dyndns2",
     .transport = PROVIDER_HTTP,
+    .one_address = true,
     .open = dyndns2_open,
     .close = dyndns2_close,
     .limits = dyndns2_limits,

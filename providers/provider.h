@@ -80,6 +80,7 @@ struct provider_listing {
 struct provider_ops {
     const char *name; /* config value, [a-z0-9-]{1,32} */
     enum provider_transport transport;
+    bool one_address; /* the service holds one address a name and type */
 
     /** Reads key and password files, checks the config. @return ERR_INVALID and others with info. */
     enum err (*open)(const struct engine_account_config *config, void **ret_state, struct errinfo *info);

@@ -193,6 +193,22 @@ int sqlite_bind_prefix(sqlite3_stmt *statement, int index, uint8_t buffer[static
     return sqlite3_bind_blob(statement, index, buffer, size + 1, SQLITE_STATIC);
 }
 
+int sqlite_bind_also6(sqlite3_stmt *statement, int index, uint8_t buffer[static ALSO6_MAX * SQLITE_ALSO6_SIZE],
+                      const struct also6 *also)
+{
+    uint8_t *at = buffer;
+    for (size_t i = 0; i < also->len; i++) {
+        memcpy(at, also->items[i].prefix.ip.bytes, 16);
+        at[16] = also->items[i].prefix.len;
+        for (unsigned k = 0; k < 8; k++) {
+            at[17 + k] = (uint8_t)((uint64_t)also->items[i].until_ms >> (56 - 8 * k));
+        }
+        at += SQLITE_ALSO6_SIZE;
+    }
+    return at == buffer ? sqlite3_bind_null(statement, index)
+                        : sqlite3_bind_blob(statement, index, buffer, (int)(at - buffer), SQLITE_STATIC);
+}
+
 enum err sqlite_row_error(struct store *store)
 {
     return sqlite3_errcode(store->db) == SQLITE_NOMEM ? ERR_NOMEM : ERR_CORRUPT;
@@ -231,6 +247,29 @@ bool sqlite_read_prefix(sqlite3_stmt *statement, int column, struct ip_prefix *r
     }
     ret_prefix->len = bytes[size - 1];
     return size > 1 && ip_from(bytes, size - 1, &ret_prefix->ip);
+}
+
+bool sqlite_read_also6(sqlite3_stmt *statement, int column, struct also6 *ret_also)
+{
+    const uint8_t *bytes = sqlite3_column_blob(statement, column);
+    int size = sqlite3_column_bytes(statement, column);
+    *ret_also = (struct also6){.len = 0};
+    if (size % SQLITE_ALSO6_SIZE != 0 || size / SQLITE_ALSO6_SIZE > ALSO6_MAX) {
+        return false;
+    }
+    for (int i = 0; bytes != NULL && i < size / SQLITE_ALSO6_SIZE; i++, bytes += SQLITE_ALSO6_SIZE) {
+        struct also6_item *item = &ret_also->items[ret_also->len++];
+        uint64_t until_ms = 0;
+        for (unsigned k = 0; k < 8; k++) {
+            until_ms = until_ms << 8 | bytes[17 + k];
+        }
+        item->until_ms = (int64_t)until_ms;
+        item->prefix.len = bytes[16];
+        if (item->prefix.len > 128 || !ip_from(bytes, 16, &item->prefix.ip)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool sqlite_read_value(sqlite3_stmt *statement, int column, enum rrtype type, bool *ret_known,

@@ -4,7 +4,8 @@
  * sqlite_db: what the files of the SQLite store share: the handle, its cached statements, error mapping and the compact
  * forms of addresses. Private to coordinator/store/sqlite*.c. One thread.
  *
- * Compact forms: an address is a BLOB of 4 or 16 bytes, NULL for none; a prefix has its length as one more byte; the
+ * Compact forms: an address is a BLOB of 4 or 16 bytes, NULL for none; a prefix has its length as one more byte, a
+ * further prefix then 8 bytes of its end (network order), one after the other, NULL for none; the
  * value of an RRset is its addresses one after the other (the type says how long each is), an empty BLOB for "no such
  * RRset", NULL for "unknown" (have) or "tombstone" (want).
  */
@@ -16,9 +17,10 @@
     X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
     X(COMMIT, "COMMIT")                                                                                                \
     X(DEVICE_PUT, "INSERT INTO device(id, shard, boot, conn, seq, content_hash, observed, ip4, ip6, prefix6, "         \
-                  "presence, flags, seen_ms, changed_ms) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14) "      \
+                  "presence, flags, seen_ms, changed_ms, also6) "                                                      \
+                  "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) "                                        \
                   "ON CONFLICT(id) DO UPDATE SET boot=?3, conn=?4, seq=?5, content_hash=?6, observed=?7, ip4=?8, "     \
-                  "ip6=?9, prefix6=?10, presence=?11, flags=?12, seen_ms=?13, changed_ms=?14")                         \
+                  "ip6=?9, prefix6=?10, presence=?11, flags=?12, seen_ms=?13, changed_ms=?14, also6=?15")              \
     X(DEVICE_DROP, "DELETE FROM device WHERE id = ?1")                                                                 \
     X(DEVICE_GET, "SELECT " SQLITE_DEVICE_COLUMNS " FROM device WHERE id = ?1")                                        \
     X(DEVICE_ALL, "SELECT " SQLITE_DEVICE_COLUMNS " FROM device")                                                      \
@@ -62,7 +64,8 @@
     X(AUDIT_ALL, "SELECT id, at_ms, event, subject, detail FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2")
 
 #define SQLITE_DEVICE_COLUMNS                                                                                          \
-    "id, shard, boot, conn, seq, content_hash, observed, ip4, ip6, prefix6, presence, flags, seen_ms, changed_ms"
+    "id, shard, boot, conn, seq, content_hash, observed, ip4, ip6, prefix6, presence, flags, seen_ms, changed_ms, "    \
+    "also6"
 #define SQLITE_RECORD_SELECT                                                                                           \
     "SELECT name, type, device, ttl, want, want_rev, have, have_rev, not_before_ms, attempts, error, changed_ms, "     \
     "applied_ms FROM record WHERE zone = ?1 AND (name, type) > (?2, ?3) "
@@ -123,6 +126,9 @@ int sqlite_bind_ip(sqlite3_stmt *statement, int index, const struct ip *ip);
 int sqlite_bind_value(sqlite3_stmt *statement, int index, uint8_t buffer[static RRSET_VALUES_MAX * 16],
                       const struct rrset_value *value);
 int sqlite_bind_prefix(sqlite3_stmt *statement, int index, uint8_t buffer[static 17], const struct ip_prefix *prefix);
+#define SQLITE_ALSO6_SIZE 25 /* 16 address, 1 length, 8 end */
+int sqlite_bind_also6(sqlite3_stmt *statement, int index, uint8_t buffer[static ALSO6_MAX * SQLITE_ALSO6_SIZE],
+                      const struct also6 *also);
 
 /** Why a row could not be read: ERR_NOMEM when SQLite ran short while converting a column, else ERR_CORRUPT. */
 enum err sqlite_row_error(struct store *store);
@@ -131,6 +137,7 @@ bool sqlite_read_text(sqlite3_stmt *statement, int column, const char **ret_text
 /** False when the BLOB has no valid length. */
 bool sqlite_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip);
 bool sqlite_read_prefix(sqlite3_stmt *statement, int column, struct ip_prefix *ret_prefix);
+bool sqlite_read_also6(sqlite3_stmt *statement, int column, struct also6 *ret_also);
 /** @param ret_known false where the column is NULL. */
 bool sqlite_read_value(sqlite3_stmt *statement, int column, enum rrtype type, bool *ret_known,
                        struct rrset_value *ret_value);

@@ -23,7 +23,7 @@ static bool device_of_row(sqlite3_stmt *row, struct store_device *ret_device)
     return ret_device->id != NULL && sqlite_read_ip(row, 6, &ret_device->observed) &&
            sqlite_read_value(row, 7, RRTYPE_A, &known, &ret_device->ip4) &&
            sqlite_read_value(row, 8, RRTYPE_AAAA, &known, &ret_device->ip6) &&
-           sqlite_read_prefix(row, 9, &ret_device->prefix6);
+           sqlite_read_prefix(row, 9, &ret_device->prefix6) && sqlite_read_also6(row, 14, &ret_device->also6);
 }
 
 static enum err walk_devices(struct store *store, sqlite3_stmt *statement, size_t *ret_rows,

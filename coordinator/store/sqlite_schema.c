@@ -41,6 +41,8 @@ static const char *const migrations[] = {
     /* The counter of starts stood in a row that a zone could have had. It must not fall; a zone's row stays. */
     ("INSERT INTO zone(name, epoch) SELECT '" STORE_TERM_NAME "', epoch FROM zone WHERE name = 'coordinator';"
      "DELETE FROM zone WHERE name = 'coordinator' AND id NOT IN (SELECT zone FROM record);"),
+
+    "ALTER TABLE device ADD COLUMN also6 BLOB;",
 };
 
 /* RFC 9562 5.4: random, version 4, variant 10. */

@@ -8,6 +8,7 @@ static enum err put_device(struct store *store, sqlite3_stmt *statement, const s
                            struct errinfo *info)
 {
     uint8_t prefix[17], ip4[RRSET_VALUES_MAX * 16], ip6[RRSET_VALUES_MAX * 16];
+    uint8_t also6[ALSO6_MAX * SQLITE_ALSO6_SIZE];
     int rc = sqlite_bind_text(statement, 1, device->id);
     rc |= sqlite3_bind_int(statement, 2, device->shard);
     rc |= sqlite3_bind_int64(statement, 3, device->boot);
@@ -22,6 +23,7 @@ static enum err put_device(struct store *store, sqlite3_stmt *statement, const s
     rc |= sqlite3_bind_int(statement, 12, device->flags);
     rc |= sqlite3_bind_int64(statement, 13, device->seen_ms);
     rc |= sqlite3_bind_int64(statement, 14, device->changed_ms);
+    rc |= sqlite_bind_also6(statement, 15, also6, &device->also6);
     return rc != SQLITE_OK ? sqlite_db_error(store, rc, "bind a device", info)
                            : sqlite_db_run(store, statement, "write a device", info);
 }

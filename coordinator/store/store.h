@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/view.h"
+#include "coordinator/also6.h"
 #include "providers/rrset.h"
 
 struct store;
@@ -30,6 +31,7 @@ struct store_device {
     struct ip observed;
     struct rrset_value ip4, ip6; /* effective addresses, after policy */
     struct ip_prefix prefix6;    /* family IP_NONE = none */
+    struct also6 also6;
     uint8_t presence;            /* enum presence of coordinator/device.h */
     uint8_t flags;               /* STORE_DEVICE_... */
     int64_t seen_ms, changed_ms; /* wall */

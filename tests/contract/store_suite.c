@@ -212,11 +212,18 @@ static void a_device_comes_back_as_it_was(void **state)
         .observed = {.family = IP_V6, .bytes = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
         .ip4 = {.ips = {ip4_of(0xc0000201), ip4_of(0xc6336401)}, .len = 2},
         .prefix6 = {.ip = {.family = IP_V6, .bytes = {0x20, 0x01, 0x0d, 0xb8}}, .len = 56},
+        .also6 = {.len = ALSO6_MAX},
         .presence = 3,
         .flags = 0x81,
         .seen_ms = INT64_C(1795000000123),
         .changed_ms = -1,
     };
+    static const int64_t ends[ALSO6_MAX] = {ALSO6_NO_END, INT64_C(1795000000123), 1};
+    for (uint8_t i = 0; i < ALSO6_MAX; i++) {
+        device.also6.items[i] = (struct also6_item){
+            .prefix = {.ip = {.family = IP_V6, .bytes = {0x20, 0x01, i}}, .len = (uint8_t)(128 - i)},
+            .until_ms = ends[i]};
+    }
     struct store_batch batch = {.devices = &device, .devices_len = 1};
     assert_int_equal(commit(&batch), ERR_OK);
     device.seq = 0;
@@ -232,10 +239,16 @@ static void a_device_comes_back_as_it_was(void **state)
     assert_true(rrset_value_equal(&seen.ip4, &device.ip4));
     assert_int_equal(seen.ip6.len, 0);
     assert_memory_equal(&seen.prefix6, &device.prefix6, sizeof(seen.prefix6));
+    assert_int_equal(seen.also6.len, ALSO6_MAX);
+    assert_true(also6_ends_equal(&seen.also6, &device.also6));
     assert_int_equal(seen.presence, 3);
     assert_int_equal(seen.flags, 0x81);
     assert_true(seen.seen_ms == device.seen_ms && seen.changed_ms == -1);
     assert_int_equal(backend->ops->get_device(fixture.store, "dev-b", see_device, &seen), ERR_NOTFOUND);
+    device.also6.len = 0;
+    assert_int_equal(commit(&batch), ERR_OK);
+    assert_int_equal(backend->ops->get_device(fixture.store, "dev-a", see_device, &seen), ERR_OK);
+    assert_int_equal(seen.also6.len, 0);
 }
 
 static enum err count_device(void *context, const struct store_device *device)

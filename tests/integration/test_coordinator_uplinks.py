@@ -4,6 +4,7 @@
 import ipaddress
 import json
 import subprocess
+import time
 import unittest
 
 from muster_testlib import build_dir, procs, source_dir
@@ -36,11 +37,9 @@ REGISTRY = """\
 devices:
   - {match: "cam-*", group: cameras}
   - {match: "rt-*", group: routers}
-  - id: gw-1
-    group: gateways
-    hosts:
-""" + "".join(f'      - {{name: h{number}, suffix: "::{number:x}", ip4: {"true" if number <= FORWARDED else "false"}}}\n'
-              for number in range(1, HOSTS + 1))
+""" + "".join(f"  - id: {gateway}\n    group: gateways\n    hosts:\n" + "".join(
+    f'      - {{name: h{number}, suffix: "::{number:x}", ip4: {"true" if number <= FORWARDED else "false"}}}\n'
+    for number in range(1, HOSTS + 1)) for gateway in ("gw-1", "gw-2"))
 HOME, PUBLIC, OTHER = "192.168.1.5", "93.184.216.34", "93.184.216.35"
 V6 = "2a00:1450:4001:81b::200e"
 
@@ -107,24 +106,24 @@ class Uplinks(unittest.TestCase):
         router.report(ip4=PUBLIC, uplinks=[dsl, lte])
         wait_answer(self.stack.dns, "rt-1.example.net", "A", [PUBLIC, OTHER])
 
-    def hosts_served(self, prefix):
-        """Of all hosts, whose AAAA is the one that Python makes of the prefix."""
-        base = ipaddress.IPv6Network(prefix)
+    def hosts_served(self, gateway, *prefixes):
+        """Of all hosts, whose AAAA are those that Python makes of the prefixes."""
+        bases = [ipaddress.IPv6Network(prefix).network_address for prefix in prefixes]
         listed = axfr(self.stack.dns)
         return [number for number in range(1, HOSTS + 1)
-                if listed.get((f"h{number}.gw-1.example.net", "AAAA")) == [str(base.network_address + number)]]
+                if listed.get((f"h{number}.{gateway}.example.net", "AAAA")) == sorted(str(base + number) for base in bases)]
 
     def test_one_report_renumbers_all_hosts_in_one_message(self):
         gateway = self.device("gw-1")
         gateway.report(ip4=PUBLIC, ip6=V6, prefix6="2a00:1450:4001:900::/64")
-        procs.wait_until(lambda: len(self.hosts_served("2a00:1450:4001:900::/64")) == HOSTS, "the hosts' first addresses")
+        procs.wait_until(lambda: len(self.hosts_served("gw-1", "2a00:1450:4001:900::/64")) == HOSTS, "the hosts' first addresses")
         procs.wait_until(lambda: self.ask("/v1/devices/gw-1")["records_open"] == 0, "all records at rest")
         for number in (1, FORWARDED):
             self.assertEqual(kdig(self.stack.dns, f"h{number}.gw-1.example.net"), [PUBLIC])
         self.assertEqual(kdig(self.stack.dns, f"h{FORWARDED + 1}.gw-1.example.net"), [])
         before = self.zone()
         gateway.report(ip4=PUBLIC, ip6=V6, prefix6="2a00:1450:4001:a00::/64")
-        procs.wait_until(lambda: len(self.hosts_served("2a00:1450:4001:a00::/64")) == HOSTS, "the hosts' new addresses")
+        procs.wait_until(lambda: len(self.hosts_served("gw-1", "2a00:1450:4001:a00::/64")) == HOSTS, "the hosts' new addresses")
         procs.wait_until(lambda: self.ask("/v1/devices/gw-1")["records_open"] == 0, "all records at rest")
         after = self.zone()
         self.assertEqual(after["changes"] - before["changes"], HOSTS)
@@ -135,6 +134,40 @@ class Uplinks(unittest.TestCase):
             wait_answer(self.stack.dns, f"{name}.example.net", "A", [OTHER])
         procs.wait_until(lambda: self.ask("/v1/devices/gw-1")["records_open"] == 0, "all records at rest")
         self.assertEqual(self.zone()["changes"] - after["changes"], FORWARDED + 1)
+
+    def test_old_addresses_stay_as_long_as_they_are_preferred(self):
+        old, new = "2a00:1450:4001:b00::/64", "2a00:1450:4001:c00::/64"
+        gateway = self.device("gw-2")
+        gateway.report(ip4=PUBLIC, ip6=V6, prefix6=old)
+        procs.wait_until(lambda: len(self.hosts_served("gw-2", old)) == HOSTS, "the hosts' first addresses")
+        procs.wait_until(lambda: self.ask("/v1/devices/gw-2")["records_open"] == 0, "all records at rest")
+        before = self.zone()
+        told = {"ip4": PUBLIC, "ip6": V6, "prefix6": new, "prefix6_preferred": 1800, "prefix6_valid": 7200}
+        gateway.report(**told, prefix6_also=[{"prefix": old, "preferred": 600, "valid": 3600}])
+        procs.wait_until(lambda: len(self.hosts_served("gw-2", old, new)) == HOSTS, "addresses of both prefixes")
+        procs.wait_until(lambda: self.ask("/v1/devices/gw-2")["records_open"] == 0, "all records at rest")
+        after = self.zone()
+        self.assertEqual((after["messages"] - before["messages"], after["changes"] - before["changes"]), (1, HOSTS))
+        gateway.report(**told)
+        procs.wait_until(lambda: len(self.hosts_served("gw-2", new)) == HOSTS, "addresses of the new prefix")
+        procs.wait_until(lambda: self.ask("/v1/devices/gw-2")["records_open"] == 0, "all records at rest")
+        last = self.zone()
+        self.assertEqual((last["messages"] - after["messages"], last["changes"] - after["changes"]), (1, HOSTS))
+        # a device that falls silent, and a coordinator that has to remember
+        began = time.monotonic()
+        gateway.report(**told, prefix6_also=[{"prefix": old, "preferred": 15}])
+        procs.wait_until(lambda: len(self.hosts_served("gw-2", old, new)) == HOSTS, "addresses of both prefixes")
+        gateway.wait_ack()
+        self.stack.coordinator.kill()
+        self.stack.start_coordinator()
+        shown = self.ask("/v1/devices/gw-2")
+        self.assertEqual((shown["prefix6"], [also["prefix"] for also in shown["prefix6_also"]]), (new, [old]))
+        told = subprocess.run([build_dir() / "cli" / "muster", "device", "show", "gw-2", "--socket", self.stack.folder / "control.sock"],
+                              capture_output=True, text=True, timeout=procs.DEADLINE, check=True)
+        self.assertRegex(told.stdout, rf"prefix +{new}(?s:.)*also +{old} until {shown['prefix6_also'][0]['until']}")
+        procs.wait_until(lambda: len(self.hosts_served("gw-2", new)) == HOSTS, "the end of the old prefix")
+        self.assertGreaterEqual(time.monotonic() - began, 15)
+        self.assertEqual(self.ask("/v1/devices/gw-2")["prefix6_also"], [])
 
 
 class Documented(unittest.TestCase):

@@ -19,8 +19,9 @@
 static const char config_head[] =
     "broker:\n  endpoints: [\"127.0.0.1:1\"]\n  client_id: svc-rig\n  ca_file: /dev/null\n"
     "  cert_file: /dev/null\n  key_file: /dev/null\n  stamp_key_file: /dev/null\n"
-    "accounts:\n  - name: dns\n    provider: rfc2136\n    server: \"127.0.0.1:1\"\n"
-    "    key_file: /dev/null\n";
+    "accounts:\n  - {name: dns, provider: rfc2136,\n     server: \"127.0.0.1:1\", key_file: /dev/null}\n"
+    "  - {name: one, provider: dyndns2, url: \"https://127.0.0.1:1/nic/update\",\n" /* holds one address a name */
+    "     username: u, password_file: /dev/null}\n";
 static const char default_zones[] = "  - name: example.net\n    account: dns\n";
 static const char default_groups[] =
     "  - name: cameras\n    damping: false\n    names:\n      - name: \"{id}.example.net\"\n";
@@ -253,6 +254,9 @@ void rig_state(struct rig *rig, const struct rig_state *state)
     add_address(&body, "ip4", state->ip4);
     add_address(&body, "ip6", state->ip6);
     add_address(&body, "prefix6", state->prefix6);
+    if (state->also6 != NULL) {
+        (void)strbuf_addf(&body, ",\"prefix6_also\":%s", state->also6); /* fits */
+    }
     if (state->uplinks != NULL) {
         (void)strbuf_addf(&body, ",\"uplinks\":%s", state->uplinks); /* fits */
     }

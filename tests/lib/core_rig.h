@@ -63,6 +63,7 @@ struct rig_state {
     uint32_t boot, conn, seq;
     const char *ip4, *ip6; /* text, "null", or NULL = absent */
     const char *prefix6;
+    const char *also6;    /* prefix6_also: JSON array, NULL = absent */
     const char *uplinks;  /* JSON array, NULL = absent */
     const char *observed; /* stamped address, NULL = unstamped */
     const char *why;      /* NULL = "change" */

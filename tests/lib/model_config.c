@@ -12,6 +12,8 @@ static const char groups[] =
     "  - name: both\n    damping: false\n    names:\n      - name: \"{site}.sub.example.net\"\n        types: [A]\n"
     "      - name: \"{id}.example.net\"\n        types: [A]\n"
     "  - name: damp\n    names:\n      - name: \"{site}.sub.example.net\"\n        types: [A]\n"
+    "  - name: gate\n    damping: false\n    gateway: true\n    names:\n      - name: \"{host}.{id}.example.net\"\n"
+    "        types: [AAAA]\n        hosts: true\n"
     "  - name: clash\n    damping: false\n    names:\n      - name: \"{site}.example.net\"\n        types: [A]\n";
 
 static void add_zone(struct model_config *config, const char *name, const char *mode)
@@ -34,15 +36,17 @@ static void make_zones(struct model_config *config, struct model_dns *dns, const
 
 static void make_devices(struct model_config *config, struct model_dns *dns)
 {
-    static const char *const names[] = {"own", "site", "both", "damp"};
+    static const char *const names[] = {"own", "site", "both", "damp", "gate"};
+    static const char hosts[] = ", hosts: [{name: n, suffix: \"::10\"}, {name: m, suffix: \"::11\"}]";
     struct strbuf *out = &config->devices;
     unsigned first_site = model_pick(dns, SITES);
     strbuf_clear(out);
     (void)strbuf_add(out, VIEW_LITERAL("devices:\n  - {id: other, group: own}\n")); /* fits */
     for (unsigned i = 0; i < SITES; i++) {                                          /* a site is one device's */
         if (model_pick(dns, 10) >= 3) {
-            (void)strbuf_addf(out, "  - {id: cam-%u, group: %s, site: s%u}\n", i, names[model_pick(dns, 4)],
-                              (first_site + i) % SITES); /* fits */
+            unsigned group = model_pick(dns, ARRAY_LEN(names));
+            (void)strbuf_addf(out, "  - {id: cam-%u, group: %s, site: s%u%s}\n", i, names[group],
+                              (first_site + i) % SITES, strcmp(names[group], "gate") == 0 ? hosts : ""); /* fits */
         }
     }
     if (model_pick(dns, 4) == 0) {

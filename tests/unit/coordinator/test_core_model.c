@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Random histories of the core with the real store: reports in any number, commits that fail, outcomes in any order,
- * reloads that split and merge a zone, move names between devices and remove devices, power cuts. When all has come to
- * rest, each zone serves what its devices reported last and nothing else, and every device is acknowledged.
+ * reloads that split and merge a zone, move names between devices and remove devices, power cuts, prefixes of gateways
+ * that come to their end. When all has come to rest, each zone serves what its devices reported last and nothing else,
+ * and every device is acknowledged.
  *
  * MUSTER_MODEL_SEEDS=N runs N seeds of each kind instead of a few, MUSTER_MODEL_SEED=S begins with seed S.
  */
@@ -39,6 +40,8 @@ static struct {
     struct model_store store;
     struct model_config config; /* in use */
     char address[DEVICES][24];
+    char prefix[DEVICES][24], also[DEVICES][64]; /* of those in a group of gateways */
+    bool also_ends[DEVICES];
     uint32_t seq[DEVICES]; /* 0 = has not reported */
     int reconcile_next;    /* device; NOT_READY = none runs */
     bool reconcile_again;
@@ -68,9 +71,27 @@ static void commit(bool fails)
 
 /* ---- what happens ---- */
 
+#define ALSO_PREFIX "2a00:%d:ffff::/48"
+
+/* Renumbered, and the old prefix stands beside the new one or not, for a while or for good. */
+static void pick_prefixes(int device)
+{
+    char life[32] = "";
+    unsigned kind = pick(3);
+    (void)snprintf(model.prefix[device], sizeof(model.prefix[device]), "2a00:%d:%x::/48", device,
+                   1 + pick(200)); /* fits */
+    model.also_ends[device] = kind == 1;
+    if (kind == 1) {
+        (void)snprintf(life, sizeof(life), ",\"preferred\":%u", 1 + pick(3600)); /* fits */
+    }
+    (void)snprintf(model.also[device], sizeof(model.also[device]),
+                   kind == 0 ? "[]" : "[{\"prefix\":\"" ALSO_PREFIX "\"%s}]", device, life); /* fits */
+}
+
 static void report(int device, bool fresh)
 {
     if (fresh) {
+        pick_prefixes(device);
         (void)snprintf(model.address[device], sizeof(model.address[device]), "93.184.%d.%u", device,
                        1 + pick(200)); /* fits */
         model.seq[device]++;
@@ -81,6 +102,8 @@ static void report(int device, bool fresh)
                                                   .conn = 1,
                                                   .seq = model.seq[device],
                                                   .observed = model.address[device],
+                                                  .prefix6 = model.prefix[device],
+                                                  .also6 = model.also[device],
                                                   .retained = !fresh && pick(2) == 0});
     }
 }
@@ -226,9 +249,21 @@ static void come_to_rest(void)
 
 static struct {
     char name[DNSNAME_SIZE];
-    int device;
+    struct rrset_value value;
 } claims[DEVICES * 2];
 static size_t claims_len;
+
+/* All that ends has ended. */
+static struct plan_addresses addresses_of(int device)
+{
+    struct plan_addresses addresses = {.ip4 = rig_value(model.address[device])};
+    char also[sizeof(model.also[0])];
+    (void)snprintf(also, sizeof(also), ALSO_PREFIX, device); /* fits */
+    assert_int_equal(ip_prefix_parse(view_of(model.prefix[device]), &addresses.prefix6), ERR_OK);
+    assert_int_equal(ip_prefix_parse(view_of(also), &addresses.also6.items[0].prefix), ERR_OK);
+    addresses.also6.len = strcmp(model.also[device], "[]") != 0 && !model.also_ends[device];
+    return addresses;
+}
 
 static void claim_names(void)
 {
@@ -244,12 +279,12 @@ static void claim_names(void)
         if ((device_at(devices, index)->flags & DEVICE_DURABLE) == 0) {
             fail_msg("%s is not acknowledged", id_of(i));
         }
-        const struct plan_addresses addresses = {.ip4 = rig_value(model.address[i])};
+        const struct plan_addresses addresses = addresses_of(i);
         plan_device(registry, registry_entry_at(registry, device_at(devices, index)->registry_ref), view_of(id_of(i)),
                     &addresses, &plan);
         for (size_t k = 0; k < plan.len; k++) {
             assert_true(claims_len < ARRAY_LEN(claims));
-            claims[claims_len].device = i;
+            claims[claims_len].value = plan.items[k].value;
             memcpy(claims[claims_len++].name, plan.items[k].name, strlen(plan.items[k].name) + 1);
         }
     }
@@ -265,9 +300,8 @@ static void expect_right(const struct model_value *at)
     bool right = false;
     for (size_t i = 0; here && i < claims_len; i++) {
         if (strcmp(claims[i].name, at->name) == 0) {
-            struct rrset_value value = rig_value(model.address[claims[i].device]);
             claimed = true;
-            right = right || rrset_value_equal(&value, &at->value);
+            right = right || rrset_value_equal(&claims[i].value, &at->value);
         }
     }
     if (!right && (claimed || at->value.len > 0)) {

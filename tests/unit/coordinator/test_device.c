@@ -106,6 +106,63 @@ static void prefixes_stay_with_their_gateways(void **state)
     device_table_free(table);
 }
 
+static struct also6 also_until(uint8_t number, int64_t until_ms)
+{
+    return (struct also6){
+        .items = {{.prefix = {.ip = {.family = IP_V6, .bytes = {0x20, 2, number}}, .len = 64}, .until_ms = until_ms}},
+        .len = 1};
+}
+
+static void further_prefixes_end_in_their_time(void **state)
+{
+    (void)state;
+    struct device_table *table;
+    assert_int_equal(device_table_new(&table), ERR_OK);
+    assert_true(device_also6_due(table) == ALSO6_NO_END);
+    char buffer[DEVICE_ID_MAX + 1];
+    uint32_t index;
+    const struct ip_prefix first = {.ip = {.family = IP_V6, .bytes = {0x20, 1}}, .len = 64};
+    struct also6 also;
+    for (uint32_t i = 0; i < GATEWAYS; i++) {
+        assert_int_equal(device_add(table, id_of(i, buffer), &index), ERR_OK);
+        also = also_until((uint8_t)i, 1000 + i);
+        device_set_also6(table, i, &also); /* has no prefix: nothing to stand beside */
+        device_also6(table, i, &also);
+        assert_int_equal(also.len, 0);
+    }
+    for (uint32_t i = 0; i < GATEWAYS; i++) {
+        device_set_prefix6(table, i, &first);
+        also = also_until((uint8_t)i, i % 3 == 0 ? ALSO6_NO_END : 1000 + i % 7);
+        device_set_also6(table, i, &also);
+    }
+    assert_true(device_also6_due(table) == 1000);
+    size_t at = 0;
+    uint32_t ended = 0;
+    while ((index = device_also6_ended(table, 1002, &at)) != DEVICE_NONE) {
+        assert_true(index % 3 != 0 && index % 7 <= 2);
+        if (index % 2 == 0) { /* the others cannot be taken now */
+            device_set_also6(table, index, &(const struct also6){.len = 0});
+        }
+        ended++;
+    }
+    assert_true(ended > GATEWAYS / 7);
+    assert_true(device_also6_due(table) <= 1002); /* not late for them */
+    for (at = 0; (index = device_also6_ended(table, 1002, &at)) != DEVICE_NONE;) {
+        assert_int_equal(index % 2, 1);
+        device_set_also6(table, index, &(const struct also6){.len = 0});
+    }
+    assert_true(device_also6_due(table) == 1003);
+    const struct ip_prefix second = {.ip = {.family = IP_V6, .bytes = {0x20, 3}}, .len = 64};
+    device_set_prefix6(table, 3, &second); /* the first one changes: what stands beside it is said on its own */
+    device_also6(table, 3, &also);
+    assert_int_equal(also.len, 1);
+    device_set_prefix6(table, 3, &(struct ip_prefix){0});
+    device_set_prefix6(table, 3, &second);
+    device_also6(table, 3, &also);
+    assert_int_equal(also.len, 0);
+    device_table_free(table);
+}
+
 static struct rrset_value addresses_of(uint32_t number, uint8_t len)
 {
     struct rrset_value value = {.len = 0};
@@ -144,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_million_devices_fit_the_promise),
         cmocka_unit_test(an_id_is_added_once),
         cmocka_unit_test(prefixes_stay_with_their_gateways),
+        cmocka_unit_test(further_prefixes_end_in_their_time),
         cmocka_unit_test(several_addresses_stay_with_their_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
