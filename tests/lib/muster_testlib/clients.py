@@ -210,14 +210,25 @@ protocol=dyndns2, server={SERVER}, login=user, password=password {self.name}
                 "-cache", self.folder / "cache", "-pid", self.folder / "ddclient.pid"]
 
 
-def usable6(pid, prefix):
-    """The address below `prefix` that duplicate detection has passed, in the namespace of a process; None: not yet."""
+def addresses6(pid, prefix):
+    """{global address below `prefix` in the namespace of a process: its flags}"""
     head = prefix.rstrip(":").split(":")
     digits = "".join(f"{int(group or '0', 16):04x}" for group in head)
+    found = {}
     for line in pathlib.Path(f"/proc/{pid}/net/if_inet6").read_text().splitlines():
         address, _, _, scope, flags, _ = line.split()
-        if address.startswith(digits) and scope == "00" and not int(flags, 16) & 0x40:  # IFA_F_TENTATIVE
-            return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))
-    return None
+        if address.startswith(digits) and scope == "00":
+            found[socket.inet_ntop(socket.AF_INET6, bytes.fromhex(address))] = int(flags, 16)
+    return found
+
+
+def usable6(pid, prefix):
+    """The address below `prefix` that duplicate detection has passed; None: not yet."""
+    return next((address for address, flags in addresses6(pid, prefix).items() if not flags & 0x40), None)  # IFA_F_TENTATIVE
+
+
+def deprecated6(pid, prefix):
+    """No address below `prefix` is preferred any more."""
+    return all(flags & 0x20 for flags in addresses6(pid, prefix).values())  # IFA_F_DEPRECATED
 
 

@@ -14,7 +14,7 @@ import urllib.request
 
 from . import asker, build_dir, certs, ports
 from .broker import Broker
-from .clients import Agent, usable6
+from .clients import Agent, deprecated6, usable6
 from .coordinator import Coordinator
 from .dns import Bind
 from .internet import Stun, Web, Whoami
@@ -66,13 +66,13 @@ whoami:
 @dataclasses.dataclass
 class Step:
     """What is true since `began` (monotonic seconds): {type: addresses}. `limit`: seconds in which the agent has to have
-    it published; None: not timed. `hosts`: the prefix that a gateway's hosts are in."""
+    it published; None: not timed. `hosts`: the prefixes that a gateway's hosts are in."""
 
     what: str
     truth: dict
     began: float
     limit: float = None
-    hosts: str = None
+    hosts: tuple = ()
 
 
 @dataclasses.dataclass
@@ -184,6 +184,15 @@ class World:
             time.sleep(0.001)
         return address, time.monotonic()
 
+    def deprecated6(self, prefix):
+        """When no address below `prefix` was preferred any more."""
+        end = time.monotonic() + DEADLINE
+        while not deprecated6(self.agent.process.pid, prefix):
+            if time.monotonic() > end:
+                raise Timeout(f"after {DEADLINE} s {prefix} is still preferred")
+            time.sleep(0.001)
+        return time.monotonic()
+
     def acknowledged(self):
         """The coordinator has the agent's last word."""
         self.agent.wait_status(lambda status: status["report"]["state"] == "acknowledged", "the report is acknowledged")
@@ -234,9 +243,9 @@ def _filled(value, values):
 def _records(client, step):
     """{(name, type): addresses} that have to be answered."""
     found = {(client.name, rtype): addresses for rtype, addresses in step.truth.items() if rtype in client.families}
-    if step.hosts is not None and "AAAA" in client.families:
+    if step.hosts and "AAAA" in client.families:
         for number in range(0x10, 0x10 + HOSTS):
-            found[f"h{number}.{client.name}", "AAAA"] = [f"{step.hosts}{number:x}"]
+            found[f"h{number}.{client.name}", "AAAA"] = [f"{prefix}{number:x}" for prefix in step.hosts]
     return found
 
 

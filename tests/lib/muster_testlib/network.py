@@ -263,6 +263,22 @@ route replace default via {router} dev {isp.wan} metric {isp.metric}""", "-4")
             self.spaces.ip(space, f"address change {old_isp.lan(old)}1/64 dev lan valid_lft 600 preferred_lft 0")
         return self._delegate(space, isp)
 
+    def add_prefix6(self, space, isp=A):
+        """Another prefix for a LAN, whose present one stays as it is; returns it."""
+        return self._delegate(space, isp)
+
+    def limit_prefix6(self, space, prefix, preferred):
+        """A prefix of a LAN is preferred for so many seconds more; 0: it is deprecated."""
+        self.spaces.ip(space, f"address change {prefix}1/64 dev lan valid_lft 3600 preferred_lft {preferred}")
+
+    def forget_prefix6(self):
+        """The home router loses its memory, not its power: it has another prefix and never heard of the old one, nor do
+        those on its LAN hear that it is gone (RFC 8978); returns it."""
+        self._services.pop("dnsmasq").kill()
+        prefix = self.renumber6("home", True)
+        self.start_advertiser()
+        return prefix
+
     def uplink_lost(self, space, isp=A):
         self.spaces.ip(space, f"link set {isp.wan} down")
 

@@ -61,17 +61,78 @@ def _renumber6(flash):
     return steps
 
 
-def _gateway6(flash):
-    def steps(world):
-        network = world.network
-        first = world.started_with(A=[network.gateway4], AAAA=[network.gateway6])
-        first.hosts = network.prefix6("gateway")
-        yield first
-        world.acknowledged()
-        prefix = network.renumber6("gateway", flash)
-        _, usable = world.usable6(prefix)
-        yield Step("renumbered", first.truth, usable, EVENT_S, prefix)
-    return steps
+def _started_gateway(world):
+    """(the first step, the prefix of the hosts behind it)"""
+    network = world.network
+    first, prefix = world.started_with(A=[network.gateway4], AAAA=[network.gateway6]), network.prefix6("gateway")
+    first.hosts = (prefix,)
+    return first, prefix
+
+
+def gateway6_flash(world):
+    first, _ = _started_gateway(world)
+    yield first
+    world.acknowledged()
+    prefix = world.network.renumber6("gateway", True)
+    _, usable = world.usable6(prefix)
+    yield Step("renumbered", first.truth, usable, EVENT_S, (prefix,))
+
+
+def gateway6_graceful(world):
+    """The old prefix is preferred for a while, and is then taken back before its time."""
+    first, old = _started_gateway(world)
+    yield first
+    world.acknowledged()
+    new = world.network.add_prefix6("gateway")
+    world.network.limit_prefix6("gateway", old, 600)
+    _, usable = world.usable6(new)
+    yield Step("both preferred", first.truth, usable, EVENT_S, (old, new))
+    world.acknowledged()
+    began = time.monotonic()
+    world.network.limit_prefix6("gateway", old, 0)
+    yield Step("one deprecated", first.truth, began, EVENT_S, (new,))
+
+
+def _started_on_link(world):
+    """The same of a gateway whose hosts are beside it on the home's LAN: the prefix is an advertised one."""
+    first, prefix = world.started_with(), world.network.prefix6("home")
+    address, _ = world.usable6(prefix)
+    first.truth, first.hosts = {"A": [world.network.home4], "AAAA": [address]}, (prefix,)
+    return first, prefix
+
+
+def _apart(began):
+    """What comes within 5 s of an address has come together with it, and is no renumbering (agent/addresses_rank.c)."""
+    time.sleep(max(0.0, began + 6 - time.monotonic()))
+
+
+def on_link6_graceful(world):
+    network = world.network
+    first, old = _started_on_link(world)
+    began = time.monotonic()
+    yield first
+    world.acknowledged()
+    _apart(began)
+    new = network.add_prefix6("home")
+    address, usable = world.usable6(new)
+    truth = {"A": [network.home4], "AAAA": [address]}
+    yield Step("both preferred", truth, usable, EVENT_S, (old, new))
+    world.acknowledged()
+    network.limit_prefix6("home", old, 0)
+    yield Step("one deprecated", truth, world.deprecated6(old), EVENT_S, (new,))
+
+
+def on_link6_silent(world):
+    network = world.network
+    first, old = _started_on_link(world)
+    began = time.monotonic()
+    yield first
+    world.acknowledged()
+    _apart(began)
+    new = network.forget_prefix6()
+    address, usable = world.usable6(new)
+    assert world.usable6(old), "the kernel still believes in the old prefix"
+    yield Step("renumbered", {"A": [network.home4], "AAAA": [address]}, usable, EVENT_S, (new,))
 
 
 def router_reboot(world):
@@ -305,6 +366,10 @@ def clock_wrong(world):
     yield Step("renumbered", {"A": [world.network.renumber("home")]}, began, DEAD_PATH_S)
 
 
+_PREFIX_OF_LAN = {"addresses": {"include": ["wan-*", "lan"], "prefix6_from": "lan"}}
+_PREFIX_ON_LINK = {"addresses": {"include": ["eth0"], "ip6": True, "prefix6_from": "eth0"}}
+
+
 def _detect(*sources, **more):
     return {"detect": {"sources": [{"type": "interface"}, {"type": "observed"}, *sources], **more}}
 
@@ -327,8 +392,14 @@ ALL = [
              gateway_renumbered, space="gateway"),
     Scenario("ip6-graceful", "a new IPv6 prefix, the old one is deprecated", _renumber6(False), ip6=True),
     Scenario("ip6-flash", "a new IPv6 prefix, the old one is gone", _renumber6(True), ip6=True),
-    Scenario("gateway6-flash", "a gateway's prefix with 200 hosts behind it is replaced", _gateway6(True),
-             space="gateway", ip6=True, others=False, settings={"addresses": {"include": ["wan-*", "lan"], "prefix6_from": "lan"}}),
+    Scenario("gateway6-flash", "a gateway's prefix with 200 hosts behind it is replaced", gateway6_flash,
+             space="gateway", ip6=True, others=False, settings=_PREFIX_OF_LAN),
+    Scenario("gateway6-graceful", "the same, and the old prefix stays preferred for a while", gateway6_graceful,
+             space="gateway", ip6=True, others=False, settings=_PREFIX_OF_LAN),
+    Scenario("on-link6-graceful", "the same of an advertised prefix, with the hosts beside the gateway", on_link6_graceful,
+             device="gw-1", ip6=True, others=False, settings=_PREFIX_ON_LINK),
+    Scenario("on-link6-silent", "the router forgets its prefix, advertises another one and says nothing of the old one",
+             on_link6_silent, device="gw-1", ip6=True, others=False, settings=_PREFIX_ON_LINK),
     Scenario("router-reboot", "the home router loses power and comes back with another address", router_reboot),
     Scenario("home-failover", "the home router takes its second uplink, and the first one again", home_failover),
     Scenario("gateway-failover", "a gateway takes its second uplink, and the first one again", gateway_failover,
