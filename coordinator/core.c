@@ -288,8 +288,8 @@ static void judge_state(struct core *core, struct core_time now, uint32_t index,
         .known = (device->flags & DEVICE_KNOWN) != 0,
     };
     enum dedup_verdict verdict = dedup_judge(device, &input);
-    bool look_again =
-        is_relieved(core, device) || (device->flags & DEVICE_UNSURE) != 0 || counts_down(core, index, message);
+    bool look_again = is_relieved(core, device) || (device->flags & (DEVICE_UNSURE | DEVICE_HASH_OLD)) != 0 ||
+                      counts_down(core, index, message);
     if (verdict != DEDUP_STALE && verdict != DEDUP_LOWER && look_again) {
         verdict = DEDUP_CHANGED;
     }
@@ -498,8 +498,9 @@ static bool register_anew(struct core *core, const struct registry *registry, ui
     core_set_flag(device, DEVICE_REGISTERED, after != DEVICE_NONE);
     core->stats.registered += after != DEVICE_NONE;
     device->answered_s = 0;
-    device->content_hash = other_policy || other ? 0 : device->content_hash;
-    return other || (before == DEVICE_NONE && after != DEVICE_NONE);
+    bool back = before == DEVICE_NONE && after != DEVICE_NONE; /* in whatever group: its last one is forgotten */
+    device->content_hash = other_policy || other || back ? 0 : device->content_hash;
+    return other || back;
 }
 
 enum err core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry,

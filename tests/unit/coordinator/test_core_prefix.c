@@ -303,6 +303,30 @@ static void a_device_that_was_removed_wants_nothing_at_the_end(void **state)
     assert_true(device_also6_due(core_devices(rig.core)) == ALSO6_NO_END);
 }
 
+#define PLAIN "  - name: cameras\n    damping: false\n    names: [{name: \"{id}.example.net\", types: [A]}]\n"
+
+/* What it said as a camera it is asked again as a gateway, also when it was nobody's for a while. */
+static void a_device_that_comes_back_in_another_group_is_judged_anew(void **state)
+{
+    (void)state;
+    const struct rig_config camera = {.groups = GROUPS PLAIN, .devices = "devices:\n  - {id: gw-1, group: cameras}\n"};
+    const struct rig_config nobody = {.groups = GROUPS PLAIN, .devices = "devices:\n  - {id: gw-2, group: cameras}\n"};
+    const struct rig_config back = {.groups = GROUPS PLAIN, .devices = DEVICES};
+    rig_stop(&rig);
+    rig_start(&rig, &camera);
+    say(1, NEW, ALSO_OLD, false);
+    settle();
+    (void)rig_reload(&rig, &nobody);
+    assert_true(rig_reload(&rig, &back));
+    say(1, NEW, ALSO_OLD, true);
+    rig_commit_all(&rig); /* whose the names are, the store says first */
+    assert_wanted(NVR, OLD_NVR, NEW_NVR);
+    settle();
+    rig_pass(&rig, 11 * MINUTE);
+    rig_commit_all(&rig);
+    assert_wanted(NVR, NEW_NVR, NULL);
+}
+
 int main(void)
 {
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -319,6 +343,7 @@ int main(void)
         WITH_RIG(a_host_has_an_address_of_each_prefix_that_it_fits_in),
         WITH_RIG(a_service_with_one_address_a_name_has_the_new_one),
         WITH_RIG(a_device_that_was_removed_wants_nothing_at_the_end),
+        WITH_RIG(a_device_that_comes_back_in_another_group_is_judged_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
