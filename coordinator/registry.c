@@ -456,6 +456,30 @@ static enum err take_names(struct registry *registry, const struct registry_entr
     return err;
 }
 
+/* What would have no effect, and nobody would know why. */
+static void check_hosts(const struct registry_group *group, const struct device_row *row, struct config_errors *errors)
+{
+    const struct host_row *hosts = row->hosts.items;
+    bool named = false, with_a = false, ip4 = false;
+    for (size_t i = 0; i < group->templates_len; i++) {
+        named = named || group->templates[i].hosts;
+        with_a = with_a || (group->templates[i].hosts && group->templates[i].a);
+    }
+    for (size_t i = 0; i < row->hosts.len; i++) {
+        ip4 = ip4 || hosts[i].ip4;
+    }
+    if (row->hosts.len > 0 && !group->gateway) {
+        config_error(errors, &row->position, "devices: hosts need a group with gateway: true");
+    } else if (row->hosts.len > 0 && !named) {
+        config_error(errors, &row->position,
+                     "devices: hosts need names: give group %s a template with {host} and hosts: true", group->name);
+    } else if (ip4 && !with_a) {
+        config_error(errors, &row->position,
+                     "devices: hosts with ip4: true need type A in a template of group %s with hosts: true",
+                     group->name);
+    }
+}
+
 /* Reports what is wrong with a row by itself; true when it can be taken in. */
 static bool check_row(const struct registry *registry, const struct device_row *row, struct config_errors *errors)
 {
@@ -471,9 +495,7 @@ static bool check_row(const struct registry *registry, const struct device_row *
         return false;
     }
     host_rows_check(row->hosts.items, row->hosts.len, errors);
-    if (row->hosts.len > 0 && !group->gateway) {
-        config_error(errors, &row->position, "devices: hosts need a group with gateway: true");
-    }
+    check_hosts(group, row, errors);
     if (row->id != NULL && *find_slot(registry, view_of(row->id)) != 0) {
         config_error(errors, &row->position, "devices: id %s stands twice; remove one", row->id);
         return false;

@@ -5,6 +5,8 @@
 
 #include "base/dnsname.h"
 
+#define SUBNET_BYTES 8 /* before the interface id */
+
 enum err registry_check_label(struct view value, struct errinfo *info)
 {
     char name[DNSNAME_SIZE];
@@ -83,14 +85,18 @@ static bool stands_before(const struct host_row *hosts, size_t index)
 
 static void check_host(const struct host_row *host, struct config_errors *errors)
 {
-    static const uint8_t none[8];
+    static const uint8_t none[16];
     bool has_suffix = host->suffix.family != IP_NONE;
     if (has_suffix == (host->mac != NULL)) {
         config_error(errors, &host->position, "devices: host %s: give either suffix or mac", host->name);
     } else if (has_suffix && host->suffix.family != IP_V6) {
         config_error(errors, &host->position,
                      "devices: host %s: its suffix is the low half of an IPv6 address, such as ::10", host->name);
-    } else if (has_suffix && host->subnet != 0 && memcmp(host->suffix.bytes, none, sizeof(none)) != 0) {
+    } else if (has_suffix && memcmp(host->suffix.bytes, none, sizeof(none)) == 0) {
+        config_error(errors, &host->position,
+                     "devices: host %s: a suffix of zeros makes the address of all routers (RFC 4291 2.6.1), no host's",
+                     host->name);
+    } else if (has_suffix && host->subnet != 0 && memcmp(host->suffix.bytes, none, SUBNET_BYTES) != 0) {
         config_error(errors, &host->position,
                      "devices: host %s: with a subnet its suffix is at most 64 bits long, such as ::10", host->name);
     }

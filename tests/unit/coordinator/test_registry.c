@@ -38,6 +38,7 @@ static int stop(void **state)
 #define ID                     "      - name: \"{id}.example.net\"\n"
 #define ROLE                   "      - name: \"{labels.role}.example.net\"\n"
 #define HOSTS                  "      - name: \"{host}.{id}.example.net\"\n        hosts: true\n"
+#define HOSTS_AAAA             HOSTS "        types: [AAAA]\n"
 #define SITE                   "      - name: \"{id}.{site}.example.net\"\n"
 
 static struct settings *load(const char *groups, const char *devices, struct strbuf *report)
@@ -86,6 +87,15 @@ static const struct bad bad_files[] = {
     {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
      "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: 10.0.0.1}]}\n",
      {"registry.yaml:2:", "IPv6"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::\"}]}\n",
+     {"registry.yaml:2:", "host n: a suffix of zeros"}},
+    {"  - name: g\n    gateway: true\n    names:\n" ID,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\"}]}\n",
+     {"registry.yaml:2:", "hosts need names: give group g"}},
+    {"  - name: g\n    gateway: true\n    names:\n" HOSTS_AAAA,
+     "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\", ip4: true}]}\n",
+     {"registry.yaml:2:", "need type A in a template of group g"}},
     {"  - name: g\n    gateway: true\n    names:\n" HOSTS,
      "devices:\n  - {id: a, group: g, hosts: [{name: n, suffix: \"::1\"}, {name: n, suffix: \"::2\"}]}\n",
      {"registry.yaml:2:", "host n stands twice"}},
