@@ -112,6 +112,9 @@ static void take_config(struct daemon *daemon, struct daemon_config *fresh)
 static void on_reload(void *context)
 {
     struct daemon *daemon = context;
+    if (daemon->stopping) {
+        return; /* sources would be asked and connections made that nobody ends */
+    }
     notify_reloading();
     struct daemon_config *fresh = calloc(1, sizeof(*fresh));
     enum err err = fresh == NULL ? ERR_NOMEM : daemon_config_load(fresh, daemon->config_path);

@@ -483,6 +483,17 @@ class Service(Case):
         device.agent.signal(signal.SIGHUP)
         device.wait_status(lambda status: status["report"]["next_s"] <= 33, "the next heartbeat is near")
 
+    def test_who_stops_does_not_begin_anew(self):
+        device = self.device().start()
+        self.acknowledged(device)
+        self.broker.process.signal(signal.SIGSTOP)  # the last state is not acknowledged: the end waits for it
+        self.addCleanup(self.broker.process.signal, signal.SIGCONT)
+        device.agent.signal(signal.SIGTERM)
+        device.agent.wait_log(r"stopping")
+        device.agent.signal(signal.SIGHUP)
+        device.agent.wait_log(r"stopped status=0")
+        self.assertNotRegex((device.folder / "log").read_text(), r"reload")
+
     def test_tells_the_service_manager(self):
         path = str(self.work / "notify.sock")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
