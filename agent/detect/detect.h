@@ -38,8 +38,8 @@ struct detect_options {
     size_t sources_len;                  /* at most FUSION_SOURCES_MAX */
     struct fusion_policy policy;
     uint32_t timeout_ms; /* of one question */
-    /* Paths that appear soon after detect_new are first asked about within this time, for a fleet that starts at one
-     * moment; what the interfaces say goes out at once. 0: at once, too. */
+    /* Who is outside is first asked within this time about paths that appear soon after detect_new, for a fleet that
+     * starts at one moment; interfaces, routers and programs answer at once. 0: everybody. */
     uint32_t spread_ms;
     /** Something that detect_merge or detect_json tell may have changed: never from inside a call of this header. */
     void (*changed)(void *context);

@@ -46,7 +46,7 @@ struct path {
     struct ip gateway;
     struct ip observed;  /* what the broker sees of the connection, if that leaves by this path; IP_NONE = nothing */
     uint64_t present_ms; /* when it was last in a set */
-    uint64_t first_ms;   /* nobody is asked before */
+    uint64_t first_ms;   /* nobody outside is asked before */
     uint64_t moved_ms;   /* what was seen from outside before is stale */
     unsigned under_way;  /* questions */
     struct fusion fusion;

@@ -74,6 +74,7 @@ static void *serve(void *context)
     (void)shutdown(server->fd, SHUT_WR);
     wolfSSL_free(ssl);
     wolfSSL_CTX_free(tls);
+    key_forget_tables(); /* of this thread */
     return good ? NULL : server;
 }
 
