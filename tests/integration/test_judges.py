@@ -16,8 +16,8 @@ class Client:
 class Untrue(unittest.TestCase):
     def judge(self, *addresses, name=NAME, removed=()):
         """Of what was added to a name while the gateway had first one address and prefix, then another."""
-        steps = [Step("start", {"A": [FIRST]}, 0.0, hosts="2a0e:a:1000::"),
-                 Step("moved", {"A": [SECOND]}, 1.0, hosts="2a0e:a:1001::")]
+        steps = [Step("start", {"A": [FIRST]}, 0.0, hosts=("2a0e:a:1000::",)),
+                 Step("moved", {"A": [SECOND]}, 1.0, hosts=("2a0e:a:1001::",))]
         changes = [(name, "AAAA" if ":" in address else "A", address, address not in removed) for address in addresses]
         return untrue(changes, name, [_allowed(Client, step) for step in steps])
 
