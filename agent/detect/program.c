@@ -32,6 +32,11 @@ struct source {
     struct last last[UPLINKS_MAX];
 };
 
+int program_shown_len(const char *command)
+{
+    return (int)strcspn(command, " ");
+}
+
 const char *program_family(uint8_t family)
 {
     return family == IP_V6 ? "IPv6" : "IPv4";
@@ -137,7 +142,9 @@ static void on_done(void *context, const struct child_result *result)
     struct source *source = asked->source;
     struct source_question question = asked->question;
     struct source_answer answer = {.status = SOURCE_ANSWER_FAILED, .elapsed_ms = result->elapsed_ms};
-    const char *program = source->config->command_len > 0 ? source->config->command[0] : source->config->type;
+    const char *whole = source->config->command_len > 0 ? source->config->command[0] : source->config->type;
+    char program[PROGRAM_PATH_SIZE];
+    (void)snprintf(program, sizeof(program), "%.*s", program_shown_len(whole), whole); /* it is shown only */
     if (!describe_failure(result, program, &answer)) {
         source->kind->judge(source->config, &question, result->output, &answer);
     }

@@ -54,5 +54,8 @@ void program_judge_helper(const struct source_question *question, const char *wh
 /** detail = format, with what is not printable ASCII replaced: it may have come from outside. */
 void program_detail(struct source_answer *answer, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/** Length of what is shown of a command's first text: up to a blank, behind which somebody may have put arguments. */
+int program_shown_len(const char *command);
+
 /** "IPv4" or "IPv6". */
 const char *program_family(uint8_t family);

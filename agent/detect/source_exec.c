@@ -18,8 +18,8 @@ static enum err check(const struct source_config *config, struct errinfo *info)
     }
     if (config->command[0][0] != '/') {
         return errinfo_set(info, ERR_INVALID, "detect", 0,
-                           "command: %.100s is no absolute path; no shell and no search path is used",
-                           config->command[0]);
+                           "command: %.*s is no absolute path; no shell and no search path is used",
+                           MIN(program_shown_len(config->command[0]), 100), config->command[0]);
     }
     if (config->command_len > CHILD_ARGS_MAX - 2) {
         return errinfo_set(info, ERR_INVALID, "detect", 0, "command: more than %d arguments", CHILD_ARGS_MAX - 2);
@@ -49,14 +49,14 @@ static void judge(const struct source_config *config, const struct source_questi
     while (view_next(&output, '\n', &line)) {
         if (ip_parse(view_trim(line), &answer->ip) == ERR_OK && answer->ip.family == question->family) {
             answer->status = SOURCE_ANSWER_ADDRESS;
-            program_detail(answer, "%s", config->command[0]);
+            program_detail(answer, "%.*s", program_shown_len(config->command[0]), config->command[0]);
             return;
         }
     }
     answer->status = SOURCE_ANSWER_FAILED;
     answer->ip = (struct ip){0};
-    program_detail(answer, "%s: printed no line that is one %s address", config->command[0],
-                   program_family(question->family));
+    program_detail(answer, "%.*s: printed no line that is one %s address", program_shown_len(config->command[0]),
+                   config->command[0], program_family(question->family));
 }
 
 static enum err open_exec(struct loop *loop, const struct source_config *config,

@@ -124,6 +124,15 @@ static void add_line(struct view line, struct strbuf *out)
     (void)strbuf_add(out, line);
 }
 
+/* Of a program's path what stands before the first blank: somebody may have written its arguments there, too. */
+static void add_program(struct view line, size_t indent, struct strbuf *out)
+{
+    size_t start = indent + 2; /* behind "- " */
+    const char *blank = line.len > start ? memchr(line.ptr + start, ' ', line.len - start) : NULL;
+    add_line(blank != NULL ? view_n(line.ptr, (size_t)(blank - line.ptr)) : line, out);
+    (void)strbuf_adds(out, blank != NULL ? " " REDACTED "\"" : ""); /* config_dump quotes every text */
+}
+
 enum err bundle_redact(struct view text, struct strbuf *out)
 {
     struct view line;
@@ -136,6 +145,8 @@ enum err bundle_redact(struct view text, struct strbuf *out)
         command = in_command ? command : SIZE_MAX;
         if (in_command && item++ > 0) {
             (void)strbuf_addf(out, "%*s- \"" REDACTED "\"", (int)indent, "");
+        } else if (in_command) {
+            add_program(line, indent, out);
         } else {
             add_line(line, out);
         }

@@ -252,7 +252,8 @@ class Usage(Doctor):
         program.chmod(0o755)
         device.configure(detect={"sources": [
             {"type": "http", "url": f"https://{_SERVER}:9/path?token=hush1", "ca_file": str(self.broker.ca_file), "ip6": False},
-            {"type": "exec", "command": [str(program), "hush2"], "ip6": False}]})
+            {"type": "exec", "command": [str(program), "hush2"], "ip6": False},
+            {"type": "exec", "name": "wrong", "command": [f"{program} -u hush3"], "ip6": False}]})
         bundle = device.folder / "bundle.tar"
         self.doctor(device, "--bundle", bundle).communicate(timeout=procs.DEADLINE)
         with tarfile.open(bundle, "r:") as tar:

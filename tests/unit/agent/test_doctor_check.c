@@ -122,6 +122,7 @@ static void redacts(void **state)
         {"  url: \"https://u:p@h.example/x?y=a@b\"\n", "  url: \"https://<redacted>@h.example/x?<redacted>\"\n"},
         {"  command:\n    - \"/bin/a\"\n    - \"secret\"\n    - \"more\"\n  c: 1\n    - \"kept\"\n",
          "  command:\n    - \"/bin/a\"\n    - \"<redacted>\"\n    - \"<redacted>\"\n  c: 1\n    - \"kept\"\n"},
+        {"  command:\n    - \"/bin/a -u me:secret http://h.example/\"\n", "  command:\n    - \"/bin/a <redacted>\"\n"},
         {"{\"why\":\"https://a.example/?k=1: refused\",\"w\":\"http://b.example/c?d\"}\n",
          "{\"why\":\"https://a.example/?<redacted> refused\",\"w\":\"http://b.example/c?<redacted>\"}\n"},
         {"  url: \"https://h.example/?key=ab'c)d<e>f\\\\g\\\"h\"\n", "  url: \"https://h.example/?<redacted>\"\n"},

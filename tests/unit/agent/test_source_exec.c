@@ -122,7 +122,7 @@ static void cancelled_questions_are_not_answered(void **state)
 static void bad_rows_are_named(void **state)
 {
     (void)state;
-    static const char *const relative[] = {"ip-of-router"}, *const good[] = {"/bin/true"};
+    static const char *const relative[] = {"ip-of-router --password hush"}, *const good[] = {"/bin/true"};
     const struct {
         struct source_config config;
         const char *text;
