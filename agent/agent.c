@@ -251,23 +251,37 @@ static void mend_connection(struct agent *agent, const struct address_set *set)
     }
 }
 
-/* Where nothing answers along the uplink that the routing table takes, the connection takes another one: who else would
- * tell the coordinator? */
-static void follow_way_out(struct agent *agent, const struct address_set *set)
+/* Where nothing answers along the uplink that the routing table takes, attempts take another one: who else would tell
+ * the coordinator? @return it is another one than before. */
+static bool choose_way_out(struct agent *agent, const struct address_set *set, size_t *ret_index)
 {
     char name[RT_IFNAME_SIZE] = "";
-    size_t index = wayout_choose(set);
+    struct address_set judged = *set;
+    for (size_t i = 0; i < set->uplinks_len; i++) {
+        if (detect_doubts(agent->detect, set->paths[i].name)) {
+            judged.uplinks[i].alive4 = judged.uplinks[i].alive6 = ALIVE_NO;
+        }
+    }
+    size_t index = wayout_choose(&judged);
+    *ret_index = index;
     if (index < set->uplinks_len && !wayout_is_first(set, index)) {
         memcpy(name, set->paths[index].name, sizeof(name));
     }
     if (strcmp(name, agent->way_out) == 0) {
-        return;
+        return false;
     }
     memcpy(agent->way_out, name, sizeof(name));
     log_event(LOG_LEVEL_NOTICE, "way-out", "uplink=%s", name[0] != '\0' ? set->uplinks[index].name : "by-route");
     session_leave_by(agent->session, name);
+    return true;
+}
+
+/* An attempt that is under way along another one is given up, and so is a connection. */
+static void follow_way_out(struct agent *agent, const struct address_set *set)
+{
     struct ip local;
-    if (!agent->started || index == set->uplinks_len ||
+    size_t index;
+    if (!choose_way_out(agent, set, &index) || !agent->started || index == set->uplinks_len ||
         strcmp(carrier_of(agent, &local), set->paths[index].name) == 0) {
         return;
     }
@@ -277,6 +291,15 @@ static void follow_way_out(struct agent *agent, const struct address_set *set)
         session_give_up(agent->session);
         session_reconnect(agent->session);
     }
+}
+
+/* The session waits for a moment now: its next attempt need not be along a path that is doubted. */
+static void choose_before_attempt(struct agent *agent)
+{
+    struct address_set set = agent->own;
+    size_t index;
+    detect_merge(agent->detect, &set);
+    (void)choose_way_out(agent, &set, &index); /* whichever it is, the attempt takes it */
 }
 
 static void probe_connection(const struct agent *agent)
@@ -468,6 +491,7 @@ static void on_disconnected(void *context, enum err err, const char *reason)
     if (was_connected) {
         detect_observed(agent->detect, &(struct ip){0}, "");
         detect_carries(agent->detect, "", IP_NONE);
+        choose_before_attempt(agent);
         detect_trigger(agent->detect, DETECT_CONNECTION_LOST);
         probing_rest(&agent->probing);
         loop_timer_stop(agent->probe_timer);

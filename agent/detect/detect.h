@@ -58,8 +58,8 @@ struct detect;
  * ERR_NOMEM, with the reason in @p info. */
 enum err detect_new(struct loop *loop, const struct detect_options *options, struct detect **ret_detect,
                     struct errinfo *info) MUST_CHECK;
-/* Of what follows, detect_free, _addresses, _observed, _carries, _doubts_carrier, _trigger, _awaits_router, _merge and
- * _source allow NULL: nothing is known. */
+/* Of what follows, detect_free, _addresses, _observed, _carries, _doubts, _doubts_carrier, _trigger, _awaits_router,
+ * _merge and _source allow NULL: nothing is known. */
 void detect_free(struct detect *detect);
 
 /** Takes over what @p old knows, for a reload: the answers of sources that both have (by type and name) and when they
@@ -77,6 +77,9 @@ void detect_observed(struct detect *detect, const struct ip *observed, const cha
 void detect_carries(struct detect *detect, const char *uplink, uint8_t family);
 /** Questions along the path that carries the connection fail: whether that is dead too is worth a question. */
 bool detect_doubts_carrier(const struct detect *detect);
+/** Questions along @p uplink (the kernel's name) fail, none of its families answers and the connection does not stand
+ * on it: whoever connects anew takes another one. */
+bool detect_doubts(const struct detect *detect, const char *uplink);
 void detect_trigger(struct detect *detect, enum detect_trigger trigger);
 /** A router that answers, or was never asked before, is being asked for its outside address, or will be when an uplink
  * is there: what stands in between is about to be known. */

@@ -50,10 +50,14 @@ static bool answered_elsewhere(const struct detect *detect, const struct path *p
     return false;
 }
 
+static bool carries(const struct detect *detect, const struct path *path)
+{
+    return path->family == detect->carrier_family && strcmp(path->uplink, detect->carrier) == 0;
+}
+
 static struct health_facts facts_of(const struct detect *detect, const struct path *path)
 {
-    struct health_facts facts = {.carries = path->family == detect->carrier_family &&
-                                            strcmp(path->uplink, detect->carrier) == 0};
+    struct health_facts facts = {.carries = carries(detect, path)};
     for (size_t i = 0; i < detect->slots_len; i++) {
         if (is_asker(&detect->slots[i], path)) {
             facts.vouched = facts.vouched || is_good(path, i);
@@ -150,4 +154,20 @@ bool detect_doubts_carrier(const struct detect *detect)
 {
     const struct path *path = detect != NULL ? detect_path(detect, detect->carrier, detect->carrier_family) : NULL;
     return path != NULL && path->present && path->health.state == HEALTH_DOUBTED;
+}
+
+bool detect_doubts(const struct detect *detect, const char *uplink)
+{
+    bool doubted = false;
+    for (size_t p = 0; detect != NULL && p < detect->paths_len; p++) {
+        const struct path *path = detect->paths[p];
+        if (!path->present || strcmp(path->uplink, uplink) != 0) {
+            continue;
+        }
+        if (path->health.state == HEALTH_ALIVE || carries(detect, path)) {
+            return false;
+        }
+        doubted = doubted || path->health.state == HEALTH_DOUBTED;
+    }
+    return doubted;
 }

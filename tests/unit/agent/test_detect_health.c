@@ -97,14 +97,34 @@ static void the_connection_speaks_for_its_path(void **state)
     assert_false(detect_doubts_carrier(world.detect));
     live(60 * MINUTE, "eth0");
     assert_true(told("eth0") == ALIVE_YES && detect_doubts_carrier(world.detect));
-    detect_carries(world.detect, "", IP_NONE);
+    assert_false(detect_doubts(world.detect, "eth0") || detect_doubts(world.detect, "wwan0"));
+    detect_carries(world.detect, "wwan0", IP_V4);
     after(0);
     assert_true(told("eth0") == ALIVE_NO && !detect_doubts_carrier(world.detect));
-    detect_carries(world.detect, "eth0", IP_V4); /* it stands again: so does the path, when that lasts */
+    assert_false(detect_doubts(world.detect, "eth0")); /* that is known, and told */
+    detect_carries(world.detect, "eth0", IP_V4);       /* it stands again: so does the path, when that lasts */
     after(0);
     assert_true(told("eth0") == ALIVE_NO);
     after(6 * SECOND);
     assert_true(told("eth0") == ALIVE_YES);
+    tear_down();
+}
+
+static void a_doubt_is_enough_to_leave_by_another_path(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"interface", "stun"};
+    start_with_two(types, 2);
+    assert_false(detect_doubts(world.detect, "eth0"));
+    after(FLOOR);
+    detect_trigger(world.detect, DETECT_CONNECTION_LOST);
+    after(SECOND);
+    answer_all(world.sources[0], "eth0");
+    assert_true(told("eth0") == ALIVE_YES && detect_doubts(world.detect, "eth0"));
+    assert_false(detect_doubts(world.detect, "wwan0") || detect_doubts(world.detect, "ppp0"));
+    assert_false(detect_doubts(NULL, "eth0"));
+    live(FLOOR + SECOND, "");
+    assert_false(detect_doubts(world.detect, "eth0"));
     tear_down();
 }
 
@@ -157,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_path_dies_where_another_answers),
         cmocka_unit_test(a_server_that_answers_nobody_kills_no_path),
         cmocka_unit_test(the_connection_speaks_for_its_path),
+        cmocka_unit_test(a_doubt_is_enough_to_leave_by_another_path),
         cmocka_unit_test(nothing_is_told_of_the_only_path_nor_without_a_question),
         cmocka_unit_test(a_dead_path_stays_dead_through_a_reload),
     };
