@@ -45,17 +45,24 @@ static bool disarm(void)
     return scarce_disarm();
 }
 
-/* What the zone serves at the end: the newest change of the name that was applied. */
-static const char *served(enum rrtype type)
+/* The newest change of a name that was applied; NULL: none. */
+static const struct rrset_value *applied(const char *name, enum rrtype type)
 {
-    static char text[IP_TEXT_SIZE];
     const struct rrset_value *value = NULL;
     for (size_t i = 0; i < rig.changes_len; i++) {
         const struct rig_change *change = &rig.changes[i];
-        if (change->settled && change->change.type == type && strcmp(change->name, NAME) == 0) {
+        if (change->settled && change->change.type == type && strcmp(change->name, name) == 0) {
             value = &change->change.want;
         }
     }
+    return value;
+}
+
+/* What the zone serves at the end. */
+static const char *served(enum rrtype type)
+{
+    static char text[IP_TEXT_SIZE];
+    const struct rrset_value *value = applied(NAME, type);
     if (value == NULL || value->len != 1) {
         return "";
     }
@@ -130,6 +137,44 @@ static void everyday_life_survives_every_failed_allocation(void **state)
 {
     (void)state;
     assert_true(scarce_each(everyday, NULL) > 20);
+}
+
+#define HOST_NAME "nvr.cam-1.example.net"
+
+/* Nobody repeats what only time says. */
+static bool a_prefix_ends(void *context, unsigned long n)
+{
+    (void)context;
+    rig_start(&rig, &(struct rig_config){.groups = "  - name: gateways\n    gateway: true\n    names:\n"
+                                                   "      - {name: \"{host}.{id}.example.net\", hosts: true}\n",
+                                         .devices = "devices:\n  - id: cam-1\n    group: gateways\n    hosts:\n"
+                                                    "      - {name: nvr, suffix: \"::10\"}\n"});
+    rig_state(&rig, &(struct rig_state){.id = CAM,
+                                        .boot = 1,
+                                        .conn = 1,
+                                        .seq = 1,
+                                        .observed = OLD,
+                                        .prefix6 = "2a00:1450:9::/48",
+                                        .also6 = "[{\"prefix\":\"2a00:1450:1::/48\",\"preferred\":60}]"});
+    rig_settle_all(&rig);
+    assert_int_equal(applied(HOST_NAME, RRTYPE_AAAA)->len, 2);
+    arm(n);
+    rig_pass(&rig, 90000);
+    bool reached = disarm();
+    rig_pass(&rig, 3000);
+    rig_settle_all(&rig);
+    const struct rrset_value last = rig_value("2a00:1450:9::10");
+    if (!rrset_value_equal(applied(HOST_NAME, RRTYPE_AAAA), &last)) {
+        fail_msg("allocation %lu failed: the old address stayed", n);
+    }
+    rig_stop(&rig);
+    return reached;
+}
+
+static void a_prefix_ends_after_every_failed_allocation(void **state)
+{
+    (void)state;
+    assert_true(scarce_each(a_prefix_ends, NULL) > 0);
 }
 
 static enum err publish(void *context, const struct core_publish *message)
@@ -252,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_survives_every_failed_allocation),
         cmocka_unit_test(everyday_life_survives_every_failed_allocation),
+        cmocka_unit_test(a_prefix_ends_after_every_failed_allocation),
         cmocka_unit_test(a_core_is_made_whole_or_not_at_all),
         cmocka_unit_test(settings_load_whole_or_not_at_all),
         cmocka_unit_test(warnings_come_whole_or_not_at_all),
