@@ -64,9 +64,8 @@ static const struct config_row broker_rows[] = {
      .min = 5 * MS_SECOND,
      .max = 20 * MS_MINUTE,
      .def = "4m",
-     .help =
-         "A dead connection is noticed after this long at the latest; below the NAT's idle time, at most the broker's "
-         "max_keepalive"},
+     .help = "After this long without traffic, and up to 5 s, the broker is asked whether it is there; silence is then "
+             "given up after 20 s. Below the NAT's idle time, at most the broker's max_keepalive"},
     {.name = "probe",
      .type = CONFIG_DURATION,
      AT(broker.probe_ms),
