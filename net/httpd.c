@@ -16,6 +16,7 @@
 
 #define ERROR_BODY_MAX 1024
 #define MS_PER_S       1000
+#define PAUSE_MS       100
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 
 enum state {
@@ -47,7 +48,10 @@ struct httpd {
     struct loop_timer *timer;
     struct httpd_request *requests;
     struct visit *oldest, *newest; /* of a public server */
-    bool place_free;               /* since the library looked last */
+    unsigned connections;
+    bool place_free; /* since the library looked last */
+    bool heard;      /* of a connection, in this turn */
+    bool paused;     /* the watch */
 };
 
 struct httpd_request {
@@ -383,7 +387,9 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 {
     struct httpd *httpd = context;
     struct visit *visit = *visit_slot;
+    httpd->heard = true;
     if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        httpd->connections--;
         if (visit != NULL && !visit->ended) {
             visit_unlink(httpd, visit);
         }
@@ -392,6 +398,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
         httpd->place_free = true;
         return;
     }
+    httpd->connections++;
     if (!httpd->one_request) {
         return; /* not a public server */
     }
@@ -433,19 +440,31 @@ static void run(struct httpd *httpd)
     if (httpd->oldest != NULL) {
         next_ms = MIN(next_ms, httpd->oldest->end_ms);
     }
+    if (httpd->paused) {
+        next_ms = loop_now_ms(httpd->loop) + PAUSE_MS;
+    }
     next_ms = httpd->place_free ? 0 : next_ms;
     loop_timer_at(httpd->timer, next_ms);
 }
 
 static void on_timer(void *context)
 {
-    run(context);
+    struct httpd *httpd = context;
+    httpd->paused = httpd->paused && loop_poll_events(httpd->poll, LOOP_READABLE) != ERR_OK;
+    run(httpd);
 }
 
+/* Somebody waits and cannot be accepted: the process has no descriptor left. The library would try for ever. */
 static void on_ready(void *context, int events)
 {
+    struct httpd *httpd = context;
     (void)events; /* an epoll descriptor has no errors of its own */
-    run(context);
+    httpd->heard = false;
+    run(httpd);
+    if (!httpd->heard && httpd->connections == 0 && loop_poll_events(httpd->poll, 0) == ERR_OK) {
+        httpd->paused = true;
+        loop_timer_after(httpd->timer, PAUSE_MS);
+    }
 }
 
 static enum err check_routes(const struct httpd_options *options, struct errinfo *info)
@@ -505,6 +524,7 @@ static enum MHD_Result on_accept(void *context, const struct sockaddr *address, 
     struct sockaddr_storage copy = {0};
     memcpy(&copy, address, MIN((size_t)len, sizeof(copy)));
     struct ip peer = ip_unmap(sockaddr_ip(&copy));
+    httpd->heard = true;
     return httpd->admit == NULL || httpd->admit(httpd->context, &peer) ? MHD_YES : MHD_NO;
 }
 

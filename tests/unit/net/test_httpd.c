@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -339,6 +341,37 @@ static void places_that_all_leave_at_once_are_given_again(void **state)
     assert_int_equal(house->status, 204);
 }
 
+static void stop(void *context)
+{
+    loop_stop(context);
+}
+
+static void nobody_is_accepted_without_a_descriptor_and_nothing_spins(void **state)
+{
+    struct house *house = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct loop_timer *end;
+    struct rlimit old;
+    open_house(house, true);
+    assert_int_equal(loop_timer_new(house->loop, stop, house->loop, &end), ERR_OK);
+    assert_int_equal(view_copy(view_of(house->socket_path), address.sun_path, sizeof(address.sun_path)), ERR_OK);
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(client, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    const struct rlimit none = {.rlim_cur = (rlim_t)client + 1, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    clock_t began = clock();
+    loop_timer_after(end, 500);
+    loop_run(house->loop);
+    assert_true((clock() - began) * 1000 / CLOCKS_PER_SEC < 50); /* of the 500 ms */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    static const char request[] = "GET /stop HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_int_equal(write(client, request, sizeof(request) - 1), sizeof(request) - 1);
+    loop_run_or_fail(house->loop);
+    assert_int_equal(close(client), 0);
+    loop_timer_free(end);
+}
+
 static void a_served_socket_is_left_alone_and_a_dead_one_replaced(void **state)
 {
     struct house *house = *state;
@@ -431,6 +464,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(errors_are_json_with_an_id, make_house, drop_house),
         cmocka_unit_test_setup_teardown(replies_may_come_later_and_many_at_once, make_house, drop_house),
         cmocka_unit_test_setup_teardown(a_server_may_end_before_the_reply, make_house, drop_house),
+        cmocka_unit_test_setup_teardown(nobody_is_accepted_without_a_descriptor_and_nothing_spins, make_house,
+                                        drop_house),
         cmocka_unit_test_setup_teardown(places_that_all_leave_at_once_are_given_again, make_house, drop_house),
         cmocka_unit_test_setup_teardown(a_served_socket_is_left_alone_and_a_dead_one_replaced, make_house, drop_house),
         cmocka_unit_test_setup_teardown(a_plain_file_in_the_way_is_not_removed, make_house, drop_house),
