@@ -22,6 +22,9 @@ static enum err call(const struct source_config *config, const struct source_que
     if (question->family != IP_V4) {
         return ERR_UNSUPPORTED; /* a router has no say in what IPv6 address a host has */
     }
+    if (question->gateway.family != IP_V4) {
+        return ERR_NOTFOUND; /* without a router to believe, anybody on the link would be */
+    }
     enum err err = program_helper_path("muster-igd", ret_call->path);
     if (err != ERR_OK) {
         return err;
@@ -36,11 +39,9 @@ static enum err call(const struct source_config *config, const struct source_que
         *next++ = "--interface";
         *next++ = ret_call->texts[1];
     }
-    if (question->gateway.family == IP_V4) {
-        (void)ip_format(&question->gateway, ret_call->texts[2]);
-        *next++ = "--gateway";
-        *next++ = ret_call->texts[2];
-    }
+    (void)ip_format(&question->gateway, ret_call->texts[2]);
+    *next++ = "--gateway";
+    *next++ = ret_call->texts[2];
     ret_call->arguments_len = (size_t)(next - ret_call->arguments);
     return ERR_OK;
 }
