@@ -3,8 +3,8 @@
 is wrong after each: with muster-agent, and with inadyn and ddclient on the same camera at the same time.
 
 The others ask an HTTP echo and update by dyndns2, both one hop away and named by address, as often as they can be told to
-(30 and 60 s; their defaults are 120 and 300 s). What they take depends on where in their period the change falls, and this
-is one try. They keep one family: IPv4, or IPv6 in the scenarios of that, where a command tells them the address. An address
+(30 and 60 s; their defaults are 120 and 300 s). The first change comes soon after they have started, so that nearly a whole
+period is ahead of them. They keep one family: IPv4, or IPv6 in the scenarios of that, where a command tells them the address. An address
 that one of them, or we, publish and that is not the camera's is `wrong`, from the zones' own journals; a change that is not
 published in --patience seconds is `lost`. `requests` are questions and updates to anybody else, in the same time; ours
 include the reports to the coordinator. A client that ended by itself is `ended`; a scenario that could not be played has
