@@ -3,10 +3,11 @@
 """Real agents on a network of namespaces while that network changes: everything true is published within its limit, and
 nothing untrue ever. Prints a line for each event.
 
-usage: scenarios.py [--list] [NAME ...]   (needs root; exit status 77 where the kernel gives no namespaces)
+usage: scenarios.py [--list] [--jobs N] [NAME ...]   (needs root; exit status 77 where the kernel gives no namespaces)
 """
 import argparse
 import signal
+import subprocess
 import sys
 import time
 
@@ -34,9 +35,23 @@ def judge(scenario, result):
     return faults
 
 
+def play_side_by_side(names, jobs):
+    """Each job has a network and servers of its own; most of a scenario is waiting. The worst exit status."""
+    parts = [part for part in (names[number::jobs] for number in range(jobs)) if part]
+    processes = [subprocess.Popen([sys.executable, "-B", __file__, *part]) for part in parts]
+    try:
+        return max(abs(process.wait()) for process in processes)
+    finally:
+        for process in processes:
+            process.terminate()  # one that has ended stays as it is
+        for process in processes:
+            process.wait()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--list", action="store_true", help="names and what happens")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many networks side by side")
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
     if options.list:
@@ -50,6 +65,8 @@ def main():
         print("no network namespaces here (kernel, or not root)", file=sys.stderr)
         return 77
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an orderly end: everything started is stopped
+    if options.jobs > 1:
+        return play_side_by_side(options.names or [scenario.name for scenario in ALL], options.jobs)
     began, faults = time.monotonic(), []
     with Workspace("muster-system-") as work:
         world = World(work)
