@@ -160,7 +160,7 @@ class Internet:
         self.camera.ip("route", "add", "default", "via", "192.168.1.1", "dev", "eth0", "metric", "100")
         self.camera.ip("route", "add", "default", "via", "192.168.2.1", "dev", "eth1", "metric", "200")
         self.camera.ip("-6", "route", "add", "default", "via", "2a00:1450:1::1", "dev", "eth0")
-        self.waits = []
+        self.waits, self.resets = [], 0
         self.turn = [self._turnserver(address) for address in (STUN1, STUN2, STUN6)]
         self.named = [self._echo(), self._resolver(), self._portal()]
         self.liar = self._liar()
@@ -235,17 +235,22 @@ class Internet:
         return server
 
     def reset(self):
-        """Routers that masquerade and do nothing else; what a test added is gone."""
+        """Routers that masquerade and do nothing else; what a test added is gone. Also what they remember of it: a flow that
+        was sent elsewhere would be for minutes, and a port is used again now and then. So each time has a zone of its own."""
+        self.resets += 1
         for home in (self.home1, self.home2):
-            home.nft("""flush ruleset
-                table ip nat {
-                  chain pre { type nat hook prerouting priority dstnat; }
-                  chain post { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }
-                }
-                table inet filter {
-                  counter requests { packets 0 bytes 0; }
-                  chain forward { type filter hook forward priority 0; }
-                }""")
+            home.nft(f"""flush ruleset
+                table inet memory {{
+                  chain pre {{ type filter hook prerouting priority raw; ct zone set {self.resets}; }}
+                }}
+                table ip nat {{
+                  chain pre {{ type nat hook prerouting priority dstnat; }}
+                  chain post {{ type nat hook postrouting priority srcnat; oifname "wan" masquerade; }}
+                }}
+                table inet filter {{
+                  counter requests {{ packets 0 bytes 0; }}
+                  chain forward {{ type filter hook forward priority 0; }}
+                }}""")
 
     def ask(self, kind, *rows):
         return Probe(kind, *rows, prefix=self.camera.prefix)
