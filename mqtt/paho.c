@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "mqtt/messages.h"
 #include "mqtt/paho_poll.h"
@@ -19,6 +20,8 @@
 #define TICKET_BITS     12
 #define EPOCH_BITS      16
 #define KEEP_CONNECTING 30
+#define BUSY_MS         1000
+#define BUSY_PAUSE_MS   5
 
 enum command_kind { COMMAND_CONNECT, COMMAND_NUDGE, COMMAND_DISCONNECT, COMMAND_PUBLISH, COMMAND_SUBSCRIBE };
 
@@ -303,6 +306,19 @@ static bool create_handle(struct paho *paho)
     return set;
 }
 
+/* Paho ignores a CONNECT while a DISCONNECT of the connection before it is in its queue. That is there for a moment
+ * after the socket was cut, when the owner has heard of the end already. */
+static int connect_when_free(MQTTAsync handle, MQTTAsync_connectOptions *options)
+{
+    const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
+    int rc = MQTTAsync_connect(handle, options);
+    for (unsigned waited_ms = 0; rc == MQTTASYNC_COMMAND_IGNORED && waited_ms < BUSY_MS; waited_ms += BUSY_PAUSE_MS) {
+        (void)nanosleep(&pause, NULL); /* ended early by a signal: asked sooner */
+        rc = MQTTAsync_connect(handle, options);
+    }
+    return rc;
+}
+
 static void do_connect(struct paho *paho, const struct command *command, int timeout_s)
 {
     if (!create_handle(paho)) {
@@ -348,7 +364,7 @@ static void do_connect(struct paho *paho, const struct command *command, int tim
         return;
     }
     paho_poll_hurry(true);
-    int rc = MQTTAsync_connect(paho->handle, &options);
+    int rc = connect_when_free(paho->handle, &options);
     MQTTProperties_free(&properties);
     if (rc != MQTTASYNC_SUCCESS) {
         char reason[64];

@@ -3,15 +3,17 @@
  * session_probe: one session of mqtt/session, driven by lines on stdin, telling by lines on stdout.
  *   session_probe id=ID ca=F cert=F key=F endpoint=H:P [endpoint=...] [will=TOPIC] [tick=TOPIC,MS] [window=N]
  *                 [base=MS] [cap=MS] [timeout=S]
- * Commands: publish QOS RETAIN COUNT TOPIC PAYLOAD | subscribe QOS FILTER | reconnect | gap | shortened | stop DRAIN_MS
- * `gap` tells the longest time that the loop was kept from its 20 ms timer since the last `gap`, `shortened` how many
- * waits of Paho's mqtt/paho_poll.h has shortened.
+ * Commands: publish QOS RETAIN COUNT TOPIC PAYLOAD | subscribe QOS FILTER | reconnect | cut | gap | shortened | stop
+ * DRAIN_MS `cut` ends the connection's socket and reconnects in the same turn of the loop, as the agent does, `gap`
+ * tells the longest time that the loop was kept from its 20 ms timer since the last `gap`, `shortened` how many waits
+ * of Paho's mqtt/paho_poll.h has shortened.
  */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -127,6 +129,19 @@ static void publish(struct probe *probe, const char *line)
     }
 }
 
+static void cut(struct probe *probe)
+{
+    session_hurry(probe->session);
+    for (int fd = STDERR_FILENO + 1; fd < 64; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof(peer);
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.ss_family == AF_INET) {
+            (void)shutdown(fd, SHUT_RDWR);
+        }
+    }
+    session_reconnect(probe->session);
+}
+
 static void run_line(struct probe *probe, const char *line)
 {
     unsigned number;
@@ -141,6 +156,8 @@ static void run_line(struct probe *probe, const char *line)
         }
     } else if (strcmp(line, "reconnect") == 0) {
         session_reconnect(probe->session);
+    } else if (strcmp(line, "cut") == 0) {
+        cut(probe);
     } else if (strcmp(line, "gap") == 0) {
         say("gap %llu", (unsigned long long)(probe->gap_ns / 1000000));
         probe->gap_ns = 0;

@@ -261,6 +261,15 @@ class Session(unittest.TestCase):
         watcher.wait_log(r'^message ok/gone {"v":1,"boot":1,"conn":2}')
         self.assertEqual(watcher.count("^message ok/gone"), 1)
 
+    def test_a_connection_that_was_cut_is_made_anew_by_the_first_attempt(self):
+        self.broker()
+        probe = self.probe()
+        for attempt in range(1, 21):
+            probe.wait_count("^up ", attempt)
+            probe.say("cut")
+        probe.wait_count("^up ", 21)
+        self.assertEqual(probe.count("^prepare "), 21)
+
     def test_paho_is_hurried_when_it_connects_again(self):
         """Fails with a Paho whose receiving thread has another name or waits for another time: see mqtt/paho_poll.h."""
         self.broker()
