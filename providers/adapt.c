@@ -8,6 +8,7 @@
 
 enum {
     LEVEL_START = 7,              /* 128 changes: two messages of 64 */
+    ALONE = 256,                  /* changes: 14 ms of the slowest server measured (BIND, 18,100 changes/s) */
     ROUNDS_SETTLED = 3,           /* rounds averaged before a trial is judged */
     CALM_ROUNDS = 8,              /* rounds between two trials */
     IDLE_US = 5000,               /* a pause between two messages that is longer is not part of a round */
@@ -47,6 +48,13 @@ uint32_t adapt_depth(const struct adapt *adapt)
         return adapt->depth_max;
     }
     return MAX(1u, MIN((window + batch - 1) / batch, adapt->depth_max));
+}
+
+bool adapt_fits_alone(const struct adapt *adapt, size_t waiting)
+{
+    bool lowered = adapt->level < MIN((uint8_t)LEVEL_START, adapt->level_max);
+    uint32_t most = !adapt->adaptive || lowered ? 0 : MIN((uint32_t)ALONE, adapt->batch_max);
+    return waiting <= MAX(most, adapt_batch(adapt));
 }
 
 static void begin_round(struct adapt *adapt, uint64_t now_us)

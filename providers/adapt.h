@@ -18,6 +18,7 @@
  * says so, halves the window at once.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { ADAPT_LEVELS = 15 }; /* W = 1 to 16,384 */
@@ -53,6 +54,10 @@ struct adapt_stamp {
 void adapt_init(struct adapt *adapt, uint32_t batch_max, uint32_t depth_max, bool adaptive);
 uint32_t adapt_batch(const struct adapt *adapt);
 uint32_t adapt_depth(const struct adapt *adapt);
+/** Whether all that waits goes out in one message where nothing else is under way: what came at once goes at once (the
+ * hosts behind a gateway are one message), up to a number that no server minds, unless this one is found to want less.
+ * Of more than that, adapt_batch. */
+bool adapt_fits_alone(const struct adapt *adapt, size_t waiting);
 /** A message goes out. @param idle nothing else is under way. @param starved less waits than the window would take. */
 struct adapt_stamp adapt_sent(struct adapt *adapt, uint64_t now_us, bool idle, bool starved);
 /** A message of @p changes was answered. */

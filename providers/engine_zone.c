@@ -144,8 +144,11 @@ static size_t wanted(struct engine_zone *zone, uint64_t now, uint64_t *wake)
     if (waiting == 0 || zone->messages_in_flight >= adapt_depth(&zone->adapt)) {
         return 0;
     }
-    if (waiting >= batch || zone->messages_in_flight == 0) {
-        return MIN(waiting, batch);
+    if (zone->messages_in_flight == 0) {
+        return adapt_fits_alone(&zone->adapt, waiting) ? waiting : batch;
+    }
+    if (waiting >= batch) {
+        return batch;
     }
     uint64_t until = linger_until(zone);
     if (until <= now) {

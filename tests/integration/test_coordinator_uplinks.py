@@ -8,7 +8,6 @@ import time
 import unittest
 
 from muster_testlib import build_dir, procs, source_dir
-from muster_testlib.coordinator import RFC2136
 from muster_testlib.dns import Knot, axfr, kdig, wait_answer
 from muster_testlib.procs import Workspace
 from muster_testlib.stack import Stack
@@ -29,8 +28,6 @@ GROUPS = """\
       - {name: "{id}.example.net"}
       - {name: "{host}.{id}.example.net", hosts: true}
 """
-# The adaptation would cut what is under way into two messages; with a depth of one it does not.
-ACCOUNT = RFC2136 + "    depth_max: 1\n"
 HOSTS = 200
 FORWARDED = 3  # hosts with a port of the gateway
 REGISTRY = """\
@@ -49,7 +46,7 @@ class Uplinks(unittest.TestCase):
     def setUpClass(cls):
         cls.work = Workspace()
         cls.addClassCleanup(cls.work.close)
-        cls.stack = Stack(cls.work, groups=GROUPS, registry=REGISTRY, account=ACCOUNT).start()
+        cls.stack = Stack(cls.work, groups=GROUPS, registry=REGISTRY).start()
         cls.addClassCleanup(cls.stack.__exit__)
 
     def device(self, name):

@@ -34,7 +34,8 @@ static double run(struct adapt *adapt, const struct server *server, uint32_t tot
     double now = 1e6, stall = server->stall_us;
     while (left > 0 || queued > 0) {
         while (left > 0 && queued < adapt_depth(adapt) && (left >= adapt_batch(adapt) || queued == 0)) {
-            uint32_t changes = MIN(left, adapt_batch(adapt));
+            bool alone = queued == 0 && adapt_fits_alone(adapt, left);
+            uint32_t changes = alone ? left : MIN(left, adapt_batch(adapt));
             bool starved = flying + left < adapt_batch(adapt) * adapt_depth(adapt);
             left -= changes;
             flying += changes;
@@ -151,6 +152,29 @@ static void limits_of_a_provider_are_kept(void **state)
     assert_int_equal(adapt_depth(&adapt), 1);
 }
 
+static void what_comes_at_once_goes_at_once(void **state)
+{
+    (void)state;
+    struct adapt adapt;
+    adapt_init(&adapt, 1000, 16, true);
+    assert_int_equal(adapt_batch(&adapt), 64);
+    assert_true(adapt_fits_alone(&adapt, 256));
+    assert_false(adapt_fits_alone(&adapt, 257));
+    adapt_overload(&adapt); /* this server wants less */
+    assert_int_equal(adapt_batch(&adapt), 32);
+    assert_true(adapt_fits_alone(&adapt, 32));
+    assert_false(adapt_fits_alone(&adapt, 33));
+    adapt_init(&adapt, 100, 16, true);
+    assert_true(adapt_fits_alone(&adapt, 100));
+    assert_false(adapt_fits_alone(&adapt, 101));
+    adapt_init(&adapt, 1, 1, true);
+    assert_true(adapt_fits_alone(&adapt, 1));
+    assert_false(adapt_fits_alone(&adapt, 2));
+    adapt_init(&adapt, 20, 4, false);
+    assert_true(adapt_fits_alone(&adapt, 20));
+    assert_false(adapt_fits_alone(&adapt, 21));
+}
+
 static void overload_halves_down_to_one(void **state)
 {
     (void)state;
@@ -184,6 +208,7 @@ int main(void)
         cmocka_unit_test(server_that_commits_in_groups_gets_a_deep_pipeline),
         cmocka_unit_test(slow_messages_shrink_the_window_where_that_costs_nothing),
         cmocka_unit_test(limits_of_a_provider_are_kept),
+        cmocka_unit_test(what_comes_at_once_goes_at_once),
         cmocka_unit_test(overload_halves_down_to_one),
         cmocka_unit_test(starved_rounds_change_nothing),
     };
