@@ -19,19 +19,14 @@ static bool uplink_equal(const struct uplink *a, const struct uplink *b)
            a->metric == b->metric;
 }
 
-static bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
-{
-    return a->len == b->len && ip_equal(&a->ip, &b->ip);
-}
-
 static bool prefixes_equal(const struct address_set *a, const struct address_set *b)
 {
     if (a->has_prefix6 != b->has_prefix6 || a->prefix6_gone != b->prefix6_gone ||
-        a->prefix6_also_len != b->prefix6_also_len || (a->has_prefix6 && !prefix_equal(&a->prefix6, &b->prefix6))) {
+        a->prefix6_also_len != b->prefix6_also_len || (a->has_prefix6 && !ip_prefix_equal(&a->prefix6, &b->prefix6))) {
         return false;
     }
     for (size_t i = 0; i < a->prefix6_also_len; i++) {
-        if (!prefix_equal(&a->prefix6_also[i].prefix, &b->prefix6_also[i].prefix)) {
+        if (!ip_prefix_equal(&a->prefix6_also[i].prefix, &b->prefix6_also[i].prefix)) {
             return false;
         }
     }

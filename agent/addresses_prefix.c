@@ -69,10 +69,9 @@ static struct span span_of(const struct addresses *addresses, const struct rank_
 
 static bool is_told(const struct address_set *set, const struct ip_prefix *prefix)
 {
-    bool told = set->prefix6.len == prefix->len && ip_equal(&set->prefix6.ip, &prefix->ip);
+    bool told = ip_prefix_equal(&set->prefix6, prefix);
     for (size_t i = 0; i < set->prefix6_also_len; i++) {
-        const struct ip_prefix *also = &set->prefix6_also[i].prefix;
-        told = told || (also->len == prefix->len && ip_equal(&also->ip, &prefix->ip));
+        told = told || ip_prefix_equal(&set->prefix6_also[i].prefix, prefix);
     }
     return told;
 }

@@ -433,6 +433,11 @@ enum err ip_prefix_parse(struct view text, struct ip_prefix *ret_prefix)
     return ERR_OK;
 }
 
+bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
+{
+    return a->len == b->len && ip_equal(&a->ip, &b->ip);
+}
+
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip *ip)
 {
     return prefix->ip.family == ip->family && ip->family != IP_NONE &&

@@ -70,6 +70,7 @@ struct ip_prefix {
 
 /** "192.0.2.0/24"; host bits must be zero. @return ERR_PARSE, ERR_RANGE (length), ERR_INVALID (host bits set). */
 enum err ip_prefix_parse(struct view text, struct ip_prefix *ret_prefix) MUST_CHECK;
+bool ip_prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b);
 bool ip_prefix_contains(const struct ip_prefix *prefix, const struct ip *ip);
 
 #define IP_PREFIX_TEXT_SIZE (IP_TEXT_SIZE + 4)

@@ -8,15 +8,10 @@
 
 _Static_assert(ALSO6_MAX == MQTT_ALSO_MAX, "each prefix that a state may have is an address of each host");
 
-static bool prefix_equal(const struct ip_prefix *a, const struct ip_prefix *b)
-{
-    return a->len == b->len && ip_equal(&a->ip, &b->ip);
-}
-
 static const struct also6_item *find(const struct also6 *also, const struct ip_prefix *prefix)
 {
     for (size_t i = 0; i < also->len; i++) {
-        if (prefix_equal(&also->items[i].prefix, prefix)) {
+        if (ip_prefix_equal(&also->items[i].prefix, prefix)) {
             return &also->items[i];
         }
     }
@@ -54,7 +49,7 @@ void also6_take(const struct also6_word *word, const struct also6 *before, struc
         const struct also_prefix *said = &word->state->prefix6_also[i];
         const struct also6_item *known = find(before, &said->prefix);
         bool ended = word->retained && !word->newer && known == NULL;
-        bool again = find(&also, &said->prefix) != NULL || prefix_equal(&said->prefix, &word->state->prefix6);
+        bool again = find(&also, &said->prefix) != NULL || ip_prefix_equal(&said->prefix, &word->state->prefix6);
         int64_t until_ms = end_of(word, said, known);
         if (!ended && !again && until_ms > word->now_ms) {
             also.items[also.len++] = (struct also6_item){.prefix = said->prefix, .until_ms = until_ms};
@@ -67,7 +62,7 @@ bool also6_equal(const struct also6 *a, const struct also6 *b)
 {
     bool equal = a->len == b->len;
     for (size_t i = 0; i < a->len && equal; i++) {
-        equal = prefix_equal(&a->items[i].prefix, &b->items[i].prefix);
+        equal = ip_prefix_equal(&a->items[i].prefix, &b->items[i].prefix);
     }
     return equal;
 }

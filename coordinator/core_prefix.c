@@ -24,11 +24,6 @@ static void drop_unpublishable(const struct core *core, const struct registry_en
     }
 }
 
-static bool same_prefix(const struct ip_prefix *a, const struct ip_prefix *b)
-{
-    return a->len == b->len && ip_equal(&a->ip, &b->ip);
-}
-
 void core_judge_prefixes(struct core *core, struct core_time now, uint32_t index, const struct judge_input *said,
                          struct plan_addresses *after)
 {
@@ -42,7 +37,8 @@ void core_judge_prefixes(struct core *core, struct core_time now, uint32_t index
     }
     bool good = state->has_prefix6 && is_publishable(core, entry, &state->prefix6);
     if (good) {
-        bool known = !said->newer && same_prefix(&after->prefix6, &state->prefix6); /* else judged anew, by a reload */
+        bool known =
+            !said->newer && ip_prefix_equal(&after->prefix6, &state->prefix6); /* else judged anew, by a reload */
         const struct also6_word word = {
             .state = state, .retained = said->retained, .newer = !known, .now_ms = now.wall_ms};
         after->prefix6 = state->prefix6;

@@ -7,8 +7,7 @@
 bool plan_addresses_equal(const struct plan_addresses *a, const struct plan_addresses *b)
 {
     return rrset_value_equal(&a->ip4, &b->ip4) && rrset_value_equal(&a->ip6, &b->ip6) &&
-           a->prefix6.len == b->prefix6.len && ip_equal(&a->prefix6.ip, &b->prefix6.ip) &&
-           also6_equal(&a->also6, &b->also6);
+           ip_prefix_equal(&a->prefix6, &b->prefix6) && also6_equal(&a->also6, &b->also6);
 }
 
 static const char *keep_name(struct plan *plan, const char *name)

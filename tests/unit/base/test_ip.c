@@ -354,6 +354,13 @@ static void prefix_holds_its_addresses_only(void **state)
         if (ip_prefix_contains(&prefix, &ip) != rows[i].inside) {
             fail_msg("%s in %s", rows[i].ip, rows[i].prefix);
         }
+        struct ip_prefix other = prefix;
+        assert_true(ip_prefix_equal(&prefix, &other));
+        other.len++;
+        assert_false(ip_prefix_equal(&prefix, &other));
+        other.len = prefix.len;
+        other.ip.bytes[0] ^= 1;
+        assert_false(ip_prefix_equal(&prefix, &other));
     }
 }
 
