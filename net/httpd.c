@@ -204,10 +204,11 @@ static enum MHD_Result refuse(struct httpd_request *request, unsigned status, st
     strbuf_init(&allowed, ERROR_BODY_MAX);
     list_methods(request, &allowed);
     const char *const allow[] = {MHD_HTTP_HEADER_ALLOW, strbuf_str(&allowed)};
-    request->in_handler = true; /* the reply is queued here, not by the loop */
+    bool brief = request->httpd->one_request; /* strangers: see httpd_reply_error */
+    request->in_handler = true;               /* the reply is queued here, not by the loop */
     httpd_reply(request, &(struct httpd_reply){.status = status,
-                                               .content_type = "application/json",
-                                               .body = error,
+                                               .content_type = brief ? NULL : "application/json",
+                                               .body = brief ? view_n(NULL, 0) : error,
                                                .headers = allow,
                                                .headers_len = status == MHD_HTTP_METHOD_NOT_ALLOWED ? 1 : 0});
     request->in_handler = false;
@@ -724,7 +725,8 @@ void httpd_reply_error(struct httpd_request *request, unsigned status, const cha
     strbuf_init(&json, ERROR_BODY_MAX);
     (void)strbuf_adds(&json, "{\"error\":"); /* errors stick */
     (void)strbuf_add_json(&json, view_of(error_id));
-    if (message != NULL) {
+    bool brief = request->httpd != NULL && request->httpd->one_request;
+    if (message != NULL && !brief) {
         (void)strbuf_adds(&json, ",\"message\":");
         (void)strbuf_add_json(&json, view_of(message));
     }

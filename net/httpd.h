@@ -97,5 +97,7 @@ struct httpd_reply {
 void httpd_reply(struct httpd_request *request, const struct httpd_reply *reply);
 /** A JSON body, copied. */
 void httpd_reply_json(struct httpd_request *request, unsigned status, struct view json);
-/** {"error":"<id>","message":"<text>"}; @p error_id as [a-z0-9-]+, @p message any text (NULL = none). */
+/** {"error":"<id>","message":"<text>"}; @p error_id as [a-z0-9-]+, @p message any text (NULL = none). A public
+ * server leaves the message out, and where nothing is served the body: strangers get no more than about what they sent.
+ */
 void httpd_reply_error(struct httpd_request *request, unsigned status, const char *error_id, const char *message);

@@ -191,8 +191,10 @@ class Whoami(unittest.TestCase):
 
     def test_an_answer_to_curl_is_not_longer_than_2_2_times_its_question(self):
         sizes = ["--output", "/dev/null", "--write-out", "%{size_request} %{size_header} %{size_download}"]
-        for host, path in (("127.0.0.1", "/whoami"), ("[::1]", "/whoami"), ("127.0.0.1", "/whoami?format=json")):
-            question, header, body = map(int, self.curl(*sizes, host=host, path=path).split())
+        for host, path, *more in (("127.0.0.1", "/whoami"), ("[::1]", "/whoami"), ("127.0.0.1", "/whoami?format=json"),
+                                  ("127.0.0.1", "/"), ("127.0.0.1", "/metrics"), ("127.0.0.1", "/whoami?format=xml"),
+                                  ("127.0.0.1", "/whoami?x=1"), ("127.0.0.1", "/whoami", "--request", "DELETE")):
+            question, header, body = map(int, self.curl(*sizes, *more, host=host, path=path).split())
             self.assertLessEqual(header + body, 2.2 * question, path)
 
     def test_an_address_cannot_hold_all_connections(self):
