@@ -98,7 +98,7 @@ static enum err check_account(const struct engine_account_config *account, struc
         return errinfo_set(info, ERR_INVALID, "config", 0, "unknown provider %s", account->provider);
     }
     void *state = NULL;
-    enum err err = ops->open(account, &state, info);
+    enum err err = provider_open(ops, account, NULL, &state, info);
     if (err != ERR_OK) {
         return err;
     }

@@ -29,7 +29,10 @@ struct engine_account_config {
     int ipv6;                      /* dyndns2: enum account_ipv6 */
     const char *unchanged;         /* dyndns2, MYIPV6: the word for a family that does not change; NULL = left out */
     const char *ca_file;           /* dyndns2: roots; NULL = the system's */
-    const char *verify_server;     /* dyndns2: host:port of an authoritative server of the zone */
+    const char *verify_server;     /* host:port of an authoritative server of the zone */
+    const char *secrets_file;      /* services with a key a host: lines "host key" */
+    const char *connect_to;        /* host:port to connect to in place of the URL's */
+    struct config_map options;     /* what else the provider declares */
     uint64_t timeout;              /* milliseconds, absolute deadline of one transaction */
     uint64_t retry_min, retry_max; /* milliseconds: base and cap of the backoff */
     uint32_t rate;                 /* calls a minute; 0 = no limit */

@@ -12,6 +12,8 @@
 #include "providers/limits.h"
 #include "providers/rrset.h"
 
+enum batch_stop { BATCH_STOP_NONE, BATCH_STOP_FAMILY /* this type of the name */, BATCH_STOP_HOST /* both */ };
+
 /** One RRset of a batch. In: what to write. Out: what became of it, filled by the provider's parse_reply. */
 struct batch_item {
     const char *name; /* canonical; borrowed from the engine's queue */
@@ -28,6 +30,13 @@ struct batch_item {
     const char *error; /* static storage; NULL when APPLIED */
     const char *alarm; /* static storage; not NULL: a person must act, whatever the outcome */
     uint64_t wait_ms;  /* RETRY: not before; 0 = the engine's own backoff */
+    /* What the engine remembers of the name beyond this batch, and asks its owner to keep over restarts. */
+    enum batch_stop stop;    /* refused unsent from now on, until the account's config changes or a person clears it */
+    const char *stop_detail; /* static storage or the template's: cause and remedy */
+    const char *repeat; /* static storage or the template's: a code that must not come again and again; NULL = none,
+                           which ends a row */
+    uint8_t repeat_max; /* so many in a row are an alarm ... */
+    bool repeat_stop;   /* ... and stop the name */
 };
 
 struct batch {

@@ -44,12 +44,12 @@ static enum err fill(struct dyndns2 *state, const struct engine_account_config *
     return account_read_secret(config->password_file, &state->secret, info);
 }
 
-static enum err dyndns2_open(const struct engine_account_config *config, void **ret_state, struct errinfo *info)
+static enum err dyndns2_open(const struct engine_account_config *config, const struct template *template,
+                             void **ret_state, struct errinfo *info)
 {
-    if (config->url == NULL || config->username == NULL || config->password_file == NULL ||
-        config->verify_server == NULL) {
-        return errinfo_set(info, ERR_INVALID, "config", 0,
-                           "account %s: dyndns2 needs `url`, `username`, `password_file` and `verify_server`",
+    (void)template;
+    if (config->url == NULL || config->verify_server == NULL) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: dyndns2 needs `url` and `verify_server`",
                            config->name);
     }
     if (config->unchanged != NULL && config->ipv6 != ACCOUNT_IPV6_MYIPV6) {
@@ -404,9 +404,16 @@ static enum err dyndns2_parse(void *context, struct provider_zone *zone, struct 
 }
 
 const struct provider_ops provider_dyndns2 = {
-    .name = "dyndns2",
+    .about = {.name = "dyndns2",
+              .service = "dyndns2 (any server)",
+              .class = "D2",
+              .since = "0.1",
+              .source = "https://help.dyn.com/return-codes",
+              .read = "2026-11-22"},
     .transport = PROVIDER_HTTP,
+    .needs = PROVIDER_URL | PROVIDER_USERNAME | PROVIDER_PASSWORD,
     .one_address = true,
+    .asks = true,
     .open = dyndns2_open,
     .close = dyndns2_close,
     .limits = dyndns2_limits,

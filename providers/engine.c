@@ -123,7 +123,7 @@ static enum err account_open(struct engine_account *account, const struct engine
         err = url_host(config->url, account->host, info);
     }
     if (err == ERR_OK) {
-        err = account->ops->open(config, &account->state, info);
+        err = provider_open(account->ops, config, NULL, &account->state, info);
     }
     if (err == ERR_OK && account->ops->transport == PROVIDER_HTTP) {
         err = http_client_open(account, config);

@@ -371,9 +371,7 @@ bool exchange_send(struct exchange *exchange)
 {
     struct engine_zone *zone = exchange->zone;
     struct engine_account *account = zone->account;
-    strbuf_clear(&exchange->request.body);
-    strbuf_clear(&exchange->request.url);
-    strbuf_clear(&exchange->request.headers);
+    provider_request_reset(&exchange->request, clock_wall_ms(), zone_now(zone));
     exchange->request.id = zone->engine->next_id++;
     enum err err = account->ops->build_request(account->state, &zone->about, &exchange->batch, &exchange->request);
     if (err == ERR_OK) {

@@ -85,7 +85,8 @@ static size_t list_read(void *context, struct view data)
     while (stream_next_framed(&rest, &message)) {
         struct errinfo info = {0};
         bool done = false;
-        enum err err = list->zone->account->ops->list_feed(list->provider, message, &done, &info);
+        struct provider_reply reply = {.body = message};
+        enum err err = list->zone->account->ops->list_feed(list->provider, &list->request, &reply, &done, &info);
         if (err == ERR_OK && list->bytes > ENGINE_AXFR_BYTES_MAX) {
             err = errinfo_set(&info, ERR_LIMIT, "dns", 0, "zone transfer: larger than a gibibyte");
         }

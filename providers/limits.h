@@ -6,7 +6,9 @@
 #define DNSMSG_MAC_MAX    64    /* HMAC-SHA512 */
 #define TSIG_KEY_FILE_MAX 4096  /* one key with comments */
 
-#define PROVIDER_BATCH_MAX        1000 /* changes a message: a DNS message of typical names is full at about 1,300 */
+#define PROVIDER_BATCH_MAX        3500 /* changes a message: what Cloudflare takes at most; DNS messages are full at 1,300 */
+#define PROVIDER_RATES_MAX        6  /* documented limits of one service; deSEC has the most, five */
+#define PROVIDER_OPTIONS_MAX      16 /* keys of an account's `options` */
 #define PROVIDER_DEPTH_MAX        16 /* messages in flight: beyond it neither BIND nor Knot got faster when measured */
 #define PROVIDER_HTTP_BODY_MAX    65536           /* largest reply read: a reply line a host of 20, or an error page */
 #define PROVIDER_DETAIL_MAX       256             /* one line for a person */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/macros.h"
 
 const struct provider_ops *const provider_registry[] = {
     &provider_rfc2136,
@@ -15,7 +16,7 @@ const struct provider_ops *const provider_registry[] = {
 const struct provider_ops *provider_find(struct view name)
 {
     for (const struct provider_ops *const *ops = provider_registry; *ops != NULL; ops++) {
-        if (view_equals(name, (*ops)->name)) {
+        if (view_equals(name, (*ops)->about.name)) {
             return *ops;
         }
     }
@@ -27,9 +28,118 @@ void provider_names(char *buffer, size_t size)
     size_t len = 0;
     buffer[0] = '\0';
     for (const struct provider_ops *const *ops = provider_registry; *ops != NULL && len < size; ops++) {
-        int wrote = snprintf(buffer + len, size - len, "%s%s", len > 0 ? ", " : "", (*ops)->name);
+        int wrote = snprintf(buffer + len, size - len, "%s%s", len > 0 ? ", " : "", (*ops)->about.name);
         len += wrote > 0 ? (size_t)wrote : 0;
     }
+}
+
+struct field {
+    enum provider_field field;
+    const char *name;
+    size_t offset; /* of the text in struct engine_account_config */
+};
+
+static const struct field fields[] = {
+    {PROVIDER_SERVER, "server", offsetof(struct engine_account_config, server)},
+    {PROVIDER_URL, "url", offsetof(struct engine_account_config, url)},
+    {PROVIDER_USERNAME, "username", offsetof(struct engine_account_config, username)},
+    {PROVIDER_PASSWORD, "password_file", offsetof(struct engine_account_config, password_file)},
+    {PROVIDER_KEY, "key_file", offsetof(struct engine_account_config, key_file)},
+    {PROVIDER_SECRETS, "secrets_file", offsetof(struct engine_account_config, secrets_file)},
+};
+
+static enum err check_fields(const struct provider_ops *ops, const struct engine_account_config *config,
+                             struct errinfo *info)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        const char *text = NULL;
+        memcpy(&text, (const char *)config + fields[i].offset, sizeof(text));
+        if (text == NULL && (ops->needs & fields[i].field) != 0) {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: %s needs `%s`", config->name,
+                               ops->about.name, fields[i].name);
+        }
+        if (text != NULL && ((ops->needs | ops->takes) & fields[i].field) == 0) {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: %s has no use for `%s`: remove it",
+                               config->name, ops->about.name, fields[i].name);
+        }
+    }
+    return ERR_OK;
+}
+
+static const struct provider_option *find_option(const struct provider_ops *ops, const char *name)
+{
+    for (const struct provider_option *option = ops->options; option != NULL && option->name != NULL; option++) {
+        if (strcmp(option->name, name) == 0) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static enum err check_choice(const struct provider_option *option, const char *value,
+                             const struct engine_account_config *config, struct errinfo *info)
+{
+    for (const char *const *choice = option->choices; choice != NULL; choice++) {
+        if (*choice == NULL) {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: options: %s cannot be %s: %s", config->name,
+                               option->name, value, option->help);
+        }
+        if (strcmp(*choice, value) == 0) {
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err check_options(const struct provider_ops *ops, const struct engine_account_config *config,
+                              struct errinfo *info)
+{
+    for (size_t i = 0; i < config->options.len; i++) {
+        const struct config_pair *pair = &config->options.items[i];
+        const struct provider_option *option = find_option(ops, pair->key);
+        if (option == NULL) {
+            return errinfo_set(info, ERR_INVALID, "config", 0,
+                               "account %s: %s knows no option `%s`: muster provider show %s lists them", config->name,
+                               ops->about.name, pair->key, ops->about.name);
+        }
+        enum err err = check_choice(option, pair->value, config, info);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    for (const struct provider_option *option = ops->options; option != NULL && option->name != NULL; option++) {
+        if (option->required && provider_option(config, option->name) == NULL) {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: %s needs the option `%s`: %s", config->name,
+                               ops->about.name, option->name, option->help);
+        }
+    }
+    return ERR_OK;
+}
+
+enum err provider_open(const struct provider_ops *ops, const struct engine_account_config *config,
+                       const struct template *template, void **ret_state, struct errinfo *info)
+{
+    enum err err = check_fields(ops, config, info);
+    /* a declarative backend checks its template's options itself */
+    if (err == ERR_OK && template == NULL) {
+        err = check_options(ops, config, info);
+    }
+    return err == ERR_OK ? ops->open(config, template, ret_state, info) : err;
+}
+
+const char *provider_option(const struct engine_account_config *config, const char *name)
+{
+    for (size_t i = 0; i < config->options.len; i++) {
+        if (strcmp(config->options.items[i].key, name) == 0) {
+            return config->options.items[i].value;
+        }
+    }
+    return NULL;
+}
+
+bool provider_reply_header(const struct provider_reply *reply, const char *name, struct view *ret_value)
+{
+    return reply->headers != NULL && http_headers_find(reply->headers, name, ret_value);
 }
 
 enum { URL_MAX = 8192, HEADERS_MAX = 8192, BODY_MAX = 4 << 20 };
@@ -40,6 +150,19 @@ void provider_request_init(struct provider_request *request)
     strbuf_init(&request->body, BODY_MAX);
     strbuf_init(&request->url, URL_MAX);
     strbuf_init(&request->headers, HEADERS_MAX);
+}
+
+void provider_request_reset(struct provider_request *request, int64_t wall_ms, uint64_t now_ms)
+{
+    strbuf_clear(&request->body);
+    strbuf_clear(&request->url);
+    strbuf_clear(&request->headers);
+    request->wall_ms = wall_ms;
+    request->now_ms = now_ms;
+    request->verb = HTTP_VERB_GET;
+    request->user = request->secret = (struct view){0};
+    request->reply_max = 0;
+    request->stage = PROVIDER_STAGE_CHANGE;
 }
 
 static void wipe(struct strbuf *buf)

@@ -15,6 +15,7 @@
 
 #define OWNER_LABEL "_muster-owner."
 enum { OWNER_TTL_S = 60, OWNER_TEXT_SIZE = 32, MESSAGE_OVERHEAD = 12 + 255 + 4 + 512 /* header, zone, owner, TSIG */ };
+enum { BATCH_MAX = 1000 /* a message of typical names is full at about 1,300 */ };
 enum { STAGE_CHANGE, STAGE_LOOKUP, STAGE_OWNER, STAGE_CLAIM, STAGE_PROBE };
 
 struct rfc2136 {
@@ -38,11 +39,10 @@ static struct view owner_text(uint64_t epoch, char buffer[static OWNER_TEXT_SIZE
     return view_n(buffer, len > 0 ? (size_t)len : 0);
 }
 
-static enum err rfc2136_open(const struct engine_account_config *config, void **ret_state, struct errinfo *info)
+static enum err rfc2136_open(const struct engine_account_config *config, const struct template *template,
+                             void **ret_state, struct errinfo *info)
 {
-    if (config->server == NULL) {
-        return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: rfc2136 needs `server`", config->name);
-    }
+    (void)template;
     struct rfc2136 *state = calloc(1, sizeof(*state));
     if (state == NULL) {
         return ERR_NOMEM;
@@ -74,7 +74,7 @@ static void rfc2136_close(void *context)
 static void rfc2136_limits(const void *state, struct provider_limits *ret_limits)
 {
     (void)state; /* the same for every account */
-    *ret_limits = (struct provider_limits){.batch_max = PROVIDER_BATCH_MAX,
+    *ret_limits = (struct provider_limits){.batch_max = BATCH_MAX,
                                            .depth_max = PROVIDER_DEPTH_MAX,
                                            .bytes_max = DNSMSG_MAX - MESSAGE_OVERHEAD,
                                            .adaptive = true};
@@ -461,9 +461,8 @@ static void list_record(void *context, const struct dnsmsg_record *record)
     }
 }
 
-static enum err rfc2136_list_begin(void *context, const struct provider_zone *zone,
-                                   const struct provider_listing *listing, struct provider_request *request,
-                                   void **ret_list)
+static enum err rfc2136_list_begin(void *context, struct provider_zone *zone, const struct provider_listing *listing,
+                                   struct provider_request *request, void **ret_list)
 {
     struct rfc2136 *state = context;
     struct dnswire wire;
@@ -483,10 +482,12 @@ static enum err rfc2136_list_begin(void *context, const struct provider_zone *zo
     return ERR_OK;
 }
 
-static enum err rfc2136_list_feed(void *context, struct view message, bool *ret_done, struct errinfo *info)
+static enum err rfc2136_list_feed(void *context, const struct provider_request *request,
+                                  const struct provider_reply *reply, bool *ret_done, struct errinfo *info)
 {
+    (void)request;
     struct list *list = context;
-    return dnsmsg_axfr_feed(list->axfr, message, ret_done, info);
+    return dnsmsg_axfr_feed(list->axfr, reply->body, ret_done, info);
 }
 
 static void rfc2136_list_end(void *context)
@@ -499,8 +500,16 @@ static void rfc2136_list_end(void *context)
 }
 
 const struct provider_ops provider_rfc2136 = {
-    .name = "rfc2136",
+    .about = {.name = "rfc2136",
+              .service = "BIND/Knot/Technitium/generic RFC 2136",
+              .class = "R",
+              .since = "0.1",
+              .source = "https://www.rfc-editor.org/rfc/rfc2136",
+              .read = "2026-11-22"},
     .transport = PROVIDER_DNS,
+    .needs = PROVIDER_SERVER,
+    .takes = PROVIDER_KEY,
+    .shared = true,
     .open = rfc2136_open,
     .close = rfc2136_close,
     .limits = rfc2136_limits,

@@ -22,7 +22,7 @@ static void *account(bool keyed)
         assert(fd >= 0 && write(fd, key, sizeof(key) - 1) == sizeof(key) - 1);
         struct engine_account_config config = {
             .name = "fuzz", .server = "127.0.0.1:53", .key_file = keyed ? path : NULL};
-        enum err err = provider_rfc2136.open(&config, &states[keyed], NULL);
+        enum err err = provider_rfc2136.open(&config, NULL, &states[keyed], NULL);
         assert(err == ERR_OK);
         close(fd);
         unlink(path);
@@ -48,7 +48,7 @@ static void feed_transfer(void *state, struct provider_zone *zone, struct view m
     enum err err = provider_rfc2136.list_begin(state, zone, &listing, &request, &list);
     assert(err == ERR_OK);
     for (int i = 0; i < 3 && err == ERR_OK && !done; i++) {
-        err = provider_rfc2136.list_feed(list, message, &done, NULL);
+        err = provider_rfc2136.list_feed(list, &request, &(struct provider_reply){.body = message}, &done, NULL);
     }
     provider_rfc2136.list_end(list);
     provider_request_deinit(&request);

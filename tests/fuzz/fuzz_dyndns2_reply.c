@@ -24,7 +24,7 @@ static void *account(void)
                                                .username = "u",
                                                .password_file = path,
                                                .verify_server = "127.0.0.1:53"};
-        enum err err = provider_dyndns2.open(&config, &state, NULL);
+        enum err err = provider_dyndns2.open(&config, NULL, &state, NULL);
         assert(err == ERR_OK);
         close(fd);
         unlink(path);

@@ -13,7 +13,7 @@
 #include "base/macros.h"
 #include "providers/provider.h"
 
-enum { CASE_MAX = 1 << 20, DEPTH_MAX = 8, ITEMS_MAX = 32, WIRE_MAX = 65536, PATH_LEN = 64 };
+enum { CASE_MAX = 1 << 20, DEPTH_MAX = 12, ITEMS_MAX = 32, WIRE_MAX = 65536, PATH_LEN = 64 };
 
 static const char *const verdict_names[VERDICT_KINDS] = {"settled", "split", "continue", "fenced",
                                                          "suspect", "retry", "unknown",  "stop"};
@@ -25,6 +25,7 @@ struct replay {
     void *state;
     struct provider_zone zone;
     struct strbuf *faults; /* one line each; empty = the case holds */
+    int64_t wall_ms;       /* when the case begins */
     size_t step;
     char folder[PATH_LEN];
 };
@@ -36,6 +37,8 @@ struct attempt {
     struct provider_request request;
     struct provider_owner owner; /* found by, or given to, the fence */
     struct verdict verdict;
+    void *list; /* owned, of ops->list_end */
+    struct strbuf listed;
 };
 
 static bool fault(struct replay *replay, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -171,10 +174,28 @@ static bool read_wire(struct replay *replay, const json_t *lines, struct strbuf 
     return strbuf_error(ret_wire) == ERR_OK && (ret_wire->len >= 12 || fault(replay, "a message needs its header"));
 }
 
+/** "json" is compared as a value, "body" byte by byte. */
+static bool check_body(struct replay *replay, const json_t *want, struct view got)
+{
+    const json_t *json = json_object_get(want, "json");
+    json_t *sent = NULL;
+    char text[4096];
+    if (json == NULL) {
+        (void)snprintf(text, sizeof(text), "%.*s", (int)got.len, got.ptr != NULL ? got.ptr : ""); /* long ones: json */
+        return same_text(replay, "body", text, text_of(want, "body", ""));
+    }
+    bool fine = json_parse(got, CASE_MAX, DEPTH_MAX, &sent, NULL) == ERR_OK ||
+                fault(replay, "the body is not JSON: %.*s", (int)MIN(got.len, (size_t)200), got.ptr);
+    fine =
+        fine && (json_equal(sent, json) || fault(replay, "the body is %.*s", (int)MIN(got.len, (size_t)2000), got.ptr));
+    json_decref(sent);
+    return fine;
+}
+
 static bool check_http(struct replay *replay, json_t *want, const struct provider_request *request)
 {
     char login[512] = "";
-    bool fine = only_keys(replay, want, " method url login headers body ");
+    bool fine = only_keys(replay, want, " method url login headers body json ");
     struct strbuf headers;
     size_t i;
     json_t *line;
@@ -191,7 +212,7 @@ static bool check_http(struct replay *replay, json_t *want, const struct provide
     fine &= same_text(replay, "url", strbuf_str(&request->url), text_of(want, "url", ""));
     fine &= same_text(replay, "login", login, text_of(want, "login", ""));
     fine &= same_text(replay, "headers", strbuf_str(&request->headers), strbuf_str(&headers));
-    fine &= same_text(replay, "body", strbuf_str(&request->body), text_of(want, "body", ""));
+    fine &= check_body(replay, want, strbuf_view(&request->body));
     strbuf_deinit(&headers);
     return fine;
 }
@@ -208,10 +229,21 @@ static bool check_dns(struct replay *replay, const struct strbuf *want, const st
     return same_number(replay, "length of the message", got->len, want->len);
 }
 
+/** What a listing told, line by line, as "name type ttl address". */
+static void listed(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct ip *ip)
+{
+    char text[IP_TEXT_SIZE];
+    ip_format(ip, text);
+    strbuf_addf(context, "%s %s %u %s\n", name, rrtype_name(type), (unsigned)ttl, text);
+}
+
 /** Which function builds and reads is said by the key that the step has. */
 static enum err build(struct replay *replay, const json_t *step, struct attempt *attempt)
 {
     const struct provider_ops *ops = replay->ops;
+    if (json_object_get(step, "list") != NULL) {
+        return ops->list_next(attempt->list, &attempt->request);
+    }
     if (json_object_get(step, "owner") != NULL) {
         return ops->build_owner(replay->state, &replay->zone, &attempt->request);
     }
@@ -229,6 +261,12 @@ static enum err parse(struct replay *replay, const json_t *step, const struct pr
 {
     const struct provider_ops *ops = replay->ops;
     attempt->verdict = (struct verdict){0};
+    if (json_object_get(step, "list") != NULL) {
+        bool done = false;
+        enum err err = ops->list_feed(attempt->list, &attempt->request, reply, &done, NULL);
+        attempt->verdict.kind = done ? VERDICT_SETTLED : VERDICT_CONTINUE;
+        return err;
+    }
     if (json_object_get(step, "owner") != NULL) {
         return ops->parse_owner(replay->state, &attempt->request, reply, &attempt->owner, &attempt->verdict);
     }
@@ -240,19 +278,35 @@ static enum err parse(struct replay *replay, const json_t *step, const struct pr
 
 static bool exchange_http(struct replay *replay, const json_t *step, json_t *exchange, struct attempt *attempt)
 {
-    json_t *from = json_object_get(exchange, "reply");
-    if (!only_keys(replay, from, " status retry_after_s body ")) {
+    json_t *from = json_object_get(exchange, "reply"), *line;
+    size_t i;
+    if (!only_keys(replay, from, " status retry_after_s body json headers ")) {
         return false;
     }
-    struct provider_reply reply = {.status = (long)number_of(from, "status"),
-                                   .body = view_of(text_of(from, "body", "")),
-                                   .retry_after_ms = 1000 * number_of(from, "retry_after_s"),
-                                   .now_ms = 1000 + 1000 * number_of(step, "at_s")};
-    if (build(replay, step, attempt) != ERR_OK) {
-        return fault(replay, "the request cannot be built");
+    char *json = json_dumps(json_object_get(from, "json"), JSON_COMPACT | JSON_ENCODE_ANY);
+    struct http_headers headers;
+    http_headers_init(&headers, WIRE_MAX);
+    bool fine = true;
+    json_array_foreach(json_object_get(from, "headers"), i, line)
+    {
+        fine &= json_is_string(line) && http_headers_add(&headers, view_of(json_string_value(line))) == ERR_OK;
     }
-    bool fine = check_http(replay, json_object_get(exchange, "request"), &attempt->request);
-    return (parse(replay, step, &reply, attempt) == ERR_OK || fault(replay, "the reply cannot be read")) && fine;
+    uint64_t at_ms = 1000 * number_of(step, "at_s");
+    struct provider_reply reply = {.status = (long)number_of(from, "status"),
+                                   .body = view_of(json != NULL ? json : text_of(from, "body", "")),
+                                   .retry_after_ms = 1000 * number_of(from, "retry_after_s"),
+                                   .now_ms = 1000 + at_ms,
+                                   .wall_ms = replay->wall_ms + (int64_t)at_ms,
+                                   .headers = &headers};
+    if (build(replay, step, attempt) != ERR_OK) {
+        fine = fault(replay, "the request cannot be built");
+    } else {
+        fine &= check_http(replay, json_object_get(exchange, "request"), &attempt->request);
+        fine &= parse(replay, step, &reply, attempt) == ERR_OK || fault(replay, "the reply cannot be read");
+    }
+    http_headers_deinit(&headers);
+    free(json);
+    return fine;
 }
 
 /** A signed request holds the time and cannot be foreseen: then there is no "request". */
@@ -286,9 +340,8 @@ static bool run_exchanges(struct replay *replay, const json_t *step, struct atte
     json_array_foreach(exchanges, i, exchange)
     {
         fine = fine && only_keys(replay, exchange, " request reply ");
-        strbuf_clear(&attempt->request.body);
-        strbuf_clear(&attempt->request.url);
-        strbuf_clear(&attempt->request.headers);
+        uint64_t at_ms = 1000 * number_of(step, "at_s");
+        provider_request_reset(&attempt->request, replay->wall_ms + (int64_t)at_ms, 1000 + at_ms);
         fine = fine &&
                (dns ? exchange_dns(replay, step, exchange, attempt) : exchange_http(replay, step, exchange, attempt));
         if (fine && i + 1 < len) {
@@ -337,6 +390,35 @@ static bool check_verdict(struct replay *replay, const json_t *step, const struc
     return fine;
 }
 
+static bool begin_list(struct replay *replay, const json_t *step, struct attempt *attempt)
+{
+    struct provider_listing listing = {.each = listed, .context = &attempt->listed};
+    const struct provider_ops *ops = replay->ops;
+    if (json_object_get(step, "list") == NULL) {
+        return true;
+    }
+    if (ops->list_begin == NULL || ops->list_next == NULL) {
+        return fault(replay, "the provider has no listing over HTTP");
+    }
+    return ops->list_begin(replay->state, &replay->zone, &listing, &attempt->request, &attempt->list) == ERR_OK ||
+           fault(replay, "the listing cannot begin");
+}
+
+static bool check_list(struct replay *replay, const json_t *step, const struct attempt *attempt)
+{
+    json_t *lines = json_object_get(step, "list"), *line;
+    struct strbuf want;
+    size_t i;
+    strbuf_init(&want, CASE_MAX);
+    json_array_foreach(lines, i, line)
+    {
+        strbuf_addf(&want, "%s\n", json_is_string(line) ? json_string_value(line) : "");
+    }
+    bool fine = same_text(replay, "listing", strbuf_str(&attempt->listed), strbuf_str(&want));
+    strbuf_deinit(&want);
+    return fine;
+}
+
 static bool run_step(struct replay *replay, json_t *step)
 {
     struct attempt attempt = {0};
@@ -345,7 +427,7 @@ static bool run_step(struct replay *replay, json_t *step)
     char detail[PROVIDER_DETAIL_MAX] = "";
     bool fine = only_keys(replay, step,
                           " about at_s changes owner claim exchanges verdict error wait_s stop everywhere outcomes "
-                          "found unsent ");
+                          "found unsent list ");
     fine = fine && (changes == NULL || read_changes(replay, changes, &attempt));
     for (size_t i = 0; fine && i < attempt.batch.len && error == NULL; i++) {
         error =
@@ -355,7 +437,13 @@ static bool run_step(struct replay *replay, json_t *step)
         return fine && same_text(replay, "unsent", error != NULL ? error : "", unsent != NULL ? unsent : "");
     }
     provider_request_init(&attempt.request);
-    fine = run_exchanges(replay, step, &attempt) && check_verdict(replay, step, &attempt);
+    strbuf_init(&attempt.listed, CASE_MAX);
+    fine = begin_list(replay, step, &attempt) && run_exchanges(replay, step, &attempt) &&
+           check_verdict(replay, step, &attempt) && check_list(replay, step, &attempt);
+    if (attempt.list != NULL) {
+        replay->ops->list_end(attempt.list);
+    }
+    strbuf_deinit(&attempt.listed);
     provider_request_deinit(&attempt.request);
     return fine;
 }
@@ -371,6 +459,12 @@ static bool add_account(struct replay *replay, json_t *account, struct strbuf *y
         struct view name = view_of(key), suffix = VIEW_LITERAL("_file");
         char file[PATH_LEN + 64];
         const char *text = json_is_string(value) ? json_string_value(value) : "";
+        if (json_is_object(value)) { /* options: JSON is YAML */
+            char *map = json_dumps(value, JSON_COMPACT);
+            strbuf_addf(yaml, "%s: %s\n", key, map != NULL ? map : "");
+            free(map);
+            continue;
+        }
         if (name.len > suffix.len && view_equal(view_n(name.ptr + name.len - suffix.len, suffix.len), suffix)) {
             (void)snprintf(file, sizeof(file), "%s/%s", replay->folder, key); /* a cut path does not open */
             fine &= file_replace(file, view_of(text), 0600) == ERR_OK || fault(replay, "%s cannot be written", file);
@@ -399,7 +493,7 @@ static bool open_account(struct replay *replay, json_t *account, const char *pro
     if (fine && config_load_text(&schema, "account", strbuf_view(&yaml), &arena, config, &report) != ERR_OK) {
         fine = fault(replay, "%s", strbuf_str(&report));
     }
-    if (fine && replay->ops->open(config, &replay->state, &info) != ERR_OK) {
+    if (fine && provider_open(replay->ops, config, NULL, &replay->state, &info) != ERR_OK) {
         fine = fault(replay, "%s", info.text);
     }
     arena_deinit(&arena);
@@ -423,13 +517,14 @@ static bool is_date(const char *text)
 static bool check_head(struct replay *replay, json_t *root)
 {
     json_t *zone = json_object_get(root, "zone");
-    bool fine = only_keys(replay, root, " source read about account zone steps ") &&
+    bool fine = only_keys(replay, root, " source read about now account zone steps ") &&
                 only_keys(replay, zone, " name mode epoch ");
     fine &= strncmp(text_of(root, "source", ""), "https://", 8) == 0 || fault(replay, "\"source\" must be a page");
     fine &= is_date(text_of(root, "read", "")) || fault(replay, "\"read\" must be the date of reading");
     fine &= text_of(root, "about", "")[0] != '\0' || fault(replay, "\"about\" must say what the case is about");
     fine &= json_array_size(json_object_get(root, "steps")) > 0 || fault(replay, "no steps");
     const char *mode = text_of(zone, "mode", "dedicated");
+    replay->wall_ms = 1000 * (int64_t)number_of(root, "now");
     replay->zone = (struct provider_zone){.name = text_of(zone, "name", NULL),
                                           .mode = strcmp(mode, "shared") == 0 ? ZONE_SHARED : ZONE_DEDICATED,
                                           .epoch = number_of(zone, "epoch")};

@@ -32,7 +32,7 @@ static void *open_account_as(enum account_ipv6 ipv6, const char *unchanged)
                                            .ipv6 = ipv6,
                                            .unchanged = unchanged};
     void *state = NULL;
-    assert_int_equal(ops->open(&config, &state, NULL), ERR_OK);
+    assert_int_equal(provider_open(ops, &config, NULL, &state, NULL), ERR_OK);
     unlink(path);
     return state;
 }

@@ -13,8 +13,10 @@ const struct provider_ops *registered_find(struct view name);
 #undef provider_find
 
 /** Needs three look-ups before it knows how to write. */
-static enum err steps_open(const struct engine_account_config *config, void **ret_state, struct errinfo *info)
+static enum err steps_open(const struct engine_account_config *config, const struct template *template,
+                           void **ret_state, struct errinfo *info)
 {
+    (void)template;
     static unsigned replies;
     (void)config;
     (void)info;
@@ -56,7 +58,8 @@ static enum err steps_parse(void *state, struct provider_zone *zone, struct batc
     return ERR_OK;
 }
 
-static const struct provider_ops steps = {.name = "steps",
+static const struct provider_ops steps = {.about = {.name = "steps"},
+                                          .takes = PROVIDER_URL | PROVIDER_USERNAME | PROVIDER_PASSWORD,
                                           .transport = PROVIDER_HTTP,
                                           .open = steps_open,
                                           .close = steps_close,

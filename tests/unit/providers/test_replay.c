@@ -69,7 +69,7 @@ static void every_provider_has_cases(void **state)
     for (const struct provider_ops *const *ops = provider_registry; *ops != NULL; ops++) {
         char pattern[1024];
         glob_t found;
-        (void)snprintf(pattern, sizeof(pattern), "%s/tests/replay/%s/*.json", MUSTER_SOURCE_DIR, (*ops)->name);
+        (void)snprintf(pattern, sizeof(pattern), "%s/tests/replay/%s/*.json", MUSTER_SOURCE_DIR, (*ops)->about.name);
         assert_int_equal(glob(pattern, 0, NULL, &found), 0); /* a pattern that was cut finds nothing */
         globfree(&found);
     }

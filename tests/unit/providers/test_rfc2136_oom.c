@@ -40,7 +40,7 @@ static bool open_account(void *context, unsigned long n)
     void *account = NULL;
     struct errinfo info = {0};
     scarce_arm(n);
-    enum err err = provider_rfc2136.open(&config, &account, &info);
+    enum err err = provider_rfc2136.open(&config, NULL, &account, &info);
     bool reached = scarce_disarm();
     assert_true(err == ERR_OK ? account != NULL : reached && account == NULL);
     if (account != NULL) {
@@ -92,7 +92,7 @@ static void a_change_survives_every_failed_allocation(void **state)
     void *account = NULL;
     struct engine_account_config unsigned_config = config;
     unsigned_config.key_file = NULL;
-    assert_int_equal(provider_rfc2136.open(&unsigned_config, &account, NULL), ERR_OK);
+    assert_int_equal(provider_rfc2136.open(&unsigned_config, NULL, &account, NULL), ERR_OK);
     assert_true(scarce_each(change, account) > 1);
     provider_rfc2136.close(account);
 }
