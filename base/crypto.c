@@ -8,9 +8,15 @@
 
 #include <wolfssl/options.h> /* before every other wolfSSL header, or their types differ from the library's */
 
+#include <wolfssl/wolfcrypt/asn.h>
+#include <wolfssl/wolfcrypt/asn_public.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
+#include <wolfssl/wolfcrypt/random.h>
+#include <wolfssl/wolfcrypt/rsa.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
 #define HMAC_BLOCK_SIZE 64
+#define RSA_PEM_MAX     8192 /* a key of 4,096 bits takes 3,300 bytes of PEM */
 
 struct crypto_hmac {
     wc_Sha256 inner; /* state after the ipad block */
@@ -267,6 +273,98 @@ void crypto_base64_encode(const uint8_t *data, size_t len, char *buffer)
         *p++ = have > 2 ? base64_alphabet[bits & 63] : '=';
     }
     *p = '\0';
+}
+
+void crypto_base64url_encode(const uint8_t *data, size_t len, char *buffer)
+{
+    crypto_base64_encode(data, len, buffer);
+    for (char *p = buffer; *p != '\0'; p++) {
+        *p = *p == '+' ? '-' : *p == '/' ? '_' : *p == '=' ? '\0' : *p;
+        if (*p == '\0') {
+            return; /* padding stands at the end only */
+        }
+    }
+}
+
+struct crypto_rsa {
+    RsaKey key;
+};
+
+/** PEM to the RSAPrivateKey inside; wolfCrypt takes PKCS#8's wrapping off. */
+static enum err rsa_decode(struct view pem, uint8_t der[static RSA_PEM_MAX], RsaKey *key)
+{
+    int len = wc_KeyPemToDer((const byte *)pem.ptr, (int)pem.len, der, RSA_PEM_MAX, NULL);
+    word32 at = 0;
+    if (len <= 0) {
+        return len == MEMORY_E ? ERR_NOMEM : ERR_PARSE;
+    }
+    int rc = wc_RsaPrivateKeyDecode(der, &at, key, (word32)len);
+    if (rc != 0) {
+        return rc == MEMORY_E ? ERR_NOMEM : ERR_UNSUPPORTED;
+    }
+    int size = wc_RsaEncryptSize(key);
+    return size >= RSA_SIZE_MIN && size <= RSA_SIZE_MAX ? ERR_OK : ERR_UNSUPPORTED;
+}
+
+enum err crypto_rsa_new(struct view pem, struct crypto_rsa **ret_key)
+{
+    if (pem.len == 0 || pem.len > RSA_PEM_MAX) {
+        return pem.len == 0 ? ERR_PARSE : ERR_LIMIT;
+    }
+    struct crypto_rsa *key = calloc(1, sizeof(*key));
+    uint8_t *der = malloc(RSA_PEM_MAX);
+    enum err err = key != NULL && der != NULL && wc_InitRsaKey(&key->key, NULL) == 0 ? ERR_OK : ERR_NOMEM;
+    if (err == ERR_OK) {
+        err = rsa_decode(pem, der, &key->key);
+        crypto_zeroise(der, RSA_PEM_MAX);
+    }
+    free(der);
+    if (err != ERR_OK) {
+        crypto_rsa_free(key);
+        return err;
+    }
+    *ret_key = key;
+    return ERR_OK;
+}
+
+void crypto_rsa_free(struct crypto_rsa *key)
+{
+    if (key != NULL) {
+        wc_FreeRsaKey(&key->key);
+        crypto_zeroise(key, sizeof(*key));
+        free(key);
+    }
+}
+
+/** The generator blinds the private operation. It is made anew each time: one that lived on would repeat itself in the
+ * child of a fork. */
+static int rsa_sign(RsaKey *key, const byte *info, word32 info_len, byte *out)
+{
+    WC_RNG rng;
+    int rc = wc_InitRng(&rng);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = wc_RsaSetRNG(key, &rng);
+    rc = rc == 0 ? wc_RsaSSL_Sign(info, info_len, out, RSA_SIZE_MAX, key, &rng) : rc;
+    key->rng = NULL;        /* wc_RsaSetRNG refuses NULL */
+    (void)wc_FreeRng(&rng); /* fails for NULL only */
+    return rc;
+}
+
+enum err crypto_rsa_sign_sha256(struct crypto_rsa *key, struct view message, uint8_t ret_signature[static RSA_SIZE_MAX],
+                                size_t *ret_len)
+{
+    uint8_t digest[SHA256_SIZE];
+    byte info[MAX_DER_DIGEST_SZ]; /* DigestInfo, RFC 8017 9.2 */
+    crypto_sha256(message, digest);
+    word32 info_len = wc_EncodeSignature(info, digest, sizeof(digest), SHA256h);
+    int len = rsa_sign(&key->key, info, info_len, ret_signature);
+    if (len <= 0) {
+        return ERR_CRYPTO;
+    }
+    *ret_len = (size_t)len;
+    return ERR_OK;
 }
 
 void secret_deinit(struct secret *secret)

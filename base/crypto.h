@@ -44,6 +44,22 @@ enum err crypto_unhex(struct view text, uint8_t *ret_data, size_t len) MUST_CHEC
 enum err crypto_base64_decode(struct view text, uint8_t *ret_data, size_t size, size_t *ret_len) MUST_CHECK;
 /** @p buffer of at least (len + 2) / 3 * 4 + 1 bytes. */
 void crypto_base64_encode(const uint8_t *data, size_t len, char *buffer);
+/** The same with the URL's alphabet and without padding (RFC 4648 5, RFC 7515 2). */
+void crypto_base64url_encode(const uint8_t *data, size_t len, char *buffer);
+
+#define RSA_SIZE_MIN 256 /* bytes of a modulus: below 2,048 bits nobody should sign */
+#define RSA_SIZE_MAX 512 /* what this build of wolfCrypt takes */
+
+/** A private RSA key. Secret: free. One thread at a time (wolfCrypt signs wrongly with a shared one). */
+struct crypto_rsa;
+/** @param pem "BEGIN PRIVATE KEY" (PKCS#8, not encrypted) or "BEGIN RSA PRIVATE KEY". @return ERR_PARSE (no such key),
+ * ERR_UNSUPPORTED (another kind, or its size), ERR_LIMIT (text too long), ERR_NOMEM. */
+enum err crypto_rsa_new(struct view pem, struct crypto_rsa **ret_key) MUST_CHECK;
+void crypto_rsa_free(struct crypto_rsa *key); /* zeroises; NULL allowed */
+/** RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 8.2.1). Takes about a millisecond. @param ret_len bytes of the signature.
+ * @return ERR_CRYPTO. */
+enum err crypto_rsa_sign_sha256(struct crypto_rsa *key, struct view message, uint8_t ret_signature[static RSA_SIZE_MAX],
+                                size_t *ret_len) MUST_CHECK;
 
 /** Secret bytes: zeroised on deinit, printed as "<redacted>" by everything that prints config. */
 struct secret {

@@ -194,6 +194,28 @@ static void base64_vectors(void **state)
     }
 }
 
+/* RFC 4648 10, and RFC 7515 appendix C: 3, 236, 255, 224, 193 */
+static void base64url_vectors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *plain;
+        const char *text;
+    } rows[] = {
+        {"", ""},
+        {"f", "Zg"},
+        {"fo", "Zm8"},
+        {"foo", "Zm9v"},
+        {"\xff\xfe\xfb\xf0", "__778A"},
+        {"\x03\xec\xff\xe0\xc1", "A-z_4ME"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[32];
+        crypto_base64url_encode((const uint8_t *)rows[i].plain, strlen(rows[i].plain), text);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
 static void secrets_are_copies(void **state)
 {
     (void)state;
@@ -222,6 +244,7 @@ int main(void)
         cmocka_unit_test(random_fills_all_and_differs),
         cmocka_unit_test(hex_is_strict),
         cmocka_unit_test(base64_vectors),
+        cmocka_unit_test(base64url_vectors),
         cmocka_unit_test(secrets_are_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
