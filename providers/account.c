@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -242,4 +243,45 @@ enum err account_read_secret(const char *path, struct secret *ret_secret, struct
     crypto_zeroise(data, len);
     free(data);
     return err;
+}
+
+static void digest_text(struct strbuf *all, const char *name, const char *text)
+{
+    strbuf_addf(all, "%s=%zu:%s\n", name, text != NULL ? strlen(text) : (size_t)0, text != NULL ? text : "");
+}
+
+static void digest_file(struct strbuf *all, const char *name, const char *path)
+{
+    char *data = NULL;
+    size_t len = 0;
+    digest_text(all, name, path);
+    if (path != NULL && file_read(path, ACCOUNT_FILE_MAX, &data, &len) == ERR_OK) { /* unreadable: as if empty */
+        uint8_t digest[SHA256_SIZE];
+        char hex[2 * SHA256_SIZE + 1];
+        crypto_sha256(view_n(data, len), digest);
+        crypto_hex(digest, sizeof(digest), hex);
+        strbuf_adds(all, hex);
+        crypto_zeroise(data, len);
+        free(data);
+    }
+}
+
+void engine_account_fingerprint(const struct engine_account_config *config, uint8_t ret_digest[static 32])
+{
+    struct strbuf all;
+    strbuf_init(&all, CONFIG_FILE_MAX);
+    digest_text(&all, "provider", config->provider);
+    digest_text(&all, "server", config->server);
+    digest_text(&all, "url", config->url);
+    digest_text(&all, "username", config->username);
+    digest_text(&all, "unchanged", config->unchanged);
+    strbuf_addf(&all, "ipv6=%d\n", config->ipv6);
+    for (size_t i = 0; i < config->options.len; i++) {
+        digest_text(&all, config->options.items[i].key, config->options.items[i].value);
+    }
+    digest_file(&all, "password_file", config->password_file);
+    digest_file(&all, "key_file", config->key_file);
+    digest_file(&all, "secrets_file", config->secrets_file);
+    crypto_sha256(strbuf_view(&all), ret_digest);
+    strbuf_deinit(&all);
 }

@@ -72,7 +72,7 @@ static enum err dyndns2_open(const struct engine_account_config *config, const s
 static void dyndns2_limits(const void *state, struct provider_limits *ret_limits)
 {
     (void)state; /* the same for every account */
-    *ret_limits = (struct provider_limits){.batch_max = HOSTS_MAX, .depth_max = 1};
+    *ret_limits = (struct provider_limits){.batch_max = HOSTS_MAX, .depth_max = 1, .account_max = 1};
 }
 
 static const char *dyndns2_impossible(const void *context, const struct batch_item *item,

@@ -35,6 +35,8 @@ static void account_close(struct engine_account *account)
     if (account->state != NULL) {
         account->ops->close(account->state);
     }
+    budget_deinit(&account->budget);
+    hosts_deinit(&account->hosts);
     free(account);
 }
 
@@ -90,9 +92,24 @@ static enum err url_host(const char *url, char host[static DNSNAME_SIZE], struct
     return err == ERR_OK ? ERR_OK : errinfo_set(info, ERR_INVALID, "config", 0, "url must have a host: %s", url);
 }
 
-static void set_limits(struct engine_account *account, const struct engine_account_config *config, uint64_t now_ms)
+static const struct provider_rate *host_rate(const struct provider_limits *limits)
+{
+    for (size_t i = 0; i < limits->rates_len; i++) {
+        if (limits->rates[i].of == RATE_OF_HOST) {
+            return &limits->rates[i];
+        }
+    }
+    return NULL;
+}
+
+static enum err set_limits(struct engine_account *account, const struct engine_account_config *config, uint64_t now_ms)
 {
     account->ops->limits(account->state, &account->limits);
+    const struct provider_rate *host = host_rate(&account->limits);
+    if (host != NULL) {
+        account->hosts.rate = *host;
+        account->hosts.rate.units = MIN(host->units, (uint32_t)HOSTS_RATE_MAX);
+    }
     if (config->batch_max != 0) {
         account->limits.batch_max = MIN(account->limits.batch_max, config->batch_max);
     }
@@ -102,9 +119,11 @@ static void set_limits(struct engine_account *account, const struct engine_accou
     account->timeout_ms = config->timeout;
     account->retry_min_ms = config->retry_min;
     account->retry_max_ms = MAX(config->retry_max, config->retry_min);
-    account->limited = config->rate != 0;
-    bucket_init(&account->bucket, MAX(config->burst, 1u), (uint64_t)config->rate * 1000 / 60, now_ms);
     breaker_init(&account->breaker, THRESHOLD, account->retry_min_ms, account->retry_max_ms);
+    struct provider_rate own = {
+        .what = RATE_CALLS, .units = config->rate, .period_ms = 60 * 1000, .burst = MAX(config->burst, 1u)};
+    enum err err = budget_add_all(&account->budget, &account->limits, RATE_OF_ACCOUNT, now_ms);
+    return err == ERR_OK && own.units != 0 ? budget_add(&account->budget, &own, now_ms) : err;
 }
 
 static enum err account_open(struct engine_account *account, const struct engine_account_config *config,
@@ -115,15 +134,23 @@ static enum err account_open(struct engine_account *account, const struct engine
         return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: unknown provider %s", config->name,
                            config->provider);
     }
-    enum err err = split(config->server, "server", account->host, &account->port, info);
+    enum err err = view_copy(view_of(config->name), account->name, sizeof(account->name));
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = split(config->server, "server", account->host, &account->port, info);
     if (err == ERR_OK) {
         err = split(config->verify_server, "verify_server", account->verify_host, &account->verify_port, info);
     }
-    if (err == ERR_OK && config->url != NULL && config->server == NULL) {
-        err = url_host(config->url, account->host, info);
+    const char *url = config->url != NULL ? config->url : account->ops->default_url;
+    if (err == ERR_OK && url != NULL && config->server == NULL) {
+        err = url_host(url, account->host, info);
     }
     if (err == ERR_OK) {
         err = provider_open(account->ops, config, NULL, &account->state, info);
+    }
+    if (err == ERR_OK) {
+        err = set_limits(account, config, loop_now_ms(account->engine->loop));
     }
     if (err == ERR_OK && account->ops->transport == PROVIDER_HTTP) {
         err = http_client_open(account, config);
@@ -144,7 +171,6 @@ enum err engine_account_new(struct engine *engine, const struct engine_account_c
         account_close(account);
         return err;
     }
-    set_limits(account, config, loop_now_ms(engine->loop));
     account->next = engine->accounts;
     engine->accounts = account;
     *ret_account = account;
@@ -165,10 +191,15 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
     if (err == ERR_OK) {
         err = loop_timer_new(engine->loop, zone_timer, zone, &zone->timer);
     }
-    if (err == ERR_OK && account->ops->build_claim == NULL && account->verify_port != 0) {
+    if (err == ERR_OK && account->ops->asks && account->verify_port != 0) {
         err = verify_new(zone);
     }
+    if (err == ERR_OK) {
+        err = budget_add_all(&zone->budget, &account->limits, RATE_OF_ZONE, zone_now(zone));
+    }
     if (err != ERR_OK) {
+        verify_stop(zone);
+        budget_deinit(&zone->budget);
         loop_timer_free(zone->timer);
         free(zone);
         return err;
@@ -177,7 +208,7 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
     zone->callbacks = options->callbacks;
     zone->context = options->context;
     zone->groups_tail = &zone->groups;
-    zone->wake_ms = UINT64_MAX;
+    zone->wake_ms = zone->follow_ms = UINT64_MAX;
     zone->must_claim = true;
     zone->phase = account->ops->build_claim == NULL ? PHASE_RUNNING : options->deposed ? PHASE_DEPOSED : PHASE_IDLE;
     change_queue_init(&zone->queue, options->mode == ZONE_SHARED);
@@ -198,8 +229,8 @@ static void abandon(struct engine_zone *zone)
     }
     while (zone->in_flight != NULL) {
         struct exchange *exchange = zone->in_flight;
-        zone->in_flight = exchange->next;
         http_abandon(exchange);
+        exchange_unlink(exchange);
         exchange_free(exchange);
     }
     while (zone->groups != NULL) {
@@ -221,6 +252,7 @@ void engine_zone_free(struct engine_zone *zone)
         }
     }
     list_stop(zone);
+    list_http_stop(zone);
     verify_hand_over(zone);
     verify_stop(zone);
     link_close(zone);
@@ -229,8 +261,27 @@ void engine_zone_free(struct engine_zone *zone)
         zone->account->ops->cache_free(zone->about.cache);
     }
     change_queue_deinit(&zone->queue);
+    budget_deinit(&zone->budget);
     loop_timer_free(zone->timer);
     free(zone);
+}
+
+uint32_t engine_zone_ttl(const struct engine_zone *zone, uint32_t ttl)
+{
+    const struct provider_limits *limits = &zone->account->limits;
+    ttl = MAX(ttl, limits->ttl_min);
+    return limits->ttl_max != 0 ? MIN(ttl, limits->ttl_max) : ttl;
+}
+
+uint32_t engine_zone_refresh_s(const struct engine_zone *zone)
+{
+    return zone->account->limits.refresh_s;
+}
+
+void engine_on_stop(struct engine *engine, engine_stop_fn stopped, void *context)
+{
+    engine->stopped = stopped;
+    engine->stopped_context = context;
 }
 
 enum err engine_zone_submit(struct engine_zone *zone, const struct rrset_change *change)
@@ -240,7 +291,9 @@ enum err engine_zone_submit(struct engine_zone *zone, const struct rrset_change 
         !dnsname_in_zone(view_n(change->name, len), view_of(zone->name))) {
         return ERR_INVALID;
     }
-    enum err err = change_queue_submit(&zone->queue, change, zone_now(zone));
+    struct rrset_change taken = *change;
+    taken.ttl = engine_zone_ttl(zone, change->ttl);
+    enum err err = change_queue_submit(&zone->queue, &taken, zone_now(zone));
     if (err == ERR_OK) {
         verify_take_over(zone);
         zone_kick(zone);

@@ -63,8 +63,21 @@ struct engine_zone_callbacks {
 
 enum zone_mode { ZONE_DEDICATED, ZONE_SHARED };
 
+/** What a service told us never to ask for again: a name, or everything of an account. */
+struct engine_stop {
+    const char *account; /* its name in the config */
+    const char *name;    /* "" = the whole account */
+    enum rrtype type;    /* of a name: this type of it */
+    bool both;           /* of a name: both types */
+    const char *error, *detail;
+};
+typedef void (*engine_stop_fn)(void *context, const struct engine_stop *stop);
+
 enum err engine_new(struct loop *loop, struct engine **ret_engine) MUST_CHECK;
 void engine_free(struct engine *engine);
+/** @p stopped is called on the loop thread when a service stops a name or an account, so that the stop can be kept over
+ * a restart; from inside it only engine_zone_submit and engine_zone_status may be called. */
+void engine_on_stop(struct engine *engine, engine_stop_fn stopped, void *context);
 
 /** Rows of `accounts:` in the coordinator's config: provider name, server or endpoint, TSIG or login, limits. */
 extern const struct config_row engine_account_rows[];
@@ -77,6 +90,15 @@ enum err engine_account_new(struct engine *engine, const struct engine_account_c
 
 /** Ends an account that no zone uses any more (config reload). NULL allowed; engine_free ends those that are left. */
 void engine_account_free(struct engine_account *account);
+
+/** Digest of everything in @p config and in the files that it names: a stop holds as long as it stays the same. A file
+ * that cannot be read counts as empty. */
+void engine_account_fingerprint(const struct engine_account_config *config, uint8_t ret_digest[static 32]);
+/** Puts a stop back that was told earlier; `account` is not looked at. @return ERR_NOMEM, ERR_INVALID. */
+enum err engine_account_restore_stop(struct engine_account *account, const struct engine_stop *stop) MUST_CHECK;
+/** A person cleared it. @param name a name, or NULL: the account and all its names. @return how many stops there were;
+ * what was refused because of them must be submitted again. */
+size_t engine_account_clear_stops(struct engine_account *account, const char *name);
 
 struct engine_zone_options {
     const char *name; /* zone, canonical; copied */
@@ -112,6 +134,11 @@ struct engine_listing {
 enum err engine_zone_list(struct engine_zone *zone,
                           const struct engine_listing *listing) MUST_CHECK; /* ERR_UNSUPPORTED, ERR_STATE (one runs) */
 
+/** The TTL that a record gets for @p ttl: what the provider takes. */
+uint32_t engine_zone_ttl(const struct engine_zone *zone, uint32_t ttl);
+/** Seconds after which an unchanged record must be written again; 0 = never. */
+uint32_t engine_zone_refresh_s(const struct engine_zone *zone);
+
 struct engine_zone_status {
     const char *state;         /* "claiming", "running", "backing-off", "deposed", "broken" (circuit open) */
     size_t waiting, in_flight; /* changes */
@@ -120,6 +147,8 @@ struct engine_zone_status {
     uint32_t batch_size, depth;           /* what the adaptation settled on */
     double service_ms;                    /* smoothed time of one message */
     uint64_t resume_ms;                   /* monotonic, when backing off */
+    uint64_t lookups;                     /* requests that were no changes, since start */
+    uint64_t insync_ms;                   /* a change to all of the service's servers, last sampled; 0 = never */
     const char *last_error;               /* "" when none */
 };
 void engine_zone_status(const struct engine_zone *zone, struct engine_zone_status *ret_status);

@@ -118,8 +118,11 @@ static void finish_item(struct engine_zone *zone, struct change *change, const s
     case OUTCOME_UNKNOWN:
         if (zone->verify != NULL) {
             verify_start(zone, change);
-        } else { /* nobody to ask: a provider for which that matters demands verify_server */
+        } else if (zone->account->ops->asks) { /* nobody to ask */
             change_queue_delay(&zone->queue, change, now + zone->account->retry_max_ms);
+        } else { /* the same again does no harm */
+            change_mark_unsure(change);
+            change_queue_delay(&zone->queue, change, now + change_backoff(zone, change));
         }
         break;
     }
@@ -138,7 +141,11 @@ static void settle(struct exchange *exchange, const char *detail)
     }
     tell(exchange, detail, zone_now(zone));
     for (size_t i = 0; i < exchange->batch.len; i++) {
-        zone->changes += exchange->batch.items[i].outcome == OUTCOME_APPLIED;
+        bool applied = exchange->batch.items[i].outcome == OUTCOME_APPLIED;
+        zone->changes += applied;
+        if (applied) {
+            follow_applied(zone);
+        }
         finish_item(zone, exchange->changes[i], &exchange->batch.items[i]);
     }
     exchange_free(exchange);
@@ -267,13 +274,6 @@ struct exchange *exchange_from_group(struct engine_zone *zone)
     return exchange;
 }
 
-static const char *impossible(const struct engine_zone *zone, const struct batch_item *item,
-                              char detail[static PROVIDER_DETAIL_MAX])
-{
-    const struct provider_ops *ops = zone->account->ops;
-    return ops->impossible != NULL ? ops->impossible(zone->account->state, item, detail) : NULL;
-}
-
 /** Tells of the changes that this backend cannot make at all: @p list, TAKEN, by `next`. The owner may submit then, so
  * nobody may be walking the queue. */
 static void refuse_list(struct engine_zone *zone, struct change *list)
@@ -285,7 +285,7 @@ static void refuse_list(struct engine_zone *zone, struct change *list)
         list = change->next;
         change->next = NULL;
         change_unpack(change, &item);
-        refuse_change(zone, change, impossible(zone, &item, detail), detail);
+        refuse_change(zone, change, stops_refusal(zone, &item, detail), detail);
         zone_kick(zone);
     }
 }
@@ -295,6 +295,20 @@ static void take_refused(struct engine_zone *zone, struct change *change, struct
     change_queue_take(&zone->queue, change);
     **tail = change;
     *tail = &change->next;
+}
+
+/** The service limits how often one name may be written: out of the way until then. */
+static bool is_too_soon(struct engine_zone *zone, struct change *change)
+{
+    uint64_t now = zone_now(zone);
+    uint64_t ready = hosts_ready_ms(&zone->account->hosts, change_name(change), (enum rrtype)change->type, now);
+    if (ready == 0) {
+        return false;
+    }
+    change_queue_take(&zone->queue, change);
+    change_queue_delay(&zone->queue, change, ready);
+    zone_kick_at(zone, ready);
+    return true;
 }
 
 struct exchange *exchange_fill(struct engine_zone *zone, size_t most)
@@ -313,9 +327,13 @@ struct exchange *exchange_fill(struct engine_zone *zone, size_t most)
         char detail[PROVIDER_DETAIL_MAX];
         next = change->next;
         change_unpack(change, item);
-        if (impossible(zone, item, detail) != NULL) {
+        if (stops_refusal(zone, item, detail) != NULL) {
             looked++;
             take_refused(zone, change, &tail);
+            continue;
+        }
+        if (is_too_soon(zone, change)) {
+            looked++;
             continue;
         }
         if (ops->together != NULL && batch->len > 0 && !ops->together(zone->account->state, batch, item)) {
@@ -367,6 +385,47 @@ static void stamp(struct exchange *exchange)
     exchange->stamp = adapt_sent(&zone->adapt, clock_mono_ns() / 1000, zone->messages_in_flight == 1, starved);
 }
 
+void exchange_account(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    struct engine_account *account = zone->account;
+    const struct provider_ops *ops = account->ops;
+    uint64_t now = zone_now(zone), cost = 0;
+    bool http = ops->transport == PROVIDER_HTTP, write = !http || exchange->request.stage == PROVIDER_STAGE_CHANGE;
+    for (size_t i = 0; write && i < exchange->batch.len; i++) {
+        const struct batch_item *item = &exchange->batch.items[i];
+        cost += ops->item_cost != NULL ? ops->item_cost(account->state, item) : 1;
+        hosts_wrote(&account->hosts, item->name, item->type, now);
+    }
+    budget_spend(&account->budget, write, cost, now);
+    budget_spend(&zone->budget, write, cost, now);
+    zone->lookups_made += !write;
+    if (http) {
+        exchange->hold = write                                               ? HOLD_NONE
+                         : exchange->request.stage >= PROVIDER_STAGE_ACCOUNT ? HOLD_ACCOUNT
+                                                                             : HOLD_ZONE;
+        account->requests++;
+        account->lookups += exchange->hold == HOLD_ACCOUNT;
+        zone->lookups += exchange->hold == HOLD_ZONE;
+    }
+}
+
+void exchange_landed(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    struct engine_account *account = zone->account;
+    bool full = account->limits.account_max != 0 && account->requests >= account->limits.account_max;
+    account->requests--;
+    account->lookups -= exchange->hold == HOLD_ACCOUNT;
+    zone->lookups -= exchange->hold == HOLD_ZONE;
+    if (full || exchange->hold == HOLD_ACCOUNT) {
+        account_kick(account);
+    } else {
+        zone_kick(zone);
+    }
+    exchange->hold = HOLD_NONE;
+}
+
 bool exchange_send(struct exchange *exchange)
 {
     struct engine_zone *zone = exchange->zone;
@@ -382,6 +441,7 @@ bool exchange_send(struct exchange *exchange)
         return build_failed(exchange, err);
     }
     zone->messages++;
+    exchange_account(exchange);
     if (exchange->rounds++ == 0) {
         for (size_t i = 0; i < exchange->batch.len; i++) {
             exchange->changes[i]->attempts++;
@@ -421,25 +481,6 @@ static void give_back(struct exchange *exchange, const struct verdict *verdict)
     }
     exchange_put_back(exchange);
     zone_failed(zone, verdict);
-}
-
-static void stop_one(struct engine_account *account, const struct verdict *verdict)
-{
-    account->stopped = true;
-    account->stop_error = verdict->error;
-    (void)snprintf(account->stop_detail, sizeof(account->stop_detail), "%s", verdict->detail); /* same size */
-    account_kick(account); /* other zones tell what waits there */
-}
-
-static void stop_account(struct engine_account *account, const struct verdict *verdict)
-{
-    stop_one(account, verdict);
-    for (struct engine_account *other = account->engine->accounts; other != NULL; other = other->next) {
-        if (verdict->everywhere && other != account && !other->stopped && other->ops == account->ops &&
-            view_equal_nocase(view_of(other->host), view_of(account->host))) {
-            stop_one(other, verdict);
-        }
-    }
 }
 
 static void suspect(struct exchange *exchange, const struct verdict *may_be_item)
@@ -484,7 +525,8 @@ static void again(struct exchange *exchange)
     if (exchange->rounds >= PROVIDER_ROUNDS_MAX) {
         verdict_set(&verdict, VERDICT_RETRY, "rounds", "the provider needed more than %d lookups", PROVIDER_ROUNDS_MAX);
         give_back(exchange, &verdict);
-    } else if (account->limited && !bucket_take(&account->bucket, 1, zone_now(zone))) {
+    } else if (budget_wait_ms(&account->budget, true, zone_now(zone)) != 0 ||
+               budget_wait_ms(&zone->budget, true, zone_now(zone)) != 0) {
         answered(zone);
         exchange_put_back(exchange);
         zone_kick(zone);
@@ -517,8 +559,9 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
     switch (batch_judge(verdict->kind, exchange->batch.len)) {
     case BATCH_SETTLE:
         served(exchange);
+        stops_learn(exchange);
         if (verdict->stop) {
-            stop_account(exchange->zone->account, verdict);
+            stops_account(exchange->zone->account, verdict);
         } else if (verdict->wait_ms > 0) {
             breaker_hold(zone_breaker(exchange->zone), zone_now(exchange->zone), verdict->wait_ms);
         }
@@ -549,7 +592,7 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
         unknown_outcome(exchange, verdict);
         break;
     case BATCH_STOP:
-        stop_account(exchange->zone->account, verdict);
+        stops_account(exchange->zone->account, verdict);
         give_back(exchange, verdict);
         break;
     }
@@ -557,6 +600,10 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
 
 void exchange_reply(struct exchange *exchange, const struct provider_reply *reply)
 {
+    if (exchange->kind == EXCHANGE_FOLLOW) {
+        follow_reply(exchange, reply);
+        return;
+    }
     if (exchange->kind != EXCHANGE_CHANGES) {
         fence_reply(exchange, reply);
         return;
@@ -567,6 +614,9 @@ void exchange_reply(struct exchange *exchange, const struct provider_reply *repl
                                              &exchange->request, reply, &verdict);
     if (err != ERR_OK) {
         verdict_set(&verdict, VERDICT_UNKNOWN, "bad-reply", "the answer cannot be read: %s", err_text(err));
+    }
+    if (account->ops->redact != NULL) {
+        account->ops->redact(account->state, verdict.detail);
     }
     exchange_verdict(exchange, &verdict);
 }

@@ -10,7 +10,9 @@
  *   engine_link.c      TCP connection of a DNS zone
  *   engine_http.c      HTTP requests
  *   engine_verify.c    asks the authoritative server what became of an unknown outcome
- *   engine_list.c      zone transfer
+ *   engine_list.c      zone transfer; engine_list_http.c: listing page by page
+ *   engine_stops.c     what a service told us not to ask for again
+ *   engine_follow.c    samples when a change is at all of a service's servers
  *
  * Phases of a zone that can fence; one that cannot is always RUNNING:
  *
@@ -25,16 +27,16 @@
  * The breaker of such a zone may be HALF_OPEN from CONNECTING to RUNNING: the probe is the whole way there, so each way
  * out of these phases tells it: zone_failed, the claim (breaker_admit), or deposed (breaker_unused).
  */
-#include "base/bucket.h"
+#include "net/http.h"
 #include "providers/adapt.h"
 #include "providers/breaker.h"
+#include "providers/budget.h"
 #include "providers/engine.h"
 #include "providers/engine_queue.h"
+#include "providers/hosts.h"
 #include "providers/provider.h"
 
 struct stream;
-struct http_client;
-struct http_transfer;
 
 /** An RRset whose outcome is unknown and whose zone ended: the next zone of that name asks before it sends. */
 struct unsettled {
@@ -50,6 +52,8 @@ struct engine {
     struct engine_zone *zones;       /* all that live; owned by their makers */
     struct unsettled *unsettled;     /* owned */
     uint16_t next_id;
+    engine_stop_fn stopped;
+    void *stopped_context;
     struct engine_result results[PROVIDER_BATCH_MAX]; /* scratch of one callback */
 };
 
@@ -59,8 +63,11 @@ struct engine_account {
     const struct provider_ops *ops;
     void *state; /* owned, of ops */
     struct provider_limits limits;
-    struct bucket bucket;
-    bool limited;            /* the bucket counts */
+    struct budget budget; /* owned: rates of the account, its own `rate` among them */
+    struct hosts hosts;   /* owned */
+    size_t requests;      /* HTTP, in flight */
+    size_t lookups;       /* of them: of the account (an access token); nothing else is built meanwhile */
+    char name[ACCOUNT_NAME_SIZE];
     char host[DNSNAME_SIZE]; /* of `server`, or of `url` */
     char verify_host[DNSNAME_SIZE];
     uint16_t port, verify_port;
@@ -68,7 +75,7 @@ struct engine_account {
     struct http_client *http; /* owned; NULL for DNS */
     struct breaker breaker;   /* HTTP: one a service; DNS has one a zone */
     bool stopped;             /* until the account is made anew from changed config */
-    const char *stop_error;   /* static storage */
+    char stop_error[HOSTS_CODE_MAX];
     char stop_detail[PROVIDER_DETAIL_MAX];
 };
 
@@ -82,7 +89,9 @@ enum zone_phase {
     PHASE_DEPOSED,
 };
 
-enum exchange_kind { EXCHANGE_OWNER, EXCHANGE_CLAIM, EXCHANGE_PROBE, EXCHANGE_CHANGES };
+enum exchange_kind { EXCHANGE_OWNER, EXCHANGE_CLAIM, EXCHANGE_PROBE, EXCHANGE_CHANGES, EXCHANGE_FOLLOW };
+
+enum hold { HOLD_NONE, HOLD_ZONE, HOLD_ACCOUNT };
 
 /** One message under way and what it is about. */
 struct exchange {
@@ -96,6 +105,7 @@ struct exchange {
     uint64_t deadline_ms;
     unsigned rounds; /* requests made for this batch */
     uint64_t epoch;  /* CLAIM, PROBE: what it sets */
+    enum hold hold;  /* a lookup is out: what must wait for it */
     struct http_transfer *http;
 };
 
@@ -111,7 +121,17 @@ struct group {
 };
 
 struct engine_list;
+struct engine_list_http;
 struct engine_verify;
+
+/** Puts records of a listing together to RRsets: those of one set come one after the other. */
+struct list_gather {
+    struct engine_listing listing;
+    char name[DNSNAME_SIZE];
+    enum rrtype type;
+    uint32_t ttl;
+    struct rrset_value value;
+};
 
 struct engine_zone {
     struct engine_zone *next;
@@ -129,8 +149,9 @@ struct engine_zone {
     struct adapt adapt;
     struct breaker breaker;
     struct loop_timer *timer;
-    uint64_t wake_ms;   /* armed for; UINT64_MAX = not */
-    uint64_t bucket_ms; /* the account's budget has a call again */
+    uint64_t wake_ms;     /* armed for; UINT64_MAX = not */
+    struct budget budget; /* owned: rates of the zone */
+    size_t lookups;       /* in flight */
 
     enum zone_phase phase;
     struct stream *stream; /* owned */
@@ -144,9 +165,12 @@ struct engine_zone {
     uint64_t steady_ms;     /* monotonic: from then on a peer that closes the idle connection is no failure */
 
     struct engine_list *list;
+    struct engine_list_http *list_http;
+    uint64_t follow_ms, changed_ms; /* monotonic: when to ask what became of a change; when it was applied */
+    bool following;
     struct engine_verify *verify;
 
-    uint64_t messages, changes, failures;
+    uint64_t messages, changes, failures, lookups_made, insync_ms;
     char last_error[PROVIDER_DETAIL_MAX];
     bool in_trouble; /* told so */
 };
@@ -174,6 +198,10 @@ void exchange_unlink(struct exchange *exchange);
 /** Builds and sends. False: nothing went out; the exchange is gone and what it held is back in the queue or settled. */
 bool exchange_send(struct exchange *exchange);
 void exchange_reply(struct exchange *exchange, const struct provider_reply *reply);
+/** What went out counts against the documented rates, and a lookup holds up what would look the same up. */
+void exchange_account(struct exchange *exchange);
+/** HTTP: the request came to its end, whatever its reply: what waited for it may go. */
+void exchange_landed(struct exchange *exchange);
 void exchange_verdict(struct exchange *exchange, const struct verdict *verdict);
 void exchange_unknown(struct exchange *exchange, const struct verdict *verdict);
 /** Takes waiting changes into a new exchange. NULL: none could be taken. */
@@ -201,6 +229,13 @@ enum err http_client_open(struct engine_account *account, const struct engine_ac
 void http_client_close(struct engine_account *account);
 enum err http_send(struct exchange *exchange);
 void http_abandon(struct exchange *exchange); /* its zone ends */
+/** A request outside an exchange. Takes no budget; @p done as http_start tells it. */
+enum err http_ask(struct engine_account *account, struct provider_request *request, uint64_t deadline_ms, http_fn done,
+                  void *context, struct http_transfer **ret_transfer);
+/** The reply of a whole result. */
+struct provider_reply http_reply(struct engine_account *account, const struct http_result *result);
+/** Id of what went wrong with a request that brought no reply. */
+const char *http_failure(const struct http_result *result);
 
 /* engine_verify.c */
 /** For zones that cannot fence, where there is somebody to ask. */
@@ -217,3 +252,24 @@ void verify_forget(struct engine *engine, uint64_t now_ms);
 
 /* engine_list.c */
 void list_stop(struct engine_zone *zone);
+/** For struct provider_listing: @p context is a struct list_gather. */
+void list_gather_record(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct ip *ip);
+void list_gather_flush(struct list_gather *gather);
+
+/* engine_list_http.c */
+enum err list_http_start(struct engine_zone *zone, const struct engine_listing *listing);
+void list_http_stop(struct engine_zone *zone);
+
+/* engine_stops.c */
+/** Error and detail of a change whose name, or whose kind, is not to be sent; NULL = fine. */
+const char *stops_refusal(const struct engine_zone *zone, const struct batch_item *item,
+                          char detail[static PROVIDER_DETAIL_MAX]);
+/** After a batch was settled: what its items say about their names is remembered and told. */
+void stops_learn(struct exchange *exchange);
+/** The account stops, and with `everywhere` every other one at this service. */
+void stops_account(struct engine_account *account, const struct verdict *verdict);
+
+/* engine_follow.c */
+void follow_applied(struct engine_zone *zone);
+void follow_run(struct engine_zone *zone, uint64_t now, uint64_t *wake);
+void follow_reply(struct exchange *exchange, const struct provider_reply *reply);

@@ -9,38 +9,34 @@
 /** A transfer under way, on a connection of its own: a large zone would hold up the updates. */
 struct engine_list {
     struct engine_zone *zone;
-    struct engine_listing listing;
     struct stream *stream;    /* owned */
     struct loop_timer *timer; /* owned: silence of the account's timeout ends it */
     void *provider;           /* owned, of ops->list_end */
     struct provider_request request;
     uint64_t bytes;
-    char name[DNSNAME_SIZE]; /* RRset being gathered: a transfer brings its records one after the other */
-    enum rrtype type;
-    uint32_t ttl;
-    struct rrset_value value;
+    struct list_gather gather;
 };
 
-static void flush(struct engine_list *list)
+void list_gather_flush(struct list_gather *gather)
 {
-    if (list->value.len > 0) {
-        list->listing.each(list->listing.context, list->name, list->type, list->ttl, &list->value);
-        list->value.len = 0;
+    if (gather->value.len > 0) {
+        gather->listing.each(gather->listing.context, gather->name, gather->type, gather->ttl, &gather->value);
+        gather->value.len = 0;
     }
 }
 
-static void record(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct ip *ip)
+void list_gather_record(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct ip *ip)
 {
-    struct engine_list *list = context;
-    if (list->value.len > 0 && (list->type != type || strcmp(list->name, name) != 0)) {
-        flush(list);
+    struct list_gather *gather = context;
+    if (gather->value.len > 0 && (gather->type != type || strcmp(gather->name, name) != 0)) {
+        list_gather_flush(gather);
     }
-    if (list->value.len == 0) {
-        (void)snprintf(list->name, sizeof(list->name), "%s", name); /* dnsmsg hands out names that fit */
-        list->type = type;
-        list->ttl = ttl;
+    if (gather->value.len == 0) {
+        (void)snprintf(gather->name, sizeof(gather->name), "%s", name); /* providers hand out names that fit */
+        gather->type = type;
+        gather->ttl = ttl;
     }
-    (void)rrset_value_add(&list->value, type, ip); /* a larger set is not one of ours: four of it tell that too */
+    (void)rrset_value_add(&gather->value, type, ip); /* a larger set is not one of ours: four of it tell that too */
 }
 
 void list_stop(struct engine_zone *zone)
@@ -61,9 +57,9 @@ void list_stop(struct engine_zone *zone)
 
 static void finish(struct engine_list *list, enum err err, const char *detail)
 {
-    struct engine_listing listing = list->listing;
+    struct engine_listing listing = list->gather.listing;
     if (err == ERR_OK) {
-        flush(list);
+        list_gather_flush(&list->gather);
     }
     char text[PROVIDER_DETAIL_MAX];
     (void)snprintf(text, sizeof(text), "%s", detail); /* outlives the list; cut at one line's cap */
@@ -113,7 +109,7 @@ static enum err list_begin(struct engine_list *list)
 {
     struct engine_zone *zone = list->zone;
     const struct provider_ops *ops = zone->account->ops;
-    struct provider_listing listing = {.each = record, .context = list};
+    struct provider_listing listing = {.each = list_gather_record, .context = &list->gather};
     struct stream_options options = {.host = zone->account->host,
                                      .port = zone->account->port,
                                      .connect_ms = (uint32_t)zone->account->timeout_ms,
@@ -139,15 +135,18 @@ enum err engine_zone_list(struct engine_zone *zone, const struct engine_listing 
     if (zone->account->ops->list_begin == NULL) {
         return ERR_UNSUPPORTED;
     }
-    if (zone->list != NULL) {
+    if (zone->list != NULL || zone->list_http != NULL) {
         return ERR_STATE;
+    }
+    if (zone->account->ops->transport == PROVIDER_HTTP) {
+        return list_http_start(zone, listing);
     }
     struct engine_list *list = calloc(1, sizeof(*list));
     if (list == NULL) {
         return ERR_NOMEM;
     }
     list->zone = zone;
-    list->listing = *listing;
+    list->gather.listing = *listing;
     provider_request_init(&list->request);
     zone->list = list;
     enum err err = list_begin(list);

@@ -158,7 +158,15 @@ static size_t wanted(struct engine_zone *zone, uint64_t now, uint64_t *wake)
     return 0;
 }
 
-/** Budget of the account, then the breaker: both say when instead of no. */
+/** A lookup is out, or all requests are that the account may have: who sees it land looks again. */
+static bool must_wait(const struct engine_zone *zone)
+{
+    const struct engine_account *account = zone->account;
+    uint32_t most = account->limits.account_max;
+    return zone->lookups > 0 || account->lookups > 0 || (most != 0 && account->requests >= most);
+}
+
+/** Budget of account and zone, then the breaker: both say when instead of no. */
 static bool may_send(struct engine_zone *zone, uint64_t now, uint64_t *wake)
 {
     struct engine_account *account = zone->account;
@@ -167,7 +175,7 @@ static bool may_send(struct engine_zone *zone, uint64_t now, uint64_t *wake)
         *wake = MIN(*wake, open);
         return false;
     }
-    uint64_t wait = account->limited ? bucket_wait_ms(&account->bucket, 1, now) : 0;
+    uint64_t wait = MAX(budget_wait_ms(&account->budget, true, now), budget_wait_ms(&zone->budget, true, now));
     if (wait != 0) {
         *wake = MIN(*wake, now + wait);
         return false;
@@ -179,7 +187,7 @@ static bool send_next(struct engine_zone *zone, uint64_t now, uint64_t *wake)
 {
     bool group = groups_ready(zone) && zone->messages_in_flight < zone->account->limits.depth_max;
     size_t most = group ? 0 : wanted(zone, now, wake);
-    if ((!group && most == 0) || !may_send(zone, now, wake)) {
+    if ((!group && most == 0) || must_wait(zone) || !may_send(zone, now, wake)) {
         return false;
     }
     struct exchange *exchange = group ? exchange_from_group(zone) : exchange_fill(zone, most);
@@ -187,9 +195,6 @@ static bool send_next(struct engine_zone *zone, uint64_t now, uint64_t *wake)
         breaker_unused(zone_breaker(zone));
         *wake = MIN(*wake, now + zone->account->retry_min_ms);
         return false;
-    }
-    if (zone->account->limited) {
-        (void)bucket_take(&zone->account->bucket, 1, now); /* may_send saw that there is one */
     }
     return exchange_send(exchange);
 }
@@ -267,6 +272,7 @@ void zone_timer(void *context)
         fence_ask(zone);
     } else if (zone->phase == PHASE_RUNNING && !zone->account->stopped) {
         run(zone, now, &wake);
+        follow_run(zone, now, &wake);
         keep_alive(zone, now, &wake);
     } else if (zone->phase == PHASE_RUNNING) {
         tell_stopped(zone);
@@ -305,6 +311,8 @@ void engine_zone_status(const struct engine_zone *from, struct engine_zone_statu
         .depth = adapt_depth(&zone->adapt),
         .service_ms = zone->adapt.service_us / 1000,
         .resume_ms = breaker->state == BREAKER_OPEN ? breaker->until_ms : 0,
+        .lookups = zone->lookups_made,
+        .insync_ms = zone->insync_ms,
         .last_error = zone->account->stopped ? zone->account->stop_detail : zone->last_error,
     };
 }

@@ -8,6 +8,7 @@
 
 #define PROVIDER_BATCH_MAX        3500 /* changes a message: what Cloudflare takes at most; DNS messages are full at 1,300 */
 #define PROVIDER_RATES_MAX        6  /* documented limits of one service; deSEC has the most, five */
+#define ACCOUNT_NAME_SIZE         65 /* 64 bytes, as the config allows */
 #define PROVIDER_OPTIONS_MAX      16 /* keys of an account's `options` */
 #define PROVIDER_DEPTH_MAX        16 /* messages in flight: beyond it neither BIND nor Knot got faster when measured */
 #define PROVIDER_HTTP_BODY_MAX    65536           /* largest reply read: a reply line a host of 20, or an error page */
@@ -15,5 +16,6 @@
 #define PROVIDER_ROUNDS_MAX       4096            /* lookups that one batch may ask for before it counts as failed */
 #define ENGINE_AXFR_BYTES_MAX     (1024ull << 20) /* a zone of ten million addresses */
 #define ENGINE_RETRY_AFTER_MAX_MS (24ull * 3600 * 1000) /* a server that asks for more is asked again after a day */
-#define ENGINE_SCAN_MAX           512  /* waiting changes looked at to fill one message that groups by address */
-#define ACCOUNT_SECRET_MAX        4096 /* a password or token */
+#define ENGINE_SCAN_MAX           512        /* waiting changes looked at to fill one message that groups by address */
+#define ACCOUNT_SECRET_MAX        4096       /* a password or token */
+#define ACCOUNT_FILE_MAX          (1u << 20) /* a file of keys: some ten thousand hosts */

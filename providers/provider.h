@@ -207,7 +207,8 @@ struct provider_ops {
                              const struct provider_reply *reply, bool *ret_done);
 
     /* Listing of a whole zone; all NULL for backends without. DNS: over a connection of its own; list_next is NULL.
-     * HTTP: list_begin, then list_next builds a request and list_feed reads its reply, until that says done. */
+     * HTTP: list_begin, then list_next builds a request (the same again when its reply did not come to list_feed) and
+     * list_feed reads its reply, until that says done. */
     enum err (*list_begin)(void *state, struct provider_zone *zone, const struct provider_listing *listing,
                            struct provider_request *request, void **ret_list);
     enum err (*list_next)(void *list, struct provider_request *request);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "providers/engine_internal.h"
+
+const char *stops_refusal(const struct engine_zone *zone, const struct batch_item *item,
+                          char detail[static PROVIDER_DETAIL_MAX])
+{
+    const struct engine_account *account = zone->account;
+    const char *why = NULL, *code = hosts_stopped(&account->hosts, item->name, item->type, &why);
+    if (code != NULL) {
+        (void)snprintf(detail, PROVIDER_DETAIL_MAX,
+                       "stopped until the account's config changes or muster provider resume: %s", why); /* cut */
+        return code;
+    }
+    return account->ops->impossible != NULL ? account->ops->impossible(account->state, item, detail) : NULL;
+}
+
+static void tell(struct engine_account *account, const char *name, enum rrtype type, bool both, const char *error,
+                 const char *detail)
+{
+    struct engine *engine = account->engine;
+    struct engine_stop stop = {
+        .account = account->name, .name = name, .type = type, .both = both, .error = error, .detail = detail};
+    if (engine->stopped != NULL) {
+        engine->stopped(engine->stopped_context, &stop);
+    }
+}
+
+static void stop_name(struct engine_account *account, const struct batch_item *item, bool both, const char *code)
+{
+    const char *detail = item->stop_detail != NULL ? item->stop_detail : "";
+    (void)!hosts_stop(&account->hosts, item->name, item->type, both, code, detail); /* else the service says it again */
+    tell(account, item->name, item->type, both, code, detail);
+}
+
+void stops_learn(struct exchange *exchange)
+{
+    struct engine_zone *zone = exchange->zone;
+    struct engine_account *account = zone->account;
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        struct batch_item *item = &exchange->batch.items[i];
+        unsigned row = hosts_count(&account->hosts, item->name, item->type, item->repeat, zone_now(zone));
+        bool too_often = item->repeat != NULL && row >= item->repeat_max && item->repeat_max > 0;
+        if (too_often) {
+            item->alarm = row == item->repeat_max ? item->repeat : item->alarm;
+        }
+        if (item->stop != BATCH_STOP_NONE) {
+            stop_name(account, item, item->stop == BATCH_STOP_HOST, item->error != NULL ? item->error : item->repeat);
+        } else if (too_often && item->repeat_stop) {
+            stop_name(account, item, true, item->repeat);
+        }
+    }
+}
+
+static void stop_one(struct engine_account *account, const char *error, const char *detail)
+{
+    account->stopped = true;
+    (void)snprintf(account->stop_error, sizeof(account->stop_error), "%s", error);    /* ids are shorter */
+    (void)snprintf(account->stop_detail, sizeof(account->stop_detail), "%s", detail); /* cut at one line's cap */
+    account_kick(account); /* other zones tell what waits there */
+}
+
+void stops_account(struct engine_account *account, const struct verdict *verdict)
+{
+    stop_one(account, verdict->error, verdict->detail);
+    tell(account, "", RRTYPE_A, true, verdict->error, verdict->detail);
+    for (struct engine_account *other = account->engine->accounts; other != NULL; other = other->next) {
+        if (verdict->everywhere && other != account && !other->stopped && other->ops == account->ops &&
+            view_equal_nocase(view_of(other->host), view_of(account->host))) {
+            stop_one(other, verdict->error, verdict->detail);
+            tell(other, "", RRTYPE_A, true, verdict->error, verdict->detail);
+        }
+    }
+}
+
+enum err engine_account_restore_stop(struct engine_account *account, const struct engine_stop *stop)
+{
+    if (stop->name[0] == '\0') {
+        stop_one(account, stop->error, stop->detail);
+        return ERR_OK;
+    }
+    if (strnlen(stop->name, DNSNAME_SIZE) > DNSNAME_MAX || (stop->type != RRTYPE_A && stop->type != RRTYPE_AAAA)) {
+        return ERR_INVALID;
+    }
+    return hosts_stop(&account->hosts, stop->name, stop->type, stop->both, stop->error, stop->detail);
+}
+
+size_t engine_account_clear_stops(struct engine_account *account, const char *name)
+{
+    size_t cleared = hosts_clear(&account->hosts, name);
+    if (name == NULL && account->stopped) {
+        account->stopped = false;
+        account->stop_error[0] = account->stop_detail[0] = '\0';
+        breaker_success(&account->breaker);
+        cleared++;
+    }
+    account_kick(account);
+    return cleared;
+}

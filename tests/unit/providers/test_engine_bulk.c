@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine does for services with bulk APIs, in the world of engine_world.h: documented rates, lookups that
+ * others wait for, stops that outlive it, listings page by page. The provider is this file's own; the real ones are
+ * replayed (test_replay.c) and run against strict services (tests/contract).
+ */
+#include "engine_world.h"
+#include "providers/provider.h"
+
+const struct provider_ops *registered_find(struct view name);
+#define provider_find registered_find
+#include "providers/provider.c"
+#undef provider_find
+
+enum { STAGE_ID = PROVIDER_STAGE_ZONE, STAGE_TOKEN = PROVIDER_STAGE_ACCOUNT, WRITES_MAX = 4000 };
+
+/** What the provider of this file does, and what it saw. */
+static struct {
+    struct provider_limits limits;
+    bool wants_token, wants_id, asks;
+    uint32_t cost;
+    enum batch_stop stop; /* the next write's first item is refused and stopped */
+    bool token;
+    unsigned tokens, ids, writes, items, pages, follows;
+    uint64_t writes_ms[WRITES_MAX];
+} bulk;
+
+static enum err bulk_open(const struct engine_account_config *config, const struct template *template, void **ret_state,
+                          struct errinfo *info)
+{
+    (void)config;
+    (void)template;
+    (void)info;
+    *ret_state = &bulk;
+    return ERR_OK;
+}
+
+static void bulk_close(void *state)
+{
+    (void)state;
+}
+
+static void bulk_limits(const void *state, struct provider_limits *ret_limits)
+{
+    (void)state;
+    *ret_limits = bulk.limits;
+}
+
+static uint32_t bulk_cost(const void *state, const struct batch_item *item)
+{
+    (void)state;
+    (void)item;
+    return bulk.cost;
+}
+
+static void bulk_cache_free(void *cache)
+{
+    free(cache);
+}
+
+static enum err bulk_build(void *state, struct provider_zone *zone, struct batch *batch,
+                           struct provider_request *request)
+{
+    (void)state;
+    assert_true(request->now_ms == world.now_ms && request->wall_ms > 0);
+    if (bulk.wants_token && !bulk.token) {
+        request->stage = STAGE_TOKEN;
+        bulk.tokens++;
+    } else if (bulk.wants_id && zone->cache == NULL) {
+        request->stage = STAGE_ID;
+        bulk.ids++;
+    } else {
+        assert_true(bulk.writes < WRITES_MAX);
+        bulk.writes_ms[bulk.writes++] = world.now_ms;
+        bulk.items += (unsigned)batch->len;
+    }
+    return strbuf_adds(&request->url, "https://h.example/");
+}
+
+static enum err bulk_parse(void *state, struct provider_zone *zone, struct batch *batch,
+                           const struct provider_request *request, const struct provider_reply *reply,
+                           struct verdict *ret_verdict)
+{
+    (void)state;
+    (void)reply;
+    *ret_verdict = (struct verdict){.kind = VERDICT_CONTINUE};
+    if (request->stage == STAGE_TOKEN) {
+        bulk.token = true;
+        return ERR_OK;
+    }
+    if (request->stage == STAGE_ID) {
+        zone->cache = malloc(1);
+        return zone->cache != NULL ? ERR_OK : ERR_NOMEM;
+    }
+    ret_verdict->kind = VERDICT_SETTLED;
+    for (size_t i = 0; i < batch->len; i++) {
+        batch->items[i].outcome = OUTCOME_APPLIED;
+    }
+    if (bulk.stop != BATCH_STOP_NONE) {
+        batch->items[0].outcome = OUTCOME_REFUSED;
+        batch->items[0].error = "nohost";
+        batch->items[0].stop = bulk.stop;
+        batch->items[0].stop_detail = "create it";
+        bulk.stop = BATCH_STOP_NONE;
+    }
+    return ERR_OK;
+}
+
+static enum err bulk_list_begin(void *state, struct provider_zone *zone, const struct provider_listing *listing,
+                                struct provider_request *request, void **ret_list)
+{
+    (void)state;
+    (void)zone;
+    (void)request;
+    struct provider_listing *list = malloc(sizeof(*list));
+    assert_non_null(list);
+    *list = *listing;
+    *ret_list = list;
+    return ERR_OK;
+}
+
+static enum err bulk_list_next(void *list, struct provider_request *request)
+{
+    (void)list;
+    return strbuf_addf(&request->url, "https://h.example/page=%u", bulk.pages + 1);
+}
+
+static enum err bulk_list_feed(void *list, const struct provider_request *request, const struct provider_reply *reply,
+                               bool *ret_done, struct errinfo *info)
+{
+    const struct provider_listing *listing = list;
+    (void)request;
+    if (reply->status != 200) {
+        return errinfo_set(info, ERR_IO, "http", reply->status, "HTTP %ld", reply->status);
+    }
+    bulk.pages++;
+    for (uint8_t i = 1; i <= 2; i++) { /* a set that lies across a page's end stays one */
+        struct ip ip = {.family = IP_V4, .bytes = {192, 0, 2, (uint8_t)(10 * bulk.pages + i)}};
+        listing->each(listing->context, "a.example", RRTYPE_A, 60, &ip);
+    }
+    *ret_done = bulk.pages >= 2;
+    return ERR_OK;
+}
+
+static void bulk_list_end(void *list)
+{
+    free(list);
+}
+
+static enum err bulk_build_follow(void *state, struct provider_zone *zone, struct provider_request *request)
+{
+    (void)state;
+    (void)zone;
+    request->stage = STAGE_ID;
+    return strbuf_adds(&request->url, "https://h.example/change");
+}
+
+static enum err bulk_parse_follow(void *state, struct provider_zone *zone, const struct provider_request *request,
+                                  const struct provider_reply *reply, bool *ret_done)
+{
+    (void)state;
+    (void)zone;
+    (void)request;
+    (void)reply;
+    *ret_done = ++bulk.follows == 3;
+    return ERR_OK;
+}
+
+static struct provider_ops ops = {.about = {.name = "bulk"},
+                                  .transport = PROVIDER_HTTP,
+                                  .takes = PROVIDER_URL | PROVIDER_USERNAME | PROVIDER_PASSWORD,
+                                  .open = bulk_open,
+                                  .close = bulk_close,
+                                  .limits = bulk_limits,
+                                  .item_cost = bulk_cost,
+                                  .cache_free = bulk_cache_free,
+                                  .build_request = bulk_build,
+                                  .parse_reply = bulk_parse,
+                                  .list_begin = bulk_list_begin,
+                                  .list_next = bulk_list_next,
+                                  .list_feed = bulk_list_feed,
+                                  .list_end = bulk_list_end};
+
+const struct provider_ops *provider_find(struct view name)
+{
+    return view_equals(name, "bulk") ? &ops : registered_find(name);
+}
+
+struct told {
+    unsigned applied, refused, unknown;
+    char error[32];
+};
+
+static void on_settled(void *context, const struct engine_result *results, size_t results_len)
+{
+    struct told *told = context;
+    for (size_t i = 0; i < results_len; i++) {
+        told->applied += results[i].outcome == OUTCOME_APPLIED;
+        told->refused += results[i].outcome == OUTCOME_REFUSED;
+        told->unknown += results[i].outcome == OUTCOME_UNKNOWN;
+        if (results[i].error != NULL) {
+            (void)snprintf(told->error, sizeof(told->error), "%s", results[i].error); /* ids are short */
+        }
+    }
+}
+
+static void begin(struct service *service, struct provider_limits limits)
+{
+    memset(&bulk, 0, sizeof(bulk));
+    bulk.limits = limits;
+    bulk.cost = 1;
+    ops.asks = false;
+    ops.build_follow = NULL;
+    ops.parse_follow = NULL;
+    service_open_as(service, "bulk", 0);
+}
+
+static void submit_many(struct engine_zone *zone, unsigned count, uint8_t last, uint64_t rev)
+{
+    char name[32];
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof(name), "n%u.example", i); /* fits */
+        submit(zone, name, last, rev + i);
+    }
+}
+
+static void a_zone_under_constant_change_keeps_the_daily_limit(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 100,
+                                             .depth_max = 1,
+                                             .rates = {{RATE_OF_ZONE, RATE_WRITES, 15, 60 * 1000, 0},
+                                                       {RATE_OF_ZONE, RATE_WRITES, 300, 24 * HOURS, 0}},
+                                             .rates_len = 2});
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    uint64_t rev = 0;
+    for (uint64_t now = 1000; now < 2 * 24 * (uint64_t)HOURS; now += 5000) {
+        submit(zone, "a.example", (uint8_t)(rev % 200), rev + 1);
+        rev++;
+        run_until(now);
+    }
+    assert_int_equal(bulk.writes, 600); /* all that was allowed */
+    for (unsigned i = 300; i < bulk.writes; i++) {
+        assert_true(bulk.writes_ms[i] - bulk.writes_ms[i - 300] >= 24 * (uint64_t)HOURS);
+    }
+    for (unsigned i = 15; i < bulk.writes; i++) {
+        assert_true(bulk.writes_ms[i] - bulk.writes_ms[i - 15] >= 60 * 1000);
+    }
+    service_close(&service);
+}
+
+static void what_a_change_costs_is_paid_before_the_next_batch(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 500,
+                                             .depth_max = 1,
+                                             .rates = {{RATE_OF_ACCOUNT, RATE_CHANGES, 100, 1000, 100}},
+                                             .rates_len = 1});
+    bulk.cost = 2;
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit_many(zone, 2000, 1, 1);
+    run_until(100 * 1000);
+    assert_int_equal(bulk.writes, 4);
+    assert_int_equal(told.applied, 2000);
+    assert_in_range(bulk.writes_ms[3] - bulk.writes_ms[0], 29000, 29100);
+    service_close(&service);
+}
+
+static void one_token_serves_every_zone_of_the_account(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 4});
+    bulk.wants_token = bulk.wants_id = true;
+    struct engine_zone *one = service_zone(&service, "one.example", on_settled, &told);
+    struct engine_zone *two = service_zone(&service, "two.example", on_settled, &told);
+    submit(one, "a.one.example", 1, 1);
+    submit(two, "b.two.example", 1, 1);
+    run_until(10 * 1000);
+    assert_int_equal(told.applied, 2);
+    assert_int_equal(bulk.tokens, 1);
+    assert_int_equal(bulk.ids, 2);
+    assert_int_equal(bulk.writes, 2);
+    service_close(&service);
+}
+
+static void batches_of_a_zone_wait_for_one_lookup(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    struct engine_zone_status status;
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 4});
+    bulk.wants_id = true;
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit_many(zone, 40, 1, 1);
+    run_until(1000 + ANSWER_MS - 1);
+    assert_int_equal(world.requests, 1);
+    run_until(1000 + 2 * ANSWER_MS - 1);
+    assert_int_equal(bulk.writes, 4); /* then all at once */
+    run_until(10 * 1000);
+    assert_int_equal(told.applied, 40);
+    assert_int_equal(bulk.ids, 1);
+    engine_zone_status(zone, &status);
+    assert_int_equal(status.lookups, 1);
+    assert_int_equal(status.messages, 5);
+    service_close(&service);
+}
+
+static void an_account_has_no_more_requests_out_than_it_may(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 1, .depth_max = 4, .account_max = 2});
+    struct engine_zone *one = service_zone(&service, "one.example", on_settled, &told);
+    struct engine_zone *two = service_zone(&service, "two.example", on_settled, &told);
+    for (unsigned i = 0; i < 4; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "n%u.one.example", i); /* fits */
+        submit(one, name, 1, 1);
+        (void)snprintf(name, sizeof(name), "n%u.two.example", i); /* fits */
+        submit(two, name, 1, 1);
+    }
+    for (uint64_t now = 1000; now < 3000; now += 10) {
+        run_until(now);
+        assert_true(http_client_active(NULL) <= 2);
+    }
+    assert_int_equal(told.applied, 8);
+    service_close(&service);
+}
+
+static void an_unknown_outcome_is_sent_again_where_that_does_no_harm(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{0, "", ERR_TIMEOUT}, {0, "", ERR_IO}};
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(1 * HOURS);
+    assert_int_equal(told.unknown, 2);
+    assert_int_equal(told.applied, 1);
+    assert_int_equal(bulk.writes, 3);
+    assert_int_equal(world.queries, 0);
+    service_close(&service);
+}
+
+static void a_name_is_not_written_more_often_than_the_service_allows(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10,
+                                             .depth_max = 1,
+                                             .rates = {{RATE_OF_HOST, RATE_WRITES, 1, 600 * 1000, 0}},
+                                             .rates_len = 1});
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(5000);
+    submit(zone, "a.example", 2, 2);
+    submit(zone, "b.example", 2, 3); /* is not held up */
+    run_until(500 * 1000);
+    submit(zone, "a.example", 3, 4); /* takes the place of the one that waits */
+    assert_int_equal(bulk.writes, 2);
+    run_until(1000 * 1000);
+    assert_int_equal(bulk.writes, 3);
+    assert_int_equal(bulk.items, 3);
+    assert_in_range(bulk.writes_ms[2] - bulk.writes_ms[0], 600 * 1000, 600 * 1000 + 100);
+    service_close(&service);
+}
+
+struct kept {
+    char account[65], name[DNSNAME_SIZE], error[32], detail[64];
+    enum rrtype type;
+    bool both;
+    unsigned len;
+};
+
+static void keep_stop(void *context, const struct engine_stop *stop)
+{
+    struct kept *kept = context;
+    kept->len++;
+    kept->type = stop->type;
+    kept->both = stop->both;
+    (void)snprintf(kept->account, sizeof(kept->account), "%s", stop->account); /* these four fit */
+    (void)snprintf(kept->name, sizeof(kept->name), "%s", stop->name);
+    (void)snprintf(kept->error, sizeof(kept->error), "%s", stop->error);
+    (void)snprintf(kept->detail, sizeof(kept->detail), "%s", stop->detail);
+}
+
+static void a_stop_outlives_the_engine_until_a_person_clears_it(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    struct kept kept = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    engine_on_stop(service.engine, keep_stop, &kept);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    bulk.stop = BATCH_STOP_HOST;
+    submit(zone, "a.example", 1, 1);
+    run_until(2000);
+    assert_int_equal(kept.len, 1);
+    assert_string_equal(kept.account, "t");
+    assert_string_equal(kept.name, "a.example");
+    assert_string_equal(kept.error, "nohost");
+    assert_true(kept.both);
+    service_close(&service);
+
+    begin(&service, bulk.limits);
+    struct engine_stop stop = {
+        .name = kept.name, .type = kept.type, .both = kept.both, .error = kept.error, .detail = kept.detail};
+    assert_int_equal(engine_account_restore_stop(service.account, &stop), ERR_OK);
+    zone = service_zone(&service, "example", on_settled, &told);
+    told = (struct told){0};
+    submit(zone, "a.example", 1, 1);
+    run_until(2000);
+    assert_int_equal(told.refused, 1);
+    assert_string_equal(told.error, "nohost");
+    assert_int_equal(bulk.writes, 0);
+    assert_int_equal(engine_account_clear_stops(service.account, "a.example"), 2);
+    submit(zone, "a.example", 1, 2);
+    run_until(4000);
+    assert_int_equal(told.applied, 1);
+    service_close(&service);
+}
+
+static void an_account_that_was_stopped_starts_stopped(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    struct engine_stop stop = {.name = "", .error = "badauth", .detail = "mend the account"};
+    assert_int_equal(engine_account_restore_stop(service.account, &stop), ERR_OK);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(24 * (uint64_t)HOURS);
+    assert_int_equal(world.requests, 0);
+    assert_string_equal(told.error, "badauth");
+    assert_int_equal(engine_account_clear_stops(service.account, NULL), 1);
+    run_until(25 * (uint64_t)HOURS);
+    assert_int_equal(told.applied, 1);
+    service_close(&service);
+}
+
+struct listed {
+    unsigned sets, addresses, done;
+    enum err err;
+};
+
+static void list_each(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct rrset_value *value)
+{
+    struct listed *listed = context;
+    assert_string_equal(name, "a.example");
+    assert_true(type == RRTYPE_A && ttl == 60);
+    listed->sets++;
+    listed->addresses += value->len;
+}
+
+static void list_done(void *context, enum err err, const char *detail)
+{
+    struct listed *listed = context;
+    (void)detail;
+    listed->done++;
+    listed->err = err;
+}
+
+static void a_zone_is_listed_page_by_page(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{429, "", ERR_OK}, {200, "", ERR_OK}, {200, "", ERR_OK}};
+    struct service service;
+    struct listed listed = {0};
+    struct engine_listing listing = {.each = list_each, .done = list_done, .context = &listed};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    bulk.pages = 0;
+    struct engine_zone *zone = service_zone(&service, "example", NULL, NULL);
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_OK);
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_STATE);
+    run_until(60 * 1000);
+    assert_int_equal(listed.done, 1);
+    assert_int_equal(listed.err, ERR_OK);
+    assert_int_equal(world.requests, 3);
+    assert_int_equal(listed.sets, 1);
+    service_close(&service);
+}
+
+static void a_listing_that_fails_says_so_once(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{200, "", ERR_OK}, {403, "", ERR_OK}};
+    struct service service;
+    struct listed listed = {0};
+    struct engine_listing listing = {.each = list_each, .done = list_done, .context = &listed};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *zone = service_zone(&service, "example", NULL, NULL);
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_OK);
+    run_until(60 * 1000);
+    assert_int_equal(listed.done, 1);
+    assert_int_equal(listed.err, ERR_IO);
+    service_close(&service);
+}
+
+static void what_became_of_a_change_is_sampled(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    struct engine_zone_status status;
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    ops.build_follow = bulk_build_follow;
+    ops.parse_follow = bulk_parse_follow;
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit_many(zone, 5, 1, 1);
+    run_until(30 * 1000);
+    submit_many(zone, 5, 2, 10);
+    run_until(50 * 1000); /* too soon for another sample */
+    assert_int_equal(bulk.follows, 3);
+    engine_zone_status(zone, &status);
+    assert_in_range(status.insync_ms, 6000, 6500);
+    assert_int_equal(told.applied, 10);
+    service_close(&service);
+}
+
+static void a_ttl_is_what_the_service_takes(void **state)
+{
+    (void)state;
+    struct service service;
+    begin(&service, (struct provider_limits){.batch_max = 1, .depth_max = 1, .ttl_min = 300, .ttl_max = 86400});
+    struct engine_zone *zone = service_zone(&service, "example", NULL, NULL);
+    assert_int_equal(engine_zone_ttl(zone, 60), 300);
+    assert_int_equal(engine_zone_ttl(zone, 600), 600);
+    assert_int_equal(engine_zone_ttl(zone, 100000), 86400);
+    service_close(&service);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_zone_under_constant_change_keeps_the_daily_limit),
+        cmocka_unit_test(what_a_change_costs_is_paid_before_the_next_batch),
+        cmocka_unit_test(one_token_serves_every_zone_of_the_account),
+        cmocka_unit_test(batches_of_a_zone_wait_for_one_lookup),
+        cmocka_unit_test(an_account_has_no_more_requests_out_than_it_may),
+        cmocka_unit_test(an_unknown_outcome_is_sent_again_where_that_does_no_harm),
+        cmocka_unit_test(a_name_is_not_written_more_often_than_the_service_allows),
+        cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
+        cmocka_unit_test(an_account_that_was_stopped_starts_stopped),
+        cmocka_unit_test(a_zone_is_listed_page_by_page),
+        cmocka_unit_test(a_listing_that_fails_says_so_once),
+        cmocka_unit_test(what_became_of_a_change_is_sampled),
+        cmocka_unit_test(a_ttl_is_what_the_service_takes),
+    };
+    return cmocka_run_group_tests_name("engine_bulk", tests, NULL, NULL);
+}
