@@ -1,0 +1,445 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simple services, 1984.is to DuiaDNS: one class each, with the page that it is written from."""
+import hashlib
+
+from .base import Response, below
+from .simple import Get, words
+
+DDCLIENT = "https://github.com/ddclient/ddclient (4.0.1-rc.2, f4dcf6f)"
+INADYN = "https://github.com/troglobit/inadyn (2.13.0, 98e43d7)"
+OPENWRT = "https://github.com/openwrt/packages net/ddns-scripts (2.8.4, 0521bb5)"
+
+
+class Nineteen84(Get):
+    name, service, hosts = "1984", "1984.is", ("api.1984.is",)
+    source, documented = DDCLIENT, False
+    path, host_param, secret_param, families = "/1.0/freedns/", "domain", "apikey", ("A",)
+
+    def answer(self, q, outcomes, wanted):
+        word = outcomes[0][1]
+        if word == "unknown":
+            return Response(200, {"ok": False, "msg": "Domain not found.", "lookup": [outcomes[0][0], self.zone]})
+        return Response(200, {"ok": True, "msg": "unaltered" if word == "nochg" else "success", "ip": wanted["A"], "lookup": []})
+
+    def denied(self, request):
+        return Response(200, {"ok": False, "msg": "Bad API key."})
+
+
+class ChangeIp(Get):
+    name, service, hosts = "changeip", "ChangeIP", ("nic.changeip.com",)
+    source = "https://www.changeip.com/accounts/knowledgebase.php?action=displayarticle&id=34"
+    path, basic, families = "/nic/update", True, ("A",)
+    addresses, optional = {"ip": ("A",), "myip": ("A",)}, ("u", "p", "cmd", "set", "system", "offline")
+
+    def login(self, request, q, names):
+        if "u" in q or "p" in q:  # allowed, "only if you absolutely have to"
+            self.violate("password-in-url", "the page prefers Basic authentication")
+        return super().login(request, q, names)
+
+    def answer(self, q, outcomes, wanted):
+        if outcomes[0][1] == "unknown":
+            return Response(422, f"422 Could not locate the hostname {outcomes[0][0]}")
+        return Response(200, f"200 Successful Update\r\nYour IP is {wanted['A']}\r\n")
+
+    def denied(self, request):
+        return Response(401, "401 Access Denied", [("WWW-Authenticate", 'Basic realm="nic.ChangeIP.com"')])
+
+
+class DdnsFm(Get):
+    name, service, hosts = "ddns-fm", "DDNS.fm", ("api.ddns.fm",)
+    source, documented = DDCLIENT + ", which names https://ddns.fm/docs", False
+    path, host_param, secret_param, addresses = "/update", "domain", "key", {"myip": ("A", "AAAA")}  # one family a request
+
+    def answer(self, q, outcomes, wanted):
+        return Response(404, "not found") if outcomes[0][1] == "unknown" else Response(200, "ok")
+
+
+class Ddnss(Get):
+    name, service, hosts, zone = "ddnss", "DDNSS.de", ("ddnss.de", "www.ddnss.de", "ip4.ddnss.de", "ip6.ddnss.de"), "ddnss.de"
+    source, documented = INADYN + "; ddns-updater 4b18087, acme.sh, IPFire's ddns (the header)", False
+    path, host_param, addresses, many = "/upd.php", "host", {"ip": ("A",), "ip6": ("AAAA",)}, 20
+    optional = ("user", "pwd", "key", "old")
+
+    def account(self, hosts=()):
+        return {"username": self.secret("user", length=8), "password": self.key()}
+
+    def login(self, request, q, names):
+        """The account's key, or its name and password."""
+        if "key" in q and "user" not in q and "pwd" not in q:
+            return self.credentials(q["key"] == self.key(), q["key"])
+        return self.credentials((q.get("user"), q.get("pwd")) == (self.secret("user", length=8), self.key()), repr(q))
+
+    @staticmethod
+    def say(word, text):
+        return Response(200, text, [("DDNSS-Response", word), ("DDNSS-Message", text)])
+
+    def answer(self, q, outcomes, wanted):
+        changed = sum(word == "good" for _, word in outcomes)
+        return words(outcomes, {"unknown": self.say("nohost", "nohost"), "nochg": self.say("nochg", "No change"), "early": None,
+                                "good": self.say("good", f"Updated {changed} hostname{'s' if changed > 1 else ''}.")})
+
+    def denied(self, request):
+        return self.say("badauth", "badauth")
+
+    def malformed(self, request):
+        return self.say("badysys", "badysys")  # so spelt by ddns-updater
+
+
+class DdoJp(Get):
+    name, service, hosts, zone = "ddo-jp", "ddo.jp", ("free.ddo.jp",), "ddo.jp"
+    source, documented = OPENWRT, False
+    path, host_param, secret_param, per_host, families = "/dnsupdate.php", "dn", "pw", True, ("A",)
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, f"FAIL: {outcomes[0][0]}" if outcomes[0][1] == "unknown" else f"SUCCESS: {outcomes[0][0]} {wanted['A']}")
+
+    def denied(self, request):
+        return Response(200, "FAIL: password")
+
+
+class DnsMadeEasy(Get):
+    """id is the record's, so it says the host; several are separated by commas."""
+    name, service, hosts = "dnsmadeeasy", "DNS Made Easy", ("cp.dnsmadeeasy.com", "www.dnsmadeeasy.com")
+    source = "https://support.dnsmadeeasy.com/support/solutions/articles/47001122450-dynamic-dns"
+    path, methods, families, many = "/servlet/updateip", ("GET", "POST"), ("A",), 20
+    host_param, user_param, secret_param = "id", "username", "password"
+
+    def __init__(self):
+        super().__init__()
+        self.ids = {}
+
+    def record(self, host):
+        return str(10000000 + int(hashlib.sha256(self.seed + host.encode()).hexdigest()[:6], 16))
+
+    def account(self, hosts=()):
+        found = {host: self.record(host) for host in hosts or [self.host("@")]}
+        self.ids.update({number: host for host, number in found.items()})
+        return {**super().account(), "host_secrets": found, "options": {"id": next(iter(found.values()))}}
+
+    def names(self, q):
+        return [self.ids.get(number, number) for number in super().names(q)]
+
+    def wanted(self, q):
+        if "ip" not in q:  # "All arguments are required to make a successful call"
+            self.violate("missing-parameter", "ip")
+            return None
+        return super().wanted(q)
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, words(outcomes, {"unknown": "error-record-invalid", "good": "success", "nochg": "error-record-ip-same",
+                                              "early": None}))
+
+    def denied(self, request):
+        return Response(200, "error-auth")
+
+    def malformed(self, request):
+        return Response(200, "error")
+
+    def refused(self, request):
+        return Response(200, "error-auth")  # client.txt: "or invalid IP syntax"
+
+    def outage(self, request, status):
+        return Response(status, "error-system")
+
+
+class DnsExit(Get):
+    """https://api.dnsexit.com/dns/ud/ for addresses, https://api.dnsexit.com/dns/ for records as JSON (TTL in minutes)."""
+    name, service, hosts = "dnsexit", "DNSExit", ("api.dnsexit.com",)
+    source, interval, many, ttl = "https://dnsexit.com/dns/dns-api/", 240, 20, 28800
+    path, methods, host_param, secret_param = ("/dns/ud/", "/dns/ud"), ("GET", "POST"), "host", "apikey"
+    addresses, deletes = {"ip": ("A", "AAAA")}, True
+
+    def say(self, code, message, details=None):
+        return Response(200, {"code": code, **({"details": details} if details else {}), "message": message})
+
+    def handle(self, request):
+        return self.records_api(request) if request.path in ("/dns/", "/dns") else super().handle(request)
+
+    def answer(self, q, outcomes, wanted):
+        early = "IP was updated less than 4 minutes ago"
+        return words(outcomes, {"unknown": self.say(1, "Hostname is not found"), "early": self.say(1, early),
+                                "good": self.say(0, "Success - IP updated"), "nochg": self.say(0, "Success - IP not changed")})
+
+    def denied(self, request):
+        return self.say(2, "API Key Authentication Error")
+
+    def malformed(self, request):
+        return self.say(3, "Missing Required Definitions")
+
+    def records_api(self, request):
+        try:
+            body = request.json()
+            if request.method != "POST" or request.content_type != "application/json" or not isinstance(body, dict):
+                raise ValueError("POST of a JSON object")
+        except ValueError as fault:
+            self.violate("body", fault)
+            return self.say(4, "JSON Data Syntax Error")
+        given = {name: body.get(name, request.get(name, request.headers.get(name))) for name in ("apikey", "domain")}
+        actions = [(word, item) for word in ("add", "update", "delete") if word in body
+                   for item in (body[word] if isinstance(body[word], list) else [body[word]])]
+        if set(body) - {"apikey", "domain", "add", "update", "delete"} or not given["domain"] or not actions:
+            self.violate("body", sorted(body))
+            return self.malformed(request)
+        if not self.credentials(given["apikey"] == self.key(), given["apikey"]):
+            return self.denied(request)
+        faults = [fault for word, item in actions if (fault := self.act(word, item, given["domain"]))]
+        return faults[0] if faults else self.say(0, "Success", [f"{word} {item['type']} {item['name']}" for word, item in actions])
+
+    def act(self, word, item, domain):
+        """None, or the reply to an action that cannot be done."""
+        allowed = {"type", "name", "content", "ttl", "overwrite"} if word != "delete" else {"type", "name", "content"}
+        if not isinstance(item, dict) or set(item) - allowed or not {"type", "name"} <= set(item):
+            self.violate("body", item)
+            return self.malformed(None)
+        if item["type"] not in self.families:
+            self.violate("record-type", item["type"])
+            return self.say(5, "JSON Defined Record Type not Supported")
+        name = item["name"] if below(item["name"], domain) and item["name"] else f"{item['name']}.{domain}".lstrip(".")
+        if not self.known(name):
+            return self.say(1, "Some execution problems", [f"{name} is not found"])
+        if word == "delete":
+            self.remove(name, item["type"])
+            return None
+        ttl = item.get("ttl", 480)
+        if self.address(item.get("content", ""), (item["type"],)) is None or not isinstance(ttl, int) or isinstance(ttl, bool) or ttl < 0:
+            self.violate("body", item)
+            return self.malformed(None)
+        self.update(name, {item["type"]: item["content"]}, ttl * 60)
+        return None
+
+
+class DnsHome(Get):
+    """The user name is the host's own; a hostname parameter is ignored."""
+    name, service, hosts, zone = "dnshome", "dnsHome.de", ("www.dnshome.de", "dnshome.de"), "dnshome.de"
+    source, documented = "https://github.com/leamas/ddupdate plugins/dnshome_de_srvc.py; " + INADYN, False
+    path, host_param, basic, per_host = "/dyndns.php", None, True, True
+    addresses, optional = {"ip": ("A",), "ip6": ("AAAA",)}, ("hostname", "u")
+
+    def handle(self, request):
+        self.login_name = (request.basic() or ("", ""))[0]
+        return super().handle(request)
+
+    def names(self, q):
+        return [self.login_name]
+
+    def login(self, request, q, names):
+        good = names[0].lower() in self.bad or request.basic() == (names[0], self.host_secret(names[0]))
+        return self.credentials(good, repr(request.basic()))
+
+    def answer(self, q, outcomes, wanted):
+        addresses = " ".join(wanted.values())
+        return Response(200, words(outcomes, {"unknown": "nohost", "good": f"good {addresses}", "nochg": f"nochg {addresses}", "early": None}))
+
+    def denied(self, request):
+        return Response(401, "badauth", [("WWW-Authenticate", 'Basic realm="dnsHome.de"')])
+
+
+class DnsMax(Get):
+    name, service, hosts = "dnsmax", "dnsmax.com", ("update.dnsmax.com",)
+    source, documented, families = INADYN + "; " + OPENWRT, False, ("A",)
+    path, host_param, user_param, secret_param = "/update/", "updatehostname", "username", "password"
+    reseller = "1"
+    fixed, optional = {"resellerid": reseller, "protocolversion": "2.0"}, ("clientname", "clientversion")
+
+    def params(self, request):
+        q = super().params(request)
+        if q is not None and not (q.get("clientname") and q.get("clientversion")):
+            self.violate("missing-parameter", "clientname, clientversion")
+            return None
+        return q
+
+    def claims(self, request):
+        return request.get("resellerid") == self.reseller
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, "ERROR: unknown hostname" if outcomes[0][1] == "unknown" else f"{outcomes[0][0]} {wanted['A']}")
+
+    def denied(self, request):
+        return Response(200, "ERROR: authentication failed")
+
+
+class ThatIp(DnsMax):
+    name, service, reseller = "thatip", "thatip.com", "2"
+    fixed = {**DnsMax.fixed, "resellerid": reseller}
+
+
+class DnsPark(Get):
+    """Continual updates without a change lead to blocked clients (result codes page)."""
+    name, service, hosts = "dnspark", "DNSPark", ("control.dnspark.com",)
+    source = "http://www.dnspark.com/support/developers/resultCodes.php"
+    path, basic, families, optional = "/api/dynamic/update.php", True, ("A",), ()
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, words(outcomes, {"unknown": "nohost", "good": "ok", "nochg": "nochange", "early": None}))
+
+    def denied(self, request):
+        return Response(200, "unauth")
+
+    def malformed(self, request):
+        return Response(200, "nofqdn")
+
+
+class KeySystems(Get):
+    """After an update further ones are denied; wait at least 30 minutes. An address cannot be deleted."""
+    hosts, families, interval = ("dynamicdns.key-systems.net",), ("A",), 1800
+    path, secret_param, per_host, optional = "/update.php", "password", True, ("mx",)
+
+    def say(self, code, text):
+        return Response(200, f"[RESPONSE]\ncode = {code}\ndescription = {text}\nEOF\n")
+
+    def claims(self, request):
+        return below(request.get("hostname") or "", self.zone) or request.get("hostname") in self.bad
+
+    def wanted(self, q):
+        if q.get("ip", "auto") == "auto":
+            return {"A": self.detect("A", "ip=auto")}
+        return super().wanted(q)
+
+    def answer(self, q, outcomes, wanted):
+        return words(outcomes, {"unknown": self.say(531, "Authorization failed"), "early": self.say(549, "Command failed; abuse prevention triggered"),
+                                "good": self.say(200, "Command completed successfully"), "nochg": self.say(200, "Command completed successfully")})
+
+    def denied(self, request):
+        return self.say(530, "Authentication failed; invalid password")
+
+    def malformed(self, request):
+        return self.say(505, "Invalid attribute value syntax")
+
+
+class Dd24(KeySystems):
+    name, service = "domaindiscount24", "domaindiscount24 / key-systems"
+    source = "https://support.domaindiscount24.com/hc/en-gb/articles/4409759444625-Dynamic-DNS"
+
+
+class Moniker(KeySystems):
+    """The same server as domaindiscount24's, which is Moniker's registrar platform."""
+    name, service, documented = "moniker", "Moniker", False
+    source = INADYN + "; https://www.rrpproxy.net/deutsch/API/DynamicDNS for the same server"
+
+
+class DonDominio(Get):
+    """The page names the key `apikey`; all clients send it as `password`, so both are taken."""
+    name, service, hosts = "dondominio", "DonDominio", ("dondns.dondominio.com",)
+    source, families = "https://dondominio.dev/en/dondns/docs/api", ("A",)
+    path, host_param, user_param = ("/plain/", "/json/"), "host", "user"
+    optional = ("apikey", "password", "lang")
+
+    def handle(self, request):
+        self.json = request.path == "/json/"
+        return super().handle(request)
+
+    def login(self, request, q, names):
+        secret = q.get("apikey", q.get("password"))
+        return self.credentials((q["user"], secret) == (self.username(), self.key()), repr((q["user"], secret)))
+
+    def say(self, good, text):
+        return Response(200, {"success": good, "messages": [text]} if self.json else text)
+
+    def answer(self, q, outcomes, wanted):
+        if outcomes[0][1] == "unknown":
+            return self.say(False, "Host not found")
+        return self.say(True, f"IP:{wanted['A']}" if self.json else f"OK\nIP:{wanted['A']}")
+
+    def denied(self, request):
+        return self.say(False, "Invalid username or apikey")
+
+    def malformed(self, request):
+        return self.say(False, "Missing or invalid parameters")
+
+
+class DslReports(Get):
+    """A line monitor rather than a zone: host_id is the number of a monitored line."""
+    name, service, hosts = "dslreports", "dslreports", ("www.dslreports.com",)
+    source, documented, families = DDCLIENT, False, ("A",)
+    path, host_param, basic = "/nic/dyndns", "host_id", True
+    addresses, fixed = {"myip": ("A",)}, {"action": "edit", "started": "1", "hostname": "YES"}
+
+    def __init__(self):
+        super().__init__()
+        self.ids = {}
+
+    def account(self, hosts=()):
+        found = {host: self.secret(f"line/{host}", "123456789", 7) for host in hosts or [self.host("@")]}
+        self.ids.update({number: host for host, number in found.items()})
+        return {**super().account(), "host_secrets": found, "options": {"id": next(iter(found.values()))}}
+
+    def names(self, q):
+        return [self.ids.get(q["host_id"], q["host_id"])]
+
+    def answer(self, q, outcomes, wanted):
+        code = "NOHOST" if outcomes[0][1] == "unknown" else "NOERROR"
+        return Response(200, f"return code: {code}\nerror code: {code}\n")
+
+    def denied(self, request):
+        return Response(401, "return code: BADAUTH\n")
+
+
+class DuckDns(Get):
+    """`ip` may hold either family; without it, and without `ipv6`, the IPv4 address is that of the connection."""
+    name, service, hosts, zone = "duckdns", "Duck DNS", ("www.duckdns.org", "duckdns.org"), "duckdns.org"
+    source, deletes, many = "https://www.duckdns.org/spec.jsp", True, 20
+    path, host_param, secret_param = "/update", "domains", "token"
+    addresses, optional = {"ip": ("A", "AAAA"), "ipv6": ("AAAA",)}, ("verbose", "clear")
+
+    def key(self):
+        text = self.secret("token", "0123456789abcdef", 32)
+        return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+    def names(self, q):
+        return [text if "." in text else f"{text}.{self.zone}" for text in super().names(q)]
+
+    def params(self, request):
+        q = super().params(request)
+        for flag in ("verbose", "clear"):
+            if q and q.get(flag, "true") not in ("true", "false"):
+                self.violate("parameter-value", f"{flag}={q[flag]}")
+                return None
+        return q
+
+    def wanted(self, q):
+        given = {name: text for name, text in q.items() if name in self.addresses and text}  # empty counts as absent
+        if q.get("clear") == "true":
+            return {}
+        return super().wanted(given)
+
+    def update(self, name, wanted, ttl=None):
+        if not wanted:
+            return any([self.remove(name, rtype) for rtype in self.families])
+        return super().update(name, wanted, ttl)
+
+    def answer(self, q, outcomes, wanted):
+        if q.get("verbose") != "true":
+            return Response(200, words(outcomes, {"unknown": "KO", "early": None, "good": "OK", "nochg": "OK"}))
+        lines = "OK\n" + "\n".join(wanted.get(rtype, "") for rtype in ("A", "AAAA"))
+        return Response(200, words(outcomes, {"unknown": "KO", "early": None, "good": f"{lines}\nUPDATED", "nochg": f"{lines}\nNOCHANGE"}))
+
+    def denied(self, request):
+        return Response(200, "KO")
+
+    def malformed(self, request):
+        return Response(200, "KO")
+
+
+class DuiaDns(Get):
+    """The password may come as it is or as its MD5 in hex; replies are HTML, a key and a value a row."""
+    name, service, hosts = "duiadns", "DuiaDNS", ("ip.duiadns.net", "ipv4.duiadns.net", "ipv6.duiadns.net")
+    source, documented = INADYN + "; https://github.com/leamas/ddupdate plugins/duiadns.py", False
+    path, host_param, secret_param, addresses = "/dynamic.duia", "host", "password", {"ip4": ("A",), "ip6": ("AAAA",)}
+
+    def login(self, request, q, names):
+        digest = hashlib.md5(self.key().encode(), usedforsecurity=False).hexdigest()
+        return self.credentials(q["password"] in (self.key(), digest), q["password"])
+
+    def page(self, *rows):
+        cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+        return Response(200, f"<html><body><table>{cells}</table></body></html>", content_type="text/html")
+
+    def answer(self, q, outcomes, wanted):
+        host, word = outcomes[0]
+        if word == "unknown":
+            return self.page("error no such host")
+        held = {**{rtype: (self.values(host, rtype) or [""])[0] for rtype in self.families}, **wanted}
+        return self.page(f"Hostname {host}", f"Ipv4 {held['A']}", f"Ipv6 {held['AAAA']}")
+
+    def denied(self, request):
+        return self.page("error wrong password given")

@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simple services, Dynadot to MyOnlinePortal: one class each, with the page that it is written from."""
+import re
+
+from .base import Response, below
+from .simple import Get, Keyed, words
+from .simple_a import DDCLIENT, INADYN, OPENWRT
+
+UPDATER = "https://github.com/qdm12/ddns-updater (4b18087)"
+
+
+class Dynadot(Get):
+    """One DDNS password a domain; several subdomains with commas; containRoot adds the domain itself."""
+    name, service, hosts = "dynadot", "Dynadot", ("www.dynadot.com",)
+    source, documented = "https://github.com/jeessy2/ddns-go dns/dynadot.go (5874c2e); " + DDCLIENT, False
+    path, host_param, domain_param, secret_param, many = "/set_ddns", None, "domain", "pwd", 20
+    addresses, optional = {"ip": ("A", "AAAA")}, ("subDomain", "type", "ttl", "containRoot")
+
+    def names(self, q):
+        self.asked_type = q.get("type", "A")
+        root = {"true": [q["domain"]], "false": []}.get(q.get("containRoot", "false"))
+        if root is None or not q.get("ttl", "300").isdigit() or self.asked_type not in self.families:
+            self.violate("parameter-value", q)
+            root = []
+        labels = [label for label in q.get("subDomain", "").split(",") if label]
+        return root + [f"{label}.{q['domain']}" for label in labels] or [f"?.{q['domain']}"]
+
+    def wanted(self, q):
+        found = super().wanted(q)
+        if found is not None and self.asked_type not in found:
+            self.violate("parameter-value", f"type={self.asked_type}")
+            return None
+        return found
+
+    def ttl_of(self, q):
+        return int(q.get("ttl", "300")) if q.get("ttl", "300").isdigit() else None
+
+    def say(self, status, code, text):
+        return Response(200, {"status": status, "error_code": code, "content": [text]})
+
+    def answer(self, q, outcomes, wanted):
+        good = self.say("success", 0, "ok")
+        return words(outcomes, {"unknown": self.say("failed", -1, "invalid domain"), "early": None, "good": good, "nochg": good})
+
+    def denied(self, request):
+        return self.say("failed", -1, "fail: invalid password")
+
+    def malformed(self, request):
+        return self.say("failed", -1, "fail: missing parameter")
+
+
+class DynV6(Get):
+    """What is not named is kept; "-" removes it; an address with a length sets the zone's prefix as well."""
+    name, service, hosts, zone = "dynv6", "dynv6", ("dynv6.com", "ipv4.dynv6.com", "ipv6.dynv6.com"), "dynv6.net"
+    source, deletes = "https://dynv6.com/docs/apis", True
+    path, secret_param, host_param = "/api/update", "token", None
+    addresses, optional = {"ipv4": ("A",), "ipv6": ("AAAA",)}, ("zone", "hostname", "Hostname", "ipv6prefix")
+
+    def names(self, q):
+        found = [q[name] for name in ("zone", "hostname", "Hostname") if name in q]
+        if len(found) != 1:
+            self.violate("missing-parameter" if not found else "parameter-twice", "zone")
+        return found[:1] or ["?"]
+
+    def wanted(self, q):
+        found = {}
+        for name, rtype in (("ipv4", "A"), ("ipv6", "AAAA")):
+            text = q.get(name, "")
+            if text in ("auto", "6to4"):
+                found[rtype] = self.detect(rtype, f"{name}={text}")
+            elif text == "-":
+                found[rtype] = None
+            elif text:
+                found[rtype] = text.partition("/")[0] if rtype == "AAAA" else text
+                if self.address(found[rtype], (rtype,)) is None:
+                    return None
+        if "ipv6prefix" in q or "/" in q.get("ipv6", ""):
+            self.violate("prefix", "shifts every IPv6 record of the zone")
+        if not found:
+            self.violate("missing-parameter", "ipv4, ipv6")
+        return found
+
+    def update(self, name, wanted, ttl=None):
+        removed = [self.remove(name, rtype) for rtype, text in wanted.items() if text is None]
+        return super().update(name, {rtype: text for rtype, text in wanted.items() if text}) or any(removed)
+
+    def answer(self, q, outcomes, wanted):
+        return words(outcomes, {"unknown": Response(404, "zone not found"), "early": None, "good": Response(200, "addresses updated"),
+                                "nochg": Response(200, "addresses unchanged")})
+
+    def denied(self, request):
+        return Response(401, "invalid authentication token")
+
+
+class Enom(Get):
+    """Zone is the host's full name (or HostName within Zone, as the clients send it); DomainPassword is the domain's."""
+    name, service, hosts = "enom", "Enom", ("dynamic.name-services.com",)
+    source, families = "https://www.enom.com/api/API%20topics/api_SetDNSHost.htm", ("A",)
+    path, host_param, secret_param = "/interface.asp", "Zone", "DomainPassword"
+    addresses = {"Address": ("A",)}
+    optional = ("HostName", "ResponseType", "UID", "PW")
+
+    def params(self, request):
+        """The names of parameters and commands are those of ASP: whatever the case."""
+        proper = {name.lower(): name for name in ("Command", "Zone", "DomainPassword", "Address", "HostName", "ResponseType", "UID", "PW")}
+        request.query = [(proper.get(name.lower(), name), value) for name, value in request.query]
+        command = [value for name, value in request.query if name == "Command"]
+        request.query = [(name, value) for name, value in request.query if name != "Command"]
+        if [value.lower() for value in command] != ["setdnshost"]:
+            self.violate("parameter-value", f"Command={command}")
+            return None
+        self.form = (request.get("ResponseType") or "text").lower()
+        return super().params(request)
+
+    def names(self, q):
+        host = q.get("HostName", "@")
+        return [q["Zone"] if host == "@" else f"{host}.{q['Zone']}"]
+
+    def say(self, number=None, text="", address=""):
+        errors = 1 if number else 0
+        if self.form == "xml":
+            fault = f"<errors><Err1>{text}</Err1></errors><responses><response><ResponseNumber>{number}</ResponseNumber>" \
+                    f"<ResponseString>{text}</ResponseString></response></responses>" if number else f"<IP>{address}</IP>"
+            body = f"<?xml version=\"1.0\"?>\n<interface-response><Command>SETDNSHOST</Command>{fault}<ErrCount>{errors}</ErrCount>" \
+                   "<Done>true</Done></interface-response>"
+            return Response(200, body, content_type="text/xml")
+        fault = f"Err1={text}\r\nResponseNumber1={number}\r\n" if number else f"IP={address}\r\n"
+        return Response(200, f";\r\n; URL Interface\r\nCommand=SETDNSHOST\r\n{fault}ErrCount={errors}\r\nDone=true\r\n")
+
+    def answer(self, q, outcomes, wanted):
+        return self.say(304153, "Domain name not found") if outcomes[0][1] == "unknown" else self.say(address=wanted["A"])
+
+    def denied(self, request):
+        self.form = (request.get("ResponseType") or "text").lower()
+        return self.say(304155, "Password is incorrect")
+
+    def malformed(self, request):
+        self.form = (request.get("ResponseType") or "text").lower()
+        return self.say(702, "Bad parameters")
+
+
+class FreeDns(Keyed):
+    """Version 2: the token of a record in the path; version 1: dynamic/update.php?KEY. A record keeps its family."""
+    name, service, hosts = "freedns-afraid", "FreeDNS (afraid.org)", ("sync.afraid.org", "v6.sync.afraid.org", "freedns.afraid.org")
+    source, documented = UPDATER + "; IPFire's ddns, pfSense, " + INADYN, False
+    secret_param, addresses = "token", {"address": ("A", "AAAA"), "ip": ("A", "AAAA")}
+
+    def common(self, request):
+        """A bare key in the query is version 1's form, not a malformed one."""
+        if request.path == "/dynamic/update.php":
+            key, _, rest = request.raw_query.partition("&")
+            request.faults = [fault for fault in request.faults if key not in fault]
+            request.query = [("token", key), *request._pairs(rest)]
+        return super().common(request)
+
+    def params(self, request):
+        before = len(self.violations)
+        self.first = request.host == "freedns.afraid.org"
+        found = re.fullmatch(r"/u/([^/]+)/?", request.path)
+        if self.first != (request.path == "/dynamic/update.php") or not self.first and not found or request.method != "GET":
+            self.violate("path", f"{request.method} {request.host}{request.path}")
+            return None
+        self.fields(request.query, ("token",) if self.first else (), ("address", "ip"))
+        return {**dict(request.query), **({"token": found[1]} if found else {})} if len(self.violations) == before else None
+
+    def answer(self, q, outcomes, wanted):
+        host, word = outcomes[0]
+        address = next(iter(wanted.values()))
+        if word == "unknown":
+            return self.denied(None)
+        if word == "nochg":
+            return Response(200, f"ERROR: Address {address} has not changed.\n" if self.first
+                            else f"No IP change detected for {host} with IP {address}, skipping update\n")
+        return Response(200, f"Updated 1 host(s) {host} to {address} in 0.115 seconds\n" if self.first
+                        else f"Updated {host} to {address} in 0.115 seconds\n")
+
+    def denied(self, request):
+        return Response(200, "ERROR: Unable to locate this record\n")
+
+    def refused(self, request):
+        return Response(200, f"ERROR: \"{request.get('address')}\" is an invalid IP address.\n")
+
+
+class FreeMyIp(Get):
+    name, service, hosts, zone = "freemyip", "freemyip.com", ("freemyip.com",), "freemyip.com"
+    source, documented = INADYN + ", which names https://freemyip.com/help", False
+    path, host_param, secret_param, per_host = "/update", "domain", "token", True
+    addresses, optional = {"myip": ("A", "AAAA")}, ("verbose", "delete")
+
+    def names(self, q):
+        host = q["domain"]
+        return [host if below(host, self.zone) else f"{host}.{self.zone}"]
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, "ERROR" if outcomes[0][1] == "unknown" else "OK")
+
+    def denied(self, request):
+        return Response(200, "ERROR")
+
+    def malformed(self, request):
+        return Response(200, "ERROR")
+
+
+class GiraDns(Get):
+    """The account is one host: the request names none."""
+    name, service, hosts = "giradns", "giradns / gira.de", ("homeserver.gira.de",)
+    source, documented = INADYN, False
+    path, host_param, user_param, secret_param = "/hsdyndns.php", None, "u", "p"
+    addresses = {"ip": ("A", "AAAA")}
+
+    def __init__(self):
+        super().__init__()
+        self.own = [self.zone]
+
+    def account(self, hosts=()):
+        self.own = list(hosts) or self.own
+        return super().account()
+
+    def names(self, q):
+        return self.own
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, "FAILED" if outcomes[0][1] == "unknown" else "OK")
+
+    def denied(self, request):
+        return Response(200, "Login failed")
+
+
+class GoIp(Get):
+    """shortResponse=true: one line instead of a page. Without `subdomain` all hosts of the router are set."""
+    name, service, hosts, zone, many = "goip", "GoIP.de", ("www.goip.de", "goip.de", "www.goip.it"), "goip.de", 20
+    source = "http://www.goip.it/update-url.html"
+    path, host_param, user_param, secret_param = "/setip", "subdomain", "username", "password"
+    addresses, optional = {"ip": ("A",), "ip6": ("AAAA",)}, ("shortResponse",)
+
+    def answer(self, q, outcomes, wanted):
+        if any(word == "unknown" for _, word in outcomes):
+            return self.denied(None)
+        lines = [f"{host} ({address})" for host, _ in outcomes for address in wanted.values()]
+        if q.get("shortResponse") == "true":
+            return Response(200, "\n".join(lines))
+        return Response(200, f"<html><body>{'<br>'.join(lines)}</body></html>", content_type="text/html")
+
+    def denied(self, request):
+        return Response(200, "Zugriff verweigert")
+
+
+class IpnoDns(Get):
+    """No parameter for an address is known: the host gets the address of the connection."""
+    name, service, hosts = "ipnodns", "ipnodns.ru", ("ipnodns.ru",)
+    source, documented, families = OPENWRT, False, ("A",)
+    path, host_param, user_param, secret_param, addresses = "/cgi-bin/dyndns.cgi", None, "login", "secret", {}
+
+    def names(self, q):
+        return [self.zone]
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, "ok")
+
+
+class IpV64(Get):
+    """At most 3 requests in 10 s and, by default, 48 in a day. Parameters have several names; the token is a parameter,
+    Bearer, or either half of Basic."""
+    name, service, hosts, many = "ipv64", "IPv64.net", ("ipv64.net", "ipv4.ipv64.net", "ipv6.ipv64.net"), 1
+    source, rate = "https://ipv64.net/dyndns_updater_api", (3, 10)
+    path, methods, host_param = ("/nic/update", "/update", "/update.php"), ("GET", "POST"), None
+    addresses = {**dict.fromkeys(("ip", "ipv4", "ip4", "myip"), ("A",)), **dict.fromkeys(("ip6", "ipv6", "myip6", "myipv6"), ("AAAA",))}
+    optional = ("key", "token", "user", "username", "domain", "host", "hostname", "praefix", "output")
+
+    def handle(self, request):
+        self.many = 20 if request.method == "POST" else 1  # several domains with commas are the POST's
+        self.tokens = [request.bearer(), *(request.basic() or ())]
+        return super().handle(request)
+
+    def names(self, q):
+        found = [q[name] for name in ("domain", "host", "hostname") if name in q]
+        if len(found) != 1:
+            self.violate("missing-parameter" if not found else "parameter-twice", "domain")
+        prefix = f"{q['praefix']}." if q.get("praefix") else ""
+        texts = [prefix + text for text in (found or ["?"])[0].split(",")]
+        if len(texts) > self.many:
+            self.violate("too-many-hosts", len(texts))
+        return texts
+
+    def login(self, request, q, names):
+        given = [q[name] for name in ("key", "token", "user", "username") if name in q] + self.tokens
+        return self.credentials(self.key() in given, repr(given))
+
+    def answer(self, q, outcomes, wanted):
+        addresses = " ".join(wanted.values())
+        return words(outcomes, {"unknown": Response(200, "nohost"), "early": None, "good": Response(200, f"good {addresses}"),
+                                "nochg": Response(200, f"nochg {addresses}")})
+
+    def denied(self, request):
+        return Response(401, "badauth")
+
+    def limited(self, request):
+        return Response(429, "Updateintervall overcommited")
+
+
+class MyAddr(Keyed):
+    """A key is for one name and all below it; `ip=self` is the connection's."""
+    name, service, hosts, zone = "myaddr", "MyAddr", ("myaddr.tools", "ipv4.myaddr.tools", "ipv6.myaddr.tools"), "myaddr.tools"
+    source, documented, methods = UPDATER + ", which names https://myaddr.tools", False, ("GET", "POST")
+    path, secret_param, addresses = "/update", "key", {"ip": ("A", "AAAA")}
+
+    def wanted(self, q):
+        return {"A": self.detect("A", "ip=self")} if q.get("ip") == "self" else super().wanted(q)
+
+    def answer(self, q, outcomes, wanted):
+        return self.denied(None) if outcomes[0][1] == "unknown" else Response(200, "OK")
+
+    def denied(self, request):
+        return Response(404, "Not Found")
+
+
+class MyDnsJp(GiraDns):
+    """A master id is its hosts: the request names none."""
+    name, service, hosts = "mydns-jp", "MyDNS.JP", ("www.mydns.jp", "ipv4.mydns.jp", "ipv6.mydns.jp")
+    source, documented = INADYN + "; acme.sh for the page", False
+    path, user_param, secret_param = "/directip.html", "MID", "PWD"
+    addresses = {"IPV4ADDR": ("A",), "IPV6ADDR": ("AAAA",)}
+
+    def say(self, text):
+        return Response(200, f"<HTML>\n<HEAD><TITLE>Free Dynamic DNS (DDNS) for Home Server and VPS etc  | MyDNS.JP</TITLE></HEAD>\n"
+                        f"<BODY>\n{text}<BR>\n</BODY>\n</HTML>\n", content_type="text/html; charset=UTF-8")
+
+    def answer(self, q, outcomes, wanted):
+        if outcomes[0][1] == "unknown":
+            return self.denied(None)
+        return self.say(f"Login and IP address notify OK.<BR>\nlogin_status = 1.<BR>\nREMOTE ADDRESS:{next(iter(wanted.values()))}")
+
+    def denied(self, request):
+        return self.say("Login and IP address notify NG.<BR>\nlogin_status = 0.")
+
+
+class MyOnlinePortal(Get):
+    name, service, hosts = "myonlineportal", "MyOnlinePortal", ("myonlineportal.net", "ipv4.myonlineportal.net", "ipv6.myonlineportal.net")
+    source, documented = INADYN + "; https://github.com/leamas/ddupdate plugins/myonlineportal_net.py", False
+    path, addresses, optional = "/updateddns", {"ip": ("A",), "ip6": ("AAAA",)}, ("username", "password")
+    basic = True
+
+    def login(self, request, q, names):
+        given = (q["username"], q.get("password")) if "username" in q else request.basic()
+        return self.credentials(given == (self.username(), self.key()), repr(given))
+
+    def answer(self, q, outcomes, wanted):
+        text = ",".join(wanted.values())
+        return Response(200, words(outcomes, {"unknown": "nohost", "early": None, "good": f"good {text}", "nochg": f"nochg {text}"}))
+
+    def denied(self, request):
+        return Response(401, "badauth", [("WWW-Authenticate", 'Basic realm="MyOnlinePortal"')])
+
+    def malformed(self, request):
+        return Response(200, "notfqdn")

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simple services, Namecheap to ZoneEdit, dinahosting and Directnic: one class each, with the page that it is written from."""
+from .base import Response
+from .simple import Get, Keyed, words
+from .simple_a import DDCLIENT, OPENWRT
+from .simple_b import UPDATER
+
+
+class Namecheap(Get):
+    """A records only, TTL fixed at 30 minutes; HTTP 200 also for errors; the XML says utf-16 and is utf-8."""
+    name, service, hosts, families, ttl = "namecheap", "Namecheap", ("dynamicdns.park-your-domain.com",), ("A",), 1800
+    source = "https://www.namecheap.com/support/knowledgebase/article.aspx/29/11/how-to-use-the-browser-to-dynamically-update-hosts-ip"
+    path, host_param, domain_param, secret_param = "/update", "host", "domain", "password"
+
+    def key(self):
+        return self.secret("ddns", "0123456789abcdef", 32)
+
+    def say(self, number=None, text="", address=""):
+        if number:
+            middle = f"<ErrCount>1</ErrCount><errors><Err1>{text}</Err1></errors><ResponseCount>1</ResponseCount><responses><response>" \
+                     f"<ResponseNumber>{number}</ResponseNumber><ResponseString>{text}</ResponseString></response></responses>"
+        else:
+            middle = f"<IP>{address}</IP><ErrCount>0</ErrCount><errors /><ResponseCount>0</ResponseCount><responses />"
+        body = f"<?xml version=\"1.0\" encoding=\"utf-16\"?><interface-response><Command>SETDNSHOST</Command><Language>eng</Language>" \
+               f"{middle}<Done>true</Done><debug><![CDATA[]]></debug></interface-response>"
+        return Response(200, body, content_type="text/xml")
+
+    def answer(self, q, outcomes, wanted):
+        if outcomes[0][1] == "unknown":
+            return self.say(380091, "No Records updated. A record not Found;")
+        return self.say(address=wanted["A"])
+
+    def denied(self, request):
+        return self.say(304156, "Passwords do not match")
+
+    def malformed(self, request):
+        return self.say(316153, "Domain name not found")
+
+
+class Njalla(Get):
+    """A key a record; both families in one request; `quiet` empties a good reply."""
+    name, service, hosts = "njalla", "Njalla", ("njal.la",)
+    source, documented = DDCLIENT + ", which names https://njal.la/docs/ddns/", False
+    path, host_param, secret_param, per_host = "/update/", "h", "k", True
+    addresses, optional = {"a": ("A",), "aaaa": ("AAAA",)}, ("auto", "quiet")
+
+    def common(self, request):
+        """`auto` and `quiet` stand without a value."""
+        bare = [part for part in request.raw_query.split("&") if part in ("auto", "quiet")]
+        if bare:
+            rest = "&".join(part for part in request.raw_query.split("&") if part not in bare)
+            request.faults = [fault for fault in request.faults if "bad query field" not in fault]
+            request.query = request._pairs(rest) + [(part, "") for part in bare]
+        return super().common(request)
+
+    def answer(self, q, outcomes, wanted):
+        if outcomes[0][1] == "unknown":
+            return self.denied(None)
+        value = {rtype: address for rtype, address in wanted.items()}
+        return Response(200, "" if "quiet" in q else {"status": 200, "message": "record updated", "value": value})
+
+    def denied(self, request):
+        return Response(401, {"status": 401, "message": "invalid host or key"})
+
+
+class NoIpPl(Get):
+    """No parameter for an address is known: the host gets the address of the connection."""
+    name, service, hosts = "no-ip-pl", "no-ip.pl", ("update.no-ip.pl",)
+    source, documented, families, basic, addresses = OPENWRT, False, ("A",), True, {}
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, "nohost" if outcomes[0][1] == "unknown" else f"good {wanted['A']}")
+
+
+class Regfish(Get):
+    """Token of the domain, no user name. Both families in one request."""
+    name, service, hosts, methods = "regfish", "regfish", ("dyndns.regfish.de",), ("GET", "POST")
+    source = "https://www.regfish.de/domains/dyndns/dokumentation"
+    host_param, secret_param = "fqdn", "token"
+    addresses, optional = {"ipv4": ("A",), "ipv6": ("AAAA",)}, ("forcehost", "authtype", "thisipv4", "thisipv6", "ttl")
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, words(outcomes, {"unknown": "failure|412|no valid fqdn provided", "early": None,
+                                              "good": "success|100|update succeeded!", "nochg": "success|101|no update needed at this time.."}))
+
+    def denied(self, request):
+        return Response(200, "failure|401|authentication failed")
+
+    def malformed(self, request):
+        return Response(200, "failure|412|no valid fqdn provided")
+
+    def refused(self, request):
+        v6 = "ipv6" in dict(request.query + request.form)
+        return Response(200, "failure|409|invalid ipv6 address" if v6 else "failure|408|invalid ipv4 address")
+
+
+class Sitelutions(Get):
+    """id is the number of an A record."""
+    name, service, hosts, families = "sitelutions", "Sitelutions", ("dnsup.sitelutions.com", "api2.sitelutions.com", "www.sitelutions.com"), ("A",)
+    source, documented = DDCLIENT + ", which names https://sitelutions.com/index.php?rp=/knowledgebase/4/Setting-up-Dynamic-DNS.html", False
+    path, host_param, user_param, secret_param, optional = "/dnsup", "id", "user", "pass", ("ttl",)
+
+    def __init__(self):
+        super().__init__()
+        self.ids = {}
+
+    def account(self, hosts=()):
+        found = {host: self.secret(f"record/{host}", "123456789", 8) for host in hosts or [self.host("@")]}
+        self.ids.update({number: host for host, number in found.items()})
+        return {**super().account(), "host_secrets": found, "options": {"id": next(iter(found.values()))}}
+
+    def names(self, q):
+        return [self.ids.get(q["id"], q["id"])]
+
+    def ttl_of(self, q):
+        return int(q["ttl"]) if q.get("ttl", "").isdigit() else None
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, "failure (noauth)" if outcomes[0][1] == "unknown" else "success")
+
+    def denied(self, request):
+        return Response(200, "failure (noauth)")
+
+    def outage(self, request, status):
+        return Response(status, "failure (dberror)")
+
+
+class SystemNs(Get):
+    name, service, hosts, methods = "system-ns", "system-ns.com", ("system-ns.com",), ("GET", "POST")
+    source, documented, families = OPENWRT + "; https://github.com/leamas/ddupdate for the JSON code", False, ("A",)
+    path, host_param, secret_param, fixed = "/api", "domain", "token", {"type": "dynamic", "command": "set"}
+
+    def say(self, code, text):
+        return Response(200, {"type": "dynamic", "command": "set", "code": code, "msg": text})
+
+    def answer(self, q, outcomes, wanted):
+        return self.say(5, "Unknown domain") if outcomes[0][1] == "unknown" else self.say(0, "Record has been set")
+
+    def denied(self, request):
+        return self.say(1, "Wrong token")
+
+
+class ZoneEdit(Get):
+    """dyn/generic.php of the new panel and auth/dynamic.html of the old one; at least 600 s between two requests."""
+    name, service, hosts, families, interval, many = "zoneedit", "ZoneEdit", ("api.cp.zoneedit.com", "dynamic.zoneedit.com"), ("A",), 600, 20
+    source, documented, basic = UPDATER + ", which names https://support.zoneedit.com/en/knowledgebase/article/dynamic-dns; " + DDCLIENT, False, True
+    path, together = ("/dyn/generic.php", "/auth/dynamic.html"), False
+
+    def params(self, request):
+        old = request.path == "/auth/dynamic.html"
+        if old != (request.host == "dynamic.zoneedit.com"):
+            self.violate("path", f"{request.host}{request.path}")
+        self.host_param, self.addresses = ("host", {"dnsto": ("A",)}) if old else ("hostname", {"myip": ("A",)})
+        self.optional = ("zone",) if old else ("wildcard",)
+        return super().params(request)
+
+    def line(self, host, word, wanted):
+        zone = f'ZONE="{self.zone}"'
+        return {"good": f'<SUCCESS CODE="200" TEXT="Update succeeded." {zone} HOST="{host}" IP="{wanted["A"]}">',
+                "nochg": f'<SUCCESS CODE="201" TEXT="No records need updating." {zone}>',
+                "early": f'<ERROR CODE="702" TEXT="Minimum 600 seconds between requests." {zone}>'}.get(
+                    word, f'<ERROR CODE="709" TEXT="Invalid Hostname." ZONE="{host}">')
+
+    def answer(self, q, outcomes, wanted):
+        return Response(200, "\n".join(self.line(host, word, wanted) for host, word in outcomes) + "\n", content_type="text/html")
+
+    def denied(self, request):
+        return Response(200, '<ERROR CODE="708" TEXT="Failed Login." ZONE="">\n', content_type="text/html")
+
+    def malformed(self, request):
+        return Response(200, '<ERROR CODE="704" TEXT="Zone must be a valid hostname." ZONE="">\n', content_type="text/html")
+
+
+class Dinahosting(Get):
+    """A command of the general API: text replies, a line a field, code 1000 for success."""
+    name, service, hosts = "dinahosting", "dinahosting", ("dinahosting.com",)
+    source, documented = DDCLIENT + "; https://ca.dinahosting.com/api/documentation has the API's form, not this command", False
+    path, basic, host_param, domain_param, apex = "/special/api.php", True, "hostname", "domain", "@"
+    addresses, optional = {"ip": ("A", "AAAA")}, ("command", "responseType")
+    commands = {"Domain_Zone_UpdateTypeA": "A", "Domain_Zone_UpdateTypeAAAA": "AAAA"}
+
+    def username(self):
+        return self.secret("user", "abcdefghijkmnopqrstuvwxyz", 10)
+
+    def wanted(self, q):
+        rtype = self.commands.get(q.get("command"))
+        found = super().wanted(q)
+        if found is None or rtype is None or list(found) != [rtype]:
+            self.violate("parameter-value", f"command={q.get('command')}")
+            return None
+        return found
+
+    def say(self, code, text, fault=None):
+        lines = ["trId = 'fake'", f"responseCode = {code}"]
+        lines += ["errors_0_code = 2003", f"errors_0_message = '{fault}'"] if fault else []
+        return Response(200, "\n".join([*lines, f"message = '{text}'", "data = ''", "command = 'Domain_Zone_Update'"]) + "\n")
+
+    def answer(self, q, outcomes, wanted):
+        if outcomes[0][1] == "unknown":
+            return self.say(2303, "Object does not exist.", "Object does not exist.")
+        return self.say(1000, "Success.")
+
+    def denied(self, request):
+        return self.say(2200, "Authentication error.", "Authentication error.")
+
+    def malformed(self, request):
+        return self.say(2003, "Required parameter missing.", "Required parameter missing.")
+
+
+class Directnic(Keyed):
+    """Each record has its own URL. account() has the A records' keys; the AAAA records' are in `host_secrets6`."""
+    name, service, hosts = "directnic", "Directnic", ("directnic.com",)
+    source, documented = DDCLIENT + ", which names https://directnic.com/knowledge#/knowledge/article/3726", False
+    secret_param, addresses = "key", {"data": ("A", "AAAA")}
+
+    def account(self, hosts=()):
+        found = super().account(hosts)
+        second = {host: self.host_secret("6/" + host) for host in found["host_secrets"]}
+        self.keys.update({secret: host for host, secret in second.items()})
+        return {**found, "host_secrets6": second}
+
+    def params(self, request):
+        before = len(self.violations)
+        parts = request.segments
+        if request.method != "GET" or len(parts) != 4 or parts[:2] != ["dns", "gateway"] or parts[3]:
+            self.violate("path", f"{request.method} {request.path}")
+            return None
+        self.fields(request.query, (), ("data",))
+        return {**dict(request.query), "key": parts[2]} if len(self.violations) == before else None
+
+    def wanted(self, q):
+        found = super().wanted(q)
+        host = self.keys[q["key"]]
+        rtype = "A" if q["key"] == self.host_secret(host) else "AAAA"
+        if found is not None and rtype not in found:
+            self.violate("bad-address", f"{q.get('data')} for the {rtype} record")
+            return None
+        return found
+
+    def answer(self, q, outcomes, wanted):
+        if outcomes[0][1] == "unknown":
+            return self.denied(None)
+        return Response(200, {"result": "success", "message": f"Your record has been updated to {next(iter(wanted.values()))}."})
+
+    def denied(self, request):
+        return Response(200, {"result": "error", "message": "Invalid update URL."})
+
+    def malformed(self, request):
+        return Response(200, {"result": "error", "message": "There was an error updating your record."})
