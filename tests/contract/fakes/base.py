@@ -135,6 +135,9 @@ FAULTS = {  # word: (applies, how the server sends it)
 }
 
 
+GRACE = 0.1  # seconds after a reply in which a request may have been on its way already
+
+
 class Window:
     """At most `calls` in any `per` seconds for a key; over() counts a call and says whether it was one too many."""
 
@@ -160,6 +163,8 @@ class Fake:
     ttl = 60  # what the service serves where a request does not say
     deletes = True  # whether a name's addresses can be taken away
     state = ("records",)  # attributes that a fault which must not apply takes back
+    hosts_per_account = None  # 1: the credentials are those of one host, account() names it
+    sets_given_address = True  # False: the service sets the address that the request comes from, whatever is asked
     zone = ""  # the account may change the names in it; default NAME.example
 
     def __init__(self):
@@ -172,6 +177,8 @@ class Fake:
         self.retry_after = 2  # of a scripted 429 or 503, seconds; None sends none
         self.requests = collections.deque(maxlen=4096)
         self.clock = time.monotonic
+        self.told, self.not_before = 0.0, 0.0  # when a Retry-After was sent, and until when
+        self.limits_hold = True  # False: the vendor's rates are not held, for cases that are about something else
         self.publish = None  # given by the suite: takes [(name, rtype, ttl, values)], returns wait() -> fault or None
         self.changes = []  # of the request at hand, for publish
         self.lock = threading.RLock()
@@ -287,6 +294,8 @@ class Fake:
             applies, how = FAULTS[word] if isinstance(word, str) else (not isinstance(word, Response), "reply")
             kept = None if applies else {name: copy.deepcopy(getattr(self, name)) for name in self.state}
             self.changes = []
+            if self.told + GRACE < self.clock() < self.not_before:
+                self.violate("before-retry-after", f"{self.not_before - self.clock():.2f} s")
             self.common(request)
             response = self.handle(request)
             if kept is not None:
@@ -294,9 +303,22 @@ class Fake:
                     setattr(self, name, value)
                 self.changes = []
             waiter = self.publish(self.changes) if self.publish and self.changes else None
-            if how == "cut" or isinstance(word, str) and word.startswith("apply"):
+            response, how = self._instead(word, how, request, response)
+            if how in ("stall", "cut"):
                 self.lost(request)
-            return (*self._instead(word, how, request, response), waiter)
+            else:
+                self._wait(response)
+                self.answered(request, response)
+            return response, how, waiter
+
+    def _wait(self, response):
+        for name, value in response.headers:
+            if name.lower() == "retry-after" and value.isdigit():
+                self.told = self.clock()
+                self.not_before = self.told + int(value)
+
+    def answered(self, request, response):
+        """Called with what the client is told; it may be nothing of what handle() said."""
 
     def lost(self, request):
         """Called when the client does not learn what came of a request."""
