@@ -10,7 +10,7 @@ import threading
 
 from muster_testlib import ports
 
-from .base import Held, Request, Response
+from .base import Held, Request, Response, family
 
 _REQUEST_LINE = re.compile(rb"([A-Z]+) (/[\x21-\x7e]*) HTTP/1\.1\r\n")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*\r\n")
@@ -93,7 +93,8 @@ class Server:
         for fake in self.fakes:
             for host in fake.hosts:
                 self.by_host.setdefault(host.lower(), []).append(fake)
-        identity = pki.server("fakes", names=("localhost", *self.by_host))
+        addresses = [host for host in self.by_host if family(host)]  # a service may have an address for its name
+        identity = pki.server("fakes", ips=addresses, names=("localhost", *(host for host in self.by_host if host not in addresses)))
         self.ca = pki.servers.cert
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(identity.cert, identity.key)
