@@ -66,7 +66,8 @@ const struct config_row engine_account_rows[] = {
      .type = CONFIG_PATH,
      AT(key_file),
      .flags = CONFIG_RELOADABLE,
-     .help = "rfc2136: TSIG key as tsig-keygen writes it or algorithm:name:base64; not readable by all users"},
+     .help = "key of more than one part, not readable by all users. rfc2136: TSIG key as tsig-keygen writes it or "
+             "algorithm:name:base64; route53: AWS credentials file; google: JSON key of a service account"},
     {.name = "url",
      .type = CONFIG_STRING,
      AT(url),
@@ -221,7 +222,7 @@ enum err account_split_hostport(const char *text, char *ret_host, size_t size, u
     return err;
 }
 
-enum err account_read_secret(const char *path, struct secret *ret_secret, struct errinfo *info)
+enum err account_read_file(const char *path, size_t max, struct secret *ret_secret, struct errinfo *info)
 {
     struct stat status;
     if (stat(path, &status) != 0) {
@@ -233,7 +234,7 @@ enum err account_read_secret(const char *path, struct secret *ret_secret, struct
     }
     char *data = NULL;
     size_t len = 0;
-    enum err err = file_read(path, ACCOUNT_SECRET_MAX, &data, &len);
+    enum err err = file_read(path, max, &data, &len);
     if (err != ERR_OK) {
         return errinfo_set(info, err, "config", 0, "%s: %s", path, err_text(err));
     }
@@ -243,6 +244,11 @@ enum err account_read_secret(const char *path, struct secret *ret_secret, struct
     crypto_zeroise(data, len);
     free(data);
     return err;
+}
+
+enum err account_read_secret(const char *path, struct secret *ret_secret, struct errinfo *info)
+{
+    return account_read_file(path, ACCOUNT_SECRET_MAX, ret_secret, info);
 }
 
 static void digest_text(struct strbuf *all, const char *name, const char *text)

@@ -47,3 +47,5 @@ enum err account_split_hostport(const char *text, char *ret_host, size_t size, u
 /** Reads a password or token without its line end from a file that others must not be able to read. @return ERR_DENIED
  * (mode), ERR_INVALID (empty), ERR_NOTFOUND, ERR_LIMIT, ERR_IO; info says which. */
 enum err account_read_secret(const char *path, struct secret *ret_secret, struct errinfo *info) MUST_CHECK;
+/** The same for a key file of up to @p max bytes. */
+enum err account_read_file(const char *path, size_t max, struct secret *ret_secret, struct errinfo *info) MUST_CHECK;

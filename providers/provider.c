@@ -10,6 +10,7 @@
 const struct provider_ops *const provider_registry[] = {
     &provider_rfc2136,
     &provider_dyndns2,
+    &provider_route53,
     NULL,
 };
 

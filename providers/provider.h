@@ -231,3 +231,4 @@ const char *provider_option(const struct engine_account_config *config, const ch
 
 extern const struct provider_ops provider_rfc2136;
 extern const struct provider_ops provider_dyndns2;
+extern const struct provider_ops provider_route53;

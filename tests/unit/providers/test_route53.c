@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What tests/replay/route53 does not show: the caps of one call, whose name a message means, GetChange, and memory that
+ * ends at the n-th allocation. */
+#include "providers/route53_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "tests/lib/scarce.h"
+
+enum { MANY = 600 };
+
+static char secret_file[] = "/tmp/muster-route53-XXXXXX";
+static struct engine_account_config config = {.name = "aws", .username = "AKIDEXAMPLE", .password_file = secret_file};
+static struct batch_item items[MANY];
+static char names[MANY][32];
+
+static int write_secret(void **state)
+{
+    (void)state;
+    int fd = mkstemp(secret_file);
+    assert_true(fd >= 0);
+    (void)close(fd); /* only its name */
+    return file_replace(secret_file, view_of("secret\n"), 0600) == ERR_OK ? 0 : -1;
+}
+
+static int remove_secret(void **state)
+{
+    (void)state;
+    return unlink(secret_file);
+}
+
+static void fill(const char *address, enum rrtype type)
+{
+    struct ip ip;
+    assert_int_equal(ip_parse(view_of(address), &ip), ERR_OK);
+    for (size_t i = 0; i < MANY; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "h%zu.example.net", i);
+        items[i] = (struct batch_item){.name = names[i], .type = type, .ttl = 60, .want = rrset_value_of(ip)};
+    }
+}
+
+/** As the engine fills a message. */
+static size_t fitting(const void *state, const struct provider_zone *zone)
+{
+    struct provider_limits limits;
+    struct batch batch = {.items = items};
+    size_t bytes = 0;
+    provider_route53.limits(state, &limits);
+    while (batch.len < limits.batch_max && batch.len < MANY) {
+        const struct batch_item *item = &items[batch.len];
+        bytes += provider_route53.item_size(zone, item);
+        if (bytes > limits.bytes_max || (batch.len > 0 && !provider_route53.together(state, &batch, item))) {
+            break;
+        }
+        batch.len++;
+    }
+    return batch.len;
+}
+
+static void one_call_is_as_large_as_documented(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *address;
+        enum rrtype type;
+        size_t fits;
+    } rows[] = {
+        {"192.0.2.1", RRTYPE_A, 500},                                        /* elements, each counted twice */
+        {"255.255.255.255", RRTYPE_A, 500},                                  /* 15,000 characters */
+        {"2001:db8:1111:2222:3333:4444:5555:6666", RRTYPE_AAAA, 32000 / 76}, /* characters, likewise */
+        {"2001:db8::1", RRTYPE_AAAA, 500},
+    };
+    void *state = NULL;
+    assert_int_equal(provider_open(&provider_route53, &config, NULL, &state, NULL), ERR_OK);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct provider_zone zone = {.name = "example.net", .mode = ZONE_DEDICATED};
+        struct provider_request request;
+        fill(rows[i].address, rows[i].type);
+        size_t len = fitting(state, &zone);
+        assert_int_equal(len, rows[i].fits);
+        struct route53_cache *cache = route53_cache_of(&zone);
+        assert_non_null(cache);
+        (void)snprintf(cache->id, sizeof(cache->id), "Z1");
+        struct batch batch = {.items = items, .len = len};
+        provider_request_init(&request);
+        assert_int_equal(provider_route53.build_request(state, &zone, &batch, &request), ERR_OK);
+        assert_int_equal(request.stage, PROVIDER_STAGE_CHANGE);
+        batch.len++;
+        provider_request_reset(&request, 0, 0);
+        assert_int_equal(provider_route53.build_request(state, &zone, &batch, &request), ERR_LIMIT);
+        provider_request_deinit(&request);
+        provider_route53.cache_free(zone.cache);
+    }
+    assert_int_equal(provider_route53.item_cost(state, &items[0]), 2);
+    items[0].want.len = 0;
+    assert_int_equal(provider_route53.item_cost(state, &items[0]), 1);
+    provider_route53.close(state);
+}
+
+static void a_message_names_exactly_one(void **unused)
+{
+    (void)unused;
+    static const struct {
+        const char *name;
+        enum rrtype type;
+        const char *messages;
+        bool named;
+    } rows[] = {
+        {"a.example.net", RRTYPE_A, "Tried to create resource record set [name='a.example.net.', type='A'] but", true},
+        {"a.example.net", RRTYPE_AAAA, "[name='a.example.net.', type='A'] but it already exists", false},
+        {"a.example.net", RRTYPE_A, "[name='ba.example.net.', type='A'] but it already exists", false},
+        {"a.example.net", RRTYPE_A, "[name='b.a.example.net.', type='A'] but it already exists", false},
+        {"a.example.net", RRTYPE_A, "[name='a.example.net.org.', type='A'] but it already exists", false},
+        {"a.example.net", RRTYPE_A, "[name='\\052.a.example.net.', type='A'] it already exists", false},
+        {"*.a.example.net", RRTYPE_A, "[name='\\052.a.example.net.', type='A'] it already exists", true},
+        {"a.example.net", RRTYPE_A, "RRSet of type A with DNS name a.example.net. is not permitted", true},
+        {"a.example.net", RRTYPE_AAAA, "RRSet of type A with DNS name a.example.net. is not permitted", false},
+        {"a.example.net", RRTYPE_AAAA, "RRSet of type CNAME with DNS name a.example.net. conflicts", true},
+        {"a.example.net", RRTYPE_A, "RRSet with DNS name a.example.net. is not permitted", true},
+        {"a.example.net", RRTYPE_A, "it is said of a.example.net", true},
+        {"a.example.net", RRTYPE_A, "ba.example.net. is one, a.example.net. another", true},
+        {"a.example.net", RRTYPE_A, "", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct route53_cache cache = {0};
+        struct batch_item item = {.name = rows[i].name, .type = rows[i].type, .ttl = 60};
+        struct batch batch = {.items = &item, .len = 1};
+        item.want.len = 1;
+        size_t named = route53_judge_messages(&cache, ZONE_DEDICATED, &batch, view_of(rows[i].messages));
+        if ((named == 1) != rows[i].named || (item.error != NULL) != rows[i].named) {
+            fail_msg("%s in \"%s\"", rows[i].name, rows[i].messages);
+        }
+        rrcache_deinit(&cache.records);
+    }
+}
+
+#define CHANGE_INFO(status)                                                                                            \
+    "<GetChangeResponse><ChangeInfo><Id>/change/C1</Id><Status>" status "</Status></ChangeInfo></GetChangeResponse>"
+
+static void a_change_is_followed_until_it_is_in_sync(void **unused)
+{
+    (void)unused;
+    void *state = NULL;
+    struct provider_zone zone = {.name = "example.net"};
+    struct provider_request request;
+    bool done = true;
+    assert_int_equal(provider_open(&provider_route53, &config, NULL, &state, NULL), ERR_OK);
+    provider_request_init(&request);
+    assert_int_equal(provider_route53.build_follow(state, &zone, &request), ERR_NOTFOUND);
+    struct route53_cache *cache = route53_cache_of(&zone);
+    assert_non_null(cache);
+    (void)snprintf(cache->change, sizeof(cache->change), "C1");
+    assert_int_equal(provider_route53.build_follow(state, &zone, &request), ERR_OK);
+    assert_string_equal(strbuf_str(&request.url), "https://route53.amazonaws.com/2013-04-01/change/C1");
+    struct provider_reply reply = {.status = 200, .body = view_of(CHANGE_INFO("PENDING"))};
+    assert_int_equal(provider_route53.parse_follow(state, &zone, &request, &reply, &done), ERR_OK);
+    assert_false(done);
+    reply.body = view_of("<GetChangeResponse>");
+    assert_int_equal(provider_route53.parse_follow(state, &zone, &request, &reply, &done), ERR_PARSE);
+    reply.body = view_of(CHANGE_INFO("INSYNC"));
+    assert_int_equal(provider_route53.parse_follow(state, &zone, &request, &reply, &done), ERR_OK);
+    assert_true(done);
+    provider_request_reset(&request, 0, 0);
+    assert_int_equal(provider_route53.build_follow(state, &zone, &request), ERR_NOTFOUND);
+    provider_request_deinit(&request);
+    provider_route53.cache_free(zone.cache);
+    provider_route53.close(state);
+}
+
+static void secrets_are_taken_out_of_texts(void **unused)
+{
+    (void)unused;
+    void *state = NULL;
+    char text[] = "the key AKIDEXAMPLE, secret secret/aws4_request";
+    assert_int_equal(provider_open(&provider_route53, &config, NULL, &state, NULL), ERR_OK);
+    provider_route53.redact(state, text);
+    assert_null(strstr(text, "secret"));
+    assert_null(strstr(text, "AKID"));
+    provider_route53.close(state);
+}
+
+static void an_account_is_checked(void **unused)
+{
+    (void)unused;
+    static const char *const urls[] = {"http://route53.amazonaws.com", "https://", "https:///x", "https://h/?a=b"};
+    struct engine_account_config wrong = config;
+    void *state = NULL;
+    wrong.username = NULL;
+    assert_int_equal(provider_open(&provider_route53, &wrong, NULL, &state, NULL), ERR_INVALID);
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        wrong = config;
+        wrong.url = urls[i];
+        assert_int_equal(provider_open(&provider_route53, &wrong, NULL, &state, NULL), ERR_INVALID);
+    }
+    wrong.url = "https://localhost:8443/aws/";
+    assert_int_equal(provider_open(&provider_route53, &wrong, NULL, &state, NULL), ERR_OK);
+    const struct route53 *account = state;
+    assert_string_equal(account->url, "https://localhost:8443/aws");
+    assert_string_equal(account->host, "localhost:8443");
+    assert_string_equal(account->url + account->path_at, "/aws");
+    provider_route53.close(state);
+}
+
+/** A deletion: lookup of the zone, of the record, then the change; each with its reply. */
+static bool delete_once(void *context, unsigned long n)
+{
+    void *state = context;
+    static const char *const replies[] = {
+        "<ListHostedZonesByNameResponse><HostedZones><HostedZone><Id>/hostedzone/Z1</Id><Name>example.net.</Name>"
+        "</HostedZone></HostedZones></ListHostedZonesByNameResponse>",
+        "<ListResourceRecordSetsResponse><ResourceRecordSets><ResourceRecordSet><Name>a.example.net.</Name><Type>A"
+        "</Type><TTL>60</TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></ResourceRecord>"
+        "</ResourceRecords></ResourceRecordSet></ResourceRecordSets></ListResourceRecordSetsResponse>",
+        "<ChangeResourceRecordSetsResponse><ChangeInfo><Id>/change/C1</Id></ChangeInfo>"
+        "</ChangeResourceRecordSetsResponse>"};
+    struct provider_zone zone = {.name = "example.net"};
+    struct batch_item item = {.name = "a.example.net", .type = RRTYPE_A, .ttl = 60, .outcome = OUTCOME_UNKNOWN};
+    struct batch batch = {.items = &item, .len = 1};
+    struct verdict verdict = {.kind = VERDICT_CONTINUE};
+    enum err err = ERR_OK;
+    scarce_arm(n);
+    for (size_t round = 0; err == ERR_OK && verdict.kind == VERDICT_CONTINUE && round < ARRAY_LEN(replies); round++) {
+        struct provider_request request;
+        struct provider_reply reply = {.status = 200, .body = view_of(replies[round])};
+        provider_request_init(&request);
+        err = provider_route53.build_request(state, &zone, &batch, &request);
+        err = err == ERR_OK ? provider_route53.parse_reply(state, &zone, &batch, &request, &reply, &verdict) : err;
+        provider_request_deinit(&request);
+    }
+    bool reached = scarce_disarm();
+    bool whole = err == ERR_OK && verdict.kind == VERDICT_SETTLED && item.outcome == OUTCOME_APPLIED;
+    assert_true(whole || reached);
+    if (zone.cache != NULL) {
+        provider_route53.cache_free(zone.cache);
+    }
+    return reached;
+}
+
+static void without_memory_nothing_counts_as_done(void **unused)
+{
+    (void)unused;
+    void *state = NULL;
+    assert_int_equal(provider_open(&provider_route53, &config, NULL, &state, NULL), ERR_OK);
+    assert_true(scarce_each(delete_once, state) > 20);
+    provider_route53.close(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_call_is_as_large_as_documented),
+        cmocka_unit_test(a_message_names_exactly_one),
+        cmocka_unit_test(a_change_is_followed_until_it_is_in_sync),
+        cmocka_unit_test(secrets_are_taken_out_of_texts),
+        cmocka_unit_test(an_account_is_checked),
+        cmocka_unit_test(without_memory_nothing_counts_as_done),
+    };
+    return cmocka_run_group_tests(tests, write_secret, remove_secret);
+}
