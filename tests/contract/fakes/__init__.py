@@ -13,7 +13,8 @@ def classes():
     found = {}
     for module in pkgutil.iter_modules(__path__):
         for value in vars(importlib.import_module(f"{__name__}.{module.name}")).values():
-            if isinstance(value, type) and issubclass(value, Fake) and value.name and value.__module__ == f"{__name__}.{module.name}":
+            own = isinstance(value, type) and value.__module__ == f"{__name__}.{module.name}"
+            if own and issubclass(value, Fake) and value.name:
                 if found.setdefault(value.name, value) is not value:
                     raise ValueError(f"two fakes are named {value.name}")
     return dict(sorted(found.items()))

@@ -52,7 +52,8 @@ class Request:
             self.faults.append("a question mark without a query")
         self.query = self._pairs(self.raw_query)
         self.segments = [urllib.parse.unquote(part, errors="replace") for part in self.path.split("/")[1:]]
-        self.form = self._pairs(body.decode("ascii", "replace")) if self.content_type == "application/x-www-form-urlencoded" else []
+        is_form = self.content_type == "application/x-www-form-urlencoded"
+        self.form = self._pairs(body.decode("ascii", "replace")) if is_form else []
 
     @property
     def content_type(self):
@@ -125,7 +126,8 @@ class Held:
         self.arrived, self.released = threading.Event(), threading.Event()
 
 
-HTML = "<!DOCTYPE html>\n<html><head><title>Welcome</title></head>\n<body><h1>Welcome</h1>\n<p>good OK success 200</p></body></html>\n"
+HTML = ("<!DOCTYPE html>\n<html><head><title>Welcome</title></head>\n"
+        "<body><h1>Welcome</h1>\n<p>good OK success 200</p></body></html>\n")
 
 # Words of a script. The request is always checked; it changes the zone where `applies` says so.
 FAULTS = {  # word: (applies, how the server sends it)
@@ -158,7 +160,7 @@ class Fake:
     hosts = ()  # host names that it serves
     source, read = "", ""  # the vendor's page and the day it was read
     documented = True  # False: no vendor page was found, the facts are what clients send
-    plain_http = False  # True: the vendor has no HTTPS
+    plain_http = False  # True: the vendor has no HTTPS; else a login in clear is noted, whatever the vendor takes
     families = ("A", "AAAA")
     ttl = 60  # what the service serves where a request does not say
     deletes = True  # whether a name's addresses can be taken away
@@ -172,7 +174,7 @@ class Fake:
         self.records = {}  # (name, rtype): (ttl, sorted values)
         self.violations = []  # (rule, detail)
         self.calls, self.lookups, self.bytes = 0, 0, 0
-        self.script, self.lookup_script = [], []  # replies for the next writes and the next lookups: words of FAULTS, Response, Held
+        self.script, self.lookup_script = [], []  # for the next writes, the next lookups: words of FAULTS, Response, Held
         self.bad = set()  # names that the service refuses, in its own way
         self.retry_after = 2  # of a scripted 429 or 503, seconds; None sends none
         self.requests = collections.deque(maxlen=4096)
@@ -227,7 +229,8 @@ class Fake:
 
     def secret(self, purpose, alphabet="abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", length=24):
         """Text that is this fake's alone, the same for the same purpose."""
-        data = b"".join(hmac.new(self.seed, f"{purpose}/{i}".encode(), hashlib.sha256).digest() for i in range(length // 32 + 1))
+        data = b"".join(hmac.new(self.seed, f"{purpose}/{i}".encode(), hashlib.sha256).digest()
+                        for i in range(length // 32 + 1))
         return "".join(alphabet[byte % len(alphabet)] for byte in data[:length])
 
     def password(self, purpose="password"):

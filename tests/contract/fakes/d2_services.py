@@ -37,24 +37,27 @@ row("dynu", "Dynu", ("api.dynu.com",), "https://www.dynu.com/DynamicDNS/IP-Updat
 row("he", "Hurricane Electric DNS", ("dyn.dns.he.net",), "https://dns.he.net/docs.html", login="host", max_hosts=1,
     auth=("basic", ("hostname", "password")), rates=((10, 120, "host", "interval"),), waits={"interval": 60, "911": 600})
 
-row("infomaniak", "Infomaniak", ("infomaniak.com", "www.infomaniak.com"), UPDATER, False,
+row("infomaniak", "Infomaniak", ("infomaniak.com", "www.infomaniak.com"),
+    "https://www.infomaniak.com/en/support/faq/2376", auth=BASIC_OR_QUERY,  # quoted in ddns-updater's issue 31
     words={"nohost": (400, "nohost"), "badauth": (400, "badauth")})
 
 row("inwx", "INWX", ("dyndns.inwx.com",), "https://github.com/ddclient/ddclient/issues/96", host_field=None, v6_field="myipv6",
     paired=True, omitted=("127.0.0.1", "deletes"), extra={"hostname": r".*"}, words={"badauth": (401, "badauth")})
 
-row("joker", "Joker.com", ("svc.joker.com",), OPENWRT, False, auth=BASIC_OR_QUERY)
+row("joker", "Joker.com", ("svc.joker.com",), "https://joker.com/faq/books/jokercom-faq-en/page/dynamic-dns-dyndns",
+    auth=BASIC_OR_QUERY)  # quoted in ddclient's issue 408
 
-row("loopia", "Loopia", ("dns.loopia.se",), OPENWRT, False, paths=("/XDynDNSServer/XDynDNS.php",),
-    extra={"system": r"custom", **CLASSIC}, words={"badauth": (401, "badauth")})
+row("loopia", "Loopia", ("dns.loopia.se", "dyndns.loopia.se"), OPENWRT, False, paths=("/XDynDNSServer/XDynDNS.php", "/"),
+    families=("A",), extra={"system": r"custom", **CLASSIC}, words={"badauth": (401, "badauth")})
 
 row("ovh", "OVH", ("www.ovh.com", "dns.eu.ovhapis.com"),
+    # IPv6 since https://github.com/ovh/docs/pull/6337
     "https://github.com/ovh/docs/blob/develop/pages/web_cloud/domains/dns_dynhost/guide.en-gb.md", fixed={"system": "dyndns"},
     max_hosts=1, words={"badauth": (401, "badauth")})
 
-row("strato", "Strato", ("dyndns.strato.com",),
-    "https://support.lancom-systems.com/knowledge/display/KBEN/LANtools+up+to+Version+9.04%3A+Manual+configuration+of+a+DynDNS"
-    "+service+for+Strato", False, listed=True, extra=CLASSIC)
+row("strato", "Strato", ("dyndns.strato.com",),  # quoted in ddns-updater's issue 116
+    "https://www.strato.com/faq/en_us/domain/this-is-how-easy-it-is-to-set-up-dyndns-for-your-domains/", listed=True,
+    extra=CLASSIC)
 
 row("spdyn", "spDYN", ("update.spdyn.de",), "https://wiki.securepoint.de/SPDyn/Parameter", listed=True,
     auth=("basic", ("user", "pass")))
@@ -100,7 +103,8 @@ row("do-de", "do.de (Domain-Offensive)", ("ddns.do.de",), "https://www.do.de/wik
     words={"badauth": (401, "badauth"), "numhost": (400, "numhost"), "toomanyrequests": (429, "toomanyrequests"),
            "911": (500, "911 ddns down")})
 
-row("schokokeks", "schokokeks.org", ("dyndns.schokokeks.org",), OPENWRT, False, host_field=None, extra={"hostname": r".*"})
+row("schokokeks", "schokokeks.org", ("dyndns.schokokeks.org",), OPENWRT, False, families=("A",), host_field=None,
+    extra={"hostname": r".*"})
 
 row("udmedia", "UDMedia", ("www.udmedia.de",), OPENWRT, False, host_field=None, extra={"hostname": r".*"})
 
@@ -108,6 +112,7 @@ row("simply", "Simply.com", ("api.simply.com", "ddns.simply.com", "dyndns.simply
     paths=("/2/ddns/", "/2/dyndns/", "/nic/update"), methods=("GET", "POST"), max_hosts=1, extra={"domain": r"[a-z0-9.-]+"},
     words={"badauth": (401, "badauth")})
 
+# These three are entries of ddclient's documentation that nobody has said to have tried (its pull requests 924, 925).
 row("luadns-dyndns", "LuaDNS", ("app.luadns.com",), DDCLIENT, False)
 
 row("updatedip", "UpdatedIP", ("updatedip.com",), DDCLIENT, False)

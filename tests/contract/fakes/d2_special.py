@@ -5,7 +5,7 @@ import re
 import zlib
 
 from .base import Response, below, family, is_name
-from .d2_services import BASIC_OR_QUERY, OPENWRT, READ
+from .d2_services import BASIC_OR_QUERY, READ
 from .dyndns2 import CLASSIC, D2, Asked
 
 
@@ -71,7 +71,8 @@ class Desec(D2):
                 if text is not None and parts:
                     values[rtype] = self.one(",".join(parts), rtype, field)
                     break
-        everywhere = all(set(request.by_host.get(host.lower(), ())) == {"A", "AAAA"} for host in self.check_hosts(request)[0])
+        everywhere = all(set(request.by_host.get(host.lower(), ())) == {"A", "AAAA"}
+                         for host in self.check_hosts(request)[0])
         if not all(values.values()) and not everywhere:
             self.violate("family-left-out", request.raw_query)  # "recommended to always specify ... both"
         return values
@@ -129,14 +130,12 @@ class NsupdateInfo(D2):
         if not getattr(asked, "lines", None):
             return super().reply(asked, codes)
         words = sorted({code for code, _ in asked.lines}, key=("good", "nochg", "deleted").index)
-        return Response(200, "\n".join(f"{word} " + ",".join(value for code, value in asked.lines if code == word) for word in words))
+        values = {word: ",".join(value for code, value in asked.lines if code == word) for word in words}
+        return Response(200, "\n".join(f"{word} {values[word]}" for word in words))
 
     def codes(self, response, asked):
         codes = super().codes(response, asked)
         if codes == [None] and response.body.split(b" ")[0] in (b"good", b"nochg"):
-            return ["good"]
-        if asked.delete and codes == ["deleted"]:
-            self.set_at = {key: value for key, value in self.set_at.items() if key[0] != asked.hosts[0].lower() or key[1] not in asked.values}
             return ["good"]
         return codes
 
@@ -161,10 +160,9 @@ class NicRu(D2):
 
     def reply(self, asked, codes):
         addresses = list({"A": self.client_address["A"], **asked.explicit()}.values())
-        lines = [f"{code} {address}" for code in codes if code in ("good", "nochg") for address in addresses]
-        if any(code not in ("good", "nochg") for code in codes):
-            lines = [line for code in codes for line in ([f"{code} {address}" for address in addresses]
-                                                         if code in ("good", "nochg") else [code])]
+        lines = []
+        for code in codes:
+            lines += [f"{code} {address}" for address in addresses] if code in ("good", "nochg") else [code]
         return Response(200, "".join(line + "\n" for line in lines))
 
     def codes(self, response, asked):
@@ -182,7 +180,7 @@ class CoreNetworks(D2):
     """keepipv4=1, keepipv6=1 keep the family that is not named."""
 
     name, service, hosts = "core-networks", "core-networks.de", ("dyndns.core-networks.de",)
-    source, read, documented = OPENWRT, READ, False
+    source, read = "https://github.com/openwrt/packages/pull/2995", READ  # the vendor's own entry in a client
     paths, max_hosts, omitted = ("/",), 1, ("deletes", "deletes")
     extra = {"keepipv4": "1", "keepipv6": "1"}
 

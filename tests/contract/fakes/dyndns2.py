@@ -9,7 +9,7 @@ Beside each request it judges what a client does over time, in `violations`:
   before-wait       anything within the wait of 911, dnserr, wNNh/m/s, or of the service's own codes
   resent-applied    what the zone has already, after an answer that told nothing: a client looks there first
   too-often         over a documented rate
-`nochg` counts that answer by host."""
+`nochg` counts that answer by host; refuse(CODE) makes the service's own answer for a script."""
 import collections
 import ipaddress
 import re
@@ -211,12 +211,15 @@ class D2(Fake):
                 self.violate("before-wait", f"{key[0]}, {until - now:.1f} s")
         for host in asked.hosts:
             wanted = {(host.lower(), rtype): value for rtype, value in asked.explicit().items()}
-            known = {key: self.set_at[key] for key in wanted if key in self.set_at and self.set_at[key][1] + self.refresh > now}
-            if wanted and all(known.get(key, (None,))[0] == value for key, value in wanted.items()):
+            if wanted and all(self.is_told(key, value, now) for key, value in wanted.items()):
                 self.violate("resend-unchanged", f"{host} {list(wanted.values())}")
             for key, value in wanted.items():
                 if self.publish and self.unsettled.get(key) == value and self.records.get(key, (0, []))[1] == [value]:
                     self.violate("resent-applied", f"{host} {value}")
+
+    def is_told(self, key, value, now):
+        address, when = self.set_at.get(key, (None, 0))
+        return address == value and when + self.refresh > now
 
     def too_often(self, asked):
         """The code of the first documented rate that this request breaks."""
@@ -256,7 +259,8 @@ class D2(Fake):
         values = dict(asked.values)
         for rtype, rule in zip(("A", "AAAA"), self.omitted):
             if values[rtype] is None and rtype in self.families and not asked.delete:
-                values[rtype] = {"keeps": "keep", "deletes": "delete", "detects": self.client_address.get(rtype, "delete")}.get(rule, rule)
+                detected = self.client_address.get(rtype, "delete")
+                values[rtype] = {"keeps": "keep", "deletes": "delete", "detects": detected}.get(rule, rule)
         changed = [self.put(host, rtype, [] if value == "delete" else [value])
                    for rtype, value in values.items() if value not in (None, "keep")]
         return "good" if any(changed) else "nochg"
@@ -277,7 +281,7 @@ class D2(Fake):
 
     def reply(self, asked, codes):
         if self.one_answer:
-            codes = [next((code for code in codes if code not in ("good", "nochg")), "good" if "good" in codes else "nochg")]
+            codes = ["good" if "good" in codes else "nochg"]
         words = [self.word(code, asked) for code in codes]
         return Response(max(status for status, _ in words), "".join(line + "\n" for _, line in words if line))
 

@@ -40,7 +40,8 @@ class _Lane(threading.Thread):
             self.socket.close()
 
     def _write(self, zone, items):
-        message = dns.update.UpdateMessage(zone, keyring=self.keyring, keyname=self.server.key_name, keyalgorithm=authority.ALGORITHM)
+        message = dns.update.UpdateMessage(zone, keyring=self.keyring, keyname=self.server.key_name,
+                                           keyalgorithm=authority.ALGORITHM)
         for _, changes, _, _ in items:
             for name, rtype, ttl, values in changes:
                 owner = dns.name.from_text(name)
