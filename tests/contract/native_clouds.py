@@ -11,7 +11,7 @@ import time
 import urllib.parse
 import xml.etree.ElementTree as xml
 
-from fakes import azure, base, google, route53, sigv4
+from fakes import azure, base, google, route53, sigv4, tables
 from native_case import FORM, Native
 
 
@@ -74,6 +74,9 @@ class Route53(Native):
         self.assertEqual([node.text for node in root.iter(f"{self.N}Name")], [self.fake.zone + "."])
         self.assertEqual(root.findtext(f".//{self.N}HostedZone/{self.N}Id"), f"/hostedzone/{self.fake.zone_id}")
         self.assertEqual(root.findtext(f"{self.N}IsTruncated"), "true")
+        self.fake.private_twin = True
+        twins = xml.fromstring(self.signed("GET", f"/2013-04-01/hostedzonesbyname?dnsname={self.fake.zone}&maxitems=2")[1])
+        self.assertEqual([node.text for node in twins.iter(f"{self.N}PrivateZone")], ["true", "false"])
         missing = xml.fromstring(self.signed("GET", "/2013-04-01/hostedzonesbyname?dnsname=b.example&maxitems=1")[1])
         self.assertNotEqual(missing.findtext(f".//{self.N}Name"), "b.example.")  # from there on, not that one
         for i in range(350):
@@ -183,6 +186,12 @@ class Route53(Native):
         with self.breach("serial"):
             self.assertEqual(self.post(good)[1].findtext(f".//{self.N}Code"), "PriorRequestNotComplete")
         self.now, self.fake.processing = self.now + 1, 0
+        held = base.Held()
+        self.fake.script[:] = [held]
+        self.post(good)
+        with self.breach("serial"):  # the answer to the last change is still on its way
+            self.assertEqual(self.post(good)[0], 400)
+        held.released.set()
         self.fake.script[:] = [self.fake.prior(), "429", "denied", "500"]
         self.assertEqual([self.post(good)[0] for _ in range(5)], [400, 400, 403, 500, 200])
 
@@ -229,6 +238,9 @@ class Google(Native):
         status, answer, _ = self.token()
         self.assertEqual((status, answer["token_type"], answer["expires_in"]), (200, "Bearer", 3599))
         self.assertEqual(self.api("GET", "")[1]["quota"]["rrsetAdditionsPerChange"], 1000)
+        self.fake.revoke()
+        self.assertEqual(self.api("GET", "")[0], 401)
+        self.fake.tokens = tables.Table()
         now, other = int(time.time()), google.Google().pem
         for changes, error in (({"claims": {"exp": now + 3700}}, "invalid_grant"), ({"claims": {"iat": now - 7200, "exp": now - 3600}}, "invalid_grant"),
                                ({"claims": {"aud": "https://example.org"}}, "invalid_grant"), ({"claims": {"scope": "x"}}, "invalid_scope"),
@@ -407,6 +419,8 @@ class Azure(Native):
         with self.breach("rate"):
             status, answer, headers = self.put("one-more", "192.0.2.1")
         self.assertEqual((status, answer["error"]["code"], headers.get("Retry-After")), (429, "SubscriptionRequestsThrottled", "21"))
-        self.assertEqual(self.put("h1", "192.0.2.2")[0], 200)  # updates are counted apart
+        self.now += 1
+        with self.breach("before-retry-after"):
+            self.assertEqual(self.put("h1", "192.0.2.2")[0], 200)  # updates are counted apart
         self.now += 60
         self.assertEqual(self.put("one-more", "192.0.2.1")[0], 201)

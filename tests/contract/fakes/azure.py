@@ -14,7 +14,7 @@ import time
 import urllib.parse
 
 from .base import Fake, Response, Window, is_name
-from .tables import GRACE, Bucket, Refused, Table, is_integer
+from .tables import EARLY, Bucket, Refused, Table, is_integer
 
 TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
 MEMBERS = {"A": ("ARecords", "ipv4Address"), "AAAA": ("AAAARecords", "ipv6Address")}
@@ -38,8 +38,7 @@ class Azure(Fake):
         self.max_sets, self.page, self.made = 10000, 100, 0
         self.identities = []  # client ids of user-assigned identities; empty: the machine has one of its own
         self.wall = time.time  # for tokens
-        self.throttle = True
-        self.windows = {what: Window(count, 60 - GRACE) for what, count in PER_MINUTE.items()}
+        self.windows = {what: Window(count, 60 - EARLY) for what, count in PER_MINUTE.items()}
         self.buckets = {what: Bucket(*shape) for what, shape in BUCKETS.items()}
 
     def _guid(self, what):
@@ -56,8 +55,8 @@ class Azure(Fake):
     # ---- for the suite ----
 
     def revoke(self):
-        """No token that was given out is good any more."""
-        self.tokens = Table()
+        """No token that was given out is good any more; a client cannot know."""
+        self.tokens = Table({token: 0 for token in self.tokens})
 
     def put(self, name, rtype, values, ttl=None):
         changed, key = super().put(name, rtype, values, ttl), (name.lower().rstrip("."), rtype)
@@ -182,11 +181,12 @@ class Azure(Fake):
         if token is None:
             self._refuse(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.", "auth")
         if self.wall() >= self.tokens.get(token, 0):
-            self.violate("auth", "a token that is wrong or has ended")
+            if self.tokens.get(token) != 0:
+                self.violate("auth", "a token that is wrong or has ended")
             raise Refused(self.denied(request))
 
     def _pace(self, request, what):
-        if not self.throttle:
+        if not self.limits_hold:
             return
         now = self.clock()
         wait = self.buckets["read" if request.method == "GET" else "delete" if what == "delete" else "write"].take(1, now)

@@ -45,7 +45,6 @@ class Cloudflare(Fake):
         super().__init__()
         self.plan = "free"
         self.max_records = 0  # 0: what the plan has; None: no limit
-        self.throttle = True  # whether the rate is enforced
         self.gone = 404  # status of an answer about a record that is not there
         self.zone_id = self.secret("zone", "0123456789abcdef", 32)
         self.token = self.secret("token", length=40)
@@ -119,7 +118,7 @@ class Cloudflare(Fake):
 
     def _admit(self, request):
         now = self.clock()
-        if self.throttle and (now < self.blocked or self.window.over("user", now)):
+        if self.limits_hold and (now < self.blocked or self.window.over("user", now)):
             self.blocked = self.blocked if now < self.blocked else now + 300
             self.violate("rate", "more than 1200 requests in five minutes")
             refusal = self.limited(request)

@@ -10,7 +10,7 @@ import math
 import re
 
 from .base import Fake, Response
-from .tables import GRACE, Refused, Table, is_integer
+from .tables import EARLY, Refused, Table, is_integer
 
 SECOND, MINUTE, HOUR, DAY = 1, 60, 3600, 86400
 RATES = {  # scope: [(requests, seconds)]
@@ -38,7 +38,6 @@ class Desec(Fake):
         self.records = Table()
         self.minimum_ttl = 3600
         self.token = self.secret("token", length=28)
-        self.throttle = True
         self.history = collections.defaultdict(collections.deque)  # (scope, seconds): when; sliding windows over self.clock
 
     def account(self, hosts=()):
@@ -107,13 +106,13 @@ class Desec(Fake):
         return action(request)
 
     def _pace(self, request):
-        if not self.throttle:
+        if not self.limits_hold:
             return
         now, wait = self.clock(), 0
         for scope in ("dns_api_cheap" if request.method == "GET" else "dns_api_per_domain_expensive", "user"):
             rates = [(calls, per, self.history[(scope, per)]) for calls, per in RATES[scope]]
             for calls, per, times in rates:
-                while times and times[0] <= now - per + GRACE:
+                while times and times[0] <= now - per + EARLY:
                     times.popleft()
             late = max((per - (now - times[0]) for calls, per, times in rates if len(times) >= calls), default=0)
             wait = max(wait, late)

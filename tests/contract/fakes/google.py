@@ -76,8 +76,8 @@ class Google(Fake):
     # ---- for the suite ----
 
     def revoke(self):
-        """No token that was given out is good any more."""
-        self.tokens = Table()
+        """No token that was given out is good any more; a client cannot know."""
+        self.tokens = Table({token: (0, set()) for token in self.tokens})
 
     def rename(self):
         """The managed zone was made anew under another name."""
@@ -175,7 +175,8 @@ class Google(Fake):
     def _admit(self, request):
         end, scopes = self.tokens.get(request.bearer() or "", (0, set()))
         if self.wall() >= end:
-            self.violate("auth", "no token, a wrong one or one that has ended")
+            if request.bearer() not in self.tokens or end:
+                self.violate("auth", "no token, a wrong one or one that has ended")
             raise Refused(self.denied(request))
         if not scopes & (SCOPES if request.method != "GET" else SCOPES | READ_SCOPES):
             self._refuse(403, "Request had insufficient authentication scopes.", "insufficientPermissions", "scope")

@@ -16,7 +16,7 @@ import xml.etree.ElementTree as xml
 from xml.sax.saxutils import escape
 
 from . import sigv4
-from .base import Fake, Response, below, is_name
+from .base import Fake, Held, Response, below, is_name
 from .tables import Bucket, Refused, Table
 
 NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
@@ -56,10 +56,11 @@ class Route53(Fake):
         self.max_sets = 10000  # record sets of a zone; None: the customer asked for more
         self.propagation = 1.0  # seconds from PENDING to INSYNC
         self.processing = 0.0  # seconds in which the zone takes no further change
+        self.private_twin = False  # a private hosted zone of the same name, listed first
         self.single = "messages"  # form of an error about one change: "messages" or "plain"
-        self.throttle, self.requests_left, self.changes_left = True, Bucket(50, 10), Bucket(RECORDS, 100)
+        self.requests_left, self.changes_left = Bucket(50, 10), Bucket(RECORDS, 100)
         self.retry_after = None  # the vendor does not say how long
-        self.changed_at, self.made = None, 0
+        self.changed_at, self.held, self.made = None, None, 0  # held: the last change, where its answer waits
 
     def account(self, hosts=()):
         key = {"aws_access_key_id": self.key, "aws_secret_access_key": self.secret_key}
@@ -97,6 +98,12 @@ class Route53(Fake):
 
     # ---- the API ----
 
+    def serve(self, request):
+        answer = super().serve(request)
+        if not self.is_lookup(request):
+            self.held = answer[1] if isinstance(answer[1], Held) else None
+        return answer
+
     def handle(self, request):
         try:
             self._admit(request)
@@ -113,7 +120,7 @@ class Route53(Fake):
         self._refuse("InvalidInput", message, rule=rule)
 
     def _admit(self, request):
-        if self.throttle and self.requests_left.take(1, self.clock()):
+        if self.limits_hold and self.requests_left.take(1, self.clock()):
             self.violate("rate", "more than 10 requests a second")
             raise Refused(self.limited(request))
         fault = sigv4.judge(request, self.key, self.secret_key, self.token, "us-east-1", "route53", self.wall())
@@ -148,10 +155,12 @@ class Route53(Fake):
             self._refuse("InvalidDomainName", f"{first} is not a valid domain name", rule="query")
         start = reversed_labels(first.rstrip(".").lower()) if first else ""
         every = [("a-neighbour.example", "ZNEIGHBOURA"), (self.zone, self.zone_id), (f"z-{self.zone}", "ZNEIGHBOURZ")]
-        found = sorted((zone for zone in every if reversed_labels(zone[0]) >= start), key=lambda zone: reversed_labels(zone[0]))
+        if self.private_twin:
+            every.append((self.zone, "Z0PRIVATE"))
+        found = sorted((zone for zone in every if reversed_labels(zone[0]) >= start), key=lambda zone: (reversed_labels(zone[0]), zone[1]))
         body = "".join(
             f"<HostedZone>{element('Id', '/hostedzone/' + key)}{element('Name', zone + '.')}{element('CallerReference', key)}<Config><Comment/>"
-            f"<PrivateZone>false</PrivateZone></Config>{element('ResourceRecordSetCount', len(self.records) + 2)}</HostedZone>"
+            f"{element('PrivateZone', str(key == 'Z0PRIVATE').lower())}</Config>{element('ResourceRecordSetCount', len(self.records) + 2)}</HostedZone>"
             for zone, key in found[:most])
         more = len(found) > most
         after = f"{element('NextDNSName', found[most][0] + '.')}{element('NextHostedZoneId', found[most][1])}" if more else ""
@@ -204,10 +213,11 @@ class Route53(Fake):
         changes = self._parse(request)
         cost = sum(2 if action == "UPSERT" else 1 for action, *_ in changes)
         now = self.clock()
-        if self.throttle and self.changes_left.take(min(cost, self.changes_left.size), now):
+        if self.limits_hold and self.changes_left.take(min(cost, self.changes_left.size), now):
             self.violate("rate", "more than 100 record changes a second")
             raise Refused(self.limited(request))
-        if self.changed_at is not None and now < self.changed_at + self.processing:
+        waiting = self.held is not None and not self.held.released.is_set()
+        if waiting or self.changed_at is not None and now < self.changed_at + self.processing:
             self.violate("serial", "a change while the last one was not complete")
             raise Refused(self.prior())
         faults, after = self._apply(changes)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the fakes of the bulk APIs share: tables that are cheap to take back, token buckets, refusals."""
 
-GRACE = 0.05  # seconds that a request may come early: a client that paces itself does not know how long the last one was under way
+EARLY = 0.05  # seconds that a request may come early: a client that paces itself does not know how long the last one was under way
 
 
 class Table(dict):
@@ -22,7 +22,7 @@ class Bucket:
         if self.since is not None:
             self.level = min(self.size, self.level + max(0, now - self.since) * self.rate)
         self.since = now
-        if count > self.level + GRACE * self.rate:
+        if count > self.level + EARLY * self.rate:
             return (count - self.level) / self.rate
         self.level -= count
         return 0
