@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fakes of the JSON services that need no ids: documented requests are accepted, breaches refused, and only what was
+accepted is in the zone. Requests go to the fakes as bytes would, without a socket."""
+import copy
+import json
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import fakes  # noqa: E402
+from fakes import base  # noqa: E402
+
+V4, NEXT, V6 = "192.0.2.10", "192.0.2.11", "2001:db8::10"
+
+
+class Api:
+    def __init__(self, name, headers):
+        self.fake = fakes.classes()[name]()
+        self.fake.window = None  # rates have a test of their own
+        self.account, self.zone, self.a = self.fake.account(), self.fake.zone, self.fake.host("a")
+        self.headers = headers(self.account)
+
+    def ask(self, method, path, data=None, headers=None):
+        fields = [("User-Agent", "muster-selftest/1.0"), *(self.headers if headers is None else headers).items()]
+        body = b"" if data is None else json.dumps(data).encode()
+        if body:
+            fields.append(("Content-Type", "application/json"))
+        reply, _, _ = self.fake.serve(base.Request(method, path.replace("ZONE", self.zone), fields, body, self.fake.hosts[0]))
+        self.reply = json.loads(reply.body) if reply.body else None
+        return reply.status
+
+    def rules(self):
+        found, self.fake.violations = [rule for rule, _ in self.fake.violations], []
+        return found
+
+
+def keys(account):
+    return {"apikey": account["username"], "secretapikey": account["password"]}
+
+
+def rrset(ip, rtype="A"):
+    return {"name": "a", "type": rtype, "ttl": 600, "records": [{"content": ip}]}
+
+
+def scaleway(ip, rtype="A", ttl=600):
+    return {"changes": [{"set": {"id_fields": {"name": "a", "type": rtype}, "records": [{"data": ip, "name": "a", "type": rtype, "ttl": ttl}]}}]}
+
+
+# name: headers(account), then the calls that make, change and delete a.ZONE A (method, path, body(address, api)), the TTL that they set
+SERVICES = {
+    "gandi": (lambda a: {"Authorization": f"Bearer {a['password']}"},
+              ("PUT", "/v5/livedns/domains/ZONE/records/a/A", lambda ip, s: {"rrset_values": [ip], "rrset_ttl": 600}),
+              ("PUT", "/v5/livedns/domains/ZONE/records/a/A", lambda ip, s: {"rrset_values": [ip], "rrset_ttl": 600}),
+              ("DELETE", "/v5/livedns/domains/ZONE/records/a/A", None)),
+    "godaddy": (lambda a: {"Authorization": f"sso-key {a['username']}:{a['password']}"},
+                ("PUT", "/v1/domains/ZONE/records/A/a", lambda ip, s: [{"data": ip, "ttl": 600}]),
+                ("PUT", "/v1/domains/ZONE/records/A/a", lambda ip, s: [{"data": ip, "ttl": 600}]),
+                ("DELETE", "/v1/domains/ZONE/records/A/a", None)),
+    "hetzner-cloud": (lambda a: {"Authorization": f"Bearer {a['password']}"},
+                      ("POST", "/v1/zones/ZONE/rrsets", lambda ip, s: {"name": "a", "type": "A", "ttl": 600, "records": [{"value": ip}]}),
+                      ("POST", "/v1/zones/ZONE/rrsets/a/A/actions/set_records", lambda ip, s: {"records": [{"value": ip}]}),
+                      ("DELETE", "/v1/zones/ZONE/rrsets/a/A", None)),
+    "ns1": (lambda a: {"X-NSONE-Key": a["password"]},
+            ("PUT", "/v1/zones/ZONE/a.ZONE/A", lambda ip, s: {"zone": s.zone, "domain": s.a, "type": "A", "ttl": 600, "answers": [{"answer": [ip]}]}),
+            ("POST", "/v1/zones/ZONE/a.ZONE/A", lambda ip, s: {"answers": [{"answer": [ip]}]}),
+            ("DELETE", "/v1/zones/ZONE/a.ZONE/A", None)),
+    "gcore": (lambda a: {"Authorization": f"APIKey {a['password']}"},
+              ("POST", "/dns/v2/zones/ZONE/a.ZONE/A", lambda ip, s: {"ttl": 600, "resource_records": [{"content": [ip]}]}),
+              ("PUT", "/dns/v2/zones/ZONE/a.ZONE/A", lambda ip, s: {"ttl": 600, "resource_records": [{"content": [ip], "enabled": True}]}),
+              ("DELETE", "/dns/v2/zones/ZONE/a.ZONE/A", None)),
+    "porkbun": (lambda a: {},
+                ("POST", "/api/json/v3/dns/create/ZONE", lambda ip, s: {**keys(s.account), "name": "a", "type": "A", "content": ip, "ttl": "600"}),
+                ("POST", "/api/json/v3/dns/editByNameType/ZONE/A/a", lambda ip, s: {**keys(s.account), "content": ip, "ttl": 600}),
+                ("POST", "/api/json/v3/dns/deleteByNameType/ZONE/A/a", lambda ip, s: keys(s.account))),
+    "hostinger": (lambda a: {"Authorization": f"Bearer {a['password']}"},
+                  ("PUT", "/api/dns/v1/zones/ZONE", lambda ip, s: {"overwrite": True, "zone": [rrset(ip)]}),
+                  ("PUT", "/api/dns/v1/zones/ZONE", lambda ip, s: {"zone": [rrset(ip)]}),
+                  ("DELETE", "/api/dns/v1/zones/ZONE", lambda ip, s: {"filters": [{"name": "a", "type": "A"}]})),
+    "scaleway": (lambda a: {"X-Auth-Token": a["password"]},
+                 ("PATCH", "/domain/v2beta1/dns-zones/ZONE/records", lambda ip, s: scaleway(ip)),
+                 ("PATCH", "/domain/v2beta1/dns-zones/ZONE/records", lambda ip, s: scaleway(ip)),
+                 ("PATCH", "/domain/v2beta1/dns-zones/ZONE/records", lambda ip, s: {"changes": [{"delete": {"id_fields": {"name": "a", "type": "A"}}}]})),
+    "servercow": (lambda a: {"X-Auth-Username": a["username"], "X-Auth-Password": a["password"]},
+                  ("POST", "/dns/v1/domains/ZONE", lambda ip, s: {"type": "A", "name": "a", "content": ip, "ttl": 600}),
+                  ("POST", "/dns/v1/domains/ZONE", lambda ip, s: {"type": "A", "name": "a", "content": ip, "ttl": "600"}),
+                  ("DELETE", "/dns/v1/domains/ZONE", lambda ip, s: {"type": "A", "name": "a"})),
+}
+
+
+class Services(unittest.TestCase):
+    def services(self):
+        for name, (headers, *calls) in SERVICES.items():
+            service = Api(name, headers)
+
+            def send(call, ip=V4, change=None, service=service, **more):
+                method, path, body = call
+                data = body(ip, service) if body else None
+                return service.ask(method, path, change(copy.deepcopy(data)) if change else data, **more)
+            yield name, service, send, calls
+
+    def test_records_are_made_changed_and_deleted(self):
+        for name, service, send, (make, change, delete) in self.services():
+            with self.subTest(name):
+                self.assertIn(send(make), (200, 201))
+                self.assertEqual(service.fake.records, {(service.a, "A"): (600, [V4])})
+                self.assertIn(send(change, NEXT), (200, 201))
+                self.assertEqual(service.fake.records, {(service.a, "A"): (600, [NEXT])})
+                self.assertIn(send(change, NEXT), (200, 201))
+                self.assertIn(send(delete), (200, 201, 204))
+                self.assertEqual((service.fake.records, service.rules()), ({}, []))
+
+    def test_wrong_credentials_change_nothing(self):
+        for name, service, send, (make, _, _) in self.services():
+            with self.subTest(name):
+                if name == "porkbun":
+                    status = send(make, change=lambda data: {**data, "apikey": "wrong"})
+                else:
+                    status = send(make, headers={key: value[:-1] + "!" for key, value in service.headers.items()})
+                self.assertIn(status, {"porkbun": (400,), "servercow": (200,)}.get(name, (401,)))
+                self.assertEqual((service.fake.records, service.rules()), ({}, ["wrong-credentials"]))
+
+    def test_bodies_that_are_not_as_documented_are_refused(self):
+        for name, service, send, (make, _, _) in self.services():
+            with self.subTest(name):
+                for bad in ("192.0.2.300", V6, "", "192.0.2.1/32"):
+                    status = send(make, bad)
+                    self.assertTrue(status >= 400 or "error" in service.reply, bad)
+                    self.assertEqual((service.fake.records, bool(service.rules())), ({}, True), bad)
+
+                def member(data):
+                    (data[0] if isinstance(data, list) else data)["nonsense"] = 1
+                    return data
+                send(make, change=member)
+                self.assertEqual((service.fake.records, "body" in service.rules()), ({}, True))
+                send(make, change=lambda data: "text")
+                self.assertEqual((service.fake.records, bool(service.rules())), ({}, True))
+
+    def test_a_ttl_out_of_range_is_refused(self):
+        for name, service, send, (make, _, _) in self.services():
+            if name == "porkbun":
+                low = "599"
+            else:
+                low = {"gandi": 299, "godaddy": 599, "hetzner-cloud": 59, "scaleway": 59, "servercow": 59}.get(name, 0)
+            with self.subTest(name):
+                send(make, change=lambda data: json.loads(json.dumps(data).replace("600", str(low))))
+                self.assertEqual((service.fake.records, service.rules()), ({}, ["body"]))
+
+    def test_other_zones_and_paths_are_refused(self):
+        for name, service, send, (make, _, _) in self.services():
+            with self.subTest(name):
+                for path in (make[1].replace("ZONE", "elsewhere.org"), make[1] + "/more/and/more", "/nowhere"):
+                    send((make[0], path, make[2]))
+                    self.assertEqual((service.fake.records, bool(service.rules())), ({}, True), path)
+
+    def test_a_name_that_the_service_refuses_is_no_breach(self):
+        for name, service, send, (make, _, _) in self.services():
+            with self.subTest(name):
+                service.fake.bad.add(service.a)
+                status = send(make)
+                self.assertTrue(status >= 400 or "error" in service.reply)
+                self.assertEqual((service.fake.records, [rule for rule in service.rules() if rule != "body"]), ({}, []))
+
+    def test_lookups_are_counted_apart(self):
+        service = Api("gandi", SERVICES["gandi"][0])
+        service.ask("GET", "/v5/livedns/domains/ZONE/records")
+        self.assertEqual((service.fake.lookups, service.fake.calls, service.reply), (1, 0, []))
+
+
+class Peculiarities(unittest.TestCase):
+    def test_gandi_replaces_the_types_of_a_name_and_the_zone(self):
+        service, path = Api("gandi", SERVICES["gandi"][0]), "/v5/livedns/domains/ZONE/records"
+        both = {"items": [{"rrset_type": "A", "rrset_values": [V4]}, {"rrset_type": "AAAA", "rrset_values": [V6]}]}
+        self.assertEqual(service.ask("PUT", path + "/a", both), 201)
+        self.assertEqual(service.ask("PUT", path + "/a", {"items": both["items"][:1]}), 201)
+        self.assertEqual(list(service.fake.records), [(service.a, "A")])
+        self.assertEqual(service.ask("PUT", path, {"items": [{"rrset_name": "b", "rrset_type": "A", "rrset_values": [NEXT]}]}), 201)
+        self.assertEqual((list(service.fake.records), service.rules()), ([(service.fake.host("b"), "A")], []))
+
+    def test_godaddy_counts_60_a_minute(self):
+        service = Api("godaddy", SERVICES["godaddy"][0])
+        now = [1000.0]
+        service.fake.clock, service.fake.window = lambda: now[0], base.Window(*service.fake.rate)
+        codes = [service.ask("PUT", "/v1/domains/ZONE/records/A/a", [{"data": V4, "ttl": 600}]) for _ in range(61)]
+        self.assertEqual((codes[:60], codes[60], service.reply["retryAfterSec"], service.rules()), ([200] * 60, 429, 30, ["rate"]))
+        now[0] += 61
+        self.assertEqual(service.ask("GET", "/v1/domains/ZONE/records/A/a"), 200)
+
+    def test_hetzner_sets_only_what_is_there(self):
+        service, path = Api("hetzner-cloud", SERVICES["hetzner-cloud"][0]), "/v1/zones/ZONE/rrsets/a/A"
+        self.assertEqual(service.ask("POST", path + "/actions/set_records", {"records": [{"value": V4}]}), 404)
+        self.assertEqual(service.reply["error"]["code"], "not_found")
+        self.assertEqual(service.ask("POST", path + "/actions/add_records", {"records": [{"value": V4}], "ttl": 60}), 201)
+        self.assertEqual(service.ask("POST", path + "/actions/change_ttl", {"ttl": 120}), 201)
+        self.assertEqual(service.fake.records, {(service.a, "A"): (120, [V4])})
+        self.assertEqual(service.ask("POST", "/v1/zones/ZONE/rrsets", {"name": "a", "type": "A", "records": [{"value": V4}]}), 409)
+        self.assertEqual(service.rules(), [])
+
+    def test_ns1_and_gcore_tell_making_from_changing(self):
+        for name, again, missing in (("ns1", 400, 404), ("gcore", 409, 404)):
+            with self.subTest(name):
+                headers, make, change, _ = SERVICES[name]
+                service = Api(name, headers)
+                self.assertEqual(service.ask(change[0], change[1], change[2](V4, service)), missing)
+                self.assertEqual(service.ask(make[0], make[1], make[2](V4, service)), 200)
+                self.assertEqual(service.ask(make[0], make[1], make[2](V4, service)), again)
+                self.assertEqual(service.rules(), ["exists"])
+
+    def test_porkbun_edits_only_what_is_there(self):
+        service = Api("porkbun", SERVICES["porkbun"][0])
+        self.assertEqual(service.ask("POST", "/api/json/v3/dns/editByNameType/ZONE/A/a", {**keys(service.account), "content": V4}), 400)
+        self.assertEqual(service.ask("POST", "/api/json/v3/dns/retrieveByNameType/ZONE/A/a", keys(service.account)), 200)
+        self.assertEqual((service.reply, service.fake.lookups, service.rules()), ({"status": "SUCCESS", "records": []}, 1, []))
+        self.assertEqual(service.ask("GET", "/api/json/v3/dns/retrieveByNameType/ZONE/A/a"), 400)
+        self.assertEqual(service.rules(), ["body"])
+
+    def test_spaceship_adds_and_deletes_by_value(self):
+        service = Api("spaceship", lambda a: {"X-Api-Key": a["username"], "X-Api-Secret": a["password"]})
+        path = "/api/v1/dns/records/ZONE"
+        for ip in (V4, NEXT):
+            self.assertEqual(service.ask("PUT", path, {"force": True, "items": [{"type": "A", "name": "a", "address": ip, "ttl": 60}]}), 204)
+        self.assertEqual(service.fake.records, {(service.a, "A"): (60, [V4, NEXT])})
+        self.assertEqual(service.ask("DELETE", path, [{"type": "A", "name": "a", "address": V4}]), 204)
+        self.assertEqual(service.ask("GET", path + "?take=500&skip=0"), 200)
+        self.assertEqual(([item["address"] for item in service.reply["items"]], service.rules()), ([NEXT], []))
+        self.assertEqual(service.ask("PUT", path, {"items": [{"type": "A", "name": "a", "address": V4, "ttl": 59}]}), 422)
+        self.assertEqual(service.ask("PUT", path, {"items": []}, headers={"X-Api-Key": "x"}), 401)
+        self.assertEqual(service.rules(), ["body", "wrong-credentials"])
+
+    def test_hostinger_takes_many_and_adds_without_overwrite(self):
+        service = Api("hostinger", SERVICES["hostinger"][0])
+        zone = [rrset(V4), rrset(V6, "AAAA")]
+        self.assertEqual(service.ask("PUT", "/api/dns/v1/zones/ZONE", {"zone": zone}), 200)
+        self.assertEqual(service.ask("PUT", "/api/dns/v1/zones/ZONE", {"overwrite": False, "zone": [rrset(NEXT)]}), 200)
+        self.assertEqual((service.fake.values(service.a, "A"), service.fake.values(service.a, "AAAA")), ([V4, NEXT], [V6]))
+        bad = {"zone": [rrset(NEXT), {**rrset(V4), "name": "b"}]}
+        service.fake.bad.add(service.fake.host("b"))
+        self.assertEqual(service.ask("PUT", "/api/dns/v1/zones/ZONE", bad), 422)
+        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4, NEXT], []))
+
+    def test_scaleway_applies_all_changes_or_none(self):
+        service, path = Api("scaleway", SERVICES["scaleway"][0]), "/domain/v2beta1/dns-zones/ZONE/records"
+        both = {"changes": scaleway(V4)["changes"] + scaleway(V6, "AAAA")["changes"], "return_all_records": False}
+        self.assertEqual((service.ask("PATCH", path, both), len(service.reply["records"])), (200, 2))
+        wrong = {"changes": scaleway(NEXT)["changes"] + scaleway("x", "AAAA")["changes"]}
+        self.assertEqual(service.ask("PATCH", path, wrong), 400)
+        self.assertEqual((service.fake.values(service.a, "A"), "body" in service.rules()), ([V4], True))
+        more = {"add": {"records": [{"data": NEXT, "name": "a", "type": "A", "ttl": 600}]}}
+        gone = {"delete": {"id_fields": {"name": "a", "type": "AAAA", "data": V6}}}
+        self.assertEqual(service.ask("PATCH", path, {"changes": [more, gone]}), 200)
+        self.assertEqual((service.fake.records, service.rules()), ({(service.a, "A"): (600, [V4, NEXT])}, []))
+
+    def test_ionos_has_a_url_for_each_name(self):
+        fake = fakes.classes()["ionos"]()
+        key = fake.account([fake.host("a")])["host_secrets"][fake.host("a")]
+
+        def ask(query):
+            return fake.serve(base.Request("GET", "/dns/v1/dyndns?" + query, [("User-Agent", "muster/1")], b"", fake.hosts[0]))[0].status
+        self.assertEqual((ask(f"q={key}&ipv4={V4}&ipv6={V6}"), len(fake.records), fake.violations), (200, 2, []))
+        self.assertEqual((ask("q=none&ipv4=192.0.2.1"), fake.violations[0][0]), (404, "wrong-credentials"))
+
+
+if __name__ == "__main__":
+    unittest.main()
