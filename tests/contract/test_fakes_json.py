@@ -57,7 +57,7 @@ SERVICES = {
                 ("PUT", "/v1/domains/ZONE/records/A/a", lambda ip, s: [{"data": ip, "ttl": 600}]),
                 ("PUT", "/v1/domains/ZONE/records/A/a", lambda ip, s: [{"data": ip, "ttl": 600}]),
                 ("DELETE", "/v1/domains/ZONE/records/A/a", None)),
-    "hetzner-cloud": (lambda a: {"Authorization": f"Bearer {a['password']}"},
+    "hetzner": (lambda a: {"Authorization": f"Bearer {a['password']}"},
                       ("POST", "/v1/zones/ZONE/rrsets", lambda ip, s: {"name": "a", "type": "A", "ttl": 600, "records": [{"value": ip}]}),
                       ("POST", "/v1/zones/ZONE/rrsets/a/A/actions/set_records", lambda ip, s: {"records": [{"value": ip}]}),
                       ("DELETE", "/v1/zones/ZONE/rrsets/a/A", None)),
@@ -141,7 +141,7 @@ class Services(unittest.TestCase):
             if name == "porkbun":
                 low = "599"
             else:
-                low = {"gandi": 299, "godaddy": 599, "hetzner-cloud": 59, "scaleway": 59, "servercow": 59}.get(name, 0)
+                low = {"gandi": 299, "godaddy": 599, "hetzner": 59, "scaleway": 59, "servercow": 59}.get(name, 0)
             with self.subTest(name):
                 send(make, change=lambda data: json.loads(json.dumps(data).replace("600", str(low))))
                 self.assertEqual((service.fake.records, service.rules()), ({}, ["body"]))
@@ -187,7 +187,7 @@ class Peculiarities(unittest.TestCase):
         self.assertEqual(service.ask("GET", "/v1/domains/ZONE/records/A/a"), 200)
 
     def test_hetzner_sets_only_what_is_there(self):
-        service, path = Api("hetzner-cloud", SERVICES["hetzner-cloud"][0]), "/v1/zones/ZONE/rrsets/a/A"
+        service, path = Api("hetzner", SERVICES["hetzner"][0]), "/v1/zones/ZONE/rrsets/a/A"
         self.assertEqual(service.ask("POST", path + "/actions/set_records", {"records": [{"value": V4}]}), 404)
         self.assertEqual(service.reply["error"]["code"], "not_found")
         self.assertEqual(service.ask("POST", path + "/actions/add_records", {"records": [{"value": V4}], "ttl": 60}), 201)

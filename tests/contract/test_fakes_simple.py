@@ -60,14 +60,14 @@ def either(address):
 
 # name: (request(ask, host, address, key), what stands in the reply: good, same, wrong key, unknown host)
 SIMPLE = {
-    "1984": (lambda s, h, ip, key: s.send("/1.0/freedns/", {"apikey": key or s.key, "domain": h, "ip": ip}),
+    "1984is": (lambda s, h, ip, key: s.send("/1.0/freedns/", {"apikey": key or s.key, "domain": h, "ip": ip}),
              ('"ok": true', '"unaltered"', '"ok": false', '"ok": false')),
     "changeip": (lambda s, h, ip, key: s.send("/nic/update", {"hostname": h, "ip": ip}, login=(s.user, key or s.key)),
                  ("Successful", "Successful", "401 ", "422 ")),
-    "ddns-fm": (lambda s, h, ip, key: s.send("/update", {"key": key or s.key, "domain": h, "myip": ip}), ("ok", "ok", "401 ", "404 ")),
+    "ddnsfm": (lambda s, h, ip, key: s.send("/update", {"key": key or s.key, "domain": h, "myip": ip}), ("ok", "ok", "401 ", "404 ")),
     "ddnss": (lambda s, h, ip, key: s.send("/upd.php", {"key": key or s.key, "host": h, either(ip): ip}),
               ("Updated 1 hostname.", "No change", "badauth", "nohost")),
-    "ddo-jp": (lambda s, h, ip, key: s.send("/dnsupdate.php", {"dn": h, "pw": key or s.of(h), "ip": ip}), ("SUCCESS", "SUCCESS", "FAIL", "FAIL")),
+    "ddojp": (lambda s, h, ip, key: s.send("/dnsupdate.php", {"dn": h, "pw": key or s.of(h), "ip": ip}), ("SUCCESS", "SUCCESS", "FAIL", "FAIL")),
     "dnsmadeeasy": (lambda s, h, ip, key: s.send("/servlet/updateip", {"username": s.user, "password": key or s.key, "id": s.of(h), "ip": ip}),
                     ("success", "error-record-ip-same", "error-auth", "error-record-invalid")),
     "dnsexit": (lambda s, h, ip, key: s.send("/dns/ud/", {"apikey": key or s.key, "host": h, "ip": ip}),
@@ -100,7 +100,7 @@ SIMPLE = {
               ("addresses updated", "addresses unchanged", "401 ", "404 ")),
     "enom": (lambda s, h, ip, key: s.send("/interface.asp", {"Command": "SetDNSHost", "Zone": h, "DomainPassword": key or s.key, "Address": ip}),
              ("ErrCount=0", "ErrCount=0", "304155", "304153")),
-    "freedns-afraid": (lambda s, h, ip, key: s.send(f"/u/{key or s.of(h)}/", {"address": ip}), ("Updated ", "No IP change", "ERROR", "ERROR")),
+    "freedns": (lambda s, h, ip, key: s.send(f"/u/{key or s.of(h)}/", {"address": ip}), ("Updated ", "No IP change", "ERROR", "ERROR")),
     "freemyip": (lambda s, h, ip, key: s.send("/update", {"token": key or s.fake.host_secret(h), "domain": h, "myip": ip}), ("OK", "OK", "ERROR", "ERROR")),
     "goip": (lambda s, h, ip, key: s.send("/setip", {"username": s.user, "password": key or s.key, "subdomain": h, either(ip): ip, "shortResponse": "true"}),
              ("(", "(", "verweigert", "verweigert")),
@@ -116,8 +116,8 @@ SIMPLE = {
     "regfish": (lambda s, h, ip, key: s.send("/", {"fqdn": h, "token": key or s.key, "ipv6" if ":" in ip else "ipv4": ip, "forcehost": "1"}),
                 ("success|100", "success|101", "failure|401", "failure|412")),
     "sitelutions": (lambda s, h, ip, key: s.send("/dnsup", {"id": s.of(h), "user": s.user, "pass": key or s.key, "ip": ip}),
-                    ("success", "success", "failure", "failure")),
-    "system-ns": (lambda s, h, ip, key: s.send("/api", {"type": "dynamic", "command": "set", "domain": h, "token": key or s.key, "ip": ip}),
+                    ("success", "success", "noauth", "noauth")),
+    "systemns": (lambda s, h, ip, key: s.send("/api", {"type": "dynamic", "command": "set", "domain": h, "token": key or s.key, "ip": ip}),
                   ('"code": 0', '"code": 0', '"code": 1', '"code": 5')),
     "zoneedit": (lambda s, h, ip, key: s.send("/dyn/generic.php", {"hostname": h, "myip": ip}, login=(s.user, key or s.key)),
                  ('CODE="200"', 'CODE="201"', 'CODE="708"', 'CODE="709"')),
@@ -132,16 +132,16 @@ SIMPLE = {
         ('"result"', '"result"', "AUTH_ERROR", "METHOD_FAILED")),
 }
 WHOLE_ACCOUNT = {  # the request names no host
-    "giradns": lambda s, ip, key: s.send("/hsdyndns.php", {"u": s.user, "p": key or s.key, "ip": ip}),
-    "mydns-jp": lambda s, ip, key: s.send("/directip.html", {"MID": s.user, "PWD": key or s.key, "IPV6ADDR" if ":" in ip else "IPV4ADDR": ip}),
+    "gira": lambda s, ip, key: s.send("/hsdyndns.php", {"u": s.user, "p": key or s.key, "ip": ip}),
+    "mydns": lambda s, ip, key: s.send("/directip.html", {"MID": s.user, "PWD": key or s.key, "IPV6ADDR" if ":" in ip else "IPV4ADDR": ip}),
 }
 CONNECTION = {  # no parameter for an address is known
     "ipnodns": lambda s: s.send("/cgi-bin/dyndns.cgi", {"login": s.user, "secret": s.key}),
     "no-ip-pl": lambda s: s.send("/", {"hostname": s.a}, login=(s.user, s.key)),
 }
-KEYED = {"freedns-afraid", "myaddr", "directnic", "dnsmadeeasy", "sitelutions", "dslreports"}  # a key or id stands for the host
-PER_HOST = {"ddo-jp", "dnshome", "domaindiscount24", "moniker", "freemyip", "njalla"}
-APIS = {"cloudns", "dnspod", "dreamhost", "mythic-beasts", "namesilo"}
+KEYED = {"freedns", "myaddr", "directnic", "dnsmadeeasy", "sitelutions", "dslreports"}  # a key or id stands for the host
+PER_HOST = {"ddojp", "dnshome", "domaindiscount24", "moniker", "freemyip", "njalla"}
+APIS = {"cloudns", "dnspod", "dreamhost", "mythicbeasts", "namesilo"}
 
 
 class Services(unittest.TestCase):
@@ -327,7 +327,7 @@ class Peculiarities(unittest.TestCase):
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], []))
 
     def test_freedns_version_1_has_a_bare_key(self):
-        service = Ask("freedns-afraid")
+        service = Ask("freedns")
         target = f"/dynamic/update.php?{service.of(service.a)}&address={V4}"
         self.assertIn("Updated", service.send(target, host="freedns.afraid.org"))
         self.assertIn("has not changed", service.send(target, host="freedns.afraid.org"))
@@ -435,7 +435,7 @@ class Apis(unittest.TestCase):
         self.assertEqual(([row["value"] for row in rows], service.rules()), ([NEXT], ["unique-id", "no-such-record"]))
 
     def test_mythic_beasts(self):
-        service = Ask("mythic-beasts")
+        service = Ask("mythicbeasts")
         path, login = f"/dns/v2/zones/{service.fake.zone}/records/a/A", (service.user, service.key)
         put = {"records": [{"host": "a", "type": "A", "ttl": 60, "data": V4}]}
         self.assertIn("1 records added", service.send(path, method="PUT", data=put, login=login))

@@ -93,7 +93,7 @@ class Porkbun(Rest):
 class Spaceship(Rest):
     """PUT adds to what is there (force settles conflicts), so an old address has to be deleted by its value."""
     name, service, hosts, ttl, ttl_range = "spaceship", "Spaceship", ("spaceship.dev",), 3600, (60, 3600)
-    source, documented, wrong_status = LEGO + " providers/dns/spaceship; acme.sh dns_spaceship", False, 422
+    source, wrong_status = "https://docs.spaceship.dev (bodies: " + LEGO + " providers/dns/spaceship)", 422
 
     def account(self, hosts=()):
         return {"username": self.secret("key", length=20), "password": self.secret("secret", length=64)}

@@ -166,8 +166,7 @@ class Gandi(Rest):
 class GoDaddy(Rest):
     """PUT on a type and name replaces those records. At most 60 requests a minute; TTL 600 to 604800."""
     name, service, hosts, ttl, ttl_range, rate = "godaddy", "GoDaddy", ("api.godaddy.com",), 3600, (600, 604800), (60, 60)
-    source, documented = "https://developer.godaddy.com/getstarted (by api-evangelist/godaddy); " \
-                         "https://github.com/go-acme/lego providers/dns/godaddy (a0e15c2)", False
+    source = "https://developer.godaddy.com/doc/endpoint/domains (swagger_domains.json)"
     wrong_status = 422
 
     def account(self, hosts=()):
@@ -217,7 +216,7 @@ class GoDaddy(Rest):
 
 class HetznerCloud(Rest):
     """set_records replaces the values of an RRset that is there; add_records makes one; the TTL has a call of its own."""
-    name, service, hosts, ttl, ttl_range = "hetzner-cloud", "Hetzner Cloud DNS", ("api.hetzner.cloud",), 3600, (60, 2147483647)
+    name, service, hosts, ttl, ttl_range = "hetzner", "Hetzner Cloud DNS", ("api.hetzner.cloud",), 3600, (60, 2147483647)
     source, rate, wrong_status = "https://github.com/hetznercloud/hcloud-go (b8cfa39), https://docs.hetzner.cloud/reference/cloud#zone-rrsets", (3600, 3600), 422
 
     def fault(self, status, text):

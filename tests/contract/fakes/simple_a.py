@@ -11,7 +11,7 @@ OPENWRT = "https://github.com/openwrt/packages net/ddns-scripts (2.8.4, 0521bb5)
 
 
 class Nineteen84(Get):
-    name, service, hosts = "1984", "1984.is", ("api.1984.is",)
+    name, service, hosts = "1984is", "1984.is", ("api.1984.is",)
     source, documented = DDCLIENT, False
     path, host_param, secret_param, families = "/1.0/freedns/", "domain", "apikey", ("A",)
 
@@ -46,7 +46,7 @@ class ChangeIp(Get):
 
 
 class DdnsFm(Get):
-    name, service, hosts = "ddns-fm", "DDNS.fm", ("api.ddns.fm",)
+    name, service, hosts = "ddnsfm", "DDNS.fm", ("api.ddns.fm",)
     source, documented = DDCLIENT + ", which names https://ddns.fm/docs", False
     path, host_param, secret_param, addresses = "/update", "domain", "key", {"myip": ("A", "AAAA")}  # one family a request
 
@@ -86,7 +86,7 @@ class Ddnss(Get):
 
 
 class DdoJp(Get):
-    name, service, hosts, zone = "ddo-jp", "ddo.jp", ("free.ddo.jp",), "ddo.jp"
+    name, service, hosts, zone = "ddojp", "ddo.jp", ("free.ddo.jp",), "ddo.jp"
     source, documented = OPENWRT, False
     path, host_param, secret_param, per_host, families = "/dnsupdate.php", "dn", "pw", True, ("A",)
 
@@ -318,10 +318,10 @@ class Moniker(KeySystems):
 
 
 class DonDominio(Get):
-    """The page names the key `apikey`; all clients send it as `password`, so both are taken."""
+    """The page names the key `apikey`; all clients, the vendor's own too, send it as `password`: both are taken."""
     name, service, hosts = "dondominio", "DonDominio", ("dondns.dondominio.com",)
     source, families = "https://dondominio.dev/en/dondns/docs/api", ("A",)
-    path, host_param, user_param = ("/plain/", "/json/"), "host", "user"
+    path, host_param, user_param, methods = ("/plain/", "/json/"), "host", "user", ("GET", "POST")
     optional = ("apikey", "password", "lang")
 
     def handle(self, request):

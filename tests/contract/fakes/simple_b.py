@@ -141,7 +141,7 @@ class Enom(Get):
 
 class FreeDns(Keyed):
     """Version 2: the token of a record in the path; version 1: dynamic/update.php?KEY. A record keeps its family."""
-    name, service, hosts = "freedns-afraid", "FreeDNS (afraid.org)", ("sync.afraid.org", "v6.sync.afraid.org", "freedns.afraid.org")
+    name, service, hosts = "freedns", "FreeDNS (afraid.org)", ("sync.afraid.org", "v6.sync.afraid.org", "freedns.afraid.org")
     source, documented = UPDATER + "; IPFire's ddns, pfSense, " + INADYN, False
     secret_param, addresses = "token", {"address": ("A", "AAAA"), "ip": ("A", "AAAA")}
 
@@ -203,7 +203,7 @@ class FreeMyIp(Get):
 
 class GiraDns(Get):
     """The account is one host: the request names none."""
-    name, service, hosts = "giradns", "giradns / gira.de", ("homeserver.gira.de",)
+    name, service, hosts = "gira", "giradns / gira.de", ("homeserver.gira.de",)
     source, documented = INADYN, False
     path, host_param, user_param, secret_param = "/hsdyndns.php", None, "u", "p"
     addresses = {"ip": ("A", "AAAA")}
@@ -316,7 +316,7 @@ class MyAddr(Keyed):
 
 class MyDnsJp(GiraDns):
     """A master id is its hosts: the request names none."""
-    name, service, hosts = "mydns-jp", "MyDNS.JP", ("www.mydns.jp", "ipv4.mydns.jp", "ipv6.mydns.jp")
+    name, service, hosts = "mydns", "MyDNS.JP", ("www.mydns.jp", "ipv4.mydns.jp", "ipv6.mydns.jp")
     source, documented = INADYN + "; acme.sh for the page", False
     path, user_param, secret_param = "/directip.html", "MID", "PWD"
     addresses = {"IPV4ADDR": ("A",), "IPV6ADDR": ("AAAA",)}

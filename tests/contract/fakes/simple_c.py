@@ -7,8 +7,10 @@ from .simple_b import UPDATER
 
 
 class Namecheap(Get):
-    """A records only, TTL fixed at 30 minutes; HTTP 200 also for errors; the XML says utf-16 and is utf-8."""
+    """A records only, TTL fixed at 30 minutes; HTTP 200 also for errors; the XML says utf-16 and is utf-8. The page is known
+    as ddclient 4.0.1-rc.2 quotes it, the replies from IPFire's ddns and pfSense."""
     name, service, hosts, families, ttl = "namecheap", "Namecheap", ("dynamicdns.park-your-domain.com",), ("A",), 1800
+    documented = False
     source = "https://www.namecheap.com/support/knowledgebase/article.aspx/29/11/how-to-use-the-browser-to-dynamically-update-hosts-ip"
     path, host_param, domain_param, secret_param = "/update", "host", "domain", "password"
 
@@ -95,10 +97,10 @@ class Regfish(Get):
 
 
 class Sitelutions(Get):
-    """id is the number of an A record."""
-    name, service, hosts, families = "sitelutions", "Sitelutions", ("dnsup.sitelutions.com", "api2.sitelutions.com", "www.sitelutions.com"), ("A",)
-    source, documented = DDCLIENT + ", which names https://sitelutions.com/index.php?rp=/knowledgebase/4/Setting-up-Dynamic-DNS.html", False
-    path, host_param, user_param, secret_param, optional = "/dnsup", "id", "user", "pass", ("ttl",)
+    """id is the number of an A record, several with commas; a TTL that is not given stays. detectip=1 takes the connection's."""
+    name, service, hosts, families = "sitelutions", "Sitelutions", ("www.sitelutions.com", "dnsup.sitelutions.com", "api2.sitelutions.com"), ("A",)
+    source, many = "http://www.sitelutions.com/help/dynamic_dns_clients", 20
+    path, host_param, user_param, secret_param, optional = "/dnsup", "id", "user", "pass", ("ttl", "detectip")
 
     def __init__(self):
         super().__init__()
@@ -110,23 +112,32 @@ class Sitelutions(Get):
         return {**super().account(), "host_secrets": found, "options": {"id": next(iter(found.values()))}}
 
     def names(self, q):
-        return [self.ids.get(q["id"], q["id"])]
+        return [self.ids.get(number, number) for number in super().names(q)]
+
+    def wanted(self, q):
+        return {"A": self.detect("A", "detectip=1")} if q.get("detectip") == "1" else super().wanted(q)
+
+    def update(self, name, wanted, ttl=None):
+        return super().update(name, wanted, ttl or self.records.get((name.lower(), "A"), (self.ttl,))[0])
 
     def ttl_of(self, q):
-        return int(q["ttl"]) if q.get("ttl", "").isdigit() else None
+        if q.get("ttl", "1").isdigit():
+            return int(q.get("ttl", "0")) or None
+        self.violate("ttl", q["ttl"])
+        return None
 
     def answer(self, q, outcomes, wanted):
-        return Response(200, "failure (noauth)" if outcomes[0][1] == "unknown" else "success")
+        return Response(200, "noauth" if any(word == "unknown" for _, word in outcomes) else "success")
 
     def denied(self, request):
-        return Response(200, "failure (noauth)")
+        return Response(200, "noauth")
 
     def outage(self, request, status):
-        return Response(status, "failure (dberror)")
+        return Response(status, "dberror")
 
 
 class SystemNs(Get):
-    name, service, hosts, methods = "system-ns", "system-ns.com", ("system-ns.com",), ("GET", "POST")
+    name, service, hosts, methods = "systemns", "system-ns.com", ("system-ns.com",), ("GET", "POST")
     source, documented, families = OPENWRT + "; https://github.com/leamas/ddupdate for the JSON code", False, ("A",)
     path, host_param, secret_param, fixed = "/api", "domain", "token", {"type": "dynamic", "command": "set"}
 
