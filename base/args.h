@@ -26,7 +26,7 @@ enum args_type {
 };
 
 #define ARGS_STRINGS_MAX  32
-#define ARGS_OPERANDS_MAX 32
+#define ARGS_OPERANDS_MAX 1000 /* files of a folder, named by the shell */
 
 struct args_strings {
     const char *items[ARGS_STRINGS_MAX]; /* borrowed from argv */

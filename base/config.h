@@ -40,14 +40,26 @@ enum config_flags {
     CONFIG_REQUIRED = 1,   /* in an optional section: when the section is there */
     CONFIG_SECRET = 2,     /* value is dumped as <redacted>; only for paths to secrets it is not needed */
     CONFIG_RELOADABLE = 4, /* applied at SIGHUP without a restart */
+    CONFIG_PLACED = 8,     /* CONFIG_STRING: the field is a struct config_text, which knows where it stood */
 };
 
 struct config_strings {
     const char **items; /* arena */
     size_t len;
 };
+/** Where a value stood, for cross-row checks. Every struct filled by rows may have one such member
+ * (rows->position_offset). */
+struct config_position {
+    uint32_t line, column; /* from 1; 0 when the value is a default */
+};
+
 struct config_pair {
-    const char *key, *value; /* arena */
+    const char *key, *value;         /* arena */
+    struct config_position position; /* of the value */
+};
+struct config_text {
+    const char *text; /* arena; NULL when there is none */
+    struct config_position position;
 };
 struct config_map {
     struct config_pair *items; /* arena; sorted by key */
@@ -56,12 +68,6 @@ struct config_map {
 struct config_list {
     void *items; /* arena; len structs of the row's element_size */
     size_t len;
-};
-
-/** Where a value stood, for cross-row checks. Every struct filled by rows may have one such member
- * (rows->position_offset). */
-struct config_position {
-    uint32_t line, column; /* from 1; 0 when the value is a default */
 };
 
 struct config_row {

@@ -82,7 +82,8 @@ static void fill_map(struct config_fill *fill, const struct config_row *row, con
     size_t len = 0;
     for (const struct config_node *entry = node->first; items != NULL && entry != NULL; entry = entry->next) {
         struct config_node key = {.kind = CONFIG_NODE_SCALAR, .at = entry->key_at, .text = entry->key};
-        struct config_pair pair = {.key = config_copy_text(fill, &key_row, &key, path, CONFIG_KEY_MAX)};
+        struct config_pair pair = {.key = config_copy_text(fill, &key_row, &key, path, CONFIG_KEY_MAX),
+                                   .position = entry->at};
         if (pair.key != NULL) {
             struct config_path at = child_path(path, pair.key, 0);
             pair.value = config_copy_text(fill, row, entry, &at, CONFIG_STRING_MAX);

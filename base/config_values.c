@@ -232,6 +232,9 @@ static void store_text(const struct value *value, void *field)
     struct view text;
     if (check_shape(value, name, &text) && run_check(value)) {
         *(const char **)field = copy(value->fill, text);
+        if ((row->flags & CONFIG_PLACED) != 0) {
+            ((struct config_text *)field)->position = value->node->at;
+        }
     }
 }
 

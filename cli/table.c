@@ -6,6 +6,7 @@
 #include "cli/ca.h"
 #include "cli/crl.h"
 #include "cli/devices.h"
+#include "cli/providers.h"
 #include "cli/records.h"
 #include "cli/status.h"
 #include "cli/zones.h"
@@ -20,6 +21,7 @@ const struct command_noun cli_nouns[] = {
     {"device", "Devices as the coordinator sees them"},
     {"record", "DNS records: what is wanted and what was written"},
     {"zone", "DNS zones: their writers, drift and repair"},
+    {"provider", "DNS services: what there is, and templates for more"},
     {"ca", "Certificates of devices, services and servers"},
     {0},
 };
@@ -124,6 +126,13 @@ const struct command cli_commands[] = {
      .rows = zone_rows,
      .options_size = sizeof(struct api_options),
      .run = zone_resume_run},
+    {.noun = "provider",
+     .verb = "lint",
+     .operands = "FILE...",
+     .operands_min = 1,
+     .operands_max = 1000,
+     .help = "Check templates: every mistake by line and column",
+     .run = provider_lint_run},
     {.noun = "ca",
      .verb = "init",
      .help = "Make a certificate authority: a root and one CA each for devices, services and servers",

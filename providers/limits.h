@@ -19,3 +19,19 @@
 #define ENGINE_SCAN_MAX           512        /* waiting changes looked at to fill one message that groups by address */
 #define ACCOUNT_SECRET_MAX        4096       /* a password or token */
 #define ACCOUNT_FILE_MAX          (1u << 20) /* a file of keys: some ten thousand hosts */
+
+#define TEMPLATE_URL_MAX        1024 /* bytes of a URL before its placeholders are filled */
+#define TEMPLATE_PARAMETERS_MAX 32   /* of a query or form: the longest known has 14 */
+#define TEMPLATE_HEADERS_MAX    8
+#define TEMPLATE_HOSTS_MAX      20 /* host names in one request: Dyn's rule, and nobody documents more */
+#define TEMPLATE_RULES_MAX      64
+#define TEMPLATE_EXAMPLES_MAX   64
+#define TEMPLATE_CAPTURES_MAX   8
+#define TEMPLATE_WHERE_MAX      4
+#define TEMPLATE_REGEX_MAX      256        /* bytes of a regular expression */
+#define TEMPLATE_GROUPS_MAX     9          /* groups in it */
+#define TEMPLATE_REPEAT_MAX     64         /* the number in {n,m}: the C library copies the part so often */
+#define TEMPLATE_MATCH_MAX      8192       /* bytes of reply that a regular expression looks at: time grows with them */
+#define TEMPLATE_JSON_DEPTH_MAX 32         /* of a reply */
+#define TEMPLATE_ARENA_MAX      (1u << 20) /* memory of one template */
+#define CATALOGUE_FILES_MAX     1000       /* templates of a directory */
