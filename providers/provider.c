@@ -7,12 +7,8 @@
 #include "base/crypto.h"
 #include "base/macros.h"
 
-const struct provider_ops *const provider_registry[] = {
-    &provider_rfc2136,
-    &provider_dyndns2,
-    &provider_route53,
-    NULL,
-};
+#define PROVIDER_ROW(name) &provider_##name,
+const struct provider_ops *const provider_registry[] = {PROVIDER_ROWS(PROVIDER_ROW) NULL};
 
 const struct provider_ops *provider_find(struct view name)
 {

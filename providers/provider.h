@@ -229,6 +229,12 @@ enum err provider_open(const struct provider_ops *ops, const struct engine_accou
 /** Value of an account's option; NULL when it is not there. */
 const char *provider_option(const struct engine_account_config *config, const char *name);
 
-extern const struct provider_ops provider_rfc2136;
-extern const struct provider_ops provider_dyndns2;
-extern const struct provider_ops provider_route53;
+/** The registry: one row a provider written in C, provider_<name>. */
+#define PROVIDER_ROWS(ROW)                                                                                             \
+    ROW(rfc2136)                                                                                                       \
+    ROW(dyndns2)                                                                                                       \
+    ROW(route53)                                                                                                       \
+    ROW(cloudflare)
+
+#define PROVIDER_DECLARE(name) extern const struct provider_ops provider_##name;
+PROVIDER_ROWS(PROVIDER_DECLARE)
