@@ -36,4 +36,7 @@ void control_retry_record(void *context, struct httpd_request *request);
 void control_get_zones(void *context, struct httpd_request *request);
 void control_diff_zone(void *context, struct httpd_request *request);
 void control_sweep_zone(void *context, struct httpd_request *request);
+void control_get_accounts(void *context, struct httpd_request *request);
+void control_get_stops(void *context, struct httpd_request *request);
+void control_resume_account(void *context, struct httpd_request *request);
 void control_resume_zone(void *context, struct httpd_request *request);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
+#include "coordinator/stops.h"
 #include "coordinator/store/storelock.h"
 #include "coordinator/whoami.h"
 #include "mqtt/messages.h"
@@ -311,8 +312,8 @@ static void log_shrinking(size_t before, size_t now)
 }
 
 /* From the core's step on the new config counts, and accounts, key and fresh belong to the coordinator; before it
- * nothing has changed. Zone writers start anew, so what an account refused before (a wrong password, say) is tried
- * again. */
+ * nothing has changed. Zone writers start anew; what an account refused before (a wrong password, say) is tried again
+ * where its config is another one. */
 static enum err swap_settings(struct coordinator *coordinator, struct settings *fresh, struct engine_account **accounts,
                               struct crypto_hmac *stamp_key)
 {
@@ -340,6 +341,7 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     coordinator->zones_generation++;
     log_set_level((enum log_level)(LOG_LEVEL_ERROR + fresh->config.log.level));
     settings_free(old);
+    stops_restore(coordinator->stops);
     err = zones_open(coordinator, deposed);
     if (err == ERR_OK) {
         err = sweeper_new(coordinator, &coordinator->sweeper);
@@ -528,6 +530,12 @@ static enum err assemble(struct coordinator *coordinator, struct strbuf *report)
         err = zones_make_accounts(coordinator, &coordinator->settings->config, coordinator->accounts, report);
     }
     if (err == ERR_OK) {
+        err = stops_new(coordinator, &coordinator->stops);
+    }
+    if (err == ERR_OK) {
+        stops_restore(coordinator->stops);
+    }
+    if (err == ERR_OK) {
         err = zones_open(coordinator, NULL);
     }
     if (err == ERR_OK) {
@@ -605,6 +613,7 @@ void coordinator_free(struct coordinator *coordinator)
     sweeper_free(coordinator->sweeper);
     zones_close(coordinator);
     engine_free(coordinator->engine);
+    stops_free(coordinator->stops);
     loader_free(coordinator->loader);
     core_free(coordinator->core);
     loop_free(coordinator->loop);

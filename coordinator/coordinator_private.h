@@ -15,6 +15,7 @@
 struct loader;
 struct sweeper;
 struct control;
+struct stops;
 struct whoami;
 struct notify_watchdog;
 
@@ -45,6 +46,7 @@ struct coordinator {
     struct core *core;
     struct intake *intake;
     struct engine *engine;
+    struct stops *stops;
     struct engine_account *accounts[ACCOUNTS_MAX]; /* in the config's order */
     struct zone zones[ZONES_MAX];
     size_t zones_len;

@@ -102,6 +102,7 @@ void core_submit(struct core *core, struct core_time now, struct outbox_entry *e
         .have = entry->have,
         .unsure = (entry->flags & OUTBOX_UNSURE) != 0,
         .sent = entry->sent,
+        .resumed = core->resuming,
         .adopt = (entry->flags & OUTBOX_ADOPT) != 0,
         .rev = entry->rev,
     };

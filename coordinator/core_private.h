@@ -80,6 +80,7 @@ struct core {
     uint32_t feed_in_window;
     uint64_t feed_dropped_since;
     uint64_t summary_due_ms;
+    bool resuming; /* what is submitted was pending in the store */
     bool summary_dirty;
     uint64_t records; /* in the store, as last counted */
 

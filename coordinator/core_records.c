@@ -281,8 +281,10 @@ static enum err resume(struct core *core, struct core_time now, const struct sto
     enum err err = entry_of_record(core, now, record, &entry);
     if (err == ERR_OK) {
         core_entry_open(core, now, entry);
-        core_mark_unsure(entry, &record->want); /* it may have been sent, and its outcome lost */
+        core_mark_unsure(entry, &record->want);    /* it may have been sent, and its outcome lost */
+        core->resuming = record->error[0] == '\0'; /* else it is known: refused */
         core_submit(core, now, entry);
+        core->resuming = false;
     }
     return err;
 }

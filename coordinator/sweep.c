@@ -181,6 +181,15 @@ static void plan_action(struct sweep *sweep, const struct store_record *record, 
     sweep->actions_len++;
 }
 
+/* What the operator asks for, or what the service demands, which forgets a name otherwise. */
+static uint64_t refresh_every_ms(const struct sweep *sweep)
+{
+    const struct zone *zone = &sweep->sweeper->coordinator->zones[sweep->zone];
+    uint64_t asked = zone_config_of(sweep)->refresh_every_ms;
+    uint64_t demanded = (uint64_t)engine_zone_refresh_s(zone->engine_zone) * 1000;
+    return asked == 0 || (demanded != 0 && demanded < asked) ? demanded : asked;
+}
+
 static void judge(struct sweep *sweep, const struct store_record *record, const struct listed *listed, const char *name,
                   enum rrtype type)
 {
@@ -197,7 +206,7 @@ static void judge(struct sweep *sweep, const struct store_record *record, const 
         .moving = entry != NULL && !refused,
         .refused = refused,
         .shared = zone->mode == ZONE_SHARED,
-        .refresh_every_ms = zone->refresh_every_ms,
+        .refresh_every_ms = refresh_every_ms(sweep),
         .started_ms = sweep->started_ms,
         .now_ms = coordinator_now().wall_ms,
     };
@@ -216,7 +225,9 @@ static void judge_record(struct sweep *sweep, const struct store_record *record)
     if (listed != NULL) {
         listed->seen = true;
     }
-    judge(sweep, record, listed, record->name, record->type);
+    struct store_record served = *record;
+    served.ttl = engine_zone_ttl(sweep->sweeper->coordinator->zones[sweep->zone].engine_zone, record->ttl);
+    judge(sweep, &served, listed, record->name, record->type);
 }
 
 static void judge_unstored(struct sweep *sweep)

@@ -296,6 +296,9 @@ enum err engine_zone_submit(struct engine_zone *zone, const struct rrset_change 
     enum err err = change_queue_submit(&zone->queue, &taken, zone_now(zone));
     if (err == ERR_OK) {
         verify_take_over(zone);
+        if (change->resumed) {
+            verify_ask_first(zone, change);
+        }
         zone_kick(zone);
     }
     return err;

@@ -82,6 +82,7 @@ void engine_on_stop(struct engine *engine, engine_stop_fn stopped, void *context
 /** Rows of `accounts:` in the coordinator's config: provider name, server or endpoint, TSIG or login, limits. */
 extern const struct config_row engine_account_rows[];
 struct engine_account_config; /* providers/account.h */
+struct provider_limits;       /* providers/provider.h */
 size_t engine_account_config_size(void);
 
 /** @return ERR_INVALID (info: what and remedy: unknown provider, unreadable key file, ...). */
@@ -96,6 +97,15 @@ void engine_account_free(struct engine_account *account);
 void engine_account_fingerprint(const struct engine_account_config *config, uint8_t ret_digest[static 32]);
 /** Puts a stop back that was told earlier; `account` is not looked at. @return ERR_NOMEM, ERR_INVALID. */
 enum err engine_account_restore_stop(struct engine_account *account, const struct engine_stop *stop) MUST_CHECK;
+/** Borrowed texts and limits: until the account's next change. */
+struct engine_account_status {
+    const char *state;          /* "running", "backing-off", "broken" (stopped) */
+    const char *error, *detail; /* "" when it is well */
+    size_t requests;            /* HTTP, in flight */
+    uint64_t wait_ms;           /* until its rates let the next write go */
+    const struct provider_limits *limits;
+};
+void engine_account_status(struct engine_account *account, struct engine_account_status *ret_status);
 /** A person cleared it. @param name a name, or NULL: the account and all its names. @return how many stops there were;
  * what was refused because of them must be submitted again. */
 size_t engine_account_clear_stops(struct engine_account *account, const char *name);

@@ -87,6 +87,22 @@ enum err engine_account_restore_stop(struct engine_account *account, const struc
     return hosts_stop(&account->hosts, stop->name, stop->type, stop->both, stop->error, stop->detail);
 }
 
+void engine_account_status(struct engine_account *account, struct engine_account_status *ret_status)
+{
+    uint64_t now = loop_now_ms(account->engine->loop);
+    bool open = account->breaker.state == BREAKER_OPEN;
+    *ret_status = (struct engine_account_status){
+        .state = account->stopped ? "broken"
+                 : open           ? "backing-off"
+                                  : "running",
+        .error = account->stopped ? account->stop_error : "",
+        .detail = account->stopped ? account->stop_detail : "",
+        .requests = account->requests,
+        .wait_ms = budget_wait_ms(&account->budget, true, now),
+        .limits = &account->limits,
+    };
+}
+
 size_t engine_account_clear_stops(struct engine_account *account, const char *name)
 {
     size_t cleared = hosts_clear(&account->hosts, name);

@@ -303,6 +303,16 @@ void verify_take_over(struct engine_zone *zone)
     }
 }
 
+void verify_ask_first(struct engine_zone *zone, const struct rrset_change *submitted)
+{
+    struct change *change = zone->queue.waiting.tail; /* as above; one that the zone knew already has its place */
+    if (zone->verify != NULL && change != NULL && change->rev == submitted->rev && change->type == submitted->type &&
+        strcmp(change_name(change), submitted->name) == 0) {
+        change_queue_take(&zone->queue, change);
+        verify_start(zone, change);
+    }
+}
+
 void verify_forget(struct engine *engine, uint64_t now_ms)
 {
     for (struct unsettled **at = &engine->unsettled; *at != NULL;) {

@@ -34,6 +34,8 @@ struct rrset_change {
     struct rrset_value have;
     bool unsure; /* shared zone: `sent`, or nothing, may stand there instead of `have`: the server is asked first */
     struct rrset_value sent;
+    bool resumed; /* a process that is gone may have sent `want`: where that must not be repeated, the authoritative
+                     server is asked first */
     bool adopt;   /* shared zone: take the name over whatever stands there (muster record adopt) */
     uint64_t rev; /* the store's want_rev; handed back with the outcome */
 };

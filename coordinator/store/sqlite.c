@@ -223,5 +223,8 @@ const struct store_ops store_sqlite = {
     .get_device = sqlite_get_device,
     .each_record = sqlite_each_record,
     .each_audit = sqlite_each_audit,
+    .each_stop = sqlite_each_stop,
+    .put_stop = sqlite_put_stop,
+    .drop_stops = sqlite_drop_stops,
     .count = sqlite_count,
 };

@@ -61,7 +61,12 @@
     X(PENDING_COUNT, "SELECT count(*) FROM record WHERE want_rev > have_rev")                                          \
     X(AUDIT_ADD, "INSERT INTO audit(at_ms, event, subject, detail) VALUES(?1,?2,?3,?4)")                               \
     X(AUDIT_PRUNE, "DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT ?1) AND at_ms < ?2")         \
-    X(AUDIT_ALL, "SELECT id, at_ms, event, subject, detail FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2")
+    X(AUDIT_ALL, "SELECT id, at_ms, event, subject, detail FROM audit WHERE id > ?1 ORDER BY id LIMIT ?2")             \
+    X(STOP_ALL, "SELECT account, name, type, both, error, detail, fingerprint, at_ms FROM stop "                       \
+                "ORDER BY account, name, type")                                                                        \
+    X(STOP_PUT, "INSERT OR REPLACE INTO stop(account, name, type, both, error, detail, fingerprint, at_ms) "           \
+                "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)")                                                                     \
+    X(STOP_DROP, "DELETE FROM stop WHERE account = ?1 AND (?2 IS NULL OR name = ?2)")
 
 #define SQLITE_DEVICE_COLUMNS                                                                                          \
     "id, shard, boot, conn, seq, content_hash, observed, ip4, ip6, prefix6, presence, flags, seen_ms, changed_ms, "    \
@@ -169,6 +174,10 @@ enum err sqlite_get_device(struct store *store, const char *id,
                            enum err (*each)(void *context, const struct store_device *device), void *context);
 enum err sqlite_each_record(struct store *store, const struct store_record_query *query,
                             enum err (*each)(void *context, const struct store_record *record), void *context);
+enum err sqlite_each_stop(struct store *store, enum err (*each)(void *context, const struct store_stop *stop),
+                          void *context);
+enum err sqlite_put_stop(struct store *store, const struct store_stop *stop, struct errinfo *info);
+enum err sqlite_drop_stops(struct store *store, const char *account, const char *name, struct errinfo *info);
 enum err sqlite_each_audit(struct store *store, uint64_t after, size_t limit,
                            enum err (*each)(void *context, const struct store_audit *audit), void *context);
 enum err sqlite_count(struct store *store, uint64_t *ret_devices, uint64_t *ret_records, uint64_t *ret_pending);

@@ -43,6 +43,10 @@ static const char *const migrations[] = {
      "DELETE FROM zone WHERE name = 'coordinator' AND id NOT IN (SELECT zone FROM record);"),
 
     "ALTER TABLE device ADD COLUMN also6 BLOB;",
+
+    ("CREATE TABLE stop(account TEXT NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL CHECK(type IN (1, 28)),"
+     "  both INTEGER NOT NULL, error TEXT NOT NULL, detail TEXT NOT NULL, fingerprint BLOB NOT NULL,"
+     "  at_ms INTEGER NOT NULL, PRIMARY KEY(account, name, type)) STRICT, WITHOUT ROWID;"),
 };
 
 /* RFC 9562 5.4: random, version 4, variant 10. */

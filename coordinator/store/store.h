@@ -5,7 +5,7 @@
  * is made from one worker thread. A commit is durable when it returns ERR_OK: nothing is acknowledged before that.
  *
  * Tables: meta (uuid), zone (epoch), device (last accepted state), record (want and have of every RRset; pending =
- * want_rev > have_rev: this table is the outbox), audit.
+ * want_rev > have_rev: this table is the outbox), stop (what services told us never to ask again), audit.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -123,6 +123,18 @@ struct store_have {
     int64_t now_ms;        /* wall */
 };
 
+#define STORE_FINGERPRINT_SIZE 32
+
+/** What a service told us never to ask for again, until the account's config changes or a person clears it. */
+struct store_stop {
+    const char *account, *name; /* name "" = the whole account */
+    enum rrtype type;
+    bool both; /* of a name: both types */
+    const char *error, *detail;
+    uint8_t fingerprint[STORE_FINGERPRINT_SIZE]; /* of the account's config then */
+    int64_t at_ms;                               /* wall */
+};
+
 /** Selects records by any of its parts; keyset paging through `after`. */
 struct store_record_query {
     const char *zone, *device; /* NULL = any */
@@ -189,6 +201,13 @@ struct store_ops {
     /** Audit lines with id > @p after, oldest first. @param limit 0 = all. */
     enum err (*each_audit)(struct store *store, uint64_t after, size_t limit,
                            enum err (*each)(void *context, const struct store_audit *audit), void *context);
+    /** Stops, ordered by (account, name, type). */
+    enum err (*each_stop)(struct store *store, enum err (*each)(void *context, const struct store_stop *stop),
+                          void *context);
+    /** Durable. Takes the place of one of the same account, name and type. */
+    enum err (*put_stop)(struct store *store, const struct store_stop *stop, struct errinfo *info);
+    /** Durable. @param name NULL = all of the account. */
+    enum err (*drop_stops)(struct store *store, const char *account, const char *name, struct errinfo *info);
     /** Counts for the start-up summary: walks an index of each table. */
     enum err (*count)(struct store *store, uint64_t *ret_devices, uint64_t *ret_records, uint64_t *ret_pending);
 };

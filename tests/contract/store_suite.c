@@ -592,6 +592,57 @@ static void audit_is_appended_and_ages(void **state)
     assert_int_equal(some, 5);
 }
 
+struct seen_stops {
+    size_t len;
+    char last[256];
+};
+
+static enum err see_stop(void *context, const struct store_stop *stop)
+{
+    struct seen_stops *seen = context;
+    seen->len++;
+    (void)snprintf(seen->last, sizeof(seen->last), "%s %s %s %d %s %s %d %lld", stop->account, stop->name,
+                   rrtype_name(stop->type), stop->both, stop->error, stop->detail, stop->fingerprint[31],
+                   (long long)stop->at_ms); /* fits */
+    return ERR_OK;
+}
+
+static void stops_are_kept_until_they_are_dropped(void **state)
+{
+    (void)state;
+    struct store_stop stop = {.account = "noip",
+                              .name = "a.example.net",
+                              .type = RRTYPE_A,
+                              .error = "nohost",
+                              .detail = "create it",
+                              .fingerprint = {[31] = 7},
+                              .at_ms = 1000};
+    struct store_stop whole = {
+        .account = "other", .name = "", .type = RRTYPE_A, .both = true, .error = "badauth", .detail = "d"};
+    assert_int_equal(backend->ops->put_stop(fixture.store, &stop, NULL), ERR_OK);
+    stop.error = "abuse"; /* the newer word counts */
+    stop.both = true;
+    assert_int_equal(backend->ops->put_stop(fixture.store, &stop, NULL), ERR_OK);
+    reopen();
+    struct seen_stops seen = {0};
+    assert_int_equal(backend->ops->each_stop(fixture.store, see_stop, &seen), ERR_OK);
+    assert_int_equal(seen.len, 1);
+    assert_string_equal(seen.last, "noip a.example.net A 1 abuse create it 7 1000");
+    stop.name = "b.example.net";
+    assert_int_equal(backend->ops->put_stop(fixture.store, &stop, NULL), ERR_OK);
+    assert_int_equal(backend->ops->put_stop(fixture.store, &whole, NULL), ERR_OK);
+    assert_int_equal(backend->ops->drop_stops(fixture.store, "noip", "b.example.net", NULL), ERR_OK);
+    assert_int_equal(backend->ops->drop_stops(fixture.store, "nobody", NULL, NULL), ERR_OK);
+    seen = (struct seen_stops){0};
+    assert_int_equal(backend->ops->each_stop(fixture.store, see_stop, &seen), ERR_OK);
+    assert_int_equal(seen.len, 2);
+    assert_int_equal(backend->ops->drop_stops(fixture.store, "noip", NULL, NULL), ERR_OK);
+    seen = (struct seen_stops){0};
+    assert_int_equal(backend->ops->each_stop(fixture.store, see_stop, &seen), ERR_OK);
+    assert_int_equal(seen.len, 1);
+    assert_string_equal(seen.last, "other  A 1 badauth d 0 0");
+}
+
 static void the_script_holds_over_restarts(void **state)
 {
     (void)state;
@@ -640,6 +691,7 @@ int store_suite_run(const struct store_backend *tested)
         TEST(records_page_in_order),
         TEST(values_of_both_families_come_back),
         TEST(audit_is_appended_and_ages),
+        TEST(stops_are_kept_until_they_are_dropped),
         TEST(the_script_holds_over_restarts),
         TEST(every_start_checks_and_knows_how_the_last_one_ended),
     };

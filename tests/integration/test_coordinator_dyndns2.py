@@ -14,7 +14,7 @@ from muster_testlib.procs import DEADLINE, Workspace, wait_until
 from muster_testlib.stack import Stack
 
 sys.path.insert(0, str(pathlib.Path(source_dir()) / "tests" / "contract"))
-from dyndns2_server import Service  # noqa: E402
+from dyndns2_server import Held, Service  # noqa: E402
 
 ACCOUNT = """\
   - name: dns
@@ -105,6 +105,57 @@ class Dyndns2(unittest.TestCase):
         self.stack.coordinator.kill()
         self.stack.start_coordinator()
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.37"])
+
+    def resume(self, *words):
+        """What a person says when the service's complaint was seen to."""
+        done = subprocess.run(["curl", "-sS", "--unix-socket", self.stack.folder / "control.sock", "-X", *words],
+                              capture_output=True, text=True, check=False, timeout=DEADLINE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_what_was_sent_before_a_crash_is_asked_for_and_not_repeated(self):
+        held = Held()
+        self.service.script[:] = [held]
+        self.device.report(ip4="93.184.216.41")
+        self.assertTrue(held.arrived.wait(DEADLINE))
+        self.stack.coordinator.kill()
+        held.released.set()
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.41"])
+        self.stack.start_coordinator()
+        self.device.wait_ack(lambda ack: ack["names"][0]["state"] == "applied")
+        self.assertEqual(len(self.service.requests), 1)
+
+    def test_a_stop_outlives_a_restart_and_ends_when_a_person_says_so(self):
+        self.service.script[:] = ["badauth\n"]
+        mark = self.stack.coordinator.mark()
+        self.device.report(ip4="93.184.216.42")
+        self.stack.coordinator.wait_log("provider-stopped", since=mark)
+        wait_until(lambda: self.resume("GET", "http://local/v1/stops")["stops"], "the stop is known")
+        self.stack.coordinator.signal(signal.SIGHUP)
+        self.stack.coordinator.wait_log("reloaded", since=mark)
+        self.stack.coordinator.kill()
+        self.stack.start_coordinator()
+        self.stack.coordinator.wait_log("provider-alarm name=cam-1.example.net type=A alarm=badauth")
+        stops = self.resume("GET", "http://local/v1/stops")["stops"]
+        self.assertEqual([(stop["account"], stop["name"], stop["error"]) for stop in stops], [("dns", "", "badauth")])
+        account = self.resume("GET", "http://local/v1/accounts")["accounts"][0]
+        self.assertEqual((account["state"], account["error"], account["zones"]), ("broken", "badauth", ["example.net"]))
+        self.assertEqual(len(self.service.requests), 1)
+        self.assertEqual(self.resume("POST", "http://local/v1/accounts/dns/resume"), {"lifted": 1})
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.42"])
+        self.assertEqual(self.resume("GET", "http://local/v1/stops")["stops"], [])
+
+    def test_a_stop_ends_when_the_accounts_password_changes(self):
+        self.service.script[:] = ["badauth\n"]
+        self.device.report(ip4="93.184.216.43")
+        self.device.wait_ack(lambda ack: ack["names"][0]["error"] == "badauth")
+        self.work.write("password", "new word\n", 0o600)
+        self.service.password = "new word"
+        mark = self.stack.coordinator.mark()
+        self.stack.coordinator.signal(signal.SIGHUP)
+        self.stack.coordinator.wait_log("stop-lifted", since=mark)
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.43"])
+        self.assertEqual(self.service.faults, [])
 
     def test_a_sweep_of_a_zone_that_cannot_be_listed_touches_nothing(self):
         self.refresh_every("25d")
