@@ -22,7 +22,8 @@ class Native(unittest.TestCase):
         """(status, what the body says, headers) of one request."""
         if data is not None:
             body = json.dumps(data).encode()
-        fields = [("Host", host or self.fake.hosts[0]), AGENT, *headers, *([("Content-Type", content_type)] if body else [])]
+        fields = [("Host", host or self.fake.hosts[0]), AGENT, *headers,
+                  *([("Content-Type", content_type)] if body else [])]
         request = base.Request(method, target, fields, body, host or self.fake.hosts[0], secure)
         response, how, _ = self.fake.serve(request)
         self.assertTrue(how == "reply" or isinstance(how, base.Held), how)

@@ -23,7 +23,8 @@ class Cloudflare(Native):
     kind = cloudflare.Cloudflare
 
     def api(self, method, path, data=None, token=None, **more):
-        return self.ask(method, f"/client/v4/zones{path}", data, [("Authorization", f"Bearer {token or self.fake.token}")], **more)
+        return self.ask(method, f"/client/v4/zones{path}", data,
+                        [("Authorization", f"Bearer {token or self.fake.token}")], **more)
 
     def records(self, path, method="GET", data=None):
         return self.api(method, f"/{self.fake.zone_id}/dns_records{path}", data)
@@ -37,9 +38,11 @@ class Cloudflare(Native):
 
     def test_the_zone_is_found_by_its_name(self):
         status, answer, _ = self.api("GET", f"?name={self.fake.zone}")
-        self.assertEqual((status, answer["success"], answer["errors"], answer["result_info"]["total_count"]), (200, True, [], 1))
+        self.assertEqual((status, answer["success"], answer["errors"], answer["result_info"]["total_count"]),
+                         (200, True, [], 1))
         zone = answer["result"][0]
-        self.assertEqual((zone["id"], zone["name"], zone["plan"]["legacy_id"]), (self.fake.zone_id, self.fake.zone, "free"))
+        self.assertEqual((zone["id"], zone["name"], zone["plan"]["legacy_id"]), (self.fake.zone_id, self.fake.zone,
+                                                                                 "free"))
         self.assertEqual(self.api("GET", "?name=other.example&per_page=50")[1]["result"], [])
         with self.breach("query"):
             self.assertEqual(self.api("GET", "?per_page=51")[0], 400)
@@ -52,25 +55,28 @@ class Cloudflare(Native):
             status, answer, _ = self.api("GET", "", token="another")
             self.assertEqual((status, answer["errors"][0]["code"]), (403, 9109))
             self.assertEqual(self.ask("GET", "/client/v4/zones")[0], 400)
-            self.assertEqual(self.ask("GET", "/client/v4/zones", headers=[("Authorization", "Basic x")])[1]["errors"][0]["code"], 6003)
+            self.assertEqual(self.ask("GET", "/client/v4/zones",
+                                      headers=[("Authorization", "Basic x")])[1]["errors"][0]["code"], 6003)
 
     def test_the_documented_batch(self):
         at = self.fake.add
         gone = [at(self.fake.host(label), "A", "192.0.2.1") for label in ("d1", "d2")]
         first = at(self.fake.host("p1"), "A", "192.0.2.2", 120, comment="keep me", proxied=False)
-        second, third = at(self.fake.host("old"), "A", "192.0.2.3"), at(self.fake.host("u1"), "A", "192.0.2.4", proxied=True, comment="lost")
-        body = {
-            "deletes": [{"id": key} for key in gone],
-            "patches": [{"id": first, "content": "192.0.2.46"}, {"id": second, "name": self.fake.host("update"), "proxied": True}],
-            "puts": [{"id": third, "content": "192.0.2.50", "name": self.fake.host("change"), "type": "A"}],
-            "posts": [{"name": "@", "type": "A", "content": "192.0.2.41", "proxied": False, "ttl": 3000},
-                      {"name": self.fake.host("a"), "type": "A", "content": "192.0.2.42", "proxied": True}]}
+        second, third = at(self.fake.host("old"), "A", "192.0.2.3"), at(self.fake.host("u1"), "A", "192.0.2.4",
+                                                                        proxied=True, comment="lost")
+        body = {"deletes": [{"id": key} for key in gone], "patches": [{"id": first, "content": "192.0.2.46"},
+                                                                      {"id": second, "name": self.fake.host("update"),
+                                                                       "proxied": True}],
+                "puts": [{"id": third, "content": "192.0.2.50", "name": self.fake.host("change"), "type": "A"}],
+                "posts": [{"name": "@", "type": "A", "content": "192.0.2.41", "proxied": False, "ttl": 3000},
+                          {"name": self.fake.host("a"), "type": "A", "content": "192.0.2.42", "proxied": True}]}
         status, answer, _ = self.records("/batch", "POST", body)
         self.assertEqual((status, {verb: len(found) for verb, found in answer["result"].items()}),
                          (200, {"deletes": 2, "patches": 2, "puts": 1, "posts": 2}))
         patched, put = answer["result"]["patches"][0], answer["result"]["puts"][0]
         self.assertEqual((patched["comment"], patched["ttl"], patched["content"]), ("keep me", 120, "192.0.2.46"))
-        self.assertEqual((put["proxied"], put["comment"], put["ttl"]), (False, None, 1))  # a PUT sets what it does not name to its default
+        # a PUT sets what it does not name to its default
+        self.assertEqual((put["proxied"], put["comment"], put["ttl"]), (False, None, 1))
         self.assertEqual([self.kept(label) for label in ("d1", "p1", "old", "update", "change", "@", "a")],
                          [[], ["192.0.2.46"], [], ["192.0.2.3"], ["192.0.2.50"], ["192.0.2.41"], ["192.0.2.42"]])
         self.assertEqual(self.fake.records[self.fake.host("a"), "A"][0], 300)  # proxied: automatic
@@ -78,18 +84,23 @@ class Cloudflare(Native):
     def test_a_batch_is_one_transaction_in_its_order(self):
         key = self.fake.add(self.fake.host("a"), "A", "192.0.2.1")
         name = {"name": self.fake.host("a"), "type": "A"}
-        self.assertEqual(self.refusal("/batch", "POST", {"posts": [{**name, "content": "192.0.2.2"}, {**name, "content": "192.0.2.1"}]}), (400, 81058))
+        self.assertEqual(self.refusal("/batch", "POST",
+                                      {"posts": [{**name, "content": "192.0.2.2"}, {**name, "content": "192.0.2.1"}]}),
+                         (400, 81058))
         self.assertEqual(self.kept("a"), ["192.0.2.1"])
-        status, answer, _ = self.records("/batch", "POST", {"posts": [{**name, "content": "192.0.2.1"}], "deletes": [{"id": key}]})
+        status, answer, _ = self.records("/batch", "POST", {"posts": [{**name, "content": "192.0.2.1"}],
+                                                            "deletes": [{"id": key}]})
         self.assertEqual((status, self.kept("a")), (200, ["192.0.2.1"]))  # the delete came first
         self.assertNotEqual(answer["result"]["posts"][0]["id"], key)
-        self.assertEqual(self.refusal("/batch", "POST", {"patches": [{"id": key, "content": "192.0.2.9"}]}), (404, 81044))
+        self.assertEqual(self.refusal("/batch", "POST", {"patches": [{"id": key, "content": "192.0.2.9"}]}),
+                         (404, 81044))
 
     def test_batch_limits_of_the_plans(self):
         for plan, limit in (("free", 200), ("pro", 3500)):
             self.fake = self.kind()
             self.fake.plan, self.fake.max_records = plan, None
-            posts = [{"name": self.fake.host(f"h{i}"), "type": "A", "content": f"192.0.2.{i % 256}", "ttl": 60} for i in range(limit + 1)]
+            posts = [{"name": self.fake.host(f"h{i}"), "type": "A", "content": f"192.0.2.{i % 256}", "ttl": 60}
+                     for i in range(limit + 1)]
             with self.breach("batch-size"):
                 self.assertEqual(self.refusal("/batch", "POST", {"posts": posts})[0], 400)
             began = time.monotonic()
@@ -103,8 +114,9 @@ class Cloudflare(Native):
 
     def test_fields(self):
         name = {"name": self.fake.host("a"), "type": "A", "content": "192.0.2.1"}
-        for change, code in (({"content": "192.0.2.256"}, 9005), ({"type": "AAAA"}, 9006), ({"ttl": 59}, 9021), ({"ttl": 86401}, 9021), ({"ttl": "60"}, 9021),
-                             ({"proxied": "yes"}, 9003), ({"comment": "x" * 101}, 9313), ({"tags": ["a:b"]}, 9300), ({"type": "B"}, 9004),
+        for change, code in (({"content": "192.0.2.256"}, 9005), ({"type": "AAAA"}, 9006), ({"ttl": 59}, 9021),
+                             ({"ttl": 86401}, 9021), ({"ttl": "60"}, 9021), ({"proxied": "yes"}, 9003),
+                             ({"comment": "x" * 101}, 9313), ({"tags": ["a:b"]}, 9300), ({"type": "B"}, 9004),
                              ({"name": "a..b"}, 9000)):
             with self.breach("field"):
                 self.assertEqual(self.refusal("", "POST", {**name, **change}), (400, code), change)
@@ -112,7 +124,9 @@ class Cloudflare(Native):
         with self.breach("field"):
             self.assertEqual(self.records("", "POST", {**name, "name": "relative", "TTL": 60})[0], 200)
         self.assertEqual(self.records("", "POST", {**name, "ttl": 60})[0], 200)
-        self.assertEqual(self.records("", "POST", {**name, "type": "AAAA", "content": "2001:DB8::0:1"})[1]["result"]["content"], "2001:db8::1")
+        self.assertEqual(self.records("", "POST",
+                                      {**name, "type": "AAAA", "content": "2001:DB8::0:1"})[1]["result"]["content"],
+                         "2001:db8::1")
         self.assertEqual(self.refusal("", "POST", {**name, "type": "CNAME", "content": "x.example"}), (400, 81053))
         self.fake.add(self.fake.host("c"), "CNAME", "x.example")
         self.assertEqual(self.refusal("", "POST", {**name, "name": self.fake.host("c")}), (400, 81054))
@@ -150,7 +164,8 @@ class Cloudflare(Native):
 
     def test_bad_names_and_faults(self):
         self.fake.bad = {self.fake.host("bad")}
-        posts = [{"name": self.fake.host(label), "type": "A", "content": "192.0.2.1", "ttl": 60} for label in ("good", "bad")]
+        posts = [{"name": self.fake.host(label), "type": "A", "content": "192.0.2.1", "ttl": 60} for label in ("good",
+                                                                                                               "bad")]
         self.assertEqual(self.refusal("/batch", "POST", {"posts": posts}), (400, 9000))
         self.fake.script[:] = ["500", "apply-html"]
         self.assertEqual(self.records("/batch", "POST", {"posts": posts[:1]})[0], 500)
@@ -165,7 +180,8 @@ class Desec(Native):
     kind = desec.Desec
 
     def api(self, method, path="rrsets/", data=None, token=None):
-        return self.ask(method, f"/api/v1/domains/{self.fake.zone}/{path}", data, [("Authorization", f"Token {token or self.fake.token}")])
+        return self.ask(method, f"/api/v1/domains/{self.fake.zone}/{path}", data,
+                        [("Authorization", f"Token {token or self.fake.token}")])
 
     def bulk(self, *items, method="PATCH"):
         self.now += 300
@@ -176,12 +192,16 @@ class Desec(Native):
         return {"subname": subname, "type": rtype, "ttl": ttl, "records": list(records)}
 
     def test_bulk(self):
-        status, answer = self.bulk(self.set("www", "1.2.3.4"), self.set("www", "c0::FEFE", rtype="AAAA"), self.set("backup", "10 mx.example.", rtype="MX"))
+        status, answer = self.bulk(self.set("www", "1.2.3.4"), self.set("www", "c0::FEFE", rtype="AAAA"),
+                                   self.set("backup", "10 mx.example.", rtype="MX"))
         self.assertEqual((status, len(answer)), (200, 3))
         self.assertEqual((self.kept("www"), self.kept("www", "AAAA")), (["1.2.3.4"], ["c0::fefe"]))
-        status, answer = self.bulk({"subname": "www", "type": "A", "records": ["1.2.3.5"]}, {"subname": "www", "type": "AAAA", "records": []},
-                                   {"subname": "never", "type": "A", "records": []}, self.set("", "1.2.3.6"))
-        self.assertEqual((status, sorted(item["name"] for item in answer)), (200, [self.fake.zone + ".", f"www.{self.fake.zone}."]))
+        status, answer = self.bulk({"subname": "www", "type": "A", "records": ["1.2.3.5"]},
+                                   {"subname": "www", "type": "AAAA", "records": []}, {"subname": "never", "type": "A",
+                                                                                       "records": []},
+                                   self.set("", "1.2.3.6"))
+        self.assertEqual((status, sorted(item["name"] for item in answer)),
+                         (200, [self.fake.zone + ".", f"www.{self.fake.zone}."]))
         self.assertEqual((self.kept("www"), self.kept("www", "AAAA"), self.kept("@")), (["1.2.3.5"], [], ["1.2.3.6"]))
         self.assertEqual(self.bulk(self.set("www", "1.2.3.7"), method="PUT")[0], 200)
         self.assertEqual(self.bulk(self.set("new", "1.2.3.7"), method="POST")[0], 201)
@@ -189,28 +209,39 @@ class Desec(Native):
 
     def test_errors_stand_in_the_order_of_the_request_and_nothing_is_applied(self):
         with self.breach("field", "value"):
-            status, answer = self.bulk(self.set("ok", "1.2.3.4"), {"subname": "a.1", "records": ["::1"], "ttl": 3622}, self.set("b.1", "::1", rtype="AAAA", ttl=-50),
-                                       {"ttl": 3640, "type": "TXT", "records": ['"bar"']}, {"subname": "c.1", "records": ["::1"], "type": "AAAA"},
-                                       self.set("d.1", "x", rtype="SOA"), self.set("e.1", "1.2.3.400"), self.set("@", "1.2.3.4"))
-        self.assertEqual((status, answer[:6], self.kept("ok")), (400, [
-            {}, {"type": ["This field is required."]}, {"ttl": ["Ensure this value is greater than or equal to 3600."]}, {"subname": ["This field is required."]},
-            {"ttl": ["This field is required."]}, {"type": ["You cannot tinker with the SOA RR set. It is managed automatically."]}], []))
+            status, answer = self.bulk(self.set("ok", "1.2.3.4"), {"subname": "a.1", "records": ["::1"], "ttl": 3622},
+                                       self.set("b.1", "::1", rtype="AAAA", ttl=-50), {"ttl": 3640, "type": "TXT",
+                                                                                       "records": ['"bar"']},
+                                       {"subname": "c.1", "records": ["::1"], "type": "AAAA"},
+                                       self.set("d.1", "x", rtype="SOA"), self.set("e.1", "1.2.3.400"),
+                                       self.set("@", "1.2.3.4"))
+        self.assertEqual((status, answer[:6], self.kept("ok")),
+                         (400, [{}, {"type": ["This field is required."]},
+                                {"ttl": ["Ensure this value is greater than or equal to 3600."]},
+                                {"subname": ["This field is required."]}, {"ttl": ["This field is required."]},
+                                {"type": ["You cannot tinker with the SOA RR set. It is managed automatically."]}], []))
         self.assertEqual((list(answer[6]), list(answer[7])), (["non_field_errors"], ["subname"]))
         with self.breach("twice"):
-            self.assertEqual(self.bulk(self.set("a", "1.2.3.4"), self.set("a", "1.2.3.5"), self.set("b", "1.2.3.4"))[1][::2],
-                             [{"non_field_errors": ["Same subname and type as in position(s) 1, but must be unique."]}, {}])
-        self.assertEqual([bool(item) for item in self.bulk(self.set("t", "1.2.3.4"), self.set("t", "x.example.", rtype="CNAME"), self.set("u", "1.2.3.4"))[1]],
-                         [True, True, False])
+            self.assertEqual(self.bulk(self.set("a", "1.2.3.4"), self.set("a", "1.2.3.5"),
+                                       self.set("b", "1.2.3.4"))[1][::2],
+                             [{"non_field_errors": ["Same subname and type as in position(s) 1, but must be unique."]},
+                              {}])
+        self.assertEqual([bool(item) for item in self.bulk(self.set("t", "1.2.3.4"),
+                                                           self.set("t", "x.example.", rtype="CNAME"),
+                                                           self.set("u", "1.2.3.4"))[1]], [True, True, False])
         self.fake.bad = {self.fake.host("bad")}
-        self.assertEqual([bool(item) for item in self.bulk(self.set("a", "1.2.3.4"), self.set("bad", "1.2.3.4"))[1]], [False, True])
+        self.assertEqual([bool(item) for item in self.bulk(self.set("a", "1.2.3.4"), self.set("bad", "1.2.3.4"))[1]],
+                         [False, True])
         with self.breach("body"):
-            self.assertEqual(self.api("PATCH", data={"subname": "a"})[1], {"non_field_errors": ["Expected a list of items but got dict."]})
+            self.assertEqual(self.api("PATCH", data={"subname": "a"})[1],
+                             {"non_field_errors": ["Expected a list of items but got dict."]})
 
     def test_domain_token_and_single_rrsets(self):
         self.assertEqual(self.api("GET", "")[1]["minimum_ttl"], 3600)
         with self.breach("auth"):
             status, answer, headers = self.api("GET", token="x")
-            self.assertEqual((status, answer, headers.get("WWW-Authenticate")), (401, {"detail": "Invalid token."}, "Token"))
+            self.assertEqual((status, answer, headers.get("WWW-Authenticate")), (401, {"detail": "Invalid token."},
+                                                                                 "Token"))
         auth = [("Authorization", f"Token {self.fake.token}")]
         self.assertEqual(self.ask("GET", "/api/v1/domains/other.example/rrsets/", headers=auth)[0], 404)
         with self.breach("path"):
@@ -276,16 +307,19 @@ class Served(unittest.TestCase):
 
     def test_names_and_plain_http(self):
         with procs.Workspace() as work:
-            fakes = [kind() for kind in (cloudflare.Cloudflare, route53.Route53, google.Google, azure.Azure, desec.Desec)]
+            fakes = [kind() for kind in (cloudflare.Cloudflare, route53.Route53, google.Google, azure.Azure,
+                                         desec.Desec)]
             with server.Server(fakes, certs.Pki(work.folder("pki"))) as port:
                 connection = http.client.HTTPConnection("127.0.0.1", port.port)
-                connection.request("GET", "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fmanagement.azure.com",
+                connection.request("GET",
+                                   "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fmanagement.azure.com",
                                    headers={"Host": "169.254.169.254", "Metadata": "true", "User-Agent": "x"})
                 self.assertIn("access_token", json.loads(connection.getresponse().read()))
                 connection.close()
                 context = ssl.create_default_context(cafile=port.ca)
                 for host in ("api.cloudflare.com", "desec.io", "management.azure.com"):
-                    with context.wrap_socket(socket.create_connection(("127.0.0.1", port.port)), server_hostname=host) as tls:
+                    with context.wrap_socket(socket.create_connection(("127.0.0.1", port.port)),
+                                             server_hostname=host) as tls:
                         tls.sendall(f"GET /x HTTP/1.1\r\nHost: {host}\r\nUser-Agent: x\r\nConnection: close\r\n\r\n".encode())
                         self.assertRegex(tls.recv(100), rb"HTTP/1.1 40\d")
             self.assertEqual((port.violations, fakes[2].violations), ([], []))

@@ -18,7 +18,8 @@ from .tables import EARLY, Bucket, Refused, Table, is_integer
 
 TYPES = ("A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT")
 MEMBERS = {"A": ("ARecords", "ipv4Address"), "AAAA": ("AAAARecords", "ipv6Address")}
-VERSIONS = ("2015-05-04-preview", "2016-04-01", "2017-09-01", "2017-10-01", "2018-03-01-preview", "2018-05-01", "2023-07-01-preview")
+VERSIONS = ("2015-05-04-preview", "2016-04-01", "2017-09-01", "2017-10-01", "2018-03-01-preview", "2018-05-01",
+            "2023-07-01-preview")
 RESOURCE = "https://management.azure.com"
 LOGIN, METADATA, MANAGEMENT = "login.microsoftonline.com", "169.254.169.254", "management.azure.com"
 PER_MINUTE = {"create": 200, "update": 200, "delete": 200, "get": 2000, "list": 60}
@@ -33,7 +34,8 @@ class Azure(Fake):
     def __init__(self):
         super().__init__()
         self.records, self.etags, self.tokens, self.metadata = Table(), Table(), Table(), Table()
-        self.tenant, self.client, self.subscription = (self._guid(what) for what in ("tenant", "client", "subscription"))
+        self.tenant, self.client, self.subscription = (self._guid(what) for what in ("tenant", "client",
+                                                                                     "subscription"))
         self.group, self.client_secret = "fleet-rg", self.secret("secret", length=32) + "~.&+=%"
         self.max_sets, self.page, self.made = 10000, 100, 0
         self.identities = []  # client ids of user-assigned identities; empty: the machine has one of its own
@@ -77,27 +79,33 @@ class Azure(Fake):
 
     def denied(self, request):
         if request.host == LOGIN:
-            return self._entra(401, "invalid_client", 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the "
+            return self._entra(401, "invalid_client", 7000215,
+                               "Invalid client secret provided. Ensure the secret being sent in the request is the "
                                f"client secret value, not the client secret ID, for a secret added to app '{self.client}'.")
         if request.host == METADATA:
             return Response(400, {"error": "invalid_request", "error_description": "Identity not found"})
         refusal = self.enveloped(401, "InvalidAuthenticationToken", "The access token is invalid.")
-        refusal.headers.append(("WWW-Authenticate", f'Bearer authorization_uri="https://{LOGIN}/{self.tenant}", error="invalid_token"'))
+        refusal.headers.append(("WWW-Authenticate",
+                                f'Bearer authorization_uri="https://{LOGIN}/{self.tenant}", error="invalid_token"'))
         return refusal
 
     def limited(self, request):
-        return self.enveloped(429, "SubscriptionRequestsThrottled", f"Number of requests for subscription '{self.subscription}' and operation "
+        return self.enveloped(429, "SubscriptionRequestsThrottled",
+                              f"Number of requests for subscription '{self.subscription}' and operation "
                               f"'{request.method}' exceeded the backend storage limit. Please try again after some time.")
 
     def outage(self, request, status):
-        return self.enveloped(status, "InternalServerError" if status == 500 else "ServiceUnavailable", "Please try again.")
+        return self.enveloped(status, "InternalServerError" if status == 500 else "ServiceUnavailable",
+                              "Please try again.")
 
     def _entra(self, status, error, code, text):
         stamp = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(self.wall()))
         trace = self._guid("trace")
-        return Response(status, {"error": error, "error_description": f"AADSTS{code}: {text} Trace ID: {trace} Correlation ID: {trace} Timestamp: "
-                                 f"{stamp}", "error_codes": [code], "timestamp": stamp, "trace_id": trace, "correlation_id": trace,
-                                 "error_uri": f"https://{LOGIN}/error?code={code}"})
+        return Response(status,
+                        {"error": error,
+                         "error_description": f"AADSTS{code}: {text} Trace ID: {trace} Correlation ID: {trace} Timestamp: "
+                         f"{stamp}", "error_codes": [code], "timestamp": stamp, "trace_id": trace,
+                         "correlation_id": trace, "error_uri": f"https://{LOGIN}/error?code={code}"})
 
     # ---- the API ----
 
@@ -136,18 +144,22 @@ class Azure(Fake):
         if request.content_type != "application/x-www-form-urlencoded":
             refuse(400, "invalid_request", 900144, "The request body must be form-urlencoded")
         if not self.fields(request.form, ("client_id", "scope", "client_secret", "grant_type")):
-            refuse(400, "invalid_request", 900144, "The request body must contain client_id, scope, client_secret and grant_type, each once.")
+            refuse(400, "invalid_request", 900144,
+                   "The request body must contain client_id, scope, client_secret and grant_type, each once.")
         form = dict(request.form)
         if form["grant_type"] != "client_credentials":
             refuse(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
         if form["scope"] not in (f"{RESOURCE}/.default", f"{RESOURCE}//.default"):
-            refuse(400, "invalid_scope", 70011, f"The provided value for the input parameter 'scope' is not valid: {form['scope']}")
+            refuse(400, "invalid_scope", 70011,
+                   f"The provided value for the input parameter 'scope' is not valid: {form['scope']}")
         if form["client_id"] != self.client:
-            refuse(400, "unauthorized_client", 700016, f"Application with identifier '{form['client_id']}' was not found in the directory.")
+            refuse(400, "unauthorized_client", 700016,
+                   f"Application with identifier '{form['client_id']}' was not found in the directory.")
         if form["client_secret"] != self.client_secret:
             self.violate("auth", "another client secret")
             raise Refused(self.denied(request))
-        return Response(200, {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": self._grant(3599)})
+        return Response(200, {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599,
+                              "access_token": self._grant(3599)})
 
     def _machine(self, request):
         def refuse(status, error, text):
@@ -160,26 +172,32 @@ class Azure(Fake):
             refuse(404, "not_found", f"{request.method} {request.path}")
         if not self.fields(request.query, ("api-version", "resource"), ("client_id", "object_id", "msi_res_id")):
             refuse(400, "invalid_request", "parameters that are missing, unknown or there twice")
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d", request.get("api-version")) or request.get("api-version") < "2018-02-01":
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d",
+                            request.get("api-version")) or request.get("api-version") < "2018-02-01":
             refuse(400, "invalid_request", f"api-version {request.get('api-version')}")
         if request.get("resource") not in (RESOURCE, RESOURCE + "/"):
-            refuse(400, "invalid_resource", f"AADSTS500011: The resource principal named {request.get('resource')} was not found")
+            refuse(400, "invalid_resource",
+                   f"AADSTS500011: The resource principal named {request.get('resource')} was not found")
         if request.get("client_id") not in (self.identities or [None]):
-            refuse(400, "invalid_request", "Identity not found" if request.get("client_id") else "Multiple user assigned identities exist")
+            refuse(400, "invalid_request", "Identity not found" if request.get("client_id")
+                   else "Multiple user assigned identities exist")
         now = int(self.wall())
-        return Response(200, {"access_token": self._grant(86399), "client_id": self.client, "expires_in": "86399", "expires_on": str(now + 86399),
-                              "ext_expires_in": "86399", "not_before": str(now - 300), "resource": request.get("resource"),
-                              "token_type": "Bearer"})
+        return Response(200, {"access_token": self._grant(86399), "client_id": self.client, "expires_in": "86399",
+                              "expires_on": str(now + 86399), "ext_expires_in": "86399", "not_before": str(now - 300),
+                              "resource": request.get("resource"), "token_type": "Bearer"})
 
     def _refuse(self, status, code, message, rule=None, envelope=True):
         if rule:
             self.violate(rule, message)
-        raise Refused(self.enveloped(status, code, message) if envelope else Response(status, {"code": code, "message": message}))
+        raise Refused(self.enveloped(status, code, message) if envelope else Response(status,
+                                                                                      {"code": code,
+                                                                                       "message": message}))
 
     def _admit(self, request):
         token = request.bearer()
         if token is None:
-            self._refuse(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.", "auth")
+            self._refuse(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.",
+                         "auth")
         if self.wall() >= self.tokens.get(token, 0):
             if self.tokens.get(token) != 0:
                 self.violate("auth", "a token that is wrong or has ended")
@@ -189,7 +207,8 @@ class Azure(Fake):
         if not self.limits_hold:
             return
         now = self.clock()
-        wait = self.buckets["read" if request.method == "GET" else "delete" if what == "delete" else "write"].take(1, now)
+        wait = self.buckets["read" if request.method == "GET" else "delete" if what == "delete" else "write"].take(1,
+                                                                                                                   now)
         if self.windows[what].over(what, now):
             wait = max(wait, self.windows[what].times[what][0] + 60 - now)
         if wait:
@@ -201,18 +220,21 @@ class Azure(Fake):
     def _route(self, request):
         parts = request.segments
         if request.get("api-version") not in VERSIONS:
-            self._refuse(400, "MissingApiVersionParameter" if request.get("api-version") is None else "NoRegisteredProviderFound",
-                         f"api-version {request.get('api-version')}", "api-version")
+            self._refuse(400, "MissingApiVersionParameter" if request.get("api-version") is None
+                         else "NoRegisteredProviderFound", f"api-version {request.get('api-version')}", "api-version")
         shape = ("subscriptions", None, "resourcegroups", None, "providers", "microsoft.network", "dnszones", None)
         if len(parts) < len(shape) or any(want and want != part.lower() for want, part in zip(shape, parts)):
             self._refuse(404, "InvalidResourceType", request.path, "path")
         if parts[1].lower() != self.subscription:
-            self._refuse(404, "SubscriptionNotFound", f"The subscription '{parts[1]}' could not be found.", "subscription")
+            self._refuse(404, "SubscriptionNotFound", f"The subscription '{parts[1]}' could not be found.",
+                         "subscription")
         if parts[3].lower() != self.group:
-            self._refuse(404, "ResourceGroupNotFound", f"Resource group '{parts[3]}' could not be found.", "resource-group")
+            self._refuse(404, "ResourceGroupNotFound", f"Resource group '{parts[3]}' could not be found.",
+                         "resource-group")
         if parts[7].lower() != self.zone:
             code = "ResourceNotFound" if len(parts) == 8 else "ParentResourceNotFound"
-            self._refuse(404, code, f"The Resource 'Microsoft.Network/dnsZones/{parts[7]}' under resource group '{self.group}' was not found.")
+            self._refuse(404, code,
+                         f"The Resource 'Microsoft.Network/dnsZones/{parts[7]}' under resource group '{self.group}' was not found.")
         if request.method == "GET" and len(parts) == 8:
             return Response(200, self._zone())
         kinds = {rtype.lower(): rtype for rtype in TYPES}
@@ -227,18 +249,24 @@ class Azure(Fake):
         return action(request, self._named(parts[9]), kinds[parts[8].lower()])
 
     def _zone(self):
-        return {"id": self._path(), "name": self.zone, "type": "Microsoft.Network/dnszones", "etag": self._guid("zone"), "location": "global",
-                "tags": {}, "properties": {"maxNumberOfRecordSets": self.max_sets, "maxNumberOfRecordsPerRecordSet": None,
-                                           "numberOfRecordSets": len(self.records) + 2, "zoneType": "Public",
-                                           "nameServers": [f"ns1-01.azure-dns.{top}." for top in ("com", "net", "org", "info")]}}
+        return {"id": self._path(), "name": self.zone, "type": "Microsoft.Network/dnszones", "etag": self._guid("zone"),
+                "location": "global", "tags": {}, "properties": {"maxNumberOfRecordSets": self.max_sets,
+                                                                 "maxNumberOfRecordsPerRecordSet": None,
+                                                                 "numberOfRecordSets": len(self.records) + 2,
+                                                                 "zoneType": "Public",
+                                                                 "nameServers": [f"ns1-01.azure-dns.{top}."
+                                                                                 for top in ("com", "net", "org",
+                                                                                             "info")]}}
 
     def _path(self, *more):
-        return "/".join((f"/subscriptions/{self.subscription}/resourceGroups/{self.group}/providers/Microsoft.Network/dnszones/{self.zone}", *more))
+        return "/".join((f"/subscriptions/{self.subscription}/resourceGroups/{self.group}/providers/Microsoft.Network/dnszones/{self.zone}",
+                         *more))
 
     def _named(self, relative):
         name = self.zone if relative == "@" else f"{relative.lower()}.{self.zone}"
         if not is_name(name) or relative.lower().endswith("." + self.zone) or relative.lower() == self.zone:
-            self._refuse(400, "BadRequest", f"The name '{relative}' is not relative to the zone or is invalid.", "name", False)
+            self._refuse(400, "BadRequest", f"The name '{relative}' is not relative to the zone or is invalid.", "name",
+                         False)
         return name
 
     def _set(self, name, rtype):
@@ -247,14 +275,16 @@ class Azure(Fake):
         list_name, member = MEMBERS.get(rtype, (f"{rtype}Records", "value"))
         return {"id": self._path(rtype, relative), "name": relative, "type": f"Microsoft.Network/dnszones/{rtype}",
                 "etag": self.etags[(name, rtype)],
-                "properties": {**({"metadata": self.metadata[(name, rtype)]} if (name, rtype) in self.metadata else {}), "fqdn": name + ".",
-                               "TTL": ttl, list_name: [{member: value} for value in values], "targetResource": {},
-                               "provisioningState": "Succeeded"}}
+                "properties": {**({"metadata": self.metadata[(name, rtype)]} if (name, rtype) in self.metadata else {}),
+                               "fqdn": name + ".", "TTL": ttl, list_name: [{member: value} for value in values],
+                               "targetResource": {}, "provisioningState": "Succeeded"}}
 
     def _list(self, request, rtype):
         self._pace(request, "list")
         self.fields(request.query, ("api-version",), ("$top", "$recordsetnamesuffix", "$skipToken"))
-        size, token, suffix = request.get("$top", str(self.page)), request.get("$skipToken", "0"), request.get("$recordsetnamesuffix", "")
+        size, token, suffix = request.get("$top", str(self.page)), request.get("$skipToken",
+                                                                               "0"), request.get("$recordsetnamesuffix",
+                                                                                                 "")
         if not size.isdigit() or not 1 <= int(size) <= 1000 or not token.isdigit():
             self._refuse(400, "BadRequest", f"$top {size}, $skipToken {token}", "query", False)
         ending = f".{suffix}.{self.zone}" if suffix else ""
@@ -262,14 +292,16 @@ class Azure(Fake):
         start, end = int(token), int(token) + int(size)
         answer = {"value": [self._set(*key) for key in keys[start:end]]}
         if end < len(keys):
-            pairs = [(name, value) for name, value in request.query if name != "$skipToken"] + [("$skipToken", str(end))]
+            pairs = [(name, value) for name, value in request.query if name != "$skipToken"] + [("$skipToken",
+                                                                                                 str(end))]
             answer["nextLink"] = f"{RESOURCE}{request.path}?{urllib.parse.urlencode(pairs, safe='$')}"
         return Response(200, answer)
 
     def _get(self, request, name, rtype):
         self._pace(request, "get")
         if (name, rtype) not in self.records:
-            self._refuse(404, "NotFound", f"The resource record '{request.segments[9]}' does not exist in resource group '{self.group}' of "
+            self._refuse(404, "NotFound",
+                         f"The resource record '{request.segments[9]}' does not exist in resource group '{self.group}' of "
                          f"subscription '{self.subscription}'.", envelope=False)
         return self._shown(200, name, rtype)
 
@@ -281,10 +313,12 @@ class Azure(Fake):
         if absent not in (None, "*"):
             self.violate("condition", f"If-None-Match: {absent}")  # ignored, says the documentation
         if wanted is not None and (have is None or wanted not in ("*", have, f'"{have}"')):
-            self._refuse(412, "PreconditionFailed", f"The condition '{wanted}' in the If-Match header was not satisfied. The current was "
+            self._refuse(412, "PreconditionFailed",
+                         f"The condition '{wanted}' in the If-Match header was not satisfied. The current was "
                          f"'{have or '<null>'}'.", envelope=False)
         if absent == "*" and have is not None:
-            self._refuse(412, "PreconditionFailed", "The Record set already exists and hence cannot be created again.", envelope=False)
+            self._refuse(412, "PreconditionFailed", "The Record set already exists and hence cannot be created again.",
+                         envelope=False)
 
     def _delete(self, request, name, rtype):
         self._pace(request, "delete")
@@ -302,11 +336,14 @@ class Azure(Fake):
         self._conditions(request, (name, rtype))
         if name in self.bad:
             self._refuse(400, "BadRequest", f"The domain name '{name}' is invalid.", envelope=False)
-        if (name, "CNAME") in self.records or rtype == "CNAME" and any((name, other) in self.records for other in TYPES if other != "CNAME"):
-            self._refuse(409, "Conflict", "The record could not be created because a CNAME record with the same name already exists in this zone.",
+        if (name, "CNAME") in self.records or rtype == "CNAME" and any((name, other) in self.records for other in TYPES
+                                                                       if other != "CNAME"):
+            self._refuse(409, "Conflict",
+                         "The record could not be created because a CNAME record with the same name already exists in this zone.",
                          envelope=False)
         if new and len(self.records) + 2 >= self.max_sets:
-            self._refuse(400, "BadRequest", f"The number of record sets exceeds the maximum of {self.max_sets}.", envelope=False)
+            self._refuse(400, "BadRequest", f"The number of record sets exceeds the maximum of {self.max_sets}.",
+                         envelope=False)
         if not self.put(name, rtype, values, ttl):
             self.touch(name, rtype)
         self.metadata.pop((name, rtype), None)  # a PUT replaces the whole record set
@@ -325,7 +362,8 @@ class Azure(Fake):
         except ValueError:
             body = None
         if not isinstance(body, dict) or not isinstance(body.get("properties"), dict):
-            self._refuse(400, "InvalidRequestContent", "The request content was invalid and could not be deserialized.", "body")
+            self._refuse(400, "InvalidRequestContent", "The request content was invalid and could not be deserialized.",
+                         "body")
         list_name, member = MEMBERS[rtype]
         properties = body["properties"]
         if set(body) - {"properties", "etag", "id", "name", "type"} or set(properties) - {"TTL", "metadata", list_name}:

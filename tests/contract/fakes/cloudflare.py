@@ -12,15 +12,17 @@ import math
 from .base import Fake, Response, Window, below, is_name
 from .tables import Refused, Table, is_integer
 
-TYPES = ("A", "AAAA", "CAA", "CERT", "CNAME", "DNSKEY", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS", "OPENPGPKEY", "PTR", "SMIMEA",
-         "SRV", "SSHFP", "SVCB", "TLSA", "TXT", "URI")
-FIELDS = {"name", "type", "content", "ttl", "proxied", "comment", "tags", "settings", "data", "priority", "private_routing"}
+TYPES = ("A", "AAAA", "CAA", "CERT", "CNAME", "DNSKEY", "DS", "HTTPS", "LOC", "MX", "NAPTR", "NS", "OPENPGPKEY", "PTR",
+         "SMIMEA", "SRV", "SSHFP", "SVCB", "TLSA", "TXT", "URI")
+FIELDS = {"name", "type", "content", "ttl", "proxied", "comment", "tags", "settings", "data", "priority",
+          "private_routing"}
 PLANS = {  # legacy_id: (records a batch, records a zone, least TTL, length of a comment, tags a record)
     "free": (200, 1000, 60, 100, 0), "pro": (3500, 3500, 60, 500, 20), "business": (3500, 3500, 60, 500, 20),
     "enterprise": (3500, None, 30, 500, 20)}
 # What may not be proxied: nothing that Cloudflare's edge could reach.
-UNREACHABLE = [ipaddress.ip_network(net) for net in ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-                                                     "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10")]
+UNREACHABLE = [ipaddress.ip_network(net) for net in ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
+                                                     "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "::1/128",
+                                                     "fc00::/7", "fe80::/10")]
 AUTO = 300  # seconds that a record with ttl 1 is served with
 STAMP = "2026-11-23T10:00:00.000000Z"
 
@@ -48,7 +50,8 @@ class Cloudflare(Fake):
         self.gone = 404  # status of an answer about a record that is not there
         self.zone_id = self.secret("zone", "0123456789abcdef", 32)
         self.token = self.secret("token", length=40)
-        self.records, self.rrs, self.names, self.made = Table(), Table(), Table(), 0  # rrs: {id: record}, names: {name: (id, ...)}
+        # rrs: {id: record}, names: {name: (id, ...)}
+        self.records, self.rrs, self.names, self.made = Table(), Table(), Table(), 0
         self.window, self.blocked = Window(1200, 300), 0
 
     def account(self, hosts=()):
@@ -62,7 +65,8 @@ class Cloudflare(Fake):
     def add(self, name, rtype, content, ttl=1, **more):
         """A record that was there before: `proxied`, `comment`, `tags`. Returns its id."""
         rrs, names = Table(self.rrs), Table(self.names)
-        record = self._insert(rrs, names, self._record({"name": name, "type": rtype, "content": content, "ttl": ttl, **more}, None))
+        record = self._insert(rrs, names, self._record({"name": name, "type": rtype, "content": content, "ttl": ttl,
+                                                        **more}, None))
         self._commit(rrs, names, {name})
         return record["id"]
 
@@ -85,7 +89,8 @@ class Cloudflare(Fake):
                 self._drop(rrs, names, record["id"])
         have = {rrs[key]["content"] for key in names.get(name, ()) if rrs[key]["type"] == rtype}
         for value in sorted(set(values) - have):
-            self._insert(rrs, names, self._record({"name": name, "type": rtype, "content": value, "ttl": ttl or self.ttl}, None))
+            self._insert(rrs, names, self._record({"name": name, "type": rtype, "content": value,
+                                                   "ttl": ttl or self.ttl}, None))
         return self._commit(rrs, names, {name})
 
     def denied(self, request):
@@ -94,10 +99,12 @@ class Cloudflare(Fake):
         return error(403, 10000, "Authentication error")
 
     def limited(self, request):
-        return error(429, 10100, "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed")
+        return error(429, 10100,
+                     "More than 1200 requests per 300 seconds reached. Please wait and consider throttling your request speed")
 
     def outage(self, request, status):
-        return error(status, 10013 if status == 500 else 10001, "Internal error" if status == 500 else "Service temporarily unavailable")
+        return error(status, 10013 if status == 500 else 10001, "Internal error" if status == 500
+                     else "Service temporarily unavailable")
 
     # ---- the API ----
 
@@ -128,7 +135,8 @@ class Cloudflare(Fake):
             self._refuse(400, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers", rule="auth")
         token = request.bearer()
         if token is None:
-            self._refuse(400, 6003, "Invalid request headers", [(6111, "Invalid format for Authorization header")], "auth")
+            self._refuse(400, 6003, "Invalid request headers", [(6111, "Invalid format for Authorization header")],
+                         "auth")
         if token != self.token:
             self.violate("auth", "another token")
             raise Refused(self.denied(request))
@@ -145,19 +153,22 @@ class Cloudflare(Fake):
             return ok(self._zone())
         if len(parts) in (5, 6) and parts[4] == "dns_records":
             verb = (method, "batch" if parts[5:] == ["batch"] else "one" if parts[5:] else "all")
-            action = {("GET", "all"): self._list, ("POST", "all"): self._create, ("POST", "batch"): self._batch, ("GET", "one"): self._get,
-                      ("PATCH", "one"): self._change, ("PUT", "one"): self._change, ("DELETE", "one"): self._delete}.get(verb)
+            action = {("GET", "all"): self._list, ("POST", "all"): self._create, ("POST", "batch"): self._batch,
+                      ("GET", "one"): self._get, ("PATCH", "one"): self._change, ("PUT", "one"): self._change,
+                      ("DELETE", "one"): self._delete}.get(verb)
             if action:
                 return action(request)
         return self._refuse(405, 10405, "Method not allowed for this authentication scheme", rule="method")
 
     def _zone(self):
-        return {"id": self.zone_id, "name": self.zone, "status": "active", "paused": False, "type": "full", "development_mode": 0,
-                "name_servers": ["bob.ns.cloudflare.com", "lola.ns.cloudflare.com"], "original_name_servers": [], "modified_on": STAMP,
-                "created_on": STAMP, "activated_on": STAMP, "permissions": ["#dns_records:edit", "#dns_records:read", "#zone:read"],
+        return {"id": self.zone_id, "name": self.zone, "status": "active", "paused": False, "type": "full",
+                "development_mode": 0, "name_servers": ["bob.ns.cloudflare.com", "lola.ns.cloudflare.com"],
+                "original_name_servers": [], "modified_on": STAMP, "created_on": STAMP, "activated_on": STAMP,
+                "permissions": ["#dns_records:edit", "#dns_records:read", "#zone:read"],
                 "account": {"id": self.secret("account", "0123456789abcdef", 32), "name": "Fleet"},
-                "plan": {"id": self.secret("plan", "0123456789abcdef", 32), "name": f"{self.plan.title()} Website", "price": 0,
-                         "currency": "USD", "frequency": "", "is_subscribed": True, "can_subscribe": False, "legacy_id": self.plan}}
+                "plan": {"id": self.secret("plan", "0123456789abcdef", 32), "name": f"{self.plan.title()} Website",
+                         "price": 0, "currency": "USD", "frequency": "", "is_subscribed": True, "can_subscribe": False,
+                         "legacy_id": self.plan}}
 
     def _number(self, request, name, default, least, most):
         text = request.get(name, str(default))
@@ -166,24 +177,27 @@ class Cloudflare(Fake):
         return int(text)
 
     def _page(self, request, found, default, least, most):
-        page, size = self._number(request, "page", 1, 1, 1 << 31), self._number(request, "per_page", default, least, most)
+        page, size = self._number(request, "page", 1, 1, 1 << 31), self._number(request, "per_page", default, least,
+                                                                                most)
         shown = found[(page - 1) * size:page * size]
         return ok(shown, result_info={"page": page, "per_page": size, "count": len(shown), "total_count": len(found),
                                       "total_pages": -(-len(found) // size)})
 
     def _list_zones(self, request):
-        self.fields(request.query, (), ("name", "status", "account.id", "account.name", "type", "page", "per_page", "order", "direction",
-                                        "match"))
+        self.fields(request.query, (), ("name", "status", "account.id", "account.name", "type", "page", "per_page",
+                                        "order", "direction", "match"))
         wanted = request.get("name", self.zone)
         found = wanted.lower() == self.zone and request.get("status", "active") == "active"
         return self._page(request, [self._zone()] if found else [], 20, 5, 50)
 
     def _list(self, request):
-        texts = {f"{field}{mode}" for field in ("name", "content", "comment") for mode in ("", ".exact", ".contains", ".startswith", ".endswith")
-                 } - {"comment"}
-        self.fields(request.query, (), texts | {"type", "proxied", "page", "per_page", "order", "direction", "match", "comment.present",
-                                                "comment.absent"})
-        tests = [self._filter(key, value) for key, value in request.query if key not in ("page", "per_page", "order", "direction", "match")]
+        texts = {f"{field}{mode}" for field in ("name", "content", "comment") for mode in ("", ".exact", ".contains",
+                                                                                           ".startswith",
+                                                                                           ".endswith")} - {"comment"}
+        self.fields(request.query, (), texts | {"type", "proxied", "page", "per_page", "order", "direction", "match",
+                                                "comment.present", "comment.absent"})
+        tests = [self._filter(key, value) for key, value in request.query if key not in ("page", "per_page", "order",
+                                                                                         "direction", "match")]
         judge = any if request.get("match", "all") == "any" else all
         records = [record for record in self.rrs.values() if not tests or judge(test(record) for test in tests)]
         order = request.get("order")
@@ -202,7 +216,8 @@ class Cloudflare(Fake):
         if mode in ("present", "absent"):
             return lambda record: bool(record[field]) == (mode == "present")
         value = value.lower()
-        compare = {"contains": str.__contains__, "startswith": str.startswith, "endswith": str.endswith}.get(mode, str.__eq__)
+        compare = {"contains": str.__contains__, "startswith": str.startswith, "endswith": str.endswith}.get(mode,
+                                                                                                             str.__eq__)
         return lambda record: compare((record[field] or "").lower(), value)
 
     def _body(self, request):
@@ -331,7 +346,8 @@ class Cloudflare(Fake):
         """What a body makes of a record (PATCH) or of the defaults (POST, PUT)."""
         if set(body) - FIELDS - {"id"}:
             self.violate("field", f"unknown: {sorted(set(body) - FIELDS - {'id'})}")
-        base = old or {"ttl": 1, "proxied": False, "comment": None, "tags": [], "settings": {}, "content": None, "type": None, "name": ""}
+        base = old or {"ttl": 1, "proxied": False, "comment": None, "tags": [], "settings": {}, "content": None,
+                       "type": None, "name": ""}
         merged = {**base, **{field: body[field] for field in FIELDS & set(body)}}
         name, rtype = self._name(merged["name"]), merged["type"]
         if rtype not in TYPES:
@@ -343,9 +359,10 @@ class Cloudflare(Fake):
             self._refuse(400, 9004, f"This record type or target {content} cannot be proxied.")
         ttl = self._lifetime(merged["ttl"])
         self._attributes(merged)
-        return {"id": None, "name": name, "type": rtype, "content": content, "proxiable": self._proxiable(rtype, content), "proxied": proxied,
-                "ttl": 1 if proxied else ttl, "settings": merged["settings"], "meta": {}, "comment": merged["comment"] or None,
-                "tags": merged["tags"], "created_on": STAMP, "modified_on": STAMP}
+        return {"id": None, "name": name, "type": rtype, "content": content, "proxiable": self._proxiable(rtype,
+                                                                                                          content),
+                "proxied": proxied, "ttl": 1 if proxied else ttl, "settings": merged["settings"], "meta": {},
+                "comment": merged["comment"] or None, "tags": merged["tags"], "created_on": STAMP, "modified_on": STAMP}
 
     def _name(self, text):
         name = text.lower() if isinstance(text, str) else ""
@@ -381,12 +398,14 @@ class Cloudflare(Fake):
     def _lifetime(self, ttl):
         least = PLANS[self.plan][2]
         if ttl != 1 and not is_integer(ttl, least, 86400) or ttl is True:
-            self._refuse(400, 9021, f"Invalid TTL. Must be between {least} and 86400 seconds, or 1 for Automatic.", rule="field")
+            self._refuse(400, 9021, f"Invalid TTL. Must be between {least} and 86400 seconds, or 1 for Automatic.",
+                         rule="field")
         return ttl
 
     def _attributes(self, merged):
         comment, tags, (_, _, _, length, most) = merged["comment"], merged["tags"], PLANS[self.plan]
-        if comment is not None and (not isinstance(comment, str) or len(comment) > length or "\n" in comment or "\r" in comment):
+        if comment is not None and (not isinstance(comment, str) or len(comment) > length or "\n" in comment
+                                    or "\r" in comment):
             self._invalid(9313, f"DNS record comment is invalid or longer than {length} characters.")
         if not isinstance(tags, list) or not all(isinstance(tag, str) and ":" in tag for tag in tags):
             self._invalid(9301, "DNS record tag is invalid.")
@@ -404,6 +423,7 @@ class Cloudflare(Fake):
             self._refuse(400, 81053, "An A, AAAA, or CNAME record with that host already exists.")
         if record["type"] in ("A", "AAAA") and "CNAME" in kinds:
             page = "https://developers.cloudflare.com/dns/manage-dns-records/troubleshooting/records-with-same-name/"
-            self._refuse(400, 81054, f"A CNAME record with that host already exists. For more details, refer to <{page}>.")
+            self._refuse(400, 81054,
+                         f"A CNAME record with that host already exists. For more details, refer to <{page}>.")
         if kinds and (record["type"] == "NS") != (kinds == {"NS"}):
             self._refuse(400, 81056, "NS records cannot exist on the same name as any other record type.")

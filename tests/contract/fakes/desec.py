@@ -18,9 +18,9 @@ RATES = {  # scope: [(requests, seconds)]
     "dns_api_per_domain_expensive": [(2, SECOND), (15, MINUTE), (100, HOUR), (300, DAY)],
     "user": [(2000, DAY)],
 }
-TYPES = ("A", "AAAA", "AFSDB", "APL", "CAA", "CDNSKEY", "CDS", "CERT", "CNAME", "DHCID", "DNAME", "DNSKEY", "DLV", "DS", "EUI48", "EUI64", "HINFO",
-         "HTTPS", "KX", "L32", "L64", "LOC", "LP", "MX", "NAPTR", "NID", "NS", "OPENPGPKEY", "PTR", "RP", "SMIMEA", "SPF", "SRV", "SSHFP", "SVCB",
-         "TLSA", "TXT", "URI")
+TYPES = ("A", "AAAA", "AFSDB", "APL", "CAA", "CDNSKEY", "CDS", "CERT", "CNAME", "DHCID", "DNAME", "DNSKEY", "DLV", "DS",
+         "EUI48", "EUI64", "HINFO", "HTTPS", "KX", "L32", "L64", "LOC", "LP", "MX", "NAPTR", "NID", "NS", "OPENPGPKEY",
+         "PTR", "RP", "SMIMEA", "SPF", "SRV", "SSHFP", "SVCB", "TLSA", "TXT", "URI")
 AUTOMATIC = ("SOA", "RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "KEY", "OPT")
 FIELDS = {"subname", "type", "ttl", "records"}
 SUBNAME = re.compile(r"\*|(\*\.)?([a-z0-9_-]+\.)*[a-z0-9_-]+|")
@@ -38,7 +38,8 @@ class Desec(Fake):
         self.records = Table()
         self.minimum_ttl = 3600
         self.token = self.secret("token", length=28)
-        self.history = collections.defaultdict(collections.deque)  # (scope, seconds): when; sliding windows over self.clock
+        # (scope, seconds): when; sliding windows over self.clock
+        self.history = collections.defaultdict(collections.deque)
 
     def account(self, hosts=()):
         return {"password": self.token}
@@ -50,7 +51,8 @@ class Desec(Fake):
         return Response(401, {"detail": "Invalid token."}, [("WWW-Authenticate", "Token")])
 
     def limited(self, request):
-        return Response(429, {"detail": f"Request was throttled. Expected available in {self.retry_after or 1} seconds."})
+        return Response(429,
+                        {"detail": f"Request was throttled. Expected available in {self.retry_after or 1} seconds."})
 
     def outage(self, request, status):
         if status == 500:
@@ -79,7 +81,8 @@ class Desec(Fake):
             self._missing("path")
         if not request.headers.get("Authorization"):
             self.violate("auth", "no Authorization")
-            refusal = Response(401, {"detail": "Authentication credentials were not provided."}, [("WWW-Authenticate", "Token")])
+            refusal = Response(401, {"detail": "Authentication credentials were not provided."},
+                               [("WWW-Authenticate", "Token")])
             raise Refused(refusal)
         if request.bearer("Token") != self.token:
             self.violate("auth", "another token or scheme")
@@ -122,16 +125,19 @@ class Desec(Fake):
         if wait:
             self.violate("rate", f"to wait for {wait:.1f} s")
             seconds = math.ceil(wait)
-            raise Refused(Response(429, {"detail": f"Request was throttled. Expected available in {seconds} second{'s' * (seconds > 1)}."},
+            raise Refused(Response(429,
+                                   {"detail": f"Request was throttled. Expected available in {seconds} second{'s' * (seconds > 1)}."},
                                    [("Retry-After", str(seconds))]))
 
     def _domain(self):
-        return {"created": STAMP, "minimum_ttl": self.minimum_ttl, "name": self.zone, "published": STAMP, "touched": STAMP}
+        return {"created": STAMP, "minimum_ttl": self.minimum_ttl, "name": self.zone, "published": STAMP,
+                "touched": STAMP}
 
     def _set(self, name, rtype):
         ttl, values = self.records[(name, rtype)]
-        return {"created": STAMP, "domain": self.zone, "subname": "" if name == self.zone else name[:-len(self.zone) - 1], "name": name + ".",
-                "records": values, "ttl": ttl, "type": rtype, "touched": STAMP}
+        return {"created": STAMP, "domain": self.zone, "subname": "" if name == self.zone
+                else name[:-len(self.zone) - 1], "name": name + ".", "records": values, "ttl": ttl, "type": rtype,
+                "touched": STAMP}
 
     def _owner(self, subname):
         return f"{subname}.{self.zone}" if subname else self.zone
@@ -141,14 +147,16 @@ class Desec(Fake):
         rtype, subname, cursor = request.get("type"), request.get("subname"), request.get("cursor")
         if rtype in AUTOMATIC:
             self._refuse(403, {"detail": f"You cannot tinker with the {rtype} RRset."}, "query")
-        keys = [key for key in reversed(self.records) if rtype in (None, key[1]) and (subname is None or key[0] == self._owner(subname))]
+        keys = [key for key in reversed(self.records) if rtype in (None, key[1])
+                and (subname is None or key[0] == self._owner(subname))]
         if len(keys) <= PAGE:
             return Response(200, [self._set(*key) for key in keys])
         others = "&".join(f"{name}={value}" for name, value in request.query if name != "cursor")
         link = f"https://desec.io{request.path}?{others}{'&' if others else ''}cursor="
         if cursor is None:
-            return Response(400, {"detail": f"Pagination required. You can query up to {PAGE} items at a time ({len(keys)} total). Please use the "
-                                  "`first` page link (see Link header)."}, [("Link", f'<{link}>; rel="first"')])
+            return Response(400,
+                            {"detail": f"Pagination required. You can query up to {PAGE} items at a time ({len(keys)} total). Please use the "
+                             "`first` page link (see Link header)."}, [("Link", f'<{link}>; rel="first"')])
         if cursor and not re.fullmatch(r"c\d+", cursor):
             self._refuse(404, {"detail": "Invalid cursor"}, "query")
         start = int(cursor[1:]) if cursor else 0
@@ -161,7 +169,8 @@ class Desec(Fake):
 
     def _body(self, request):
         if request.content_type != "application/json":
-            self._refuse(415, {"detail": f'Unsupported media type "{request.content_type}" in request.'}, "content-type")
+            self._refuse(415, {"detail": f'Unsupported media type "{request.content_type}" in request.'},
+                         "content-type")
         try:
             return request.json()
         except ValueError as fault:
@@ -202,7 +211,8 @@ class Desec(Fake):
             self.put(*key, entry[1], entry[0])
             return Response(201, self._set(*key))
         if not isinstance(body, list):
-            self._refuse(400, {"non_field_errors": [f"Expected a list of items but got {type(body).__name__}."]}, "body")
+            self._refuse(400, {"non_field_errors": [f"Expected a list of items but got {type(body).__name__}."]},
+                         "body")
         positions = collections.defaultdict(list)
         kinds = collections.defaultdict(dict)  # {subname: {type: [positions]}} of what is not deleted
         for i, item in enumerate(body):
@@ -247,10 +257,11 @@ class Desec(Fake):
 
     def _cname(self, subname, rtype, given, gone):
         """What at the name may not stand beside this type, "" where nothing is in the way."""
-        found = [f"{places[0]} ({kind})" for kind, places in given.items() if kind and (kind == "CNAME") != (rtype == "CNAME")]
+        found = [f"{places[0]} ({kind})" for kind, places in given.items() if kind
+                 and (kind == "CNAME") != (rtype == "CNAME")]
         owner = self._owner(subname)
-        stored = [kind for kind in (("CNAME",) if rtype != "CNAME" else TYPES) if kind != rtype and (owner, kind) in self.records
-                  and (subname, kind) not in gone]
+        others = [kind for kind in TYPES if (kind == "CNAME") != (rtype == "CNAME")]
+        stored = [kind for kind in others if (owner, kind) in self.records and (subname, kind) not in gone]
         return ", ".join(found + ([f"database ({', '.join(stored)})"] if stored else []))
 
     def _item(self, item, method, body):
@@ -298,8 +309,8 @@ class Desec(Fake):
             return {}
         if not is_integer(item["ttl"], -1 << 40, 1 << 40):
             return {"ttl": ["A valid integer is required."]}
-        return {"ttl": [f"Ensure this value is greater than or equal to {self.minimum_ttl}." if item["ttl"] < self.minimum_ttl
-                        else "Ensure this value is less than or equal to 86400."]}
+        return {"ttl": [f"Ensure this value is greater than or equal to {self.minimum_ttl}."
+                        if item["ttl"] < self.minimum_ttl else "Ensure this value is less than or equal to 86400."]}
 
     @staticmethod
     def _records(item, method):

@@ -18,9 +18,10 @@ from .base import Fake, Response, below, family, is_name
 from .tables import Refused, Table, is_integer
 
 SCOPES = {f"https://www.googleapis.com/auth/{name}" for name in ("ndev.clouddns.readwrite", "cloud-platform")}
-READ_SCOPES = {f"https://www.googleapis.com/auth/{name}" for name in ("ndev.clouddns.readonly", "cloud-platform.read-only")}
-TYPES = ("A", "AAAA", "CAA", "CNAME", "DNSKEY", "DS", "HTTPS", "IPSECKEY", "MX", "NAPTR", "NS", "PTR", "SOA", "SPF", "SRV", "SSHFP", "SVCB",
-         "TLSA", "TXT")
+READ_SCOPES = {f"https://www.googleapis.com/auth/{name}" for name in ("ndev.clouddns.readonly",
+                                                                      "cloud-platform.read-only")}
+TYPES = ("A", "AAAA", "CAA", "CNAME", "DNSKEY", "DS", "HTTPS", "IPSECKEY", "MX", "NAPTR", "NS", "PTR", "SOA", "SPF",
+         "SRV", "SSHFP", "SVCB", "TLSA", "TXT")
 COMMON = ("alt", "fields", "prettyPrint", "quotaUser", "key", "$.xgafv")  # parameters of every method
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 TOKEN_URI = "https://oauth2.googleapis.com/token"
@@ -44,12 +45,13 @@ class Google(Fake):
 
     def __init__(self):
         super().__init__()
-        self.records, self.made, self.tokens = Table(), Table(), Table()  # made: {change id: Change}; tokens: {token: (end, scopes)}
+        # made: {change id: Change}; tokens: {token: (end, scopes)}
+        self.records, self.made, self.tokens = Table(), Table(), Table()
         self.project, self.managed = "fleet-" + self.secret("project", "0123456789", 6), "fleet-zone"
         self.email = f"muster@{self.project}.iam.gserviceaccount.com"
         self.key_id = self.secret("key id", "0123456789abcdef", 40)
-        self.quota = {"rrsetAdditionsPerChange": 1000, "rrsetDeletionsPerChange": 1000, "totalRrdataSizePerChange": 100000,
-                      "resourceRecordsPerRrset": 100, "rrsetsPerManagedZone": 10000}
+        self.quota = {"rrsetAdditionsPerChange": 1000, "rrsetDeletionsPerChange": 1000,
+                      "totalRrdataSizePerChange": 100000, "resourceRecordsPerRrset": 100, "rrsetsPerManagedZone": 10000}
         self.page = 100  # record sets of a page where the client does not say
         self.propagation = 1.0  # seconds from pending to done
         self.wall = time.time  # for assertions and tokens
@@ -62,13 +64,13 @@ class Google(Fake):
         return self._pem
 
     def account(self, hosts=()):
-        return {"key": {
-            "type": "service_account", "project_id": self.project, "private_key_id": self.key_id, "private_key": self.pem,
-            "client_email": self.email, "client_id": self.secret("client", "0123456789", 21),
-            "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": TOKEN_URI,
-            "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
-            "client_x509_cert_url": f"https://www.googleapis.com/robot/v1/metadata/x509/{self.email.replace('@', '%40')}",
-            "universe_domain": "googleapis.com"}}
+        return {"key": {"type": "service_account", "project_id": self.project, "private_key_id": self.key_id,
+                        "private_key": self.pem, "client_email": self.email, "client_id": self.secret("client",
+                                                                                                      "0123456789", 21),
+                        "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": TOKEN_URI,
+                        "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
+                        "client_x509_cert_url": f"https://www.googleapis.com/robot/v1/metadata/x509/{self.email.replace('@', '%40')}",
+                        "universe_domain": "googleapis.com"}}
 
     def is_lookup(self, request):
         return request.method == "GET" or request.host == "oauth2.googleapis.com"
@@ -91,18 +93,22 @@ class Google(Fake):
     def denied(self, request):
         if request.host == "oauth2.googleapis.com":
             return Response(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
-        refusal = self.error(401, "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+        refusal = self.error(401,
+                             "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
                              "authentication credential.", "authError", word="UNAUTHENTICATED")
-        refusal.headers.append(("WWW-Authenticate", 'Bearer realm="https://accounts.google.com/", error="invalid_token"'))
+        refusal.headers.append(("WWW-Authenticate",
+                                'Bearer realm="https://accounts.google.com/", error="invalid_token"'))
         return refusal
 
     def limited(self, request):
-        return self.error(429, "Quota exceeded for quota metric 'Write requests' and limit 'Write limit for a minute for a region'",
+        return self.error(429,
+                          "Quota exceeded for quota metric 'Write requests' and limit 'Write limit for a minute for a region'",
                           "rateLimitExceeded", word="RESOURCE_EXHAUSTED")
 
     def outage(self, request, status):
-        return self.error(status, "Internal error encountered." if status == 500 else "The service is currently unavailable.", "backendError",
-                          word="INTERNAL" if status == 500 else "UNAVAILABLE")
+        return self.error(status, "Internal error encountered." if status == 500
+                          else "The service is currently unavailable.", "backendError", word="INTERNAL" if status == 500
+                          else "UNAVAILABLE")
 
     # ---- the API ----
 
@@ -155,14 +161,17 @@ class Google(Fake):
         if claims.get("aud") != TOKEN_URI:
             return None, ("invalid_grant", f"Invalid JWT: audience {claims.get('aud')}")
         now, issued, ends = self.wall(), claims.get("iat"), claims.get("exp")
-        if not (is_integer(issued, 1, 1 << 40) and is_integer(ends, issued + 1, issued + 3600) and issued <= now + 60 and now < ends):
-            return None, ("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your "
+        if not (is_integer(issued, 1, 1 << 40) and is_integer(ends, issued + 1, issued + 3600) and issued <= now + 60
+                and now < ends):
+            return None, ("invalid_grant",
+                          "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. Check your "
                           "iat and exp values in the JWT claim.")
         scopes = claims.get("scope") if isinstance(claims.get("scope"), str) else ""
         if not scopes or set(scopes.split()) - SCOPES - READ_SCOPES:
             return None, ("invalid_scope", f"Invalid OAuth scope or ID token audience provided: {scopes!r}")
         if set(claims) - {"iss", "scope", "aud", "exp", "iat", "sub"} or claims.get("sub", self.email) != self.email:
-            return None, ("unauthorized_client", f"Client is unauthorized to retrieve access tokens using this method: {sorted(claims)}")
+            return None, ("unauthorized_client",
+                          f"Client is unauthorized to retrieve access tokens using this method: {sorted(claims)}")
         return claims, None
 
     def _signed(self, text, signature):
@@ -170,7 +179,8 @@ class Google(Fake):
             public, proof = pathlib.Path(folder) / "public.pem", pathlib.Path(folder) / "signature"
             public.write_bytes(openssl("pkey", "-pubout", data=self.pem.encode()).stdout)
             proof.write_bytes(signature)
-            return openssl("dgst", "-sha256", "-verify", str(public), "-signature", str(proof), data=text.encode()).returncode == 0
+            return openssl("dgst", "-sha256", "-verify", str(public), "-signature", str(proof),
+                           data=text.encode()).returncode == 0
 
     def _admit(self, request):
         end, scopes = self.tokens.get(request.bearer() or "", (0, set()))
@@ -189,7 +199,8 @@ class Google(Fake):
             self._refuse(403, "Forbidden", "forbidden", "project")
         if method == "GET" and len(parts) == 4:
             self.fields(request.query, (), COMMON)
-            return Response(200, {"kind": "dns#project", "number": "123456789012", "id": self.project, "quota": {"kind": "dns#quota", **self.quota}})
+            return Response(200, {"kind": "dns#project", "number": "123456789012", "id": self.project,
+                                  "quota": {"kind": "dns#quota", **self.quota}})
         if parts[4:5] != ["managedZones"]:
             self._refuse(404, "Not Found", "notFound", "path")
         if method == "GET" and len(parts) == 5:
@@ -206,9 +217,10 @@ class Google(Fake):
         return self.secret(self.managed, "123456789", 19)
 
     def _shown(self):
-        return {"kind": "dns#managedZone", "name": self.managed, "dnsName": self.zone + ".", "description": "", "id": self._number(),
-                "nameServers": [f"ns-cloud-a{i}.googledomains.com." for i in (1, 2, 3, 4)], "creationTime": "2026-11-23T10:00:00.000Z",
-                "visibility": "public", "dnssecConfig": {"kind": "dns#managedZoneDnsSecConfig", "state": "off"}}
+        return {"kind": "dns#managedZone", "name": self.managed, "dnsName": self.zone + ".", "description": "",
+                "id": self._number(), "nameServers": [f"ns-cloud-a{i}.googledomains.com." for i in (1, 2, 3, 4)],
+                "creationTime": "2026-11-23T10:00:00.000Z", "visibility": "public",
+                "dnssecConfig": {"kind": "dns#managedZoneDnsSecConfig", "state": "off"}}
 
     def _zones(self, request):
         """A filter by dnsName is exact; without it the project's other zones come too."""
@@ -235,10 +247,12 @@ class Google(Fake):
             self._refuse(400, f"Invalid value for 'parameters.maxResults': '{size}'", "invalid", "query")
         keys = sorted(key for key in [*self.records, (self.zone, "NS"), (self.zone, "SOA")]
                       if (name is None or key[0] == name.rstrip(".").lower()) and rtype in (None, key[1]))
-        start, count = int(token.partition("-")[2]) if token and re.fullmatch(r"page-\d+", token) else 0, int(size or self.page)
+        start = int(token.partition("-")[2]) if token and re.fullmatch(r"page-\d+", token) else 0
+        count = int(size or self.page)
         if token and not start:
             self._refuse(400, f"Invalid value for 'parameters.pageToken': '{token}'", "invalid", "query")
-        answer = {"kind": "dns#resourceRecordSetsListResponse", "rrsets": [self._set(*key) for key in keys[start:start + count]]}
+        answer = {"kind": "dns#resourceRecordSetsListResponse",
+                  "rrsets": [self._set(*key) for key in keys[start:start + count]]}
         if start + count < len(keys):
             answer["nextPageToken"] = f"page-{start + count}"
         return Response(200, answer)
@@ -247,13 +261,15 @@ class Google(Fake):
         own = {"NS": (21600, self._shown()["nameServers"]), "SOA": (21600, [
             "ns-cloud-a1.googledomains.com. cloud-dns-hostmaster.google.com. 1 21600 3600 259200 300"])}
         ttl, values = self.records.get((name, rtype)) or own[rtype]
-        return {"kind": "dns#resourceRecordSet", "name": name + ".", "type": rtype, "ttl": ttl, "rrdatas": values, "signatureRrdatas": []}
+        return {"kind": "dns#resourceRecordSet", "name": name + ".", "type": rtype, "ttl": ttl, "rrdatas": values,
+                "signatureRrdatas": []}
 
     def _get(self, request):
         self.fields(request.query, (), (*COMMON, "clientOperationId"))
         key = request.segments[7]
         if key not in self.made:
-            self._refuse(404, f"The 'parameters.changeId' resource named '{key}' does not exist.", "notFound", "change-id")
+            self._refuse(404, f"The 'parameters.changeId' resource named '{key}' does not exist.", "notFound",
+                         "change-id")
         return Response(200, self._now(key))
 
     def _now(self, key):
@@ -273,7 +289,8 @@ class Google(Fake):
         if set(body) - {"kind", "additions", "deletions"}:
             self.violate("field", f"output only or unknown: {sorted(body)}")
         lists = {verb: body.get(verb) or [] for verb in ("additions", "deletions")}
-        if not all(isinstance(items, list) and all(isinstance(item, dict) for item in items) for items in lists.values()):
+        if not all(isinstance(items, list) and all(isinstance(item, dict) for item in items)
+                   for items in lists.values()):
             self._refuse(400, "Invalid value for 'entity.change'", "invalid", "body")
         if not any(lists.values()):
             self._refuse(400, "The 'entity.change' parameter is required but was missing.", "required", "body")
@@ -297,16 +314,19 @@ class Google(Fake):
         for verb, items in lists.items():
             limit = self.quota[f"rrset{verb.title()}PerChange"]
             if len(items) > limit:
-                self._refuse(413, f"The number of 'entity.change.{verb}' is over the quota of {limit}.", "quotaExceeded", "batch-size")
+                self._refuse(413, f"The number of 'entity.change.{verb}' is over the quota of {limit}.",
+                             "quotaExceeded", "batch-size")
         size = sum(len(str(data)) for items in lists.values() for item in items for data in item.get("rrdatas") or ())
         if size > self.quota["totalRrdataSizePerChange"]:
-            self._refuse(413, f"The size of all rrdata of the change, {size} bytes, is over the quota.", "quotaExceeded", "batch-size")
+            self._refuse(413, f"The size of all rrdata of the change, {size} bytes, is over the quota.",
+                         "quotaExceeded", "batch-size")
 
     def _raise(self, faults):
         """faults: [(status, message, reason)]. The first says what the answer is, all with its status are listed."""
         if faults:
             status, message, reason = faults[0]
-            raise Refused(self.error(status, message, reason, [(text, why) for code, text, why in faults[1:] if code == status]))
+            raise Refused(self.error(status, message, reason, [(text, why) for code, text,
+                                                               why in faults[1:] if code == status]))
 
     def _parsed(self, verb, i, item):
         """({name, type, ttl, values}, faults)"""
@@ -321,7 +341,8 @@ class Google(Fake):
         if item.get("kind", "dns#resourceRecordSet") != "dns#resourceRecordSet":
             invalid("kind", item["kind"])
         name, rtype, ttl, values = item.get("name"), item.get("type"), item.get("ttl"), item.get("rrdatas")
-        if not isinstance(name, str) or not name.endswith(".") or not is_name(name[:-1]) or not below(name[:-1], self.zone):
+        if not isinstance(name, str) or not name.endswith(".") or not is_name(name[:-1]) or not below(name[:-1],
+                                                                                                      self.zone):
             invalid("name", name)
         if rtype not in TYPES:
             invalid("type", rtype)
@@ -331,7 +352,8 @@ class Google(Fake):
             invalid("rrdata", values)
             values = []
         for number, value in enumerate(values):
-            if not isinstance(value, str) or rtype in ("A", "AAAA") and family(value) != rtype or values.count(value) > 1:
+            if not isinstance(value, str) or rtype in ("A",
+                                                       "AAAA") and family(value) != rtype or values.count(value) > 1:
                 invalid(f"rrdata[{number}]", value)
         if verb == "additions" and isinstance(name, str) and name[:-1].lower() in self.bad:
             faults.append((400, f"Invalid value for '{where}.name': '{name}'", "invalid"))
@@ -350,14 +372,18 @@ class Google(Fake):
         for i, item in enumerate(sets["additions"]):
             key, where = (item["name"], item["type"]), f"entity.change.additions[{i}]"
             if key in after or key in ((self.zone, "NS"), (self.zone, "SOA")):
-                faults.append((409, f"The resource '{where}' named '{key[0]}. ({key[1]})' already exists", "alreadyExists"))
+                faults.append((409, f"The resource '{where}' named '{key[0]}. ({key[1]})' already exists",
+                               "alreadyExists"))
                 continue
             after[key] = (item["ttl"], sorted(item["values"]))
             kinds = {rtype for rtype in TYPES if (key[0], rtype) in after}
             if "CNAME" in kinds and len(kinds) > 1:
-                faults.append((400, f"The resource record set '{where}' is invalid because the DNS name '{key[0]}.' may have either one CNAME "
-                               "resource record set or resource record sets of other types, but not both.", "cnameResourceRecordSetConflict"))
+                faults.append((400,
+                               f"The resource record set '{where}' is invalid because the DNS name '{key[0]}.' may have either one CNAME "
+                               "resource record set or resource record sets of other types, but not both.",
+                               "cnameResourceRecordSetConflict"))
         limit = self.quota["rrsetsPerManagedZone"]
         if len(after) + 2 > max(limit, len(self.records) + 2):
-            faults.append((413, f"The managed zone would have more than {limit} resource record sets.", "quotaExceeded"))
+            faults.append((413, f"The managed zone would have more than {limit} resource record sets.",
+                           "quotaExceeded"))
         return after, faults

@@ -22,8 +22,8 @@ from .tables import Bucket, Refused, Table
 NAMESPACE = "https://route53.amazonaws.com/doc/2013-04-01/"
 TYPES = ("SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS")
 # Elements of a ResourceRecordSet in the order of the schema.
-ELEMENTS = ("Name", "Type", "SetIdentifier", "Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer", "TTL", "ResourceRecords",
-            "AliasTarget", "HealthCheckId", "TrafficPolicyInstanceId")
+ELEMENTS = ("Name", "Type", "SetIdentifier", "Weight", "Region", "GeoLocation", "Failover", "MultiValueAnswer", "TTL",
+            "ResourceRecords", "AliasTarget", "HealthCheckId", "TrafficPolicyInstanceId")
 RECORDS, CHARACTERS = 1000, 32000
 
 
@@ -77,7 +77,8 @@ class Route53(Fake):
 
     def prior(self):
         """For a script: the zone is still busy."""
-        return self.error("PriorRequestNotComplete", "The request was rejected because Route 53 was still processing a prior request.")
+        return self.error("PriorRequestNotComplete",
+                          "The request was rejected because Route 53 was still processing a prior request.")
 
     def outage(self, request, status):
         return self.error("InternalFailure" if status == 500 else "ServiceUnavailable",
@@ -133,8 +134,10 @@ class Route53(Fake):
             parts = parts[:-1]  # the documented form of the change request ends in a slash
         if parts[:1] != ["2013-04-01"] or "" in parts:
             self._refuse("UnknownOperationException", request.path, 404, "path")
-        action = {("GET", "hostedzonesbyname", 2): self._zones, ("GET", "change", 3): self._change, ("GET", "hostedzone", 4): self._list,
-                  ("POST", "hostedzone", 4): self._changes}.get((request.method, *parts[1:2], len(parts)))
+        action = {("GET", "hostedzonesbyname", 2): self._zones, ("GET", "change", 3): self._change,
+                  ("GET", "hostedzone", 4): self._list, ("POST", "hostedzone", 4): self._changes}.get((request.method,
+                                                                                                       *parts[1:2],
+                                                                                                       len(parts)))
         if action is None or len(parts) == 4 and parts[3] != "rrset":
             self._refuse("UnknownOperationException", f"{request.method} {request.path}", 404, "path")
         if len(parts) == 4 and parts[2] != self.zone_id:
@@ -157,21 +160,25 @@ class Route53(Fake):
         every = [("a-neighbour.example", "ZNEIGHBOURA"), (self.zone, self.zone_id), (f"z-{self.zone}", "ZNEIGHBOURZ")]
         if self.private_twin:
             every.append((self.zone, "Z0PRIVATE"))
-        found = sorted((zone for zone in every if reversed_labels(zone[0]) >= start), key=lambda zone: (reversed_labels(zone[0]), zone[1]))
-        body = "".join(
-            f"<HostedZone>{element('Id', '/hostedzone/' + key)}{element('Name', zone + '.')}{element('CallerReference', key)}<Config><Comment/>"
-            f"{element('PrivateZone', str(key == 'Z0PRIVATE').lower())}</Config>{element('ResourceRecordSetCount', len(self.records) + 2)}</HostedZone>"
-            for zone, key in found[:most])
+        found = sorted((zone for zone in every if reversed_labels(zone[0]) >= start),
+                       key=lambda zone: (reversed_labels(zone[0]), zone[1]))
+        count = element("ResourceRecordSetCount", len(self.records) + 2)
+        body = "".join(f"<HostedZone>{element('Id', '/hostedzone/' + key)}{element('Name', zone + '.')}"
+                       f"{element('CallerReference', key)}<Config><Comment/>"
+                       f"{element('PrivateZone', str(key == 'Z0PRIVATE').lower())}</Config>{count}</HostedZone>"
+                       for zone, key in found[:most])
         more = len(found) > most
-        after = f"{element('NextDNSName', found[most][0] + '.')}{element('NextHostedZoneId', found[most][1])}" if more else ""
-        return document("ListHostedZonesByNameResponse", f"<HostedZones>{body}</HostedZones>{element('DNSName', first) if first else ''}"
+        after = element("NextDNSName", found[most][0] + ".") + element("NextHostedZoneId", found[most][1]) if more else ""
+        return document("ListHostedZonesByNameResponse",
+                        f"<HostedZones>{body}</HostedZones>{element('DNSName', first) if first else ''}"
                         f"{element('IsTruncated', str(more).lower())}{after}{element('MaxItems', most)}")
 
     def _change(self, request):
         self.fields(request.query, ())
         key = request.segments[2]
         if key not in self.pending:
-            self._refuse("NoSuchChange", f"A change with the specified change ID does not exist: {key}", 404, "change-id")
+            self._refuse("NoSuchChange", f"A change with the specified change ID does not exist: {key}", 404,
+                         "change-id")
         return document("GetChangeResponse", self._info(key))
 
     def _info(self, key):
@@ -235,7 +242,8 @@ class Route53(Fake):
         if len(faults) == 1 and self.single == "plain":
             return self.error("InvalidChangeBatch", faults[0])
         messages = "".join(element("Message", fault) for fault in faults)
-        return Response(400, f'<?xml version="1.0" encoding="UTF-8"?>\n<InvalidChangeBatch xmlns="{NAMESPACE}">\n  <Messages>{messages}'
+        return Response(400,
+                        f'<?xml version="1.0" encoding="UTF-8"?>\n<InvalidChangeBatch xmlns="{NAMESPACE}">\n  <Messages>{messages}'
                         f"</Messages>\n  {self._id()}\n</InvalidChangeBatch>", content_type="text/xml")
 
     def _children(self, node, names, least=()):
@@ -264,7 +272,8 @@ class Route53(Fake):
             self._invalid(f"Invalid XML ; {fault}")
         if root.tag != f"{{{NAMESPACE}}}ChangeResourceRecordSetsRequest":
             self._invalid(f"Invalid XML ; cvc-elt.1: Cannot find the declaration of element '{root.tag}'.")
-        batch = self._children(self._children(root, ("ChangeBatch",), ("ChangeBatch",))["ChangeBatch"], ("Comment", "Changes"), ("Changes",))
+        batch = self._children(self._children(root, ("ChangeBatch",), ("ChangeBatch",))["ChangeBatch"],
+                               ("Comment", "Changes"), ("Changes",))
         if len((batch["Comment"].text if "Comment" in batch else None) or "") > 256:
             self._invalid("Comment is longer than 256 characters")
         changes = [self._one(node) for node in batch["Changes"]]

@@ -29,7 +29,8 @@ def installed():
         if not stamp.exists() or stamp.read_bytes() != lock:
             for name in ("package.json", "package-lock.json"):
                 shutil.copyfile(HERE / name, folder / name)
-            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True,
+                           stdout=subprocess.DEVNULL)
             stamp.write_bytes(lock)
     return folder
 
@@ -99,10 +100,10 @@ def judge(request, key, secret, token, region, service, now):
         return "SignatureDoesNotMatch", f"signed {names}, to be signed {sorted(owed)}"
     if fields.get("x-amz-content-sha256", "") not in ("", hashlib.sha256(request.body).hexdigest()):
         return "SignatureDoesNotMatch", "x-amz-content-sha256 is not the hash of the body"
-    wanted = Signer.get().authorization(
-        method=request.method, path=request.path, query=request.query, headers={name: fields[name] for name in names},
-        body=base64.b64encode(request.body).decode(), key=key, secret=secret, token=token, region=region, service=service,
-        date=then.isoformat())
+    wanted = Signer.get().authorization(method=request.method, path=request.path, query=request.query,
+                                        headers={name: fields[name] for name in names},
+                                        body=base64.b64encode(request.body).decode(), key=key, secret=secret,
+                                        token=token, region=region, service=service, date=then.isoformat())
     if wanted != text:
         return "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided."
     return None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the fakes of the bulk APIs share: tables that are cheap to take back, token buckets, refusals."""
 
-EARLY = 0.05  # seconds that a request may come early: a client that paces itself does not know how long the last one was under way
+# seconds that a request may come early: a client that paces itself does not know how long the last one was under way
+EARLY = 0.05
 
 
 class Table(dict):
