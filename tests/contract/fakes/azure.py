@@ -60,6 +60,10 @@ class Azure(Fake):
         """No token that was given out is good any more; a client cannot know."""
         self.tokens = Table({token: 0 for token in self.tokens})
 
+    def enlarge(self):
+        """The customer asked for more record sets in a zone."""
+        self.max_sets = 1000000
+
     def put(self, name, rtype, values, ttl=None):
         changed, key = super().put(name, rtype, values, ttl), (name.lower().rstrip("."), rtype)
         if key not in self.records:

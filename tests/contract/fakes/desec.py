@@ -31,12 +31,13 @@ PAGE = 500
 class Desec(Fake):
     name, service, hosts = "desec", "deSEC / dedyn.io", ("desec.io",)
     source, read = "https://desec.readthedocs.io/en/latest/dns/rrsets.html", "2026-11-23"
+    ttl = 3600  # the least that a domain takes unless support lowers it
     state = ("records",)
 
     def __init__(self):
         super().__init__()
         self.records = Table()
-        self.minimum_ttl = 3600
+        self.minimum_ttl = self.ttl
         self.token = self.secret("token", length=28)
         # (scope, seconds): when; sliding windows over self.clock
         self.history = collections.defaultdict(collections.deque)
@@ -46,6 +47,9 @@ class Desec(Fake):
 
     def is_lookup(self, request):
         return request.method == "GET"
+
+    def enlarge(self):
+        """The documentation has no limit for the RRsets of a domain."""
 
     def denied(self, request):
         return Response(401, {"detail": "Invalid token."}, [("WWW-Authenticate", "Token")])

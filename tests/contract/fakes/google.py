@@ -81,6 +81,10 @@ class Google(Fake):
         """No token that was given out is good any more; a client cannot know."""
         self.tokens = Table({token: (0, set()) for token in self.tokens})
 
+    def enlarge(self):
+        """The customer asked for more record sets in a zone."""
+        self.quota = {**self.quota, "rrsetsPerManagedZone": 1000000}
+
     def rename(self):
         """The managed zone was made anew under another name."""
         self.managed += "-new"
