@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fakes of the JSON services that need no ids: documented requests are accepted, breaches refused, and only what was
+"""The fakes of the JSON services: documented requests are accepted, breaches refused, and only what was
 accepted is in the zone. Requests go to the fakes as bytes would, without a socket."""
+import base64
 import copy
 import json
 import pathlib
@@ -165,6 +166,77 @@ class Services(unittest.TestCase):
         service = Api("gandi", SERVICES["gandi"][0])
         service.ask("GET", "/v5/livedns/domains/ZONE/records")
         self.assertEqual((service.fake.lookups, service.fake.calls, service.reply), (1, 0, []))
+
+
+def login(account):
+    text = f"{account['username']}:{account['password']}"
+    return {"Authorization": "Basic " + base64.b64encode(text.encode()).decode()}
+
+
+NUMBERED = {  # name: headers, path of the records, body(label, address), where the list is, method and status of a change, its status of deletion
+    "digitalocean": (lambda a: {"Authorization": f"Bearer {a['password']}"}, "/v2/domains/ZONE/records", "domain_records", "PATCH", (200, 204),
+                     lambda s, label, ip: {"type": "A", "name": label, "data": ip, "ttl": 600}),
+    "vultr": (lambda a: {"Authorization": f"Bearer {a['password']}"}, "/v2/domains/ZONE/records", "records", "PATCH", (204, 204),
+              lambda s, label, ip: {"type": "A", "name": label, "data": ip, "ttl": 600}),
+    "namecom": (login, "/v4/domains/ZONE/records", "records", "PUT", (200, 200), lambda s, label, ip: {"type": "A", "host": label, "answer": ip, "ttl": 600}),
+    "luadns": (login, "/v1/zones/5/records", None, "PUT", (200, 200),
+               lambda s, label, ip: {"type": "A", "name": f"{label}.{s.zone}.", "content": ip, "ttl": 600}),
+}
+
+
+class Numbered(unittest.TestCase):
+    def test_records_are_made_found_changed_and_deleted_by_number(self):
+        for name, (headers, path, listed, method, (changed, deleted), body) in NUMBERED.items():
+            with self.subTest(name):
+                service = Api(name, headers)
+                self.assertIn(service.ask("POST", path, body(service, "a", V4)), (200, 201))
+                self.assertEqual(service.ask("GET", path), 200)
+                number = (service.reply[listed] if listed else service.reply)[0]["id"]
+                change = body(service, "a", NEXT)
+                if name == "vultr":
+                    del change["type"]
+                self.assertEqual(service.ask(method, f"{path}/{number}", change), changed)
+                self.assertEqual(service.fake.records, {(service.a, "A"): (600, [NEXT])})
+                self.assertEqual(service.ask("DELETE", f"{path}/{number}"), deleted)
+                self.assertEqual((service.fake.records, service.fake.lookups, service.rules()), ({}, 1, []))
+                self.assertEqual((service.ask(method, f"{path}/{number}", change), service.rules()), (404, ["record-id"]))
+
+    def test_breaches_are_refused(self):
+        for name, (headers, path, _, _, _, body) in NUMBERED.items():
+            with self.subTest(name):
+                service = Api(name, headers)
+                for ip in (V6, "192.0.2.300", ""):
+                    self.assertIn(service.ask("POST", path, body(service, "a", ip)), (400, 422))
+                self.assertIn(service.ask("POST", path, {**body(service, "a", V4), "nonsense": 1}), (400, 422))
+                self.assertIn(service.ask("POST", path, {**body(service, "a", V4), "ttl": 29}), (400, 422))
+                self.assertEqual(service.ask("POST", path, body(service, "a", V4), headers={}), 401)
+                self.assertEqual(service.fake.records, {})
+                self.assertEqual(service.rules(), ["bad-address", "body"] * 3 + ["body", "body", "wrong-credentials"])
+                service.fake.bad.add(service.a)
+                self.assertIn(service.ask("POST", path, body(service, "a", V4)), (400, 422))
+                self.assertEqual((service.fake.records, service.rules()), ({}, []))
+
+    def test_digitalocean_filters_by_whole_names_and_pages(self):
+        service = Api("digitalocean", NUMBERED["digitalocean"][0])
+        for i in range(25):
+            service.ask("POST", "/v2/domains/ZONE/records", {"type": "A", "name": f"h{i}", "data": V4})
+        service.ask("GET", "/v2/domains/ZONE/records?name=h3.ZONE&type=A")
+        self.assertEqual([row["name"] for row in service.reply["domain_records"]], ["h3"])
+        service.ask("GET", "/v2/domains/ZONE/records")
+        self.assertEqual((len(service.reply["domain_records"]), "next" in service.reply["links"]["pages"]), (20, True))
+
+    def test_luadns_changes_many_at_once(self):
+        service, path = Api("luadns", login), "/v1/zones/5/records"
+        service.ask("GET", "/v1/zones")
+        self.assertEqual((service.reply[0]["id"], service.reply[0]["name"]), (5, service.zone))
+        rows = [{"name": f"{label}.{service.zone}.", "type": "A", "content": V4, "ttl": 300} for label in "ab"]
+        self.assertEqual((service.ask("POST", path + "/create_many", rows), len(service.fake.records)), (200, 2))
+        self.assertEqual(service.ask("PATCH", path, [{**rows[0], "content": NEXT}]), 200)
+        self.assertEqual((service.fake.values(service.a, "A"), service.fake.values(service.fake.host("b"), "A")), ([NEXT], [V4]))
+        self.assertEqual(service.ask("PATCH", path, [rows[0], {**rows[1], "content": "x"}]), 400)
+        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([NEXT], ["bad-address", "body"]))
+        self.assertEqual(service.ask("POST", path + "/delete_many", [{"name": rows[0]["name"], "type": "A"}]), 200)
+        self.assertEqual((list(service.fake.records), service.rules()), ([(service.fake.host("b"), "A")], []))
 
 
 class Peculiarities(unittest.TestCase):
