@@ -234,7 +234,8 @@ const char *provider_option(const struct engine_account_config *config, const ch
     ROW(rfc2136)                                                                                                       \
     ROW(dyndns2)                                                                                                       \
     ROW(route53)                                                                                                       \
-    ROW(cloudflare)
+    ROW(cloudflare)                                                                                                    \
+    ROW(desec)
 
 #define PROVIDER_DECLARE(name) extern const struct provider_ops provider_##name;
 PROVIDER_ROWS(PROVIDER_DECLARE)
