@@ -10,7 +10,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import fakes  # noqa: E402
-from fakes import base, simple  # noqa: E402
+from fakes import base, dead, simple  # noqa: E402
 
 V4, NEXT, V6 = "192.0.2.10", "192.0.2.11", "2001:db8::10"
 MODULES = ("simple_a", "simple_b", "simple_c", "api_simple", "api_more")
@@ -79,8 +79,6 @@ SIMPLE = {
     "thatip": (lambda s, h, ip, key: s.send("/update/", {
         "username": s.user, "password": key or s.key, "resellerid": "2", "clientname": "muster", "clientversion": "1", "protocolversion": "2.0",
         "updatehostname": h, "ip": ip}), (V4, V4, "ERROR", "ERROR")),
-    "dnspark": (lambda s, h, ip, key: s.send("/api/dynamic/update.php", {"hostname": h, "ip": ip}, login=(s.user, key or s.key)),
-                ("ok", "nochange", "unauth", "nohost")),
     "domaindiscount24": (lambda s, h, ip, key: s.send("/update.php", {"hostname": h, "password": key or s.fake.host_secret(h), "ip": ip}),
                          ("code = 200", "code = 200", "invalid password", "Authorization failed")),
     "moniker": (lambda s, h, ip, key: s.send("/update.php", {"hostname": h, "password": key or s.fake.host_secret(h), "ip": ip}),
@@ -105,7 +103,7 @@ SIMPLE = {
     "goip": (lambda s, h, ip, key: s.send("/setip", {"username": s.user, "password": key or s.key, "subdomain": h, either(ip): ip, "shortResponse": "true"}),
              ("(", "(", "verweigert", "verweigert")),
     "ipv64": (lambda s, h, ip, key: s.send("/nic/update", {"key": key or s.key, "domain": h, either(ip): ip}), ("good", "nochg", "401 ", "nohost")),
-    "myaddr": (lambda s, h, ip, key: s.send("/update", method="POST", form={"key": key or s.of(h), "ip": ip}), ("OK", "OK", "404", "404")),
+    "myaddr": (lambda s, h, ip, key: s.send("/update", method="POST", form={"key": key or s.of(h), "ip": ip}), ("OK", "OK", "400 invalid", "400 invalid")),
     "myonlineportal": (lambda s, h, ip, key: s.send("/updateddns", {"hostname": h, either(ip): ip}, login=(s.user, key or s.key)),
                        ("good", "nochg", "401", "nohost")),
     "namecheap": (lambda s, h, ip, key: s.send("/update", {
@@ -154,6 +152,8 @@ class Services(unittest.TestCase):
     def test_every_service_has_a_row_here(self):
         found = {name for name, kind in fakes.classes().items() if kind.__module__.rpartition(".")[2] in MODULES}
         self.assertEqual(found, set(SIMPLE) | set(WHOLE_ACCOUNT) | set(CONNECTION) | APIS)
+        gone = {service for service, *_ in dead.DEAD}
+        self.assertEqual({kind.service for kind in fakes.classes().values()} & gone, set())
 
     def test_every_service_names_its_source(self):
         for name, kind in fakes.classes().items():
@@ -337,6 +337,14 @@ class Peculiarities(unittest.TestCase):
         service = Ask("njalla")
         self.assertEqual(service.send(f"/update/?h={service.a}&k={service.fake.host_secret(service.a)}&a={V4}&quiet"), "")
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], []))
+
+    def test_myaddr_takes_json_and_deletes(self):
+        service = Ask("myaddr")
+        self.assertEqual(service.send("/update", method="PUT", data={"key": service.of(service.a), "ip": V4}), "OK")
+        self.assertEqual(service.send("/update", {"key": service.of(service.a), "ip": V6}), "OK")
+        self.assertEqual((len(service.fake.records), service.rules()), (2, []))
+        self.assertEqual(service.send("/update", {"key": service.of(service.a)}, method="DELETE")[:3], "204")
+        self.assertEqual((service.fake.records, service.rules()), ({}, []))
 
     def test_dnsexit_has_records_as_json(self):
         service = Ask("dnsexit")

@@ -263,22 +263,6 @@ class ThatIp(DnsMax):
     fixed = {**DnsMax.fixed, "resellerid": reseller}
 
 
-class DnsPark(Get):
-    """Continual updates without a change lead to blocked clients (result codes page)."""
-    name, service, hosts = "dnspark", "DNSPark", ("control.dnspark.com",)
-    source = "http://www.dnspark.com/support/developers/resultCodes.php"
-    path, basic, families, optional = "/api/dynamic/update.php", True, ("A",), ()
-
-    def answer(self, q, outcomes, wanted):
-        return Response(200, words(outcomes, {"unknown": "nohost", "good": "ok", "nochg": "nochange", "early": None}))
-
-    def denied(self, request):
-        return Response(200, "unauth")
-
-    def malformed(self, request):
-        return Response(200, "nofqdn")
-
-
 class KeySystems(Get):
     """After an update further ones are denied; wait at least 30 minutes. An address cannot be deleted."""
     hosts, families, interval = ("dynamicdns.key-systems.net",), ("A",), 1800

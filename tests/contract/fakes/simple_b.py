@@ -299,19 +299,49 @@ class IpV64(Get):
 
 
 class MyAddr(Keyed):
-    """A key is for one name and all below it; `ip=self` is the connection's."""
-    name, service, hosts, zone = "myaddr", "MyAddr", ("myaddr.tools", "ipv4.myaddr.tools", "ipv6.myaddr.tools"), "myaddr.tools"
-    source, documented, methods = UPDATER + ", which names https://myaddr.tools", False, ("GET", "POST")
-    path, secret_param, addresses = "/update", "key", {"ip": ("A", "AAAA")}
+    """A key is for one name and all below it; `ip=self` is the requester's. DELETE takes both addresses away, and always
+    answers 204. An address that is not updated for 90 days goes by itself."""
+    name, service, hosts, zone, deletes = "myaddr", "MyAddr", ("myaddr.tools", "ipv4.myaddr.tools", "ipv6.myaddr.tools"), "myaddr.tools", True
+    source = "https://github.com/brianshea2/addr.tools website/myaddr.tools/index.html (03b1568)"
+    path, secret_param, addresses, methods = "/update", "key", {"ip": ("A", "AAAA")}, ("GET", "POST", "PUT", "DELETE")
+
+    def common(self, request):
+        """The body may be JSON."""
+        if request.content_type == "application/json":
+            try:
+                body = request.json()
+                request.form = [(name, body[name]) for name in body]
+                request.headers.fields = [field for field in request.headers.fields if field[0].lower() != "content-type"] + [
+                    ("Content-Type", "application/x-www-form-urlencoded")]
+            except (ValueError, TypeError) as fault:
+                request.faults.append(str(fault))
+        return super().common(request)
 
     def wanted(self, q):
+        if self.deleting:
+            return None if "ip" in q else {}
         return {"A": self.detect("A", "ip=self")} if q.get("ip") == "self" else super().wanted(q)
 
+    def handle(self, request):
+        self.deleting = request.method == "DELETE"
+        return super().handle(request)
+
+    def update(self, name, wanted, ttl=None):
+        return super().update(name, wanted, ttl) if wanted else any([self.remove(name, rtype) for rtype in self.families])
+
     def answer(self, q, outcomes, wanted):
-        return self.denied(None) if outcomes[0][1] == "unknown" else Response(200, "OK")
+        if outcomes[0][1] == "unknown":
+            return self.denied(None)
+        return Response(204) if self.deleting else Response(200, "OK")
 
     def denied(self, request):
-        return Response(404, "Not Found")
+        return Response(400, 'invalid value for "key"\n')
+
+    def malformed(self, request):
+        return Response(400, 'must specify "key"\n')
+
+    def refused(self, request):
+        return Response(400, 'invalid value for "ip"\n')
 
 
 class MyDnsJp(GiraDns):
