@@ -235,7 +235,8 @@ const char *provider_option(const struct engine_account_config *config, const ch
     ROW(dyndns2)                                                                                                       \
     ROW(route53)                                                                                                       \
     ROW(cloudflare)                                                                                                    \
-    ROW(desec)
+    ROW(desec)                                                                                                         \
+    ROW(google)
 
 #define PROVIDER_DECLARE(name) extern const struct provider_ops provider_##name;
 PROVIDER_ROWS(PROVIDER_DECLARE)
