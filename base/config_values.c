@@ -212,8 +212,12 @@ static bool check_text(const struct value *value, uint64_t min_len, uint64_t max
 static bool run_check(const struct value *value)
 {
     struct errinfo info = {0};
-    if (value->row->check == NULL || value->row->check(value->node->text, &info) == ERR_OK) {
-        return true;
+    enum err err = value->row->check != NULL ? value->row->check(value->node->text, &info) : ERR_OK;
+    if (err == ERR_NOMEM) {
+        config_errors_fail(value->fill->errors, err);
+    }
+    if (err == ERR_OK || err == ERR_NOMEM) {
+        return err == ERR_OK;
     }
     char shown[CONFIG_SHOWN_SIZE];
     COMPLAIN(value, "`%s`: %s", config_shown(value->node->text, shown),

@@ -8,6 +8,7 @@
 #include "coordinator/limits.h"
 #include "coordinator/template.h"
 #include "providers/account.h"
+#include "providers/catalogue.h"
 #include "providers/engine.h"
 
 #define FIELD(member) offsetof(struct coordinator_config, member)
@@ -511,6 +512,13 @@ static const struct config_row root_rows[] = {
      .element_size = sizeof(struct engine_account_config),
      .position_offset = offsetof(struct engine_account_config, position),
      .help = "DNS servers and services with their credentials"},
+    {.name = "providers_dir",
+     .type = CONFIG_PATH,
+     .offset = FIELD(providers_dir),
+     .flags = CONFIG_RELOADABLE,
+     .def = CATALOGUE_FOLDER,
+     .help = "folder of templates of your own (*.yaml): DNS services that are added or described anew; it need not be "
+             "there"},
     {.name = "zones",
      .type = CONFIG_LIST,
      .offset = FIELD(zones),

@@ -75,6 +75,8 @@ struct coordinator_config {
         uint64_t half_life_ms, max_suppress_ms;
     } damping;
     struct config_list accounts; /* struct engine_account_config */
+    const char *providers_dir;
+    struct catalogue *catalogue; /* not of the file: the settings' own; NULL = only what is written in C */
     struct config_list zones;    /* struct zone_config */
     struct config_list groups;   /* struct group_config */
     struct {

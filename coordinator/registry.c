@@ -12,7 +12,7 @@
 #include "coordinator/limits.h"
 #include "coordinator/registry_host.h"
 #include "mqtt/topics.h"
-#include "providers/provider.h"
+#include "providers/catalogue.h"
 
 #define REGISTRY_ARENA_MAX ((size_t)1 << 30) /* 64 MiB of YAML cannot need more */
 #define WHY_MAX            16384             /* two names, four places with their paths */
@@ -666,7 +666,9 @@ bool registry_zone_holds_one(const struct registry *registry, int zone)
     const struct engine_account_config *accounts = registry->config->accounts.items;
     for (size_t i = 0; i < registry->config->accounts.len; i++) {
         if (strcmp(accounts[i].name, config->account) == 0) {
-            const struct provider_ops *ops = provider_find(view_of(accounts[i].provider));
+            const struct template *template = NULL;
+            const struct provider_ops *ops =
+                catalogue_find(registry->config->catalogue, accounts[i].provider, &template);
             return ops != NULL && ops->one_address;
         }
     }

@@ -8,13 +8,32 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "providers/provider.h"
+#include "providers/catalogue.h"
 #include "provisioning/keypair.h"
 #include "provisioning/pemfile.h"
 
 #define CONFIG_ARENA_MAX ((size_t)64 << 20)
 #define STAMP_KEY_BYTES  32
 #define STAMP_FILE_MAX   256
+
+/* Who serves each account; what is found here is found again without an error. */
+static enum err find_providers(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    const struct engine_account_config *accounts = settings->config.accounts.items;
+    enum err all = ERR_OK;
+    for (size_t i = 0; i < settings->config.accounts.len && all != ERR_NOMEM; i++) {
+        const struct provider_ops *ops;
+        const struct template *template;
+        struct errinfo info = {0};
+        enum err err = catalogue_get(settings->config.catalogue, accounts[i].provider, &ops, &template, &info);
+        if (err != ERR_OK) {
+            (void)strbuf_addf(report, "%s:%u:%u: accounts: %s: %s\n", path, accounts[i].position.line,
+                              accounts[i].position.column, accounts[i].name, info.text); /* the first are enough */
+            all = err;
+        }
+    }
+    return all;
+}
 
 enum err settings_read(const char *path, struct settings **ret_settings, struct strbuf *report)
 {
@@ -24,6 +43,12 @@ enum err settings_read(const char *path, struct settings **ret_settings, struct 
     }
     arena_init(&settings->arena, CONFIG_ARENA_MAX);
     enum err err = config_load(&coordinator_config_schema, path, &settings->arena, &settings->config, report);
+    if (err == ERR_OK) {
+        err = catalogue_new(settings->config.providers_dir, &settings->config.catalogue, report);
+    }
+    if (err == ERR_OK) {
+        err = find_providers(settings, path, report);
+    }
     if (err == ERR_OK) {
         err = registry_load(&settings->config, path, settings->config.registry, &settings->registry, report);
     }
@@ -91,14 +116,16 @@ static bool check_broker_files(const struct settings *settings, const char *path
 }
 
 /* As the engine opens it, without a connection. */
-static enum err check_account(const struct engine_account_config *account, struct errinfo *info)
+static enum err check_account(struct catalogue *catalogue, const struct engine_account_config *account,
+                              struct errinfo *info)
 {
-    const struct provider_ops *ops = provider_find(view_of(account->provider));
-    if (ops == NULL) {
-        return errinfo_set(info, ERR_INVALID, "config", 0, "unknown provider %s", account->provider);
-    }
+    const struct provider_ops *ops = NULL;
+    const struct template *template = NULL;
     void *state = NULL;
-    enum err err = provider_open(ops, account, NULL, &state, info);
+    enum err err = catalogue_get(catalogue, account->provider, &ops, &template, info);
+    if (err == ERR_OK) {
+        err = provider_open(ops, account, template, &state, info);
+    }
     if (err != ERR_OK) {
         return err;
     }
@@ -112,7 +139,7 @@ static bool check_accounts(const struct settings *settings, const char *path, st
     bool good = true;
     for (size_t i = 0; i < settings->config.accounts.len; i++) {
         struct errinfo info = {0};
-        if (check_account(&accounts[i], &info) != ERR_OK) {
+        if (check_account(settings->config.catalogue, &accounts[i], &info) != ERR_OK) {
             (void)strbuf_addf(report, "%s: accounts: %s: %s\n", path, accounts[i].name, info.text); /* as tell */
             good = false;
         }
@@ -210,6 +237,7 @@ void settings_free(struct settings *settings)
 {
     if (settings != NULL) {
         registry_free(settings->registry);
+        catalogue_unref(settings->config.catalogue);
         arena_deinit(&settings->arena);
         free(settings);
     }

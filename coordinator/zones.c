@@ -114,6 +114,7 @@ enum err zones_make_accounts(struct coordinator *coordinator, const struct coord
                              struct engine_account **ret_accounts, struct strbuf *report)
 {
     const struct engine_account_config *accounts = config->accounts.items;
+    engine_use_catalogue(coordinator->engine, config->catalogue);
     for (size_t i = 0; i < config->accounts.len; i++) {
         struct errinfo info = {0};
         enum err err = engine_account_new(coordinator->engine, &accounts[i], &ret_accounts[i], &info);

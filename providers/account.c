@@ -9,16 +9,6 @@
 #include "base/file.h"
 #include "providers/provider.h"
 
-static enum err check_provider(struct view value, struct errinfo *info)
-{
-    if (provider_find(value) != NULL) {
-        return ERR_OK;
-    }
-    char names[128];
-    provider_names(names, sizeof(names));
-    return errinfo_set(info, ERR_INVALID, "config", 0, "unknown provider; known are: %s", names);
-}
-
 static enum err check_https(struct view value, struct errinfo *info)
 {
     return view_starts_with(value, VIEW_LITERAL("https://"))
@@ -55,8 +45,7 @@ const struct config_row engine_account_rows[] = {
      .flags = CONFIG_REQUIRED | CONFIG_RELOADABLE,
      .min = 1,
      .max = 32,
-     .check = check_provider,
-     .help = "rfc2136 or dyndns2"},
+     .help = "what serves it: muster provider list shows all, muster provider show NAME what an account needs"},
     {.name = "server",
      .type = CONFIG_HOSTPORT,
      AT(server),

@@ -7,7 +7,10 @@
 #include "base/crypto.h"
 #include "providers/engine_internal.h"
 
-enum { THRESHOLD = 1 /* failures of a zone or service in a row before it waits */ };
+enum {
+    THRESHOLD = 1, /* failures of a zone or service in a row before it waits */
+    REPORT_MAX = 4096,
+};
 
 const char *outcome_name(enum outcome outcome)
 {
@@ -35,6 +38,7 @@ static void account_close(struct engine_account *account)
     if (account->state != NULL) {
         account->ops->close(account->state);
     }
+    template_unref(account->template);
     budget_deinit(&account->budget);
     hosts_deinit(&account->hosts);
     free(account);
@@ -65,6 +69,7 @@ void engine_free(struct engine *engine)
         engine_account_free(engine->accounts);
     }
     verify_forget(engine, UINT64_MAX);
+    catalogue_unref(engine->catalogue);
     free(engine);
 }
 
@@ -126,15 +131,49 @@ static enum err set_limits(struct engine_account *account, const struct engine_a
     return err == ERR_OK && own.units != 0 ? budget_add(&account->budget, &own, now_ms) : err;
 }
 
+void engine_use_catalogue(struct engine *engine, struct catalogue *catalogue)
+{
+    struct catalogue *counted = catalogue_ref(catalogue);
+    catalogue_unref(engine->catalogue);
+    engine->catalogue = counted;
+}
+
+/** What serves the account; the catalogue that is part of the program where nobody gave another. */
+static enum err find_ops(struct engine_account *account, const struct engine_account_config *config,
+                         struct errinfo *info)
+{
+    const struct template *template = NULL;
+    struct engine *engine = account->engine;
+    account->ops = provider_find(view_of(config->provider));
+    if (account->ops != NULL) {
+        return ERR_OK;
+    }
+    if (engine->catalogue == NULL) {
+        struct strbuf report;
+        strbuf_init(&report, REPORT_MAX);
+        enum err err = catalogue_new(NULL, &engine->catalogue, &report);
+        err = err != ERR_OK ? errinfo_set(info, err, "config", 0, "%s", strbuf_str(&report)) : ERR_OK;
+        strbuf_deinit(&report);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    struct errinfo cause = {0};
+    enum err err = catalogue_get(engine->catalogue, config->provider, &account->ops, &template, &cause);
+    if (err != ERR_OK) {
+        return errinfo_set(info, err, "config", 0, "account %s: %s", config->name, cause.text);
+    }
+    account->template = template_ref(template);
+    return ERR_OK;
+}
+
 static enum err account_open(struct engine_account *account, const struct engine_account_config *config,
                              struct errinfo *info)
 {
-    account->ops = provider_find(view_of(config->provider));
-    if (account->ops == NULL) {
-        return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: unknown provider %s", config->name,
-                           config->provider);
+    enum err err = find_ops(account, config, info);
+    if (err == ERR_OK) {
+        err = view_copy(view_of(config->name), account->name, sizeof(account->name));
     }
-    enum err err = view_copy(view_of(config->name), account->name, sizeof(account->name));
     if (err != ERR_OK) {
         return err;
     }
@@ -147,7 +186,7 @@ static enum err account_open(struct engine_account *account, const struct engine
         err = url_host(url, account->host, info);
     }
     if (err == ERR_OK) {
-        err = provider_open(account->ops, config, NULL, &account->state, info);
+        err = provider_open(account->ops, config, account->template, &account->state, info);
     }
     if (err == ERR_OK) {
         err = set_limits(account, config, loop_now_ms(account->engine->loop));

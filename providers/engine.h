@@ -79,6 +79,10 @@ void engine_free(struct engine *engine);
  * a restart; from inside it only engine_zone_submit and engine_zone_status may be called. */
 void engine_on_stop(struct engine *engine, engine_stop_fn stopped, void *context);
 
+struct catalogue;
+/** What the providers of accounts are looked up in from now on; counted. Without it: what is part of the program. */
+void engine_use_catalogue(struct engine *engine, struct catalogue *catalogue);
+
 /** Rows of `accounts:` in the coordinator's config: provider name, server or endpoint, TSIG or login, limits. */
 extern const struct config_row engine_account_rows[];
 struct engine_account_config; /* providers/account.h */

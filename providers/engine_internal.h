@@ -31,10 +31,12 @@
 #include "providers/adapt.h"
 #include "providers/breaker.h"
 #include "providers/budget.h"
+#include "providers/catalogue.h"
 #include "providers/engine.h"
 #include "providers/engine_queue.h"
 #include "providers/hosts.h"
 #include "providers/provider.h"
+#include "providers/template.h"
 
 struct stream;
 
@@ -52,6 +54,7 @@ struct engine {
     struct engine_zone *zones;       /* all that live; owned by their makers */
     struct unsettled *unsettled;     /* owned */
     uint16_t next_id;
+    struct catalogue *catalogue; /* counted; NULL until it is given or needed */
     engine_stop_fn stopped;
     void *stopped_context;
     struct engine_result results[PROVIDER_BATCH_MAX]; /* scratch of one callback */
@@ -61,7 +64,8 @@ struct engine_account {
     struct engine_account *next;
     struct engine *engine;
     const struct provider_ops *ops;
-    void *state; /* owned, of ops */
+    struct template *template; /* counted, ops is part of it; NULL for what is written in C */
+    void *state;               /* owned, of ops */
     struct provider_limits limits;
     struct budget budget; /* owned: rates of the account, its own `rate` among them */
     struct hosts hosts;   /* owned */

@@ -28,28 +28,15 @@ static void tell(struct engine_account *account, const char *name, enum rrtype t
     }
 }
 
-static void stop_name(struct engine_account *account, const struct batch_item *item, bool both, const char *code)
-{
-    const char *detail = item->stop_detail != NULL ? item->stop_detail : "";
-    (void)!hosts_stop(&account->hosts, item->name, item->type, both, code, detail); /* else the service says it again */
-    tell(account, item->name, item->type, both, code, detail);
-}
-
 void stops_learn(struct exchange *exchange)
 {
-    struct engine_zone *zone = exchange->zone;
-    struct engine_account *account = zone->account;
+    struct engine_account *account = exchange->zone->account;
     for (size_t i = 0; i < exchange->batch.len; i++) {
         struct batch_item *item = &exchange->batch.items[i];
-        unsigned row = hosts_count(&account->hosts, item->name, item->type, item->repeat, zone_now(zone));
-        bool too_often = item->repeat != NULL && row >= item->repeat_max && item->repeat_max > 0;
-        if (too_often) {
-            item->alarm = row == item->repeat_max ? item->repeat : item->alarm;
-        }
-        if (item->stop != BATCH_STOP_NONE) {
-            stop_name(account, item, item->stop == BATCH_STOP_HOST, item->error != NULL ? item->error : item->repeat);
-        } else if (too_often && item->repeat_stop) {
-            stop_name(account, item, true, item->repeat);
+        enum batch_stop stop = hosts_learn(&account->hosts, item, zone_now(exchange->zone));
+        if (stop != BATCH_STOP_NONE) {
+            tell(account, item->name, item->type, stop == BATCH_STOP_HOST,
+                 item->error != NULL ? item->error : item->repeat, item->stop_detail != NULL ? item->stop_detail : "");
         }
     }
 }
@@ -67,7 +54,8 @@ void stops_account(struct engine_account *account, const struct verdict *verdict
     stop_one(account, verdict->error, verdict->detail);
     tell(account, "", RRTYPE_A, true, verdict->error, verdict->detail);
     for (struct engine_account *other = account->engine->accounts; other != NULL; other = other->next) {
-        if (verdict->everywhere && other != account && !other->stopped && other->ops == account->ops &&
+        if (verdict->everywhere && other != account && !other->stopped &&
+            strcmp(other->ops->about.name, account->ops->about.name) == 0 &&
             view_equal_nocase(view_of(other->host), view_of(account->host))) {
             stop_one(other, verdict->error, verdict->detail);
             tell(other, "", RRTYPE_A, true, verdict->error, verdict->detail);

@@ -160,3 +160,21 @@ void hosts_wrote(struct hosts *hosts, const char *name, enum rrtype type, uint64
         host->wrote_len = (uint8_t)MIN(host->wrote_len + 1, HOSTS_RATE_MAX);
     }
 }
+
+enum batch_stop hosts_learn(struct hosts *hosts, struct batch_item *item, uint64_t now_ms)
+{
+    unsigned row = hosts_count(hosts, item->name, item->type, item->repeat, now_ms);
+    bool too_often = item->repeat != NULL && row >= item->repeat_max && item->repeat_max > 0;
+    enum batch_stop stop = item->stop != BATCH_STOP_NONE    ? item->stop
+                           : too_often && item->repeat_stop ? BATCH_STOP_HOST
+                                                            : BATCH_STOP_NONE;
+    if (too_often && row == item->repeat_max) {
+        item->alarm = item->repeat;
+    }
+    if (stop != BATCH_STOP_NONE) {
+        (void)!hosts_stop(hosts, item->name, item->type, stop == BATCH_STOP_HOST,
+                          item->error != NULL ? item->error : item->repeat,
+                          item->stop_detail != NULL ? item->stop_detail : ""); /* else the service says it again */
+    }
+    return stop;
+}

@@ -117,8 +117,7 @@ enum err provider_open(const struct provider_ops *ops, const struct engine_accou
                        const struct template *template, void **ret_state, struct errinfo *info)
 {
     enum err err = check_fields(ops, config, info);
-    /* a declarative backend checks its template's options itself */
-    if (err == ERR_OK && template == NULL) {
+    if (err == ERR_OK) {
         err = check_options(ops, config, info);
     }
     return err == ERR_OK ? ops->open(config, template, ret_state, info) : err;

@@ -232,7 +232,6 @@ const char *provider_option(const struct engine_account_config *config, const ch
 /** The registry: one row a provider written in C, provider_<name>. */
 #define PROVIDER_ROWS(ROW)                                                                                             \
     ROW(rfc2136)                                                                                                       \
-    ROW(dyndns2)                                                                                                       \
     ROW(route53)                                                                                                       \
     ROW(cloudflare)                                                                                                    \
     ROW(desec)                                                                                                         \

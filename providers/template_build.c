@@ -351,8 +351,8 @@ static enum err build_form(const struct template_request *form, struct template_
 
 /* ---- which request ---- */
 
-enum err template_build(void *context, struct provider_zone *zone, struct batch *batch,
-                        struct provider_request *request)
+enum err template_build_request(void *context, struct provider_zone *zone, struct batch *batch,
+                                struct provider_request *request)
 {
     struct template_account *account = context;
     const struct template_config *config = &account->template->config;

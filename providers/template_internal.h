@@ -115,8 +115,8 @@ struct template_scene {
 /** Number of different names in a batch. */
 size_t template_hosts_of(const struct batch *batch);
 bool template_fill(void *scene, enum template_slot slot, struct view key, struct strbuf *out);
-enum err template_build(void *account, struct provider_zone *zone, struct batch *batch,
-                        struct provider_request *request);
+enum err template_build_request(void *account, struct provider_zone *zone, struct batch *batch,
+                                struct provider_request *request);
 enum { TEMPLATE_KEY_SIZE = DNSNAME_SIZE + 8 };
 /** Key of what a lookup found for @p item. */
 void template_cache_key(const struct template *template, const struct batch_item *item,
@@ -162,6 +162,6 @@ extern const struct template_code template_unknown;
 const struct template_code *template_default_code(enum template_then then);
 
 /* ---- template_reply.c ---- */
-enum err template_parse(void *account, struct provider_zone *zone, struct batch *batch,
-                        const struct provider_request *request, const struct provider_reply *reply,
-                        struct verdict *ret_verdict);
+enum err template_parse_reply(void *account, struct provider_zone *zone, struct batch *batch,
+                              const struct provider_request *request, const struct provider_reply *reply,
+                              struct verdict *ret_verdict);

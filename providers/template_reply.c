@@ -389,9 +389,9 @@ static bool age_cache(const struct judgement *judgement)
     return !stale;
 }
 
-enum err template_parse(void *context, struct provider_zone *zone, struct batch *batch,
-                        const struct provider_request *request, const struct provider_reply *reply,
-                        struct verdict *ret_verdict)
+enum err template_parse_reply(void *context, struct provider_zone *zone, struct batch *batch,
+                              const struct provider_request *request, const struct provider_reply *reply,
+                              struct verdict *ret_verdict)
 {
     struct template_account *account = context;
     struct template_reading reading;

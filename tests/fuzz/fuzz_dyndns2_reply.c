@@ -8,14 +8,24 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "providers/provider.h"
+#include "providers/catalogue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const struct provider_ops *ops;
 
 static void *account(void)
 {
     static void *state;
+    static struct catalogue *catalogue;
+    const struct template *template = NULL;
     if (state == NULL) {
+        struct strbuf report;
+        strbuf_init(&report, 4096);
+        enum err made = catalogue_new(NULL, &catalogue, &report);
+        assert(made == ERR_OK);
+        strbuf_deinit(&report);
+        ops = catalogue_find(catalogue, "dyndns2", &template);
         char path[] = "/tmp/muster-fuzz-XXXXXX";
         int fd = mkstemp(path);
         assert(fd >= 0 && write(fd, "x", 1) == 1);
@@ -24,7 +34,7 @@ static void *account(void)
                                                .username = "u",
                                                .password_file = path,
                                                .verify_server = "127.0.0.1:53"};
-        enum err err = provider_dyndns2.open(&config, NULL, &state, NULL);
+        enum err err = ops->open(&config, template, &state, NULL);
         assert(err == ERR_OK);
         close(fd);
         unlink(path);
@@ -47,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         items[i] = (struct batch_item){.name = "a.example", .type = RRTYPE_A, .outcome = OUTCOME_UNKNOWN};
         items[i].want = (struct rrset_value){.len = 1, .ips = {{.family = IP_V4, .bytes = {192, 0, 2, 1}}}};
     }
-    enum err err = provider_dyndns2.parse_reply(account(), &zone, &batch, &request, &reply, &verdict);
+    void *state = account();
+    enum err err = ops->parse_reply(state, &zone, &batch, &request, &reply, &verdict);
     assert(err == ERR_OK && verdict.kind < VERDICT_KINDS);
     for (size_t i = 0; verdict.kind == VERDICT_SETTLED && i < batch.len; i++) {
         assert((items[i].outcome == OUTCOME_APPLIED) == (items[i].error == NULL));

@@ -11,7 +11,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/macros.h"
-#include "providers/provider.h"
+#include "providers/catalogue.h"
+#include "providers/hosts.h"
 
 enum { CASE_MAX = 1 << 20, DEPTH_MAX = 12, ITEMS_MAX = 32, WIRE_MAX = 65536, PATH_LEN = 64 };
 
@@ -22,7 +23,9 @@ static const char *const verbs[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 /** One file under replay. */
 struct replay {
     const struct provider_ops *ops;
+    const struct template *template; /* of the catalogue; NULL for what is written in C */
     void *state;
+    struct hosts hosts; /* what the engine remembers of names */
     struct provider_zone zone;
     struct strbuf *faults; /* one line each; empty = the case holds */
     int64_t wall_ms;       /* when the case begins */
@@ -430,16 +433,23 @@ static bool run_step(struct replay *replay, json_t *step)
                           "found unsent list ");
     fine = fine && (changes == NULL || read_changes(replay, changes, &attempt));
     for (size_t i = 0; fine && i < attempt.batch.len && error == NULL; i++) {
-        error =
-            replay->ops->impossible != NULL ? replay->ops->impossible(replay->state, &attempt.items[i], detail) : NULL;
+        const struct batch_item *item = &attempt.items[i];
+        const char *why = NULL;
+        error = hosts_stopped(&replay->hosts, item->name, item->type, &why);
+        if (error == NULL && replay->ops->impossible != NULL) {
+            error = replay->ops->impossible(replay->state, item, detail);
+        }
     }
     if (!fine || unsent != NULL || error != NULL) {
         return fine && same_text(replay, "unsent", error != NULL ? error : "", unsent != NULL ? unsent : "");
     }
     provider_request_init(&attempt.request);
     strbuf_init(&attempt.listed, CASE_MAX);
-    fine = begin_list(replay, step, &attempt) && run_exchanges(replay, step, &attempt) &&
-           check_verdict(replay, step, &attempt) && check_list(replay, step, &attempt);
+    fine = begin_list(replay, step, &attempt) && run_exchanges(replay, step, &attempt);
+    for (size_t i = 0; fine && attempt.verdict.kind == VERDICT_SETTLED && i < attempt.batch.len; i++) {
+        (void)hosts_learn(&replay->hosts, &attempt.items[i], 1000 + 1000 * number_of(step, "at_s")); /* seen later */
+    }
+    fine = fine && check_verdict(replay, step, &attempt) && check_list(replay, step, &attempt);
     if (attempt.list != NULL) {
         replay->ops->list_end(attempt.list);
     }
@@ -493,7 +503,7 @@ static bool open_account(struct replay *replay, json_t *account, const char *pro
     if (fine && config_load_text(&schema, "account", strbuf_view(&yaml), &arena, config, &report) != ERR_OK) {
         fine = fault(replay, "%s", strbuf_str(&report));
     }
-    if (fine && provider_open(replay->ops, config, NULL, &replay->state, &info) != ERR_OK) {
+    if (fine && provider_open(replay->ops, config, replay->template, &replay->state, &info) != ERR_OK) {
         fine = fault(replay, "%s", info.text);
     }
     arena_deinit(&arena);
@@ -562,13 +572,17 @@ static void remove_folder(const char *folder)
 
 void replay_run(struct view text, const char *provider, struct strbuf *faults)
 {
-    struct replay replay = {.ops = provider_find(view_of(provider)), .faults = faults};
+    struct replay replay = {.faults = faults};
+    static struct catalogue *catalogue; /* of every case */
     struct errinfo info = {0};
     json_t *root = NULL;
     (void)snprintf(replay.folder, sizeof(replay.folder), "/tmp/muster-replay-XXXXXX"); /* fits */
     if (mkdtemp(replay.folder) == NULL) {
         fault(&replay, "no temporary folder");
         return;
+    }
+    if (catalogue != NULL || catalogue_new(NULL, &catalogue, faults) == ERR_OK) {
+        replay.ops = catalogue_find(catalogue, provider, &replay.template);
     }
     if (replay.ops == NULL) {
         fault(&replay, "no provider \"%s\"", provider);
@@ -583,6 +597,7 @@ void replay_run(struct view text, const char *provider, struct strbuf *faults)
     if (replay.zone.cache != NULL) {
         replay.ops->cache_free(replay.zone.cache);
     }
+    hosts_deinit(&replay.hosts);
     json_decref(root);
     remove_folder(replay.folder);
 }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "providers/dyndns2.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,12 +11,39 @@
 #include <cmocka.h>
 
 #include "base/macros.h"
-#include "providers/dyndns2_hosts.h"
-#include "providers/provider.h"
+#include "providers/catalogue.h"
+#include "providers/hosts.h"
+#include "providers/template_internal.h"
 
-static const struct provider_ops *const ops = &provider_dyndns2;
+static struct catalogue *catalogue;
+static const struct template *dyndns2;
+static const struct provider_ops *ops;
 
-static void *open_account_as(enum account_ipv6 ipv6, const char *unchanged)
+/** An account and what the engine remembers of its names. */
+struct account {
+    void *state;
+    struct hosts hosts;
+};
+
+static int open_catalogue(void **state)
+{
+    (void)state;
+    struct strbuf report;
+    strbuf_init(&report, 4096);
+    enum err err = catalogue_new(NULL, &catalogue, &report);
+    strbuf_deinit(&report);
+    ops = err == ERR_OK ? catalogue_find(catalogue, "dyndns2", &dyndns2) : NULL;
+    return ops != NULL && dyndns2 != NULL ? 0 : -1;
+}
+
+static int close_catalogue(void **state)
+{
+    (void)state;
+    catalogue_unref(catalogue);
+    return 0;
+}
+
+static struct account *open_account_as(enum account_ipv6 ipv6, const char *unchanged)
 {
     char path[] = "/tmp/muster-dyndns2-XXXXXX";
     int fd = mkstemp(path);
@@ -31,13 +56,21 @@ static void *open_account_as(enum account_ipv6 ipv6, const char *unchanged)
                                            .verify_server = "127.0.0.1:53",
                                            .ipv6 = ipv6,
                                            .unchanged = unchanged};
-    void *state = NULL;
-    assert_int_equal(provider_open(ops, &config, NULL, &state, NULL), ERR_OK);
+    struct account *account = calloc(1, sizeof(*account));
+    assert_non_null(account);
+    assert_int_equal(provider_open(ops, &config, dyndns2, &account->state, NULL), ERR_OK);
     unlink(path);
-    return state;
+    return account;
 }
 
-static void *open_account(void)
+static void close_account(struct account *account)
+{
+    ops->close(account->state);
+    hosts_deinit(&account->hosts);
+    free(account);
+}
+
+static struct account *open_account(void)
 {
     return open_account_as(ACCOUNT_IPV6_MYIP, NULL);
 }
@@ -47,39 +80,40 @@ static void every_code_obliges_to_its_action(void **state)
     (void)state;
     static const struct {
         const char *word;
-        enum dyndns2_action action;
+        enum template_then then;
         uint64_t wait_ms;
     } cases[] = {
-        {"good", DYNDNS2_APPLIED, 0},
-        {"nochg", DYNDNS2_APPLIED, 0},
-        {"badauth", DYNDNS2_STOP_ACCOUNT, 0},
-        {"badagent", DYNDNS2_STOP_SERVICE, 0},
-        {"badsys", DYNDNS2_STOP_ACCOUNT, 0},
-        {"!donator", DYNDNS2_STOP_FAMILY, 0},
-        {"notfqdn", DYNDNS2_STOP_HOST, 0},
-        {"nofqdn", DYNDNS2_STOP_HOST, 0},
-        {"nohost", DYNDNS2_STOP_HOST, 0},
-        {"!yours", DYNDNS2_STOP_HOST, 0},
-        {"!active", DYNDNS2_STOP_HOST, 0},
-        {"abuse", DYNDNS2_STOP_HOST, 0},
-        {"numhost", DYNDNS2_SPLIT, 0},
-        {"badrequest", DYNDNS2_MALFORMED, 0},
-        {"dnserr", DYNDNS2_WAIT_HOST, 30 * 60000},
-        {"911", DYNDNS2_WAIT_ACCOUNT, 30 * 60000},
-        {"servererror", DYNDNS2_WAIT_ACCOUNT, 0},
-        {"w2h", DYNDNS2_WAIT_ACCOUNT, 2 * 3600000},
-        {"w30m", DYNDNS2_WAIT_ACCOUNT, 30 * 60000},
-        {"w45s", DYNDNS2_WAIT_ACCOUNT, 45000},
-        {"w45", DYNDNS2_UNKNOWN, 0},
-        {"wxm", DYNDNS2_UNKNOWN, 0},
-        {"GOOD", DYNDNS2_UNKNOWN, 0},
-        {"goods", DYNDNS2_UNKNOWN, 0},
-        {"", DYNDNS2_UNKNOWN, 0},
-        {"<html>", DYNDNS2_UNKNOWN, 0},
+        {"good", TEMPLATE_APPLIED, 0},
+        {"nochg", TEMPLATE_UNCHANGED, 0},
+        {"badauth", TEMPLATE_STOP_ACCOUNT, 0},
+        {"badagent", TEMPLATE_STOP_SERVICE, 0},
+        {"badsys", TEMPLATE_STOP_ACCOUNT, 0},
+        {"!donator", TEMPLATE_STOP_FAMILY, 0},
+        {"notfqdn", TEMPLATE_STOP_HOST, 0},
+        {"nofqdn", TEMPLATE_STOP_HOST, 0},
+        {"nohost", TEMPLATE_STOP_HOST, 0},
+        {"!yours", TEMPLATE_STOP_HOST, 0},
+        {"!active", TEMPLATE_STOP_HOST, 0},
+        {"abuse", TEMPLATE_STOP_HOST, 0},
+        {"numhost", TEMPLATE_SPLIT, 0},
+        {"badrequest", TEMPLATE_MALFORMED, 0},
+        {"dnserr", TEMPLATE_WAIT_HOST, 30 * 60000},
+        {"911", TEMPLATE_WAIT_ACCOUNT, 30 * 60000},
+        {"servererror", TEMPLATE_WAIT_ACCOUNT, 0},
+        {"w2h", TEMPLATE_WAIT_ACCOUNT, 2 * 3600000},
+        {"w30m", TEMPLATE_WAIT_ACCOUNT, 30 * 60000},
+        {"w45s", TEMPLATE_WAIT_ACCOUNT, 45000},
+        {"w45", TEMPLATE_UNKNOWN, 0},
+        {"wxm", TEMPLATE_UNKNOWN, 0},
+        {"GOOD", TEMPLATE_UNKNOWN, 0},
+        {"goods", TEMPLATE_UNKNOWN, 0},
+        {"", TEMPLATE_UNKNOWN, 0},
+        {"<html>", TEMPLATE_UNKNOWN, 0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         uint64_t wait_ms = 1;
-        assert_int_equal(dyndns2_find(view_of(cases[i].word), &wait_ms)->action, cases[i].action);
+        const struct template_code *code = template_dyndns2_code(view_of(cases[i].word), &wait_ms);
+        assert_int_equal(code != NULL ? code->then : TEMPLATE_UNKNOWN, cases[i].then);
         assert_int_equal(wait_ms, cases[i].wait_ms);
     }
 }
@@ -160,7 +194,7 @@ static void replies_mean_what_the_table_says(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        void *account = open_account();
+        struct account *account = open_account();
         const struct row *row = &rows[i];
         struct batch_item items[2] = {{.name = "a.example", .type = RRTYPE_A}, {.name = "b.example", .type = RRTYPE_A}};
         struct batch batch = {.items = items, .len = row->outcomes[1] < 0 ? 1 : 2};
@@ -173,13 +207,13 @@ static void replies_mean_what_the_table_says(void **state)
             items[j].want = (struct rrset_value){.len = 1, .ips = {{.family = IP_V4, .bytes = {192, 0, 2, 1}}}};
         }
         provider_request_init(&request);
-        assert_int_equal(ops->build_request(account, &zone, &batch, &request), ERR_OK);
+        assert_int_equal(ops->build_request(account->state, &zone, &batch, &request), ERR_OK);
         assert_string_equal(strbuf_str(&request.url),
                             batch.len == 1
                                 ? "https://h.example/nic/update?hostname=a.example&myip=192.0.2.1"
                                 : "https://h.example/nic/update?hostname=a.example,b.example&myip=192.0.2.1");
         assert_true(view_equals(request.user, "u") && view_equals(request.secret, "secret"));
-        assert_int_equal(ops->parse_reply(account, &zone, &batch, &request, &reply, &verdict), ERR_OK);
+        assert_int_equal(ops->parse_reply(account->state, &zone, &batch, &request, &reply, &verdict), ERR_OK);
         if (verdict.kind != row->kind || verdict.stop != row->stop || verdict.wait_ms != row->wait_ms) {
             print_error("row %zu: status %ld body \"%s\"\n", i, row->status, row->body);
         }
@@ -188,11 +222,12 @@ static void replies_mean_what_the_table_says(void **state)
         assert_int_equal(verdict.wait_ms, row->wait_ms);
         for (size_t j = 0; row->kind == VERDICT_SETTLED && j < batch.len; j++) {
             assert_int_equal(items[j].outcome, row->outcomes[j]);
-            char detail[PROVIDER_DETAIL_MAX];
-            assert_int_equal(ops->impossible(account, &items[j], detail) != NULL, items[j].outcome == OUTCOME_REFUSED);
+            assert_int_equal(items[j].stop != BATCH_STOP_NONE, items[j].outcome == OUTCOME_REFUSED);
+            assert_true(items[j].outcome != OUTCOME_REFUSED ||
+                        (items[j].stop_detail != NULL && items[j].stop_detail[0] != '\0'));
         }
         provider_request_deinit(&request);
-        ops->close(account);
+        close_account(account);
     }
 }
 
@@ -204,22 +239,29 @@ static struct batch_item item_of(const char *name, const char *address)
     return item;
 }
 
-static struct verdict replied(void *account, struct batch_item *items, size_t len, const char *body, uint64_t now_ms)
+/** As the engine does it: parsed, then remembered. */
+static struct verdict replied(struct account *account, struct batch_item *items, size_t len, const char *body,
+                              uint64_t now_ms)
 {
     struct batch batch = {.items = items, .len = len};
     struct provider_zone zone = {.name = "example"};
     struct provider_request request = {0};
     struct provider_reply reply = {.status = 200, .body = view_of(body), .now_ms = now_ms};
     struct verdict verdict = {0};
-    assert_int_equal(ops->parse_reply(account, &zone, &batch, &request, &reply, &verdict), ERR_OK);
+    assert_int_equal(ops->parse_reply(account->state, &zone, &batch, &request, &reply, &verdict), ERR_OK);
+    for (size_t i = 0; verdict.kind == VERDICT_SETTLED && i < len; i++) {
+        (void)hosts_learn(&account->hosts, &items[i], now_ms); /* looked at by stopped_by */
+    }
     return verdict;
 }
 
-static const char *stopped_by(void *account, const char *name, const char *address)
+static const char *stopped_by(struct account *account, const char *name, const char *address)
 {
     char detail[PROVIDER_DETAIL_MAX];
+    const char *why = NULL;
     struct batch_item item = item_of(name, address);
-    return ops->impossible(account, &item, detail);
+    const char *code = hosts_stopped(&account->hosts, item.name, item.type, &why);
+    return code != NULL ? code : ops->impossible(account->state, &item, detail);
 }
 
 static void repeated_nochg_is_an_alarm_and_stops_the_host(void **state)
@@ -240,7 +282,7 @@ static void repeated_nochg_is_an_alarm_and_stops_the_host(void **state)
         {{"nochg", "911", "nochg"}, {0, HOUR, 2 * HOUR}, 2}, /* a request that changed nothing is no change */
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        void *account = open_account();
+        struct account *account = open_account();
         unsigned alarm_at = 0, replies = 0;
         for (size_t j = 0; j < 4 && cases[i].bodies[j] != NULL && alarm_at == 0; j++) {
             struct batch_item item = item_of("a.example", "192.0.2.1");
@@ -261,21 +303,21 @@ static void repeated_nochg_is_an_alarm_and_stops_the_host(void **state)
         assert_int_equal(stopped_by(account, "a.example", "192.0.2.2") != NULL, alarm_at != 0);
         assert_int_equal(stopped_by(account, "a.example", "2001:db8::2") != NULL, alarm_at != 0);
         assert_null(stopped_by(account, "b.example", "192.0.2.2"));
-        ops->close(account);
+        close_account(account);
     }
 }
 
 static void families_count_apart(void **state)
 {
     (void)state;
-    void *account = open_account();
+    struct account *account = open_account();
     struct batch_item v4 = item_of("a.example", "192.0.2.1"), v6 = item_of("a.example", "2001:db8::1");
     (void)replied(account, &v4, 1, "nochg", 1); /* judged by the items */
     (void)replied(account, &v6, 1, "nochg", 2);
     assert_null(v4.alarm);
     assert_null(v6.alarm);
     assert_null(stopped_by(account, "a.example", "192.0.2.2"));
-    ops->close(account);
+    close_account(account);
 }
 
 static void a_stop_is_as_wide_as_its_code_says(void **state)
@@ -287,34 +329,34 @@ static void a_stop_is_as_wide_as_its_code_says(void **state)
     } cases[] = {{"nohost", true},  {"notfqdn", true}, {"nofqdn", true},  {"!yours", true},
                  {"!active", true}, {"abuse", true},   {"numhost", true}, {"!donator", false}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        void *account = open_account();
+        struct account *account = open_account();
         struct batch_item item = item_of("a.example", "2001:db8::1");
         (void)replied(account, &item, 1, cases[i].code, 1); /* judged by the item */
         assert_int_equal(item.outcome, OUTCOME_REFUSED);
         assert_string_equal(stopped_by(account, "a.example", "2001:db8::2"), cases[i].code);
         assert_int_equal(stopped_by(account, "a.example", "192.0.2.1") != NULL, cases[i].other_family);
         assert_null(stopped_by(account, "b.example", "2001:db8::1"));
-        ops->close(account);
+        close_account(account);
     }
 }
 
 static void badrequest_stops_the_account_only_where_nothing_was_ever_taken(void **state)
 {
     (void)state;
-    void *account = open_account();
+    struct account *account = open_account();
     struct batch_item item = item_of("a.example", "192.0.2.1");
     assert_int_equal(replied(account, &item, 1, "badrequest", 1).kind, VERDICT_STOP);
     assert_int_equal(replied(account, &item, 1, "good", 2).kind, VERDICT_SETTLED);
     assert_int_equal(replied(account, &item, 1, "badrequest", 3).kind, VERDICT_SETTLED);
     assert_int_equal(item.outcome, OUTCOME_REFUSED);
     assert_string_equal(stopped_by(account, "a.example", "192.0.2.2"), "badrequest");
-    ops->close(account);
+    close_account(account);
 }
 
 static void badagent_is_about_the_client_badauth_about_the_account(void **state)
 {
     (void)state;
-    void *account = open_account();
+    struct account *account = open_account();
     struct batch_item items[2] = {item_of("a.example", "192.0.2.1"), item_of("b.example", "192.0.2.1")};
     assert_true(replied(account, items, 1, "badagent", 1).everywhere);
     assert_true(replied(account, items, 1, "good 127.0.0.1", 1).everywhere);
@@ -323,13 +365,13 @@ static void badagent_is_about_the_client_badauth_about_the_account(void **state)
     assert_false(replied(account, items, 1, "badauth", 1).everywhere);
     assert_false(replied(account, items, 2, "good\nbadauth", 1).everywhere);
     assert_string_equal(items[1].alarm, "badauth");
-    ops->close(account);
+    close_account(account);
 }
 
 static void dnserr_that_lasts_is_an_alarm_once(void **state)
 {
     (void)state;
-    void *account = open_account();
+    struct account *account = open_account();
     unsigned alarms = 0;
     for (unsigned i = 1; i <= 48; i++) {
         struct batch_item item = item_of("a.example", "192.0.2.1");
@@ -341,7 +383,7 @@ static void dnserr_that_lasts_is_an_alarm_once(void **state)
     }
     assert_int_equal(alarms, 1);
     assert_null(stopped_by(account, "a.example", "192.0.2.1"));
-    ops->close(account);
+    close_account(account);
 }
 
 static void both_families_travel_as_the_account_says(void **state)
@@ -366,24 +408,24 @@ static void both_families_travel_as_the_account_says(void **state)
         {ACCOUNT_IPV6_MYIPV6, "no", v6, v4, "myip=192.0.2.1&myipv6=2001:db8::1"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        void *account = open_account_as(cases[i].ipv6, cases[i].unchanged);
+        struct account *account = open_account_as(cases[i].ipv6, cases[i].unchanged);
         struct batch_item items[2] = {item_of("a.example", cases[i].first)};
         struct batch batch = {.items = items, .len = 1};
         if (cases[i].second != NULL) {
             items[1] = item_of("a.example", cases[i].second);
-            assert_true(ops->together(account, &batch, &items[1]));
+            assert_true(ops->together(account->state, &batch, &items[1]));
             batch.len = 2;
         }
         struct provider_zone zone = {.name = "example"};
         struct provider_request request;
         char url[128];
         provider_request_init(&request);
-        assert_int_equal(ops->build_request(account, &zone, &batch, &request), ERR_OK);
+        assert_int_equal(ops->build_request(account->state, &zone, &batch, &request), ERR_OK);
         (void)snprintf(url, sizeof(url), "https://h.example/nic/update?hostname=a.example&%s",
                        cases[i].query); /* fits */
         assert_string_equal(strbuf_str(&request.url), url);
         provider_request_deinit(&request);
-        ops->close(account);
+        close_account(account);
     }
 }
 
@@ -405,12 +447,12 @@ static void one_line_answers_for_both_families(void **state)
         {"", {U, U}},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        void *account = open_account_as(ACCOUNT_IPV6_LIST, NULL);
+        struct account *account = open_account_as(ACCOUNT_IPV6_LIST, NULL);
         struct batch_item items[2] = {item_of("a.example", "192.0.2.1"), item_of("a.example", "2001:db8::1")};
         assert_int_equal(replied(account, items, 2, cases[i].body, 1).kind, VERDICT_SETTLED);
         assert_int_equal(items[0].outcome, cases[i].outcomes[0]);
         assert_int_equal(items[1].outcome, cases[i].outcomes[1]);
-        ops->close(account);
+        close_account(account);
     }
 }
 
@@ -420,27 +462,27 @@ static void only_what_one_request_can_say_goes_together(void **state)
     static const enum account_ipv6 ways[] = {ACCOUNT_IPV6_MYIP, ACCOUNT_IPV6_LIST, ACCOUNT_IPV6_MYIPV6};
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
         bool pairs = ways[i] != ACCOUNT_IPV6_MYIP;
-        void *account = open_account_as(ways[i], NULL);
+        struct account *account = open_account_as(ways[i], NULL);
         struct batch_item items[3] = {item_of("a.example", "192.0.2.1")};
         struct batch batch = {.items = items, .len = 1};
         struct batch_item same = item_of("b.example", "192.0.2.1"), other = item_of("b.example", "192.0.2.2");
         struct batch_item v6 = item_of("a.example", "2001:db8::1"), strangers = item_of("b.example", "2001:db8::1");
-        assert_true(ops->together(account, &batch, &same));
-        assert_false(ops->together(account, &batch, &other));
-        assert_false(ops->together(account, &batch, &strangers));
-        assert_int_equal(ops->together(account, &batch, &v6), pairs);
+        assert_true(ops->together(account->state, &batch, &same));
+        assert_false(ops->together(account->state, &batch, &other));
+        assert_false(ops->together(account->state, &batch, &strangers));
+        assert_int_equal(ops->together(account->state, &batch, &v6), pairs);
         items[1] = same;
         batch.len = 2;
-        assert_false(ops->together(account, &batch, &v6)); /* b would get it too */
+        assert_false(ops->together(account->state, &batch, &v6)); /* b would get it too */
         items[1] = v6;
-        assert_false(ops->together(account, &batch, &same));
-        assert_false(ops->together(account, &batch, &strangers));
-        ops->close(account);
+        assert_false(ops->together(account->state, &batch, &same));
+        assert_false(ops->together(account->state, &batch, &strangers));
+        close_account(account);
     }
-    void *account = open_account_as(ACCOUNT_IPV6_NONE, NULL);
+    struct account *account = open_account_as(ACCOUNT_IPV6_NONE, NULL);
     assert_string_equal(stopped_by(account, "a.example", "2001:db8::1"), "no-ipv6");
     assert_null(stopped_by(account, "a.example", "192.0.2.1"));
-    ops->close(account);
+    close_account(account);
 }
 
 int main(void)
@@ -458,5 +500,5 @@ int main(void)
         cmocka_unit_test(one_line_answers_for_both_families),
         cmocka_unit_test(only_what_one_request_can_say_goes_together),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_catalogue, close_catalogue);
 }
