@@ -37,6 +37,7 @@ struct engine_account_config {
     uint64_t retry_min, retry_max; /* milliseconds: base and cap of the backoff */
     uint32_t rate;                 /* calls a minute; 0 = no limit */
     uint32_t burst;                /* calls at once */
+    uint32_t quota;                /* times the documented rates; 0 as 1 */
     uint32_t batch_max;            /* changes a message; 0 = the provider's own */
     uint32_t depth_max;            /* messages in flight; 0 = the provider's own */
     struct config_position position;

@@ -110,6 +110,10 @@ static const struct provider_rate *host_rate(const struct provider_limits *limit
 static enum err set_limits(struct engine_account *account, const struct engine_account_config *config, uint64_t now_ms)
 {
     account->ops->limits(account->state, &account->limits);
+    uint32_t quota = MAX(config->quota, 1u);
+    for (size_t i = 0; i < account->limits.rates_len; i++) {
+        account->limits.rates[i].period_ms = MAX(account->limits.rates[i].period_ms / quota, 1u);
+    }
     const struct provider_rate *host = host_rate(&account->limits);
     if (host != NULL) {
         account->hosts.rate = *host;
