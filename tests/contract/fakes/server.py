@@ -94,13 +94,13 @@ class Server:
             for host in fake.hosts:
                 self.by_host.setdefault(host.lower(), []).append(fake)
         addresses = [host for host in self.by_host if family(host)]  # a service may have an address for its name
-        identity = pki.server("fakes", ips=addresses, names=("localhost", *(host for host in self.by_host if host not in addresses)))
+        self.port = ports.free_port("127.0.0.1")
+        identity = pki.server(f"fakes-{self.port}", ips=addresses, names=("localhost", *(host for host in self.by_host if host not in addresses)))
         self.ca = pki.servers.cert
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(identity.cert, identity.key)
         self.context.set_alpn_protocols(["http/1.1"])
         self.context.sni_callback = self._named
-        self.port = ports.free_port("127.0.0.1")
         self.listener = None
 
     @property

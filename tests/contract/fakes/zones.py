@@ -36,8 +36,26 @@ class _Lane(threading.Thread):
                 taken.append(following)
             for zone in dict.fromkeys(item[0] for item in taken):
                 self._write(zone, [item for item in taken if item[0] == zone])
+        self._hang_up()
+
+    def _hang_up(self):
         if self.socket is not None:
             self.socket.close()
+            self.socket = None
+
+    def _ask(self, message):
+        """Knot ends connections that were idle: then once more on a new one. The message sets what is wanted, twice too."""
+        for fresh in (self.socket is None, True):
+            if self.socket is None:
+                self.socket = socket.create_connection((self.server.address, self.server.port))
+                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                return dns.query.tcp(message, self.server.address, sock=self.socket, timeout=DEADLINE)
+            except (EOFError, OSError):
+                self._hang_up()
+                if fresh:
+                    raise
+        raise AssertionError("not reached")
 
     def _write(self, zone, items):
         message = dns.update.UpdateMessage(zone, keyring=self.keyring, keyname=self.server.key_name,
@@ -49,13 +67,11 @@ class _Lane(threading.Thread):
                 for value in values:
                     message.add(owner, ttl, rtype, value)
         try:
-            if self.socket is None:
-                self.socket = socket.create_connection((self.server.address, self.server.port))
-                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            reply = dns.query.tcp(message, self.server.address, sock=self.socket, timeout=DEADLINE)
+            reply = self._ask(message)
             fault = None if reply.rcode() == dns.rcode.NOERROR else f"{zone}: {dns.rcode.to_text(reply.rcode())}"
         except Exception as error:  # whatever it was, those who wait must learn of it
-            fault, self.socket = f"{zone}: {error!r}", None
+            fault = f"{zone}: {error!r}"
+            self._hang_up()
         for _, _, done, result in items:
             result.append(fault)
             done.set()
