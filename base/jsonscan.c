@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crypto.h"
+
 struct scanner {
     const char *at, *end;
     unsigned depth_left;
@@ -426,4 +428,49 @@ enum err jsonscan_u32(const struct jsonscan_member *member, uint32_t *ret_value)
         *ret_value = (uint32_t)value;
     }
     return err;
+}
+
+/** The character behind a backslash; escapes that RFC 8259 7 knows, of \u those that are ASCII. @return bytes taken, 0
+ * = another. */
+static size_t unescape(struct view rest, char *ret_char)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *found = rest.len > 0 && *rest.ptr != '\0' ? strchr(from, *rest.ptr) : NULL;
+    uint8_t code[2];
+    if (found != NULL) {
+        *ret_char = to[found - from];
+        return 1;
+    }
+    if (rest.len < 5 || *rest.ptr != 'u' || crypto_unhex(view_n(rest.ptr + 1, 4), code, 2) != ERR_OK || code[0] != 0 ||
+        code[1] == 0 || code[1] > 127) {
+        return 0;
+    }
+    *ret_char = (char)code[1];
+    return 5;
+}
+
+enum err jsonscan_text(const struct jsonscan_member *member, char *buffer, size_t size, size_t *ret_len)
+{
+    if (member->kind != '"') {
+        return ERR_PARSE;
+    }
+    struct view raw = view_n(member->value.ptr + 1, member->value.len - 2);
+    size_t len = 0;
+    for (size_t i = 0; i < raw.len; i++) {
+        char c = raw.ptr[i];
+        if (c == '\\') {
+            size_t used = unescape(view_n(raw.ptr + i + 1, raw.len - i - 1), &c);
+            if (used == 0) {
+                return ERR_PARSE;
+            }
+            i += used;
+        }
+        if (len + 1 >= size) {
+            return ERR_LIMIT;
+        }
+        buffer[len++] = c;
+    }
+    buffer[len] = '\0';
+    *ret_len = len;
+    return ERR_OK;
 }

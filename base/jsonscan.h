@@ -29,5 +29,9 @@ enum err jsonscan_object(struct view text, unsigned max_depth,
                          enum err (*each)(void *context, const struct jsonscan_member *member),
                          void *context) MUST_CHECK;
 
+/** A string member without its quotes, its escapes resolved and with a NUL: for secrets, of which no other copy is
+ * made. Of \u only ASCII is known, and no NUL. @return ERR_PARSE, ERR_LIMIT (over @p size). */
+enum err jsonscan_text(const struct jsonscan_member *member, char *buffer, size_t size, size_t *ret_len) MUST_CHECK;
+
 /** A number member as u32: digits only, no sign, fraction or exponent. @return ERR_PARSE, ERR_RANGE. */
 enum err jsonscan_u32(const struct jsonscan_member *member, uint32_t *ret_value) MUST_CHECK;

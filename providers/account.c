@@ -56,7 +56,8 @@ const struct config_row engine_account_rows[] = {
      AT(key_file),
      .flags = CONFIG_RELOADABLE,
      .help = "key of more than one part, not readable by all users. rfc2136: TSIG key as tsig-keygen writes it or "
-             "algorithm:name:base64; route53: AWS credentials file; google: JSON key of a service account"},
+             "algorithm:name:base64; route53: AWS credentials file; google: JSON key of a service account; "
+             "azure: what `az ad sp create-for-rbac` writes"},
     {.name = "url",
      .type = CONFIG_STRING,
      AT(url),

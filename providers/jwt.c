@@ -17,52 +17,6 @@ struct reading {
     const char *fault; /* member that does not fit */
 };
 
-/** The character behind a backslash; escapes that RFC 8259 7 knows, of \u those that are ASCII. @return bytes taken, 0
- * = another. */
-static size_t unescape(struct view rest, char *ret_char)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const char *found = rest.len > 0 && *rest.ptr != '\0' ? strchr(from, *rest.ptr) : NULL;
-    uint8_t code[2];
-    if (found != NULL) {
-        *ret_char = to[found - from];
-        return 1;
-    }
-    if (rest.len < 5 || *rest.ptr != 'u' || crypto_unhex(view_n(rest.ptr + 1, 4), code, 2) != ERR_OK || code[0] != 0 ||
-        code[1] == 0 || code[1] > 127) {
-        return 0;
-    }
-    *ret_char = (char)code[1];
-    return 5;
-}
-
-/** A string member without its quotes and escapes. @return ERR_LIMIT, ERR_PARSE. */
-static enum err take(const struct jsonscan_member *member, char *buffer, size_t size, size_t *ret_len)
-{
-    if (member->kind != '"') {
-        return ERR_PARSE;
-    }
-    struct view raw = view_n(member->value.ptr + 1, member->value.len - 2);
-    size_t len = 0;
-    for (size_t i = 0; i < raw.len; i++) {
-        char c = raw.ptr[i];
-        if (c == '\\') {
-            size_t used = unescape(view_n(raw.ptr + i + 1, raw.len - i - 1), &c);
-            if (used == 0) {
-                return ERR_PARSE;
-            }
-            i += used;
-        }
-        if (len + 1 >= size) {
-            return ERR_LIMIT;
-        }
-        buffer[len++] = c;
-    }
-    buffer[len] = '\0';
-    *ret_len = len;
-    return ERR_OK;
-}
-
 static enum err each_member(void *context, const struct jsonscan_member *member)
 {
     struct reading *reading = context;
@@ -81,7 +35,7 @@ static enum err each_member(void *context, const struct jsonscan_member *member)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (view_equals(member->key, rows[i].key)) {
             size_t len = 0;
-            enum err err = take(member, rows[i].buffer, rows[i].size, &len);
+            enum err err = jsonscan_text(member, rows[i].buffer, rows[i].size, &len);
             reading->fault = err != ERR_OK ? rows[i].key : NULL;
             reading->pem_len = rows[i].buffer == reading->pem ? len : reading->pem_len;
             return err;

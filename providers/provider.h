@@ -153,6 +153,7 @@ struct provider_ops {
     bool asks;   /* a repeated request is no harm only if nothing changed: an unknown outcome is settled at the
                     authoritative server. Others replace whole RRsets and are simply sent again */
     bool shared; /* can keep the rules of shared zones (engine.h) */
+    bool plain;  /* asks http:// addresses too, on its own host; no secret of ours goes there */
 
     /** Reads key and password files, checks what `needs`, `takes` and `options` do not say (provider_open does
      * that before). @param template what a declarative backend is made from, referenced by it; NULL for others. @return
@@ -235,7 +236,8 @@ const char *provider_option(const struct engine_account_config *config, const ch
     ROW(route53)                                                                                                       \
     ROW(cloudflare)                                                                                                    \
     ROW(desec)                                                                                                         \
-    ROW(google)
+    ROW(google)                                                                                                        \
+    ROW(azure)
 
 #define PROVIDER_DECLARE(name) extern const struct provider_ops provider_##name;
 PROVIDER_ROWS(PROVIDER_DECLARE)

@@ -230,6 +230,39 @@ static void reads_u32(void **state)
     }
 }
 
+static void reads_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        char kind;
+        enum err err;
+        const char *value;
+    } rows[] = {
+        {"\"\"", '"', ERR_OK, ""},
+        {"\"abc\"", '"', ERR_OK, "abc"},
+        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", '"', ERR_OK, "\"\\/\b\f\n\r\t"},
+        {"\"\\u003d\\u002F\"", '"', ERR_OK, "=/"},
+        {"\"\xc3\xa9\"", '"', ERR_OK, "\xc3\xa9"},
+        {"\"1234567890123456789012345678901\"", '"', ERR_OK, "1234567890123456789012345678901"},
+        {"\"12345678901234567890123456789012\"", '"', ERR_LIMIT, ""},
+        {"\"\\u00e9\"", '"', ERR_PARSE, ""},
+        {"\"\\u0000\"", '"', ERR_PARSE, ""},
+        {"\"\\u00\"", '"', ERR_PARSE, ""},
+        {"12", '0', ERR_PARSE, ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct jsonscan_member member = {.value = view_of(rows[i].text), .kind = rows[i].kind};
+        char buffer[32];
+        size_t len = 0;
+        assert_int_equal(jsonscan_text(&member, buffer, sizeof(buffer), &len), rows[i].err);
+        if (rows[i].err == ERR_OK) {
+            assert_string_equal(buffer, rows[i].value);
+            assert_int_equal(len, strlen(rows[i].value));
+        }
+    }
+}
+
 /* Printed, never judged: what one state costs the coordinator's hot path. */
 static void prints_its_speed(void **state)
 {
@@ -256,6 +289,7 @@ int main(void)
         cmocka_unit_test(an_error_of_the_callback_ends_the_scan),
         cmocka_unit_test(caps_members_and_numbers),
         cmocka_unit_test(reads_u32),
+        cmocka_unit_test(reads_text),
         cmocka_unit_test(prints_its_speed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
