@@ -55,7 +55,7 @@ class Cloudflare(Fake):
         self.window, self.blocked = Window(1200, 300), 0
 
     def account(self, hosts=()):
-        return {"password": self.token}
+        return {"password": self.token, "options": {"plan": self.plan}}
 
     def is_lookup(self, request):
         return request.method == "GET"

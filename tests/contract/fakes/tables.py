@@ -23,7 +23,7 @@ class Bucket:
         if self.since is not None:
             self.level = min(self.size, self.level + max(0, now - self.since) * self.rate)
         self.since = now
-        if count > self.level + EARLY * self.rate:
+        if count * 0.98 > self.level + EARLY * self.rate:  # two in a hundred: a large request is longer under way
             return (count - self.level) / self.rate
         self.level -= count
         return 0
