@@ -22,6 +22,7 @@
 #include "base/strbuf.h"
 #include "net/loop.h"
 #include "providers/account.h"
+#include "providers/catalogue.h"
 #include "providers/engine.h"
 
 enum { LINE_MAX_LEN = 4096, FIELDS_MAX = 8 };
@@ -455,7 +456,15 @@ static int run(struct probe *probe, int argc, char **argv)
     struct strbuf report;
     uint64_t epoch = 0;
     strbuf_init(&report, 1 << 16);
+    struct catalogue *catalogue = NULL;
     enum err err = engine_new(probe->loop, &probe->engine);
+    if (err == ERR_OK) {
+        err = catalogue_new(NULL, &catalogue, &report);
+    }
+    if (err == ERR_OK) {
+        engine_use_catalogue(probe->engine, catalogue);
+    }
+    catalogue_unref(catalogue); /* the engine has its own */
     if (err == ERR_OK && argc > 4) {
         err = view_to_u64(view_of(argv[4]), UINT64_MAX, &epoch);
     }
