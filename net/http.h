@@ -23,8 +23,9 @@ struct http_client_options {
     const char *unix_path; /* talk to this socket, whatever the URL's host; plain HTTP is allowed then */
     const char
         *connect_to; /* "HOST:PORT:CONNECT-HOST:CONNECT-PORT" as curl's --connect-to: tests and split-horizon set-ups */
-    const char *user_agent;   /* default "muster/<version>" */
-    bool allow_http;          /* plain http:// URLs, for services inside the house; never with credentials from us */
+    const char *user_agent; /* default "muster/<version>" */
+    bool allow_http; /* plain http:// URLs, for services inside the house; basic authentication never goes over them,
+                        what a caller puts into headers is the caller's to judge */
     unsigned connections_max; /* 0 = HTTP_CONNECTIONS_MAX; further requests wait */
 };
 

@@ -9,9 +9,10 @@
 #include "base/file.h"
 #include "providers/provider.h"
 
-static enum err check_https(struct view value, struct errinfo *info)
+/** Whether http:// will do is the provider's to say (provider_open). */
+static enum err check_url(struct view value, struct errinfo *info)
 {
-    return view_starts_with(value, VIEW_LITERAL("https://"))
+    return view_starts_with(value, VIEW_LITERAL("https://")) || view_starts_with(value, VIEW_LITERAL("http://"))
                ? ERR_OK
                : errinfo_set(info, ERR_INVALID, "config", 0, "must start with https://: the login travels with it");
 }
@@ -63,8 +64,10 @@ const struct config_row engine_account_rows[] = {
      AT(url),
      .flags = CONFIG_RELOADABLE,
      .max = 512,
-     .check = check_https,
-     .help = "dyndns2: update URL without query"},
+     .check = check_url,
+     .help =
+         "https://...; dyndns2: update URL without query; powerdns: the server's API, also http:// on this machine; "
+         "elsewhere in place of the service's own"},
     {.name = "username",
      .type = CONFIG_STRING,
      AT(username),

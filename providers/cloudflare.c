@@ -102,7 +102,7 @@ static enum err cloudflare_open(const struct engine_account_config *config, cons
         (struct cloudflare_policy){.ttl_min = option_is(config, "plan", "enterprise") ? TTL_MIN_ENTERPRISE : TTL_MIN,
                                    .ttl_auto = option_is(config, "ttl", "auto"),
                                    .proxied = option_is(config, "proxied", "true")};
-    state->url = strdup(config->url != NULL ? config->url : provider_cloudflare.default_url);
+    state->url = httpjson_base(config->url != NULL ? config->url : provider_cloudflare.default_url);
     bool copied = copy_option(config, "zone_id", &state->zone_id) & copy_option(config, "comment", &state->comment);
     state->policy.comment = state->comment;
     enum err err = state->url != NULL && copied ? ERR_OK : ERR_NOMEM;

@@ -68,7 +68,7 @@ static enum err fill(struct desec *state, const struct engine_account_config *co
                            "account %s: options: minimum_ttl must be seconds from 1 to %d", config->name, TTL_MAX);
     }
     state->ttl_min = (uint32_t)ttl;
-    state->url = strdup(config->url != NULL ? config->url : provider_desec.default_url);
+    state->url = httpjson_base(config->url != NULL ? config->url : provider_desec.default_url);
     return state->url != NULL ? account_read_secret(config->password_file, &state->token, info) : ERR_NOMEM;
 }
 

@@ -19,7 +19,7 @@ enum err http_client_open(struct engine_account *account, const struct engine_ac
         .user_agent = "muster/" MUSTER_VERSION " (fleet dynamic DNS)",
         .connections_max = account->limits.account_max,
         .connect_to = config->connect_to != NULL ? connect_to : NULL,
-        .allow_http = account->ops->plain,
+        .allow_http = account->ops->plain || view_starts_with(view_of(config->url), VIEW_LITERAL("http://")),
     };
     return http_client_new(account->engine->loop, &options, &account->http);
 }

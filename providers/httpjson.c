@@ -68,6 +68,15 @@ void httpjson_query(struct strbuf *url, const char *name, struct view value)
     httpjson_encode(url, value);
 }
 
+char *httpjson_base(const char *url)
+{
+    size_t len = strlen(url);
+    while (len > 0 && url[len - 1] == '/') {
+        len--;
+    }
+    return strndup(url, len);
+}
+
 void httpjson_add_text(struct strbuf *json, const char *key, struct view text)
 {
     strbuf_addf(json, "\"%s\":", key);

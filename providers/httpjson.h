@@ -62,6 +62,9 @@ void httpjson_refusal(const struct httpjson_api *api, const struct provider_requ
 void httpjson_unreadable(const struct httpjson_api *api, const struct provider_request *request,
                          struct verdict *verdict);
 
+/** Copy of a base URL without slashes at its end; NULL without memory. */
+char *httpjson_base(const char *url) MUST_CHECK;
+
 /** Value at a JSON pointer (RFC 6901, without ~ escapes); NULL when it is not there. */
 const json_t *httpjson_at(const json_t *json, const char *pointer);
 /** Text at a pointer; the empty view when there is none. */

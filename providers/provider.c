@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/dnsname.h"
 #include "base/macros.h"
 
 #define PROVIDER_ROW(name) &provider_##name,
@@ -113,10 +114,56 @@ static enum err check_options(const struct provider_ops *ops, const struct engin
     return ERR_OK;
 }
 
+/** Does http:// lead to this machine only? */
+static bool stays_here(const struct engine_account_config *config, struct view rest)
+{
+    char host[DNSNAME_SIZE];
+    struct ip ip;
+    struct view name = {0};
+    (void)view_next(&rest, '/', &name);
+    if (name.len > 0 && name.ptr[0] == '[') {
+        const char *end = memchr(name.ptr, ']', name.len);
+        name = end != NULL ? view_n(name.ptr + 1, (size_t)(end - name.ptr) - 1) : name;
+    } else {
+        struct view port = name;
+        (void)view_next(&port, ':', &name);
+    }
+    if (config->connect_to != NULL || view_copy(name, host, sizeof(host)) != ERR_OK) {
+        return false;
+    }
+    static const uint8_t loopback6[16] = {[15] = 1};
+    return strcmp(host, "localhost") == 0 ||
+           (ip_parse(name, &ip) == ERR_OK &&
+            (ip.family == IP_V4 ? ip.bytes[0] == 127 : memcmp(ip.bytes, loopback6, sizeof(loopback6)) == 0));
+}
+
+static enum err check_url(const struct provider_ops *ops, const struct engine_account_config *config,
+                          struct errinfo *info)
+{
+    struct view url = view_of(config->url), scheme = VIEW_LITERAL("http://");
+    if (!view_starts_with(url, scheme)) {
+        return ERR_OK; /* none, or https: the config's rows see to that */
+    }
+    if (!ops->plain_http) {
+        return errinfo_set(info, ERR_INVALID, "config", 0,
+                           "account %s: url must start with https://: the login travels with it", config->name);
+    }
+    const char *allowed = provider_option(config, PROVIDER_ALLOW_HTTP);
+    if ((allowed == NULL || strcmp(allowed, "true") != 0) &&
+        !stays_here(config, view_n(url.ptr + scheme.len, url.len - scheme.len))) {
+        return errinfo_set(info, ERR_INVALID, "config", 0,
+                           "account %s: url is http:// to another host, where the key can be read on the way: use "
+                           "https://, or set the option " PROVIDER_ALLOW_HTTP,
+                           config->name);
+    }
+    return ERR_OK;
+}
+
 enum err provider_open(const struct provider_ops *ops, const struct engine_account_config *config,
                        const struct template *template, void **ret_state, struct errinfo *info)
 {
     enum err err = check_fields(ops, config, info);
+    err = err == ERR_OK ? check_url(ops, config, info) : err;
     if (err == ERR_OK) {
         err = check_options(ops, config, info);
     }

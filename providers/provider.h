@@ -38,6 +38,8 @@ struct provider_about {
     const char *read;    /* day it was read, YYYY-MM-DD */
 };
 
+#define PROVIDER_ALLOW_HTTP "allow_http"
+
 /** A key of an account's `options:`. */
 struct provider_option {
     const char *name, *help;
@@ -149,6 +151,8 @@ struct provider_ops {
     unsigned needs, takes;                 /* enum provider_field; `takes` besides what it needs */
     const struct provider_option *options; /* terminated by name == NULL; NULL = none */
     const char *default_url;               /* HTTP: the service's own; an account's `url` replaces it (PROVIDER_URL) */
+    bool plain_http;                       /* servers in the house: `url` may be http:// to this machine, and with the
+                                              option PROVIDER_ALLOW_HTTP (which it declares) to others */
     bool one_address;                      /* the service holds one address a name and type */
     bool asks;   /* a repeated request is no harm only if nothing changed: an unknown outcome is settled at the
                     authoritative server. Others replace whole RRsets and are simply sent again */
@@ -235,6 +239,7 @@ const char *provider_option(const struct engine_account_config *config, const ch
     ROW(rfc2136)                                                                                                       \
     ROW(route53)                                                                                                       \
     ROW(cloudflare)                                                                                                    \
+    ROW(powerdns)                                                                                                      \
     ROW(desec)                                                                                                         \
     ROW(google)                                                                                                        \
     ROW(azure)

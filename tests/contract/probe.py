@@ -15,7 +15,7 @@ class Probe:
     """One engine with one account and one zone. Events are kept in order; wait() takes what it returns out."""
 
     def __init__(self, work, config, zone, mode="dedicated", epoch=0, name="probe", env=None):
-        lines = [f"{key}: {json.dumps(str(value)) if not isinstance(value, int) else value}"
+        lines = [f"{key}: {json.dumps(str(value)) if not isinstance(value, (int, dict)) else json.dumps(value)}"
                  for key, value in {"name": name, **config}.items()]
         path = work.write(f"{name}.yaml", "\n".join(lines) + "\n")
         self.child = subprocess.Popen([build_dir() / "tests" / "contract" / "muster-probe", path, zone, mode, str(epoch)],

@@ -20,6 +20,7 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         self.lock, self.changed = threading.Lock(), threading.Condition()
         self.swallow = self.hold = False
+        self.lost_method, self.losing = None, set()
         self.swallowed = self.held_bytes = self.late = 0
         self.held, self.pairs, self.dead = [], [], set()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -49,6 +50,8 @@ class Proxy:
     def _requests(self, client, server):
         try:
             while data := client.recv(1 << 16):
+                if self.lost_method is not None and data.startswith(self.lost_method):
+                    self.losing.add(client)
                 with self.lock:  # what was held goes out before what comes behind it
                     if not self.hold:
                         server.sendall(data)
@@ -65,7 +68,7 @@ class Proxy:
             while data := server.recv(1 << 16):
                 if client in self.dead:
                     self._note(late=self.late + 1)
-                elif self.swallow:
+                elif self.swallow or client in self.losing:
                     self._note(swallowed=self.swallowed + len(data))
                 else:
                     client.sendall(data)
@@ -79,6 +82,10 @@ class Proxy:
             sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+
+    def lose_answers_to(self, method):
+        """Answers to requests that begin with `method` are read and lost, as by `swallow`; None ends it."""
+        self.lost_method = method
 
     def wait(self, ready, deadline=DEADLINE):
         with self.changed:
