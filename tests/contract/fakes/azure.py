@@ -48,8 +48,11 @@ class Azure(Fake):
         return "-".join((text[:8], text[8:12], "4" + text[13:16], "a" + text[17:20], text[20:]))
 
     def account(self, hosts=()):
-        return {"key": {"tenant_id": self.tenant, "client_id": self.client, "client_secret": self.client_secret,
-                        "subscription_id": self.subscription, "resource_group": self.group}}
+        """`key` as `az ad sp create-for-rbac --json-auth` prints it."""
+        return {"options": {"resource_group": self.group},
+                "key": {"clientId": self.client, "clientSecret": self.client_secret, "subscriptionId": self.subscription,
+                        "tenantId": self.tenant, "activeDirectoryEndpointUrl": f"https://{LOGIN}",
+                        "resourceManagerEndpointUrl": f"{RESOURCE}/"}}
 
     def is_lookup(self, request):
         return request.method == "GET" or request.host == LOGIN
