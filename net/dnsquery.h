@@ -21,7 +21,7 @@
 #define DNSQUERY_SIZE       (12 + DNSQUERY_NAME_MAX + 4)
 #define DNSQUERY_RANDOM_LEN (2 + (DNSQUERY_NAME_MAX + 7) / 8) /* the id and a bit for each byte of the name */
 
-enum { DNS_TYPE_A = 1, DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28 };
+enum { DNS_TYPE_A = 1, DNS_TYPE_NS = 2, DNS_TYPE_SOA = 6, DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28 };
 enum { DNS_CLASS_IN = 1, DNS_CLASS_CH = 3 };
 enum { DNS_RCODE_NOERROR = 0, DNS_RCODE_SERVFAIL = 2, DNS_RCODE_NXDOMAIN = 3, DNS_RCODE_REFUSED = 5 };
 /** "NOERROR", "REFUSED", ...; "RCODE" for others than RFC 1035's. Static storage. */

@@ -51,7 +51,7 @@ const struct config_row engine_account_rows[] = {
      .type = CONFIG_HOSTPORT,
      AT(server),
      .flags = CONFIG_RELOADABLE,
-     .help = "rfc2136: primary server of the zones"},
+     .help = "rfc2136: primary server of the zones; without it each zone's is found by its SOA record"},
     {.name = "key_file",
      .type = CONFIG_PATH,
      AT(key_file),
@@ -105,7 +105,9 @@ const struct config_row engine_account_rows[] = {
      .type = CONFIG_HOSTPORT,
      AT(verify_server),
      .flags = CONFIG_RELOADABLE,
-     .help = "dyndns2: authoritative server that is asked when the outcome of an update is unknown"},
+     .help =
+         "services whose updates may not be repeated: authoritative server that is asked when the outcome of one is "
+         "unknown; without it the primary or the name servers of the zone are found"},
     {.name = "secrets_file",
      .type = CONFIG_PATH,
      AT(secrets_file),

@@ -21,7 +21,7 @@ enum account_ipv6 {
 struct engine_account_config {
     const char *name;
     const char *provider;          /* name of a row of provider_registry */
-    const char *server;            /* rfc2136: host:port of the primary */
+    const char *server;            /* rfc2136: host:port of the primary; NULL = found by the zone's SOA */
     const char *key_file;          /* rfc2136: TSIG key; NULL = unsigned */
     const char *url;               /* dyndns2: https://host/nic/update */
     const char *username;          /* dyndns2 */
@@ -29,7 +29,7 @@ struct engine_account_config {
     int ipv6;                      /* dyndns2: enum account_ipv6 */
     const char *unchanged;         /* dyndns2, MYIPV6: the word for a family that does not change; NULL = left out */
     const char *ca_file;           /* dyndns2: roots; NULL = the system's */
-    const char *verify_server;     /* host:port of an authoritative server of the zone */
+    const char *verify_server;     /* host:port of an authoritative server of the zone; NULL = found */
     const char *secrets_file;      /* services with a key a host: lines "host key" */
     const char *connect_to;        /* host:port to connect to in place of the URL's */
     struct config_map options;     /* what else the provider declares */

@@ -63,8 +63,9 @@ struct verdict {
     char detail[PROVIDER_DETAIL_MAX]; /* cause and remedy */
     uint64_t wait_ms;                 /* the peer's own wait, for the whole account; 0 = none */
     bool stop;                        /* SETTLED, and the account stops all the same */
-    bool probe;      /* with SUSPECT: or nothing in the zone may be changed at present: claim the present epoch again */
-    bool everywhere; /* with STOP or `stop`: every account at this service, it refuses the client itself */
+    bool probe; /* with SUSPECT: or nothing in the zone may be changed at present: claim the present epoch again */
+    bool misdirected; /* the peer is not the zone's primary */
+    bool everywhere;  /* with STOP or `stop`: every account at this service, it refuses the client itself */
 };
 
 /** Sets kind, error and a formatted detail; wait_ms and stop stay as they are. */

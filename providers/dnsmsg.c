@@ -184,12 +184,12 @@ static bool owner_text(const knot_dname_t *owner, char buffer[static KNOT_DNAME_
     return len <= DNSNAME_MAX;
 }
 
-static void each_of_section(const knot_pkt_t *packet, dnsmsg_each_fn each, void *context)
+static void each_of_section(const knot_pkt_t *packet, knot_section_t which, dnsmsg_each_fn each, void *context)
 {
-    const knot_pktsection_t *answer = knot_pkt_section(packet, KNOT_ANSWER);
+    const knot_pktsection_t *section = knot_pkt_section(packet, which);
     char name[KNOT_DNAME_TXT_MAXLEN + 1];
-    for (uint16_t i = 0; i < answer->count; i++) {
-        const knot_rrset_t *rrset = knot_pkt_rr(answer, i);
+    for (uint16_t i = 0; i < section->count; i++) {
+        const knot_rrset_t *rrset = knot_pkt_rr(section, i);
         if (!owner_text(rrset->owner, name)) {
             continue;
         }
@@ -205,7 +205,23 @@ static void each_of_section(const knot_pkt_t *packet, dnsmsg_each_fn each, void 
 
 void dnsmsg_each_answer(const struct dnsmsg *message, dnsmsg_each_fn each, void *context)
 {
-    each_of_section(message->packet, each, context);
+    each_of_section(message->packet, KNOT_ANSWER, each, context);
+}
+
+void dnsmsg_each_authority(const struct dnsmsg *message, dnsmsg_each_fn each, void *context)
+{
+    each_of_section(message->packet, KNOT_AUTHORITY, each, context);
+}
+
+enum err dnsmsg_host(const struct dnsmsg_record *record, char ret_host[static DNSNAME_SIZE])
+{
+    char name[KNOT_DNAME_TXT_MAXLEN + 1];
+    const uint8_t *wire = (const uint8_t *)record->rdata.ptr;
+    if ((record->type != DNSMSG_TYPE_NS && record->type != DNSMSG_TYPE_SOA) ||
+        knot_dname_wire_check(wire, wire + record->rdata.len, NULL) <= 1 || !owner_text(wire, name)) {
+        return ERR_INVALID;
+    }
+    return dnsname_parse(view_of(name), DNSNAME_RECORD, ret_host, NULL) == ERR_OK ? ERR_OK : ERR_INVALID;
 }
 
 struct view dnsmsg_txt(const struct dnsmsg_record *record)
@@ -311,7 +327,7 @@ static void count_soa(void *context, const struct dnsmsg_record *record)
 static void release_packets(struct dnsmsg_axfr *axfr)
 {
     for (size_t i = 0; i < axfr->packets_len; i++) {
-        each_of_section(axfr->packets[i], axfr->each, axfr->context);
+        each_of_section(axfr->packets[i], KNOT_ANSWER, axfr->each, axfr->context);
     }
     drop_packets(axfr);
 }
@@ -335,7 +351,7 @@ static enum err take_packet(struct dnsmsg_axfr *axfr, bool *ret_done, struct err
 {
     const knot_pkt_t *packet = axfr->packets[axfr->packets_len - 1];
     bool was_empty = axfr->soas == 0;
-    each_of_section(packet, count_soa, axfr);
+    each_of_section(packet, KNOT_ANSWER, count_soa, axfr);
     if (was_empty && axfr->soas == 0) {
         return errinfo_set(info, ERR_PARSE, "dns", 0, "zone transfer does not start with SOA");
     }

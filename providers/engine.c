@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "net/dnsquery.h"
 #include "providers/engine_internal.h"
 
 enum {
@@ -185,6 +186,8 @@ static enum err account_open(struct engine_account *account, const struct engine
     if (err == ERR_OK) {
         err = split(config->verify_server, "verify_server", account->verify_host, &account->verify_port, info);
     }
+    account->port = account->port != 0 ? account->port : DNS_PORT;
+    account->verify_port = account->verify_port != 0 ? account->verify_port : DNS_PORT;
     const char *url = config->url != NULL ? config->url : account->ops->default_url;
     if (err == ERR_OK && url != NULL && config->server == NULL) {
         err = url_host(url, account->host, info);
@@ -234,14 +237,18 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
     if (err == ERR_OK) {
         err = loop_timer_new(engine->loop, zone_timer, zone, &zone->timer);
     }
-    if (err == ERR_OK && account->ops->asks && account->verify_port != 0) {
+    if (err == ERR_OK && account->ops->asks) {
         err = verify_new(zone);
+    }
+    if (err == ERR_OK && account->ops->transport == PROVIDER_DNS && account->host[0] == '\0') {
+        err = link_new(zone);
     }
     if (err == ERR_OK) {
         err = budget_add_all(&zone->budget, &account->limits, RATE_OF_ZONE, zone_now(zone));
     }
     if (err != ERR_OK) {
         verify_stop(zone);
+        find_free(zone->find);
         budget_deinit(&zone->budget);
         loop_timer_free(zone->timer);
         free(zone);
@@ -299,6 +306,7 @@ void engine_zone_free(struct engine_zone *zone)
     verify_hand_over(zone);
     verify_stop(zone);
     link_close(zone);
+    find_free(zone->find);
     abandon(zone);
     if (zone->about.cache != NULL) {
         zone->account->ops->cache_free(zone->about.cache);

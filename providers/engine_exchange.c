@@ -118,8 +118,6 @@ static void finish_item(struct engine_zone *zone, struct change *change, const s
     case OUTCOME_UNKNOWN:
         if (zone->verify != NULL) {
             verify_start(zone, change);
-        } else if (zone->account->ops->asks) { /* nobody to ask */
-            change_queue_delay(&zone->queue, change, now + zone->account->retry_max_ms);
         } else { /* the same again does no harm */
             change_mark_unsure(change);
             change_queue_delay(&zone->queue, change, now + change_backoff(zone, change));
@@ -480,6 +478,9 @@ static void give_back(struct exchange *exchange, const struct verdict *verdict)
         exchange->changes[i]->told = false;
     }
     exchange_put_back(exchange);
+    if (link_misdirected(zone, verdict)) {
+        zone_disconnect(zone, verdict->error, verdict->detail);
+    }
     zone_failed(zone, verdict);
 }
 

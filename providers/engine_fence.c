@@ -218,7 +218,7 @@ void fence_reply(struct exchange *exchange, const struct provider_reply *reply)
     if (err != ERR_OK) {
         verdict_set(&verdict, VERDICT_UNKNOWN, "bad-reply", "the answer cannot be read: %s", err_text(err));
     }
-    if (verdict.kind == VERDICT_UNKNOWN) {
+    if (link_misdirected(zone, &verdict) || verdict.kind == VERDICT_UNKNOWN) {
         zone_disconnect(zone, verdict.error, verdict.detail);
         zone_failed(zone, &verdict);
     } else if (kind == EXCHANGE_PROBE) {

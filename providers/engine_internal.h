@@ -7,7 +7,8 @@
  *   engine_zone.c      pump: decides what a zone does next, and when it looks again
  *   engine_exchange.c  one message and its reply; what a verdict does to its changes
  *   engine_fence.c     owner record: ask, claim, deposed
- *   engine_link.c      TCP connection of a DNS zone
+ *   engine_link.c      connection of a DNS zone, to the configured server or the primary found
+ *   engine_find.c      who answers for a name, by the system's resolvers
  *   engine_http.c      HTTP requests
  *   engine_verify.c    asks the authoritative server what became of an unknown outcome
  *   engine_list.c      zone transfer; engine_list_http.c: listing page by page
@@ -33,12 +34,14 @@
 #include "providers/budget.h"
 #include "providers/catalogue.h"
 #include "providers/engine.h"
+#include "providers/engine_find.h"
 #include "providers/engine_queue.h"
 #include "providers/hosts.h"
 #include "providers/provider.h"
 #include "providers/template.h"
 
 struct stream;
+struct stream_options;
 
 /** An RRset whose outcome is unknown and whose zone ended: the next zone of that name asks before it sends. */
 struct unsettled {
@@ -72,8 +75,8 @@ struct engine_account {
     size_t requests;      /* HTTP, in flight */
     size_t lookups;       /* of them: of the account (an access token); nothing else is built meanwhile */
     char name[ACCOUNT_NAME_SIZE];
-    char host[DNSNAME_SIZE]; /* of `server`, or of `url` */
-    char verify_host[DNSNAME_SIZE];
+    char host[DNSNAME_SIZE];        /* of `server`, or of `url`; DNS: "" = each zone's primary is found */
+    char verify_host[DNSNAME_SIZE]; /* "" = found */
     uint16_t port, verify_port;
     uint64_t timeout_ms, retry_min_ms, retry_max_ms;
     struct http_client *http; /* owned; NULL for DNS */
@@ -159,6 +162,7 @@ struct engine_zone {
 
     enum zone_phase phase;
     struct stream *stream; /* owned */
+    struct find *find;     /* owned; NULL where the config names the server */
     struct provider_owner seen;
     uint64_t highest_epoch; /* that we tried to set */
     bool must_claim;        /* raise the epoch even if it is ours */
@@ -224,7 +228,15 @@ void fence_ask(struct engine_zone *zone);
 void fence_reply(struct exchange *exchange, const struct provider_reply *reply);
 
 /* engine_link.c */
+/** Where the config names no server. */
+enum err link_new(struct engine_zone *zone);
+/** Connects, to the primary that it finds first where it must. */
 enum err link_open(struct engine_zone *zone);
+/** The reply came from a server that is not the zone's primary: is another one to be found? Then this one is forgotten,
+ * and the connection is of no use any more. */
+bool link_misdirected(struct engine_zone *zone, const struct verdict *verdict);
+/** Options of a connection to @p host, the zone's server. */
+struct stream_options link_options(const struct engine_zone *zone, const char *host);
 void link_close(struct engine_zone *zone);
 enum err link_send(struct engine_zone *zone, struct view message);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <string.h>
 
 #include "net/stream.h"
 #include "providers/engine_internal.h"
@@ -41,6 +42,11 @@ static size_t link_read(void *context, struct view data)
     return data.len - rest.len;
 }
 
+static const char *link_host(const struct engine_zone *zone)
+{
+    return zone->find != NULL ? find_host(zone->find) : zone->account->host;
+}
+
 static void link_closed(void *context, enum stream_close why, const struct errinfo *info)
 {
     struct engine_zone *zone = context;
@@ -48,8 +54,11 @@ static void link_closed(void *context, enum stream_close why, const struct errin
     bool connected = zone->phase != PHASE_CONNECTING;
     bool idle = zone->phase == PHASE_RUNNING && zone->in_flight == NULL && zone_now(zone) >= zone->steady_ms;
     verdict_set(&verdict, VERDICT_RETRY, connected ? "connection-lost" : "unreachable", "%s %s:%u: %s",
-                connected ? "connection lost to" : "cannot connect to", zone->account->host, zone->account->port,
+                connected ? "connection lost to" : "cannot connect to", link_host(zone), zone->account->port,
                 info->text);
+    if (!connected) {
+        find_forget(zone->find);
+    }
     zone_disconnect(zone, verdict.error, verdict.detail);
     if (idle && why == STREAM_CLOSE_PEER) {
         breaker_success(&zone->breaker);
@@ -59,24 +68,75 @@ static void link_closed(void *context, enum stream_close why, const struct errin
     }
 }
 
+struct stream_options link_options(const struct engine_zone *zone, const char *host)
+{
+    return (struct stream_options){.host = host,
+                                   .port = zone->account->port,
+                                   .connect_ms = (uint32_t)zone->account->timeout_ms,
+                                   .user_timeout_ms = (uint32_t)zone->account->timeout_ms};
+}
+
+static enum err connect_stream(struct engine_zone *zone)
+{
+    struct stream_options options = link_options(zone, link_host(zone));
+    options.read_max = 2 * (DNSMSG_MAX + 2);
+    options.connected = link_connected;
+    options.read = link_read;
+    options.closed = link_closed;
+    options.context = zone;
+    return stream_new(zone->engine->loop, &options, &zone->stream);
+}
+
+static void no_primary(struct engine_zone *zone, const char *why)
+{
+    struct verdict verdict = {0};
+    verdict_set(&verdict, VERDICT_RETRY, "no-primary", "the zone's primary was not found: %s: set `server`", why);
+    find_forget(zone->find);
+    zone->phase = PHASE_IDLE;
+    zone_failed(zone, &verdict);
+}
+
+static void link_found(void *context, const struct errinfo *info)
+{
+    struct engine_zone *zone = context;
+    if (info == NULL && strcmp(find_zone(zone->find), zone->name) == 0) {
+        enum err err = connect_stream(zone);
+        if (err != ERR_OK) {
+            no_primary(zone, err_text(err));
+        }
+        return;
+    }
+    char text[2 * DNSNAME_SIZE + sizeof(" is no zone of its own, it lies in ")];
+    (void)snprintf(text, sizeof(text), "%s is no zone of its own, it lies in %s", zone->name,
+                   find_zone(zone->find)); /* fits */
+    no_primary(zone, info != NULL ? info->text : text);
+}
+
+enum err link_new(struct engine_zone *zone)
+{
+    return find_new(zone->engine->loop, false, link_found, zone, &zone->find);
+}
+
 enum err link_open(struct engine_zone *zone)
 {
-    struct stream_options options = {
-        .host = zone->account->host,
-        .port = zone->account->port,
-        .connect_ms = (uint32_t)zone->account->timeout_ms,
-        .user_timeout_ms = (uint32_t)zone->account->timeout_ms,
-        .read_max = 2 * (DNSMSG_MAX + 2),
-        .connected = link_connected,
-        .read = link_read,
-        .closed = link_closed,
-        .context = zone,
-    };
-    return stream_new(zone->engine->loop, &options, &zone->stream);
+    return zone->find != NULL && !find_known(zone->find, zone->name) ? find_start(zone->find, zone->name)
+                                                                     : connect_stream(zone);
+}
+
+bool link_misdirected(struct engine_zone *zone, const struct verdict *verdict)
+{
+    if (zone->find == NULL || !verdict->misdirected) {
+        return false;
+    }
+    find_forget(zone->find);
+    return true;
 }
 
 void link_close(struct engine_zone *zone)
 {
+    if (zone->find != NULL) {
+        find_cancel(zone->find);
+    }
     stream_free(zone->stream);
     zone->stream = NULL;
 }

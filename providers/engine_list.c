@@ -10,6 +10,7 @@
 struct engine_list {
     struct engine_zone *zone;
     struct stream *stream;    /* owned */
+    struct find *find;        /* owned; NULL where the server is known */
     struct loop_timer *timer; /* owned: silence of the account's timeout ends it */
     void *provider;           /* owned, of ops->list_end */
     struct provider_request request;
@@ -46,6 +47,7 @@ void list_stop(struct engine_zone *zone)
         return;
     }
     zone->list = NULL;
+    find_free(list->find);
     stream_free(list->stream);
     loop_timer_free(list->timer);
     if (list->provider != NULL) {
@@ -105,29 +107,51 @@ static void list_timeout(void *context)
     finish(context, ERR_TIMEOUT, "zone transfer: the server went silent");
 }
 
+static enum err list_connect(struct engine_list *list, const char *host)
+{
+    struct engine_zone *zone = list->zone;
+    struct stream_options options = link_options(zone, host);
+    options.read_max = 4 * (DNSMSG_MAX + 2);
+    options.connected = list_connected;
+    options.read = list_read;
+    options.closed = list_closed;
+    options.context = list;
+    loop_timer_after(list->timer, zone->account->timeout_ms);
+    enum err err = stream_new(zone->engine->loop, &options, &list->stream);
+    return err == ERR_OK ? stream_write_framed(list->stream, strbuf_view(&list->request.body)) : err;
+}
+
+static void list_found(void *context, const struct errinfo *info)
+{
+    struct engine_list *list = context;
+    enum err err = info != NULL ? info->err : ERR_OK;
+    if (err == ERR_OK) {
+        err = list_connect(list, find_host(list->find));
+    }
+    if (err != ERR_OK) {
+        finish(list, err, info != NULL ? info->text : err_text(err));
+    }
+}
+
+/** The zone's connection has mostly found the primary before. */
 static enum err list_begin(struct engine_list *list)
 {
     struct engine_zone *zone = list->zone;
     const struct provider_ops *ops = zone->account->ops;
     struct provider_listing listing = {.each = list_gather_record, .context = &list->gather};
-    struct stream_options options = {.host = zone->account->host,
-                                     .port = zone->account->port,
-                                     .connect_ms = (uint32_t)zone->account->timeout_ms,
-                                     .read_max = 4 * (DNSMSG_MAX + 2),
-                                     .connected = list_connected,
-                                     .read = list_read,
-                                     .closed = list_closed,
-                                     .context = list};
     list->request.id = zone->engine->next_id++;
     enum err err = ops->list_begin(zone->account->state, &zone->about, &listing, &list->request, &list->provider);
     if (err == ERR_OK) {
         err = loop_timer_new(zone->engine->loop, list_timeout, list, &list->timer);
     }
-    if (err == ERR_OK) {
-        loop_timer_after(list->timer, zone->account->timeout_ms);
-        err = stream_new(zone->engine->loop, &options, &list->stream);
+    if (err != ERR_OK) {
+        return err;
     }
-    return err == ERR_OK ? stream_write_framed(list->stream, strbuf_view(&list->request.body)) : err;
+    if (zone->find == NULL || find_known(zone->find, zone->name)) {
+        return list_connect(list, zone->find != NULL ? find_host(zone->find) : zone->account->host);
+    }
+    err = find_new(zone->engine->loop, false, list_found, list, &list->find);
+    return err == ERR_OK ? find_start(list->find, zone->name) : err;
 }
 
 enum err engine_zone_list(struct engine_zone *zone, const struct engine_listing *listing)

@@ -2,7 +2,10 @@
 /*
  * engine_verify: what became of an update with unknown outcome, for backends that cannot fence. The authoritative
  * server is asked, a few times with growing pauses, since a service needs a moment to publish. Only an authoritative
- * answer that still differs at the end lets the change be sent again; no answer lets nothing happen.
+ * answer that still differs at the end lets the change be sent again; no answer lets nothing happen. Where the config
+ * names no server to ask, the primary and the name servers of the zone that the name lies in are found and asked in
+ * turn; when none of them could be asked for UNANSWERED_MAX times (a firewall that lets no DNS out), changes go out
+ * again unverified: a name must not stay wrong for ever.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -12,12 +15,14 @@
 #include "providers/dnswire.h"
 #include "providers/engine_internal.h"
 
-enum { TRIES = 4, PAUSE_FACTOR = 4, QUERY_MAX = 512, HAND_OVER_MS = 60 * 1000 };
+enum { TRIES = 4, UNANSWERED_MAX = 4, PAUSE_FACTOR = 4, QUERY_MAX = 512, HAND_OVER_MS = 60 * 1000 };
 
 struct engine_verify {
     struct engine_zone *zone;
     struct loop_timer *timer; /* owned */
     struct stream *stream;    /* owned; NULL = not connected */
+    struct find *find;        /* owned; NULL where the config names the server */
+    unsigned unanswered;      /* questions in a row, while we find the server ourselves */
     struct change *list;      /* by `next`: TAKEN, of the queue; time_ms is when to ask, tries how often it was */
     struct change *asked;     /* the one under way */
     uint16_t id;
@@ -38,17 +43,9 @@ static void hang_up(struct engine_verify *verify)
 {
     stream_free(verify->stream);
     verify->stream = NULL;
-}
-
-/** No authoritative answer: the same question later. */
-static void ask_later(struct engine_verify *verify)
-{
-    hang_up(verify);
-    if (verify->asked != NULL) {
-        verify->asked->time_ms = zone_now(verify->zone) + verify->zone->account->retry_max_ms;
-        verify->asked = NULL;
+    if (verify->find != NULL) {
+        find_cancel(verify->find);
     }
-    arm(verify);
 }
 
 static void unlink_change(struct engine_verify *verify, struct change *change)
@@ -62,12 +59,13 @@ static void unlink_change(struct engine_verify *verify, struct change *change)
     verify->asked = NULL;
 }
 
-/** What was not applied is sent again, each time after a longer wait: a page that is not the service answers for ever.
- */
-static void conclude(struct engine_verify *verify, struct change *change, bool applied)
+/** APPLIED, or what is not known to be applied is sent again for @p error, each time after a longer wait: a page that
+ * is not the service answers for ever. */
+static void conclude(struct engine_verify *verify, struct change *change, const char *error, const char *detail)
 {
     struct engine_zone *zone = verify->zone;
     struct batch_item item;
+    bool applied = error == NULL;
     uint64_t retry_ms = applied ? 0 : zone_now(zone) + change_backoff(zone, change);
     change_unpack(change, &item);
     unlink_change(verify, change);
@@ -76,8 +74,8 @@ static void conclude(struct engine_verify *verify, struct change *change, bool a
                                    .rev = change->rev,
                                    .outcome = applied ? OUTCOME_APPLIED : OUTCOME_RETRY,
                                    .value = applied ? &item.want : NULL,
-                                   .error = applied ? NULL : "not-applied",
-                                   .detail = applied ? "" : "the authoritative server answers with another address",
+                                   .error = error,
+                                   .detail = detail,
                                    .retry_ms = retry_ms,
                                    .attempts = change->attempts};
     zone->callbacks.settled(zone->context, &result, 1);
@@ -89,6 +87,25 @@ static void conclude(struct engine_verify *verify, struct change *change, bool a
     }
     zone_kick(zone);
 }
+
+/** No authoritative answer: the same question later, unless there is nobody who can be asked. */
+static void ask_later(struct engine_verify *verify)
+{
+    struct change *change = verify->asked;
+    hang_up(verify);
+    if (change != NULL && verify->find != NULL && ++verify->unanswered >= UNANSWERED_MAX) {
+        verify->unanswered = UNANSWERED_MAX; /* the next ones need not wait as long */
+        conclude(verify, change, "not-verified",
+                 "no authoritative server could be asked what became of the update: allow DNS to it, or set "
+                 "`verify_server`");
+    } else if (change != NULL) {
+        change->time_ms = zone_now(verify->zone) + verify->zone->account->retry_max_ms;
+        verify->asked = NULL;
+    }
+    arm(verify);
+}
+
+static void try_next_server(struct engine_verify *verify);
 
 static void collect(void *context, const struct dnsmsg_record *record)
 {
@@ -117,15 +134,16 @@ static void judge(struct engine_verify *verify, const struct dnsmsg *message)
     struct batch_item item;
     bool answered = message->rcode == DNSMSG_NOERROR || message->rcode == DNSMSG_NXDOMAIN;
     if (!answered || !message->authoritative || message->truncated) {
-        ask_later(verify);
+        try_next_server(verify);
         return;
     }
+    verify->unanswered = 0;
     dnsmsg_each_answer(message, collect, &found);
     change_unpack(change, &item);
     if (rrset_value_equal(&found, &item.want)) {
-        conclude(verify, change, true);
+        conclude(verify, change, NULL, "");
     } else if (change->tries + 1 >= TRIES) {
-        conclude(verify, change, false);
+        conclude(verify, change, "not-applied", "the authoritative server answers with another address");
     } else {
         change->tries++;
         change->time_ms = zone_now(verify->zone) + pause_ms(verify, change);
@@ -139,7 +157,8 @@ static size_t verify_read(void *context, struct view data)
     struct engine_verify *verify = context;
     struct view rest = data, wire;
     struct dnsmsg message;
-    while (verify->stream != NULL && stream_next_framed(&rest, &wire)) {
+    struct stream *stream = verify->stream; /* the data is its own, and the next server has another */
+    while (verify->stream == stream && stream_next_framed(&rest, &wire)) {
         if (verify->asked == NULL || dnsmsg_parse(wire, NULL, NULL, &message) != ERR_OK) {
             continue;
         }
@@ -160,13 +179,18 @@ static void verify_closed(void *context, enum stream_close why, const struct err
 {
     (void)why;
     (void)info; /* the change keeps its first error: what matters is that nobody knows yet */
-    ask_later(context);
+    struct engine_verify *verify = context;
+    if (verify->asked != NULL) {
+        try_next_server(verify);
+    } else {
+        hang_up(verify);
+    }
 }
 
 static enum err open_stream(struct engine_verify *verify)
 {
     const struct engine_account *account = verify->zone->account;
-    struct stream_options options = {.host = account->verify_host,
+    struct stream_options options = {.host = verify->find != NULL ? find_host(verify->find) : account->verify_host,
                                      .port = account->verify_port,
                                      .connect_ms = (uint32_t)account->timeout_ms,
                                      .connected = verify_connected,
@@ -176,18 +200,52 @@ static enum err open_stream(struct engine_verify *verify)
     return stream_new(verify->zone->engine->loop, &options, &verify->stream);
 }
 
-static enum err ask(struct engine_verify *verify, struct change *change)
+/** The question about the change under way, to the server known. */
+static enum err send_question(struct engine_verify *verify)
 {
     uint8_t data[QUERY_MAX];
     struct dnswire wire;
-    verify->asked = change;
+    struct change *change = verify->asked;
     verify->id = verify->zone->engine->next_id++;
     dnswire_query(&wire, data, sizeof(data), verify->id, view_of(change_name(change)), change->type);
     enum err err = dnswire_finish(&wire);
     if (err == ERR_OK && verify->stream == NULL) {
         err = open_stream(verify);
     }
-    return err == ERR_OK ? stream_write_framed(verify->stream, view_n((const char *)data, wire.len)) : err;
+    if (err == ERR_OK) {
+        err = stream_write_framed(verify->stream, view_n((const char *)data, wire.len));
+    }
+    loop_timer_after(verify->timer, verify->zone->account->timeout_ms);
+    return err;
+}
+
+/** This one did not answer, or is none of those who may. */
+static void try_next_server(struct engine_verify *verify)
+{
+    bool more = verify->find != NULL && verify->asked != NULL && find_next(verify->find);
+    hang_up(verify);
+    if (!more || send_question(verify) != ERR_OK) {
+        ask_later(verify);
+    }
+}
+
+static void found(void *context, const struct errinfo *info)
+{
+    struct engine_verify *verify = context;
+    if (info != NULL || send_question(verify) != ERR_OK) {
+        ask_later(verify);
+    }
+}
+
+static enum err ask(struct engine_verify *verify, struct change *change)
+{
+    verify->asked = change;
+    if (verify->find == NULL || find_known(verify->find, change_name(change))) {
+        return send_question(verify);
+    }
+    hang_up(verify);
+    loop_timer_stop(verify->timer); /* the resolvers have time limits of their own */
+    return find_start(verify->find, change_name(change));
 }
 
 /** Next question, or the deadline of the one under way. */
@@ -195,7 +253,7 @@ static void verify_timer(void *context)
 {
     struct engine_verify *verify = context;
     if (verify->asked != NULL) {
-        ask_later(verify);
+        try_next_server(verify);
         return;
     }
     uint64_t now = zone_now(verify->zone);
@@ -207,8 +265,6 @@ static void verify_timer(void *context)
         arm(verify);
     } else if (ask(verify, change) != ERR_OK) {
         ask_later(verify);
-    } else {
-        loop_timer_after(verify->timer, verify->zone->account->timeout_ms);
     }
 }
 
@@ -220,7 +276,11 @@ enum err verify_new(struct engine_zone *zone)
     }
     verify->zone = zone;
     enum err err = loop_timer_new(zone->engine->loop, verify_timer, verify, &verify->timer);
+    if (err == ERR_OK && zone->account->verify_host[0] == '\0') {
+        err = find_new(zone->engine->loop, true, found, verify, &verify->find);
+    }
     if (err != ERR_OK) {
+        loop_timer_free(verify->timer);
         free(verify);
         return err;
     }
@@ -247,6 +307,7 @@ void verify_stop(struct engine_zone *zone)
     }
     zone->verify = NULL;
     hang_up(verify);
+    find_free(verify->find);
     loop_timer_free(verify->timer);
     free(verify);
 }

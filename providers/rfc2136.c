@@ -191,6 +191,14 @@ static const char *remedy_of(const struct rfc2136 *state, int stage, unsigned co
                : usual;
 }
 
+/** Do the words mean that the zone's primary is another server? A secondary, too, answers REFUSED to an update. */
+static bool is_misdirected(int stage, const struct dnsmsg *message)
+{
+    return message->tsig_error == 0 &&
+           (message->rcode == DNSMSG_NOTAUTH || message->rcode == DNSMSG_NOTIMP ||
+            (message->rcode == DNSMSG_REFUSED && (stage == STAGE_OWNER || stage == STAGE_CLAIM)));
+}
+
 static void explain(struct verdict *verdict, enum verdict_kind kind, const struct dnsmsg *message,
                     const struct rfc2136 *state, const struct provider_request *request)
 {
@@ -201,6 +209,7 @@ static void explain(struct verdict *verdict, enum verdict_kind kind, const struc
         (void)snprintf(skew, sizeof(skew), " (ours is %lld s %s)", ahead < 0 ? -ahead : ahead,
                        ahead < 0 ? "behind" : "ahead"); /* cut on purpose: a hint */
     }
+    verdict->misdirected = is_misdirected(request->stage, message);
     for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
         if (explanations[i].code == code) {
             verdict_set(verdict, kind, explanations[i].error, "%s: %s%s", dnsmsg_rcode_name(code),
@@ -373,6 +382,7 @@ static void judge_owner(const struct dnsmsg *message, struct provider_owner *ret
         verdict_set(verdict, VERDICT_RETRY, "notauth",
                     "the server is not authoritative for the zone: check its name "
                     "and `server`");
+        verdict->misdirected = true;
         return;
     }
     dnsmsg_each_answer(message, collect_owner, &found);
@@ -507,8 +517,7 @@ const struct provider_ops provider_rfc2136 = {
               .source = "https://www.rfc-editor.org/rfc/rfc2136",
               .read = "2026-11-22"},
     .transport = PROVIDER_DNS,
-    .needs = PROVIDER_SERVER,
-    .takes = PROVIDER_KEY,
+    .takes = PROVIDER_SERVER | PROVIDER_KEY,
     .shared = true,
     .open = rfc2136_open,
     .close = rfc2136_close,

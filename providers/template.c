@@ -222,11 +222,6 @@ static enum err account_open(const struct engine_account_config *config, const s
         return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: the service %s has ended%s%s", config->name,
                            about->service, about->note != NULL ? ": " : "", about->note != NULL ? about->note : "");
     }
-    if (template->ops.asks && config->verify_server == NULL) {
-        return errinfo_set(info, ERR_INVALID, "config", 0,
-                           "account %s: %s needs `verify_server`: where an unknown outcome is looked up", config->name,
-                           about->name.text);
-    }
     struct template_account *account = calloc(1, sizeof(*account));
     if (account == NULL) {
         return ERR_NOMEM;

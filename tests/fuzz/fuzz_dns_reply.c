@@ -8,7 +8,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "providers/authority.h"
 #include "providers/provider.h"
+
+/** The same bytes as a resolver's answers to SOA and NS. */
+static void find_authority(struct view message)
+{
+    struct authority found = {.zone = "example"};
+    if (authority_read(message, "a.example", &found, NULL) == ERR_OK) {
+        assert(found.hosts_len == 1 && dnsname_in_zone(view_of("a.example"), view_of(found.zone)));
+        assert(found.ttl_s >= AUTHORITY_TTL_MIN_S && found.ttl_s <= AUTHORITY_TTL_MAX_S);
+    }
+    for (int i = 0; i < 2; i++) {
+        authority_add_servers(&found, message);
+    }
+    assert(found.hosts_len <= AUTHORITY_HOSTS_MAX);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -70,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct provider_owner owner = {0};
     struct verdict verdict = {0};
     enum err err = ERR_PARSE;
+    find_authority(reply.body);
     switch (data[0] & 3) {
     case 0:
         err = provider_rfc2136.parse_owner(state, &request, &reply, &owner, &verdict);

@@ -17,6 +17,7 @@
 
 #include "base/macros.h"
 #include "base/strbuf.h"
+#include "net/dnsask.h"
 #include "net/http.h"
 #include "net/stream.h"
 #include "providers/account.h"
@@ -39,6 +40,15 @@ struct http_transfer {
     char url[512];
 };
 
+/** A question to the system's resolvers. */
+struct dnsask {
+    dnsask_fn fn; /* NULL = free */
+    void *context;
+    uint64_t at_ms; /* of its answer */
+    char name[256];
+    uint16_t type;
+};
+
 struct query {
     uint64_t at_ms; /* of its answer */
     uint8_t wire[QUERY_SIZE];
@@ -47,6 +57,7 @@ struct query {
 
 struct stream {
     struct stream_options options;
+    char host[256];
     bool open;
     uint64_t connected_ms;             /* when `connected` is to be called; UINT64_MAX = it was */
     struct query queries[QUERIES_MAX]; /* `len` of them, oldest first */
@@ -78,7 +89,12 @@ static struct {
     unsigned queries, connections;
     /* in its place a server of the test's own: writes its answer, at most QUERY_SIZE bytes. 0 = none */
     size_t (*serve)(const uint8_t *query, size_t len, uint8_t *reply);
-    unsigned closes_after; /* answers it ends a connection; 0 = never */
+    unsigned closes_after;   /* answers it ends a connection; 0 = never */
+    const char *unreachable; /* host to which every connection fails; NULL = none */
+    /* the system's resolvers: writes the answer, at most QUERY_SIZE bytes. 0 = none; NULL = they are silent */
+    size_t (*resolve)(const char *name, uint16_t type, uint8_t *reply);
+    struct dnsask asks[TRANSFERS_MAX];
+    unsigned asked;
 } world;
 
 uint64_t loop_now_ms(const struct loop *loop)
@@ -117,8 +133,42 @@ void loop_timer_stop(struct loop_timer *timer)
 
 void loop_timer_free(struct loop_timer *timer)
 {
-    timer->used = false;
-    timer->at_ms = UINT64_MAX;
+    if (timer != NULL) {
+        timer->used = false;
+        timer->at_ms = UINT64_MAX;
+    }
+}
+
+enum err dnsask_start(struct loop *loop, const char *name, uint16_t type, dnsask_fn fn, void *context,
+                      struct dnsask **ret_ask)
+{
+    (void)loop;
+    struct dnsask *ask = world.asks;
+    while (ask->fn != NULL) {
+        assert_true(++ask < world.asks + TRANSFERS_MAX);
+    }
+    assert_true(++world.asked < CONNECTIONS_MAX);
+    *ask = (struct dnsask){.fn = fn, .context = context, .at_ms = world.now_ms + ANSWER_MS, .type = type};
+    (void)snprintf(ask->name, sizeof(ask->name), "%s", name); /* names are shorter */
+    *ret_ask = ask;
+    return ERR_OK;
+}
+
+void dnsask_cancel(struct dnsask *ask)
+{
+    if (ask != NULL) {
+        ask->fn = NULL;
+    }
+}
+
+static void answer_ask(struct dnsask *ask)
+{
+    uint8_t reply[QUERY_SIZE];
+    struct dnsask asked = *ask;
+    struct errinfo info = {.err = ERR_IO, .text = "the resolvers are silent"};
+    size_t len = world.resolve != NULL ? world.resolve(ask->name, ask->type, reply) : 0;
+    ask->fn = NULL;
+    asked.fn(asked.context, view_n((const char *)reply, len), &info);
 }
 
 enum err stream_new(struct loop *loop, const struct stream_options *options, struct stream **ret_stream)
@@ -130,6 +180,7 @@ enum err stream_new(struct loop *loop, const struct stream_options *options, str
     assert_false(world.stream.open);
     assert_true(++world.connections < CONNECTIONS_MAX);
     world.stream = (struct stream){.options = *options, .open = true, .connected_ms = world.now_ms + 1};
+    (void)snprintf(world.stream.host, sizeof(world.stream.host), "%s", options->host); /* names are shorter */
     *ret_stream = &world.stream;
     return ERR_OK;
 }
@@ -307,7 +358,11 @@ static void run_stream(void)
     struct stream *stream = &world.stream;
     if (stream->connected_ms != UINT64_MAX) {
         stream->connected_ms = UINT64_MAX;
-        stream->options.connected(stream->options.context);
+        if (world.unreachable != NULL && strcmp(world.unreachable, stream->host) == 0) {
+            close_stream(STREAM_CLOSE_CONNECT);
+        } else {
+            stream->options.connected(stream->options.context);
+        }
     } else {
         answer_dns();
     }
@@ -319,6 +374,7 @@ static void run_world(uint64_t until_ms, unsigned requests)
     while (world.requests < requests) {
         struct loop_timer *timer = NULL;
         struct http_transfer *transfer = NULL;
+        struct dnsask *ask = NULL;
         for (size_t i = 0; i < TIMERS_MAX; i++) {
             if (world.timers[i].used && (timer == NULL || world.timers[i].at_ms < timer->at_ms)) {
                 timer = &world.timers[i];
@@ -330,10 +386,15 @@ static void run_world(uint64_t until_ms, unsigned requests)
                 transfer = other;
             }
         }
+        for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+            struct dnsask *other = &world.asks[i];
+            ask = other->fn != NULL && (ask == NULL || other->at_ms < ask->at_ms) ? other : ask;
+        }
         uint64_t timer_ms = timer != NULL ? timer->at_ms : UINT64_MAX;
         uint64_t http_ms = transfer != NULL ? transfer->at_ms : UINT64_MAX;
         uint64_t dns_ms = stream_next_ms();
-        uint64_t at_ms = MIN(timer_ms, MIN(http_ms, dns_ms));
+        uint64_t ask_ms = ask != NULL ? ask->at_ms : UINT64_MAX;
+        uint64_t at_ms = MIN(MIN(timer_ms, ask_ms), MIN(http_ms, dns_ms));
         if (at_ms > until_ms) {
             world.now_ms = until_ms;
             return;
@@ -344,6 +405,8 @@ static void run_world(uint64_t until_ms, unsigned requests)
             timer->fn(timer->context);
         } else if (http_ms == at_ms) {
             answer_http(transfer);
+        } else if (ask_ms == at_ms) {
+            answer_ask(ask);
         } else {
             run_stream();
         }
