@@ -79,7 +79,7 @@ static void add_zone(const struct azure_account *state, const struct provider_zo
     strbuf_addf(url, "%s/subscriptions", state->url);
     httpjson_path(url, view_of(state->who.subscription));
     strbuf_adds(url, "/resourceGroups");
-    httpjson_path(url, view_of(state->group));
+    httpjson_path(url, view_of(state->who.group));
     strbuf_adds(url, "/providers/Microsoft.Network/dnsZones");
     httpjson_path(url, view_of(zone->name));
 }

@@ -11,7 +11,7 @@
 
 static const char *const identities[] = {"secret", "managed", NULL};
 const struct provider_option azure_options[] = {
-    {"resource_group", "resource group of the zones", NULL, true},
+    {"resource_group", "resource group of the zones; if left out, the key file's", NULL, false},
     {"subscription", "id of the subscription; if left out, the key file's", NULL, false},
     {"tenant", "id of the directory; if left out, the key file's", NULL, false},
     {"identity", "secret: of a service principal (default); managed: that of the virtual machine", identities, false},
@@ -37,11 +37,16 @@ static enum err each_member(void *context, const struct jsonscan_member *member)
         size_t size;
     } rows[] = {
         {"tenantId", who->tenant, AZURE_NAME_SIZE},
+        {"tenant_id", who->tenant, AZURE_NAME_SIZE},
         {"tenant", who->tenant, AZURE_NAME_SIZE},
         {"clientId", who->client, AZURE_NAME_SIZE},
+        {"client_id", who->client, AZURE_NAME_SIZE},
         {"appId", who->client, AZURE_NAME_SIZE},
         {"subscriptionId", who->subscription, AZURE_NAME_SIZE},
+        {"subscription_id", who->subscription, AZURE_NAME_SIZE},
+        {"resource_group", who->group, AZURE_NAME_SIZE},
         {"clientSecret", who->secret, ACCOUNT_SECRET_MAX},
+        {"client_secret", who->secret, ACCOUNT_SECRET_MAX},
         {"password", who->secret, ACCOUNT_SECRET_MAX},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -100,6 +105,7 @@ static enum err read_who(struct azure_who *who, const struct engine_account_conf
         err = view_copy(view_of(config->username), who->client, AZURE_NAME_SIZE);
     }
     err = err == ERR_OK ? copy_option(config, "tenant", who->tenant) : err;
+    err = err == ERR_OK ? copy_option(config, "resource_group", who->group) : err;
     return err == ERR_OK ? copy_option(config, "subscription", who->subscription) : err;
 }
 
@@ -108,7 +114,9 @@ static enum err check(const struct azure_account *account, const struct engine_a
 {
     const struct azure_who *who = &account->who;
     const char *missing = NULL;
-    if (who->subscription[0] == '\0') {
+    if (who->group[0] == '\0') {
+        missing = "the option `resource_group`, or a key file that has it";
+    } else if (who->subscription[0] == '\0') {
         missing = "the option `subscription`, or a key file that has it";
     } else if (!account->managed && (who->client[0] == '\0' || who->secret[0] == '\0')) {
         missing = "`key_file`, or `username` (client id) and `password_file` (client secret), or `identity: managed`";
@@ -130,12 +138,10 @@ enum err azure_account_new(const struct engine_account_config *config, const cha
         return ERR_NOMEM;
     }
     const char *identity = provider_option(config, "identity"), *login = provider_option(config, "login_url");
-    const char *group = provider_option(config, "resource_group");
     account->managed = identity != NULL && strcmp(identity, "managed") == 0;
     account->url = copy_url(config->url != NULL ? config->url : default_url);
     account->login = copy_url(login != NULL ? login : AZURE_DEFAULT_LOGIN);
-    account->group = strdup(group != NULL ? group : "");
-    enum err err = account->url != NULL && account->login != NULL && account->group != NULL ? ERR_OK : ERR_NOMEM;
+    enum err err = account->url != NULL && account->login != NULL ? ERR_OK : ERR_NOMEM;
     err = err == ERR_OK ? read_who(&account->who, config, info) : err;
     err = err == ERR_OK ? check(account, config, info) : err;
     if (err != ERR_OK) {
@@ -153,7 +159,6 @@ void azure_account_free(struct azure_account *account)
         crypto_zeroise(&account->who, sizeof(account->who));
         free(account->url);
         free(account->login);
-        free(account->group);
         free(account);
     }
 }

@@ -18,12 +18,12 @@
 /** Who, from a key file, options and fields of the account. Secret: azure_account_deinit. */
 struct azure_who {
     char tenant[AZURE_NAME_SIZE], client[AZURE_NAME_SIZE], subscription[AZURE_NAME_SIZE];
+    char group[AZURE_NAME_SIZE]; /* resource group of the zones */
     char secret[ACCOUNT_SECRET_MAX];
 };
 
 struct azure_account {
     char *url, *login; /* owned; without a slash at their ends */
-    char *group;       /* owned; resource group of the zones */
     bool managed;      /* by the machine's identity: no secret */
     struct azure_who who;
     struct oauth_token token;
@@ -32,7 +32,8 @@ struct azure_account {
 extern const struct httpjson_api azure_api;
 extern const struct provider_option azure_options[];
 
-/** Reads what `az ad sp create-for-rbac` writes, with --sdk-auth or without. @return ERR_PARSE, ERR_LIMIT; info says
+/** Reads what `az ad sp create-for-rbac` writes, with --sdk-auth or without, or the same in snake_case with
+ * `resource_group`. @return ERR_PARSE, ERR_LIMIT; info says
  * which member, never its value. */
 enum err azure_who_parse(struct view json, struct azure_who *who, struct errinfo *info) MUST_CHECK;
 
