@@ -6,6 +6,7 @@
 #include "cli/ca.h"
 #include "cli/crl.h"
 #include "cli/devices.h"
+#include "cli/importer.h"
 #include "cli/providers.h"
 #include "cli/records.h"
 #include "cli/status.h"
@@ -22,6 +23,7 @@ const struct command_noun cli_nouns[] = {
     {"record", "DNS records: what is wanted and what was written"},
     {"zone", "DNS zones: their writers, drift and repair"},
     {"provider", "DNS services: what there is, and templates for more"},
+    {"import", "Configurations of other DDNS clients, turned into Muster's"},
     {"ca", "Certificates of devices, services and servers"},
     {0},
 };
@@ -133,6 +135,26 @@ const struct command cli_commands[] = {
      .operands_max = 1000,
      .help = "Check templates: every mistake by line and column",
      .run = provider_lint_run},
+    {.noun = "import",
+     .verb = "inadyn",
+     .operands = "FILE",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Turn an inadyn.conf into accounts, zones and names; what has no equivalent is told by line",
+     .rows = importer_rows,
+     .options_size = sizeof(struct importer_options),
+     .defaults = &importer_defaults,
+     .run = import_inadyn_run},
+    {.noun = "import",
+     .verb = "ddclient",
+     .operands = "FILE",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Turn a ddclient.conf into accounts, zones and names; what has no equivalent is told by line",
+     .rows = importer_rows,
+     .options_size = sizeof(struct importer_options),
+     .defaults = &importer_defaults,
+     .run = import_ddclient_run},
     {.noun = "ca",
      .verb = "init",
      .help = "Make a certificate authority: a root and one CA each for devices, services and servers",

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/import_plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/macros.h"
+#include "providers/catalogue.h"
+
+struct made {
+    struct import_file file;
+    struct import_plan plan;
+};
+
+static void make(const struct import_client *client, const char *text, bool each, struct made *ret_made)
+{
+    const struct import_options options = {
+        .folder = "/d", .device = "imported-1", .each = each, .broker = "b.test:8883", .certs = "/c"};
+    struct errinfo info = {0};
+    import_file_init(&ret_made->file);
+    enum err err = client->parse(view_of(text), &ret_made->file, &info);
+    if (err != ERR_OK) {
+        print_error("%s\n", info.text);
+    }
+    assert_int_equal(err, ERR_OK);
+    assert_int_equal(import_plan_make(client, &ret_made->file, &options, &ret_made->plan), ERR_OK);
+}
+
+static void drop(struct made *made)
+{
+    import_plan_deinit(&made->plan);
+    import_file_deinit(&made->file);
+}
+
+/* Every service that the tables name is one that an account may name. */
+static void check_table(struct catalogue *catalogue, const struct import_service *table)
+{
+    for (const struct import_service *row = table; row->id != NULL; row++) {
+        const struct template *template = NULL;
+        assert_true((row->secret == IMPORT_NONE) == (row->provider == NULL));
+        assert_true((row->secret != IMPORT_NONE && row->secret != IMPORT_BY_HAND) || row->why != NULL);
+        if (row->provider != NULL && catalogue_find(catalogue, row->provider, &template) == NULL) {
+            fail_msg("%s: no provider %s", row->id, row->provider);
+        }
+        for (const struct import_service *other = table; other != row; other++) {
+            assert_string_not_equal(other->id, row->id);
+        }
+    }
+}
+
+static void test_services_are_known(void **state)
+{
+    (void)state; /* none */
+    struct catalogue *catalogue = NULL;
+    struct strbuf report;
+    strbuf_init(&report, 65536);
+    assert_int_equal(catalogue_new(NULL, &catalogue, &report), ERR_OK);
+    check_table(catalogue, import_inadyn_services);
+    check_table(catalogue, import_ddclient_services);
+    check_table(catalogue, import_servers);
+    catalogue_unref(catalogue);
+    strbuf_deinit(&report);
+}
+
+static void test_inadyn_names_services_in_many_ways(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *id, *provider;
+    } rows[] = {
+        {"default@no-ip.com", "noip"},
+        {"no-ip.com:2", "noip"},
+        {"noip", "noip"},
+        {"dyndns.org", "dyn"},
+        {"freedns", "freedns"},
+        {"dyndns@he.net", "he"},
+        {"he.net", "he"},
+        {"dynv6.com", "dynv6"},
+        {"ipv6@he.net", "tunnelbroker"},
+        {"dyndns@3322.org", "3322"},
+        {"spdyn", "spdyn"},
+        {"Loopia.com", "loopia"},
+        {"ip", NULL},
+        {"", NULL},
+        {":1", NULL},
+        {"unheard.of", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct import_service *found = import_find_inadyn(view_of(rows[i].id));
+        if (rows[i].provider == NULL) {
+            assert_null(found);
+        } else {
+            assert_non_null(found);
+            assert_string_equal(found->provider, rows[i].provider);
+        }
+    }
+}
+
+static void test_ddclient_lines(void **state)
+{
+    (void)state; /* none */
+    struct made made;
+    make(&import_ddclient,
+         "login=all, protocol=noip # comment\n"
+         "password='p #1' ttl=2m \\\n"
+         "  one.a.test,two.a.test # hosts\n"
+         "\n"
+         "login=later\n"
+         "password=x\\ y three.b.test\n",
+         false, &made);
+    assert_int_equal(made.file.sections_len, 2);
+    assert_int_equal(made.file.sections[0].line, 2);
+    assert_int_equal(made.file.sections[0].hosts[1].line, 3);
+    assert_string_equal(import_find(&made.file.sections[0], "login")->value, "all");
+    assert_string_equal(import_find(&made.file.sections[0], "password")->value, "p #1");
+    assert_string_equal(import_find(&made.file.sections[1], "login")->value, "later");
+    assert_int_equal(import_find(&made.file.sections[1], "login")->line, 5);
+    assert_string_equal(import_find(&made.file.sections[1], "password")->value, "x y");
+    assert_int_equal(made.plan.accounts_len, 2);
+    assert_int_equal(made.plan.zones_len, 2);
+    assert_int_equal(made.plan.names_len, 3);
+    assert_int_equal(made.plan.names[0].ttl, 120);
+    assert_int_equal(made.plan.names[2].ttl, 0);
+    assert_string_equal(made.plan.accounts[1].name, "noip-2");
+    drop(&made);
+}
+
+static void test_ddclient_families(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *settings;
+        bool v4, v6;
+    } rows[] = {
+        {"", true, false},
+        {"use=web", true, false},
+        {"usev4=webv4 usev6=webv6", true, true},
+        {"usev6=ifv6", false, true},
+        {"use=web usev6=ifv6", true, true},
+        {"use=web usev4=disabled usev6=ifv6", false, true},
+        {"use=web ipv6=yes", true, true},
+        {"usev4=disabled usev6=no", true, false}, /* a name needs one */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[256];
+        struct made made;
+        (void)snprintf(text, sizeof(text), "protocol=noip login=l password=p %s h.a.test\nusev6=webv6\n",
+                       rows[i].settings);
+        make(&import_ddclient, text, false, &made);
+        assert_int_equal(made.plan.names_len, 1);
+        assert_int_equal(made.plan.names[0].v4, rows[i].v4);
+        assert_int_equal(made.plan.names[0].v6, rows[i].v6);
+        drop(&made);
+    }
+}
+
+/* inadyn has a section for each family of a name. */
+static void test_sections_of_one_name_are_joined(void **state)
+{
+    (void)state; /* none */
+    struct made made;
+    make(&import_inadyn,
+         "provider ipv4@dynv6.com { username = t hostname = h.dynv6.net }\n"
+         "provider ipv6@dynv6.com { username = t hostname = h.dynv6.net }\n",
+         false, &made);
+    assert_int_equal(made.plan.accounts_len, 1);
+    assert_int_equal(made.plan.names_len, 1);
+    assert_true(made.plan.names[0].v4 && made.plan.names[0].v6);
+    assert_false(import_plan_lost(&made.plan));
+    drop(&made);
+}
+
+static void test_a_device_has_so_many_names(void **state)
+{
+    (void)state; /* none */
+    char text[512];
+    int len = snprintf(text, sizeof(text), "protocol=noip login=l password=p\n");
+    for (int i = 0; i < IMPORT_NAMES_MAX + 1; i++) {
+        len += snprintf(text + len, sizeof(text) - (size_t)len, "h%d.a.test\n", i);
+    }
+    for (int each = 0; each < 2; each++) {
+        struct made made;
+        make(&import_ddclient, text, each == 1, &made);
+        assert_int_equal(made.plan.names_len, IMPORT_NAMES_MAX + each);
+        assert_int_equal(import_plan_lost(&made.plan), each == 0);
+        drop(&made);
+    }
+}
+
+static void test_what_is_left_out(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *text, *note;
+    } rows[] = {
+        {"protocol=noip password=p h.a.test", "noip: login is missing"},
+        {"protocol=noip login=l password=p *.a.test", "*.a.test: not the name of a host: Muster writes no wildcards"},
+        {"protocol=noip login=l password=p h", "h: its domain is missing: Muster needs the whole name"},
+        {"protocol=noip login=l password=p a.test", "a.test: the zone itself, whose addresses Muster leaves alone"},
+        {"protocol=unheard login=l password=p h.a.test",
+         "unheard: no provider of Muster's is known for it; a template may serve it: muster provider lint"},
+        {"protocol=noip login=l password='p\xff' h.a.test", "noip: password is not a line of UTF-8"},
+        {"protocol=nsupdate server=s password=k zone=a.test h.a.test", "nsupdate: its key must have an absolute path"},
+        {"server='s\"' login=l password=p h.a.test",
+         "dyndns2: no provider of Muster's is known for it; a template may serve it: muster provider lint"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct made made;
+        make(&import_ddclient, rows[i].text, false, &made);
+        assert_int_equal(made.plan.names_len, 0);
+        assert_true(import_plan_lost(&made.plan));
+        assert_string_equal(made.plan.notes[made.plan.notes_len - 1].text, rows[i].note);
+        drop(&made);
+    }
+}
+
+static void test_one_label_is_one_device(void **state)
+{
+    (void)state; /* none */
+    struct made made;
+    make(&import_ddclient, "protocol=noip login=l password=p h.a.test,h.b.test", true, &made);
+    assert_int_equal(made.plan.names_len, 1);
+    assert_true(import_plan_lost(&made.plan));
+    drop(&made);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_services_are_known),
+        cmocka_unit_test(test_inadyn_names_services_in_many_ways),
+        cmocka_unit_test(test_ddclient_lines),
+        cmocka_unit_test(test_ddclient_families),
+        cmocka_unit_test(test_sections_of_one_name_are_joined),
+        cmocka_unit_test(test_a_device_has_so_many_names),
+        cmocka_unit_test(test_what_is_left_out),
+        cmocka_unit_test(test_one_label_is_one_device),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
