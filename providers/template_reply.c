@@ -44,16 +44,15 @@ static void stop(struct batch_item *item, const struct template_code *code, enum
     item->stop_detail = code->detail;
 }
 
-/** The record is not there. A CREATE that is told so leaves nobody knowing what there is. */
+/** The record is not there. A CREATE that is told so has written nothing: the zone is not there, or the name refused.
+ */
 static void judge_missing(const struct judgement *judgement, struct batch_item *item, const struct template_code *code)
 {
     if (judgement->kind == TEMPLATE_DELETE) {
         item->outcome = OUTCOME_APPLIED;
         item->error = NULL;
-    } else if (judgement->account->template->config.create.position.line == 0) {
-        stop(item, code, BATCH_STOP_HOST);
     } else {
-        item->outcome = OUTCOME_UNKNOWN;
+        stop(item, code, BATCH_STOP_HOST);
     }
 }
 

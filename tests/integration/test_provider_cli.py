@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""muster provider: every known service once, templates of the user's, mistakes by line and column, the schema."""
+import json
+import subprocess
+import unittest
+
+import jsonschema
+import yaml
+
+from muster_testlib import build_dir, source_dir
+from muster_testlib.procs import Workspace
+
+MUSTER = build_dir() / "cli" / "muster"
+TEMPLATES = source_dir() / "providers" / "templates"
+MINE = """\
+format: 1
+name: mine
+service: Mine
+class: G
+source: https://mine.example/doc
+read: 2026-11-23
+account: {password: required}
+request: {url: "https://mine.example/u", query: {h: "{host}", k: "{secret}", ip: "{ip}"}}
+reply: {rules: [{line: "ok( .*)?", then: applied}]}
+"""
+
+
+def muster(*words):
+    return subprocess.run([MUSTER, "provider", *words], capture_output=True, text=True, timeout=60)
+
+
+def listed(*words):
+    done = muster("list", "--json", *words)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return json.loads(done.stdout)
+
+
+class Services(unittest.TestCase):
+    def test_each_known_service_stands_once(self):
+        known = [line.split("\t") for line in (source_dir() / "tests/integration/services.tsv").read_text().splitlines()
+                 if not line.startswith("#")]
+        self.assertEqual(len(known), 137)
+        rows = listed()
+        names = [row["name"] for row in rows]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertEqual([name for name, _ in known if name not in names], [])
+        classes = {row["name"]: row["class"] for row in rows}
+        self.assertEqual([(name, kind, classes[name]) for name, kind in known if classes[name] != kind], [])
+        for row in rows:
+            with self.subTest(row["name"]):
+                self.assertEqual(set(row), {"name", "class", "status", "since", "source", "read", "provider", "providers"})
+                self.assertIn(row["status"], ("ok", "planned", "dead", "undocumented"))
+                self.assertRegex(row["read"], r"^\d{4}-\d\d-\d\d$")
+                self.assertTrue(row["source"])
+                self.assertEqual(row["provider"], (row["providers"] or [None])[0])
+                self.assertTrue(row["provider"] or row["status"] != "ok", "ok, and nothing serves it")
+
+    def test_a_state_filters(self):
+        dead = listed("--status", "dead")
+        self.assertTrue(dead)
+        self.assertEqual({row["status"] for row in dead}, {"dead"})
+        table = muster("list", "--status", "dead").stdout.splitlines()
+        self.assertEqual(len(table), sum(max(1, len(row["providers"])) for row in dead))
+
+    def test_show_tells_what_an_account_needs(self):
+        noip = json.loads(muster("show", "--json", "noip").stdout)
+        self.assertEqual(noip, json.loads(muster("show", "--json", "no-ip").stdout))
+        self.assertEqual(noip["account"]["needs"], ["username", "password_file"])
+        self.assertEqual(noip["ways"]["hosts_max"], 20)
+        text = muster("show", "rfc2136")
+        self.assertEqual(text.returncode, 0)
+        self.assertRegex(text.stdout, r"(?m)^needs +server$")
+
+    def test_an_unknown_name_gets_a_suggestion(self):
+        done = muster("show", "nopi")
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("did you mean `noip`?", done.stderr)
+
+
+class Folder(unittest.TestCase):
+    def setUp(self):
+        workspace = Workspace()
+        self.addCleanup(workspace.close)
+        self.folder = workspace.path
+
+    def test_a_file_of_the_folder_is_a_provider(self):
+        (self.folder / "mine.yaml").write_text(MINE)
+        (self.folder / "noip.yaml").write_text(MINE.replace("name: mine", "name: noip").replace("Mine", "No-IP"))
+        rows = {row["name"]: row for row in listed("--dir", self.folder)}
+        self.assertEqual(rows["Mine"]["provider"], "mine")
+        self.assertEqual(rows["No-IP"]["class"], "G")  # the folder's, not the built-in one
+
+    def test_a_broken_file_is_named(self):
+        (self.folder / "mine.yaml").write_text(MINE.replace("{host}", "{hots}"))
+        for verb in (("list",), ("show", "noip")):
+            done = muster(*verb, "--dir", self.folder)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(f"{self.folder}/mine.yaml:8:53: ", done.stderr)
+
+    def test_a_built_in_name_is_refused(self):
+        (self.folder / "rfc2136.yaml").write_text(MINE.replace("name: mine", "name: rfc2136"))
+        self.assertIn("is built in", muster("list", "--dir", self.folder).stderr)
+
+    def test_lint(self):
+        good, bad = self.folder / "mine.yaml", self.folder / "bad.yaml"
+        good.write_text(MINE)
+        bad.write_text(MINE.replace("{host}", "{hots}").replace("then: applied", "then: aplied"))
+        self.assertEqual(muster("lint", good).returncode, 0)
+        self.assertEqual(muster("lint", good).stderr, "")
+        done = muster("lint", good, bad)
+        self.assertEqual(done.returncode, 3)
+        self.assertRegex(done.stderr, r"(?m)^\S+bad\.yaml:8:\d+: .*did you mean \{hosts\}\?$")
+        self.assertRegex(done.stderr, r"(?m)^\S+bad\.yaml:9:\d+: .*did you mean `applied`\?$")
+        self.assertEqual(muster("lint", bad).returncode, 1)
+
+
+class Schema(unittest.TestCase):
+    """The schema says of every template what lint says, as far as a schema can."""
+
+    def test_every_template_fits_and_a_broken_one_does_not(self):
+        schema = json.loads(muster("schema").stdout)
+        jsonschema.Draft7Validator.check_schema(schema)
+        judge = jsonschema.Draft7Validator(schema)
+        files = sorted(TEMPLATES.glob("*.yaml"))
+        self.assertGreater(len(files), 90)
+        for file in files:
+            with self.subTest(file.name):
+                self.assertEqual([error.message for error in judge.iter_errors(yaml.load(file.read_text(), yaml.BaseLoader))
+                                  if "is not of type" not in error.message], [])
+        for text in (MINE + "extra: 1\n", MINE.replace("then: applied", "then: aplied"), MINE.replace("name: mine\n", "")):
+            self.assertTrue(list(judge.iter_errors(yaml.safe_load(text.replace("2026-11-23", '"2026-11-23"')))))
+
+
+if __name__ == "__main__":
+    unittest.main()
