@@ -513,9 +513,11 @@ static bool set_message(const struct http_transfer *transfer, const struct http_
 {
     CURL *easy = transfer->easy;
     const char *method = request->method != NULL ? request->method : "GET";
-    bool ok = SET(easy, CURLOPT_URL, request->url) && SET(easy, CURLOPT_HTTPHEADER, transfer->lines) &&
-              SET(easy, CURLOPT_USERAGENT, transfer->client->user_agent) &&
-              SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    bool ok =
+        SET(easy, CURLOPT_URL, request->url) && SET(easy, CURLOPT_HTTPHEADER, transfer->lines) &&
+        SET(easy, CURLOPT_USERAGENT, transfer->client->user_agent) &&
+        SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS) &&
+        SET(easy, CURLOPT_PIPEWAIT, 1L); /* rather the stream of a connection that is being made than another one */
     struct view name = view_of(method);
     bool has_body =
         request->body.len > 0 || view_equals(name, "POST") || view_equals(name, "PUT") || view_equals(name, "PATCH");
