@@ -103,7 +103,7 @@ static enum err cloudflare_open(const struct engine_account_config *config, cons
                                    .ttl_auto = option_is(config, "ttl", "auto"),
                                    .proxied = option_is(config, "proxied", "true")};
     state->url = httpjson_base(config->url != NULL ? config->url : provider_cloudflare.default_url);
-    bool copied = copy_option(config, "zone_id", &state->zone_id) & copy_option(config, "comment", &state->comment);
+    bool copied = copy_option(config, "zone_id", &state->zone_id) && copy_option(config, "comment", &state->comment);
     state->policy.comment = state->comment;
     enum err err = state->url != NULL && copied ? ERR_OK : ERR_NOMEM;
     if (err == ERR_OK && state->zone_id != NULL && strlen(state->zone_id) >= ID_SIZE) {
