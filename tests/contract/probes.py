@@ -59,7 +59,7 @@ class Session:
         end = self.event("listed")
         records = [event for event in self.events if event["event"] == "record"]
         self.events = [event for event in self.events if event["event"] != "record"]
-        assert end["err"] == "ok", end
+        assert end["err"] == "OK", end
         return {(record["name"], record["type"]): sorted(record["value"]) for record in records}
 
     def close(self):
