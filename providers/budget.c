@@ -73,14 +73,16 @@ static void refill(struct budget_meter *meter, uint64_t now_ms)
 }
 
 /** Rounded up: never too early. */
-static uint64_t bucket_wait(struct budget_meter *meter, uint64_t now_ms)
+static uint64_t bucket_wait(struct budget_meter *meter, uint64_t changes, uint64_t now_ms)
 {
+    uint64_t units = meter->rate.what == RATE_CHANGES ? MIN(MAX(changes, 1u), (uint64_t)meter->rate.burst) : 1;
+    int64_t need = (int64_t)units * MILLI;
     refill(meter, now_ms);
-    if (meter->milli >= MILLI) {
+    if (meter->milli >= need) {
         return 0;
     }
     uint64_t per_period = (uint64_t)meter->rate.units * MILLI;
-    uint64_t parts = (uint64_t)(MILLI - meter->milli) * meter->rate.period_ms - meter->remainder;
+    uint64_t parts = (uint64_t)(need - meter->milli) * meter->rate.period_ms - meter->remainder;
     return (parts + per_period - 1) / per_period;
 }
 
@@ -98,13 +100,13 @@ static bool counts(const struct budget_meter *meter, bool write)
     return meter->rate.what == RATE_CALLS || write;
 }
 
-uint64_t budget_wait_ms(struct budget *budget, bool write, uint64_t now_ms)
+uint64_t budget_wait_ms(struct budget *budget, bool write, uint64_t changes, uint64_t now_ms)
 {
     uint64_t wait = 0;
     for (size_t i = 0; i < budget->len; i++) {
         struct budget_meter *meter = &budget->meters[i];
         if (counts(meter, write)) {
-            uint64_t own = meter->times_ms != NULL ? window_wait(meter, now_ms) : bucket_wait(meter, now_ms);
+            uint64_t own = meter->times_ms != NULL ? window_wait(meter, now_ms) : bucket_wait(meter, changes, now_ms);
             wait = MAX(wait, own);
         }
     }

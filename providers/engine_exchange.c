@@ -383,17 +383,28 @@ static void stamp(struct exchange *exchange)
     exchange->stamp = adapt_sent(&zone->adapt, clock_mono_ns() / 1000, zone->messages_in_flight == 1, starved);
 }
 
+/** What is left of the batch will count. */
+static uint64_t cost_of(const struct exchange *exchange)
+{
+    const struct engine_account *account = exchange->zone->account;
+    uint64_t cost = 0;
+    for (size_t i = 0; i < exchange->batch.len; i++) {
+        const struct batch_item *item = &exchange->batch.items[i];
+        cost += account->ops->item_cost != NULL ? account->ops->item_cost(account->state, item) : 1;
+    }
+    return cost;
+}
+
 void exchange_account(struct exchange *exchange)
 {
     struct engine_zone *zone = exchange->zone;
     struct engine_account *account = zone->account;
     const struct provider_ops *ops = account->ops;
-    uint64_t now = zone_now(zone), cost = 0;
+    uint64_t now = zone_now(zone);
     bool http = ops->transport == PROVIDER_HTTP, write = !http || exchange->request.stage == PROVIDER_STAGE_CHANGE;
+    uint64_t cost = write ? cost_of(exchange) : 0;
     for (size_t i = 0; write && i < exchange->batch.len; i++) {
-        const struct batch_item *item = &exchange->batch.items[i];
-        cost += ops->item_cost != NULL ? ops->item_cost(account->state, item) : 1;
-        hosts_wrote(&account->hosts, item->name, item->type, now);
+        hosts_wrote(&account->hosts, exchange->batch.items[i].name, exchange->batch.items[i].type, now);
     }
     budget_spend(&account->budget, write, cost, now);
     budget_spend(&zone->budget, write, cost, now);
@@ -513,9 +524,25 @@ static void answered(struct engine_zone *zone)
     }
 }
 
+/** Back to the queue with what was learnt; what the service has refused meanwhile is told and gone. */
+static void put_back_undecided(struct exchange *exchange, const char *detail)
+{
+    struct engine_zone *zone = exchange->zone;
+    exchange_unlink(exchange);
+    for (size_t i = exchange->batch.len; i > 0; i--) { /* last first: each goes to the front */
+        const struct batch_item *item = &exchange->batch.items[i - 1];
+        if (item->outcome == OUTCOME_REFUSED && item->error != NULL) {
+            refuse_change(zone, exchange->changes[i - 1], item->error, detail);
+        } else {
+            (void)change_queue_put_back(&zone->queue, exchange->changes[i - 1], zone_now(zone)); /* found by taking */
+        }
+    }
+    exchange_free(exchange);
+}
+
 /** A request of the same batch again: after a lookup, with what it found. A lookup is a call and costs a token; without
  * one the batch waits in the queue with what it has learnt. */
-static void again(struct exchange *exchange)
+static void again(struct exchange *exchange, const char *detail)
 {
     struct engine_zone *zone = exchange->zone;
     struct engine_account *account = zone->account;
@@ -526,10 +553,10 @@ static void again(struct exchange *exchange)
     if (exchange->rounds >= PROVIDER_ROUNDS_MAX) {
         verdict_set(&verdict, VERDICT_RETRY, "rounds", "the provider needed more than %d lookups", PROVIDER_ROUNDS_MAX);
         give_back(exchange, &verdict);
-    } else if (budget_wait_ms(&account->budget, true, zone_now(zone)) != 0 ||
-               budget_wait_ms(&zone->budget, true, zone_now(zone)) != 0) {
+    } else if (budget_wait_ms(&account->budget, true, cost_of(exchange), zone_now(zone)) != 0 ||
+               budget_wait_ms(&zone->budget, true, cost_of(exchange), zone_now(zone)) != 0) {
         answered(zone);
-        exchange_put_back(exchange);
+        put_back_undecided(exchange, detail);
         zone_kick(zone);
     } else {
         (void)exchange_send(exchange); /* a failure puts the batch back by itself */
@@ -578,7 +605,7 @@ void exchange_verdict(struct exchange *exchange, const struct verdict *verdict)
         bisect(exchange);
         break;
     case BATCH_AGAIN:
-        again(exchange);
+        again(exchange, verdict->detail);
         break;
     case BATCH_FENCE:
         suspect(exchange, NULL);

@@ -57,8 +57,8 @@ void follow_run(struct engine_zone *zone, uint64_t now, uint64_t *wake)
     }
     uint64_t due = zone->follow_ms;
     due = MAX(due, breaker_next_ms(zone_breaker(zone), now));
-    due = MAX(due, now + budget_wait_ms(&zone->account->budget, false, now));
-    due = MAX(due, now + budget_wait_ms(&zone->budget, false, now));
+    due = MAX(due, now + budget_wait_ms(&zone->account->budget, false, 0, now));
+    due = MAX(due, now + budget_wait_ms(&zone->budget, false, 0, now));
     if (due > now) {
         *wake = MIN(*wake, due);
     } else if (zone->lookups == 0 && zone->account->lookups == 0) {

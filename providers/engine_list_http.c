@@ -102,7 +102,7 @@ static void next_page(struct engine_list_http *list)
     struct engine_zone *zone = list->zone;
     struct engine_account *account = zone->account;
     uint64_t now = zone_now(zone);
-    uint64_t wait = MAX(budget_wait_ms(&account->budget, false, now), budget_wait_ms(&zone->budget, false, now));
+    uint64_t wait = MAX(budget_wait_ms(&account->budget, false, 0, now), budget_wait_ms(&zone->budget, false, 0, now));
     if (wait > 0) {
         loop_timer_after(list->timer, wait);
         return;

@@ -86,7 +86,7 @@ void engine_account_status(struct engine_account *account, struct engine_account
         .error = account->stopped ? account->stop_error : "",
         .detail = account->stopped ? account->stop_detail : "",
         .requests = account->requests,
-        .wait_ms = budget_wait_ms(&account->budget, true, now),
+        .wait_ms = budget_wait_ms(&account->budget, true, 1, now),
         .limits = &account->limits,
     };
 }

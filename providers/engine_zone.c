@@ -166,8 +166,21 @@ static bool must_wait(const struct engine_zone *zone)
     return zone->lookups > 0 || account->lookups > 0 || (most != 0 && account->requests >= most);
 }
 
+/** What @p len changes will count: as much each as the one that is next. */
+static uint64_t likely_cost(const struct engine_zone *zone, size_t len)
+{
+    const struct provider_ops *ops = zone->account->ops;
+    const struct change *next = zone->groups != NULL ? zone->groups->changes[0] : zone->queue.waiting.head;
+    struct batch_item item;
+    if (ops->item_cost == NULL || next == NULL) {
+        return len;
+    }
+    change_unpack(next, &item);
+    return len * ops->item_cost(zone->account->state, &item);
+}
+
 /** Budget of account and zone, then the breaker: both say when instead of no. */
-static bool may_send(struct engine_zone *zone, uint64_t now, uint64_t *wake)
+static bool may_send(struct engine_zone *zone, size_t len, uint64_t now, uint64_t *wake)
 {
     struct engine_account *account = zone->account;
     uint64_t open = breaker_next_ms(zone_breaker(zone), now);
@@ -175,7 +188,9 @@ static bool may_send(struct engine_zone *zone, uint64_t now, uint64_t *wake)
         *wake = MIN(*wake, open);
         return false;
     }
-    uint64_t wait = MAX(budget_wait_ms(&account->budget, true, now), budget_wait_ms(&zone->budget, true, now));
+    uint64_t cost = likely_cost(zone, len);
+    uint64_t wait =
+        MAX(budget_wait_ms(&account->budget, true, cost, now), budget_wait_ms(&zone->budget, true, cost, now));
     if (wait != 0) {
         *wake = MIN(*wake, now + wait);
         return false;
@@ -187,7 +202,8 @@ static bool send_next(struct engine_zone *zone, uint64_t now, uint64_t *wake)
 {
     bool group = groups_ready(zone) && zone->messages_in_flight < zone->account->limits.depth_max;
     size_t most = group ? 0 : wanted(zone, now, wake);
-    if ((!group && most == 0) || must_wait(zone) || !may_send(zone, now, wake)) {
+    size_t len = group ? zone->groups->len : most;
+    if (len == 0 || must_wait(zone) || !may_send(zone, len, now, wake)) {
         return false;
     }
     struct exchange *exchange = group ? exchange_from_group(zone) : exchange_fill(zone, most);

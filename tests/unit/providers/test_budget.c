@@ -54,7 +54,7 @@ static void no_window_is_ever_exceeded_and_none_is_wasted(void **state)
     struct budget budget = zone_budget();
     size_t len = 0;
     for (uint64_t now = 1000; now < 1000 + 2 * DAY_MS && len < MOST;) {
-        uint64_t wait = budget_wait_ms(&budget, true, now);
+        uint64_t wait = budget_wait_ms(&budget, true, 1, now);
         if (wait == 0) {
             budget_spend(&budget, true, 1, now);
             times[len++] = now;
@@ -76,11 +76,11 @@ static void lookups_do_not_count_as_writes(void **state)
     for (int i = 0; i < 10; i++) {
         budget_spend(&budget, false, 0, 1000);
     }
-    assert_int_equal(budget_wait_ms(&budget, true, 1000), 0);
+    assert_int_equal(budget_wait_ms(&budget, true, 1, 1000), 0);
     budget_spend(&budget, true, 1, 1000);
     budget_spend(&budget, true, 1, 1000);
-    assert_int_equal(budget_wait_ms(&budget, true, 1000), 1000);
-    assert_int_equal(budget_wait_ms(&budget, false, 1000), 0);
+    assert_int_equal(budget_wait_ms(&budget, true, 1, 1000), 1000);
+    assert_int_equal(budget_wait_ms(&budget, false, 0, 1000), 0);
     budget_deinit(&budget);
 }
 
@@ -93,14 +93,29 @@ static void a_bucket_keeps_its_average_over_batches_larger_than_itself(void **st
     assert_int_equal(budget_add(&budget, &rate, 0), ERR_OK);
     uint64_t now = 0;
     for (int batch = 0; batch < 20; batch++) {
-        uint64_t wait = budget_wait_ms(&budget, true, now);
+        uint64_t wait = budget_wait_ms(&budget, true, 1, now);
         assert_true(batch == 0 || wait > 0);
         now += wait;
-        assert_int_equal(budget_wait_ms(&budget, true, now), 0);
+        assert_int_equal(budget_wait_ms(&budget, true, 1, now), 0);
         budget_spend(&budget, true, 1000, now);
     }
     /* 19,000 units before the last batch, less the 100 that were there, one more for each wait's end */
     assert_in_range(now, 189000, 189010);
+    budget_deinit(&budget);
+}
+
+static void a_bucket_holds_as_much_of_a_batch_as_it_can_before_that_goes(void **state)
+{
+    (void)state;
+    static const struct provider_rate rate = {.what = RATE_CHANGES, .units = 100, .period_ms = 1000, .burst = 1000};
+    struct budget budget;
+    budget_init(&budget);
+    assert_int_equal(budget_add(&budget, &rate, 0), ERR_OK);
+    assert_int_equal(budget_wait_ms(&budget, true, 1000, 0), 0);
+    budget_spend(&budget, true, 1000, 0);
+    assert_int_equal(budget_wait_ms(&budget, true, 1000, 0), 10000);
+    assert_int_equal(budget_wait_ms(&budget, true, 200, 0), 2000);
+    assert_int_equal(budget_wait_ms(&budget, true, 5000, 0), 10000); /* more than it can ever hold: then into debt */
     budget_deinit(&budget);
 }
 
@@ -113,7 +128,7 @@ static void slow_refills_lose_nothing(void **state)
     assert_int_equal(budget_add(&budget, &rate, 0), ERR_OK);
     unsigned calls = 0;
     for (uint64_t now = 0; now < 3600 * 1000; now += 13) { /* polled often, each credit a fraction */
-        if (budget_wait_ms(&budget, true, now) == 0) {
+        if (budget_wait_ms(&budget, true, 1, now) == 0) {
             budget_spend(&budget, true, 1, now);
             calls++;
         }
@@ -130,10 +145,10 @@ static void an_idle_bucket_is_full_and_no_fuller(void **state)
     budget_init(&budget);
     assert_int_equal(budget_add(&budget, &rate, 0), ERR_OK);
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(budget_wait_ms(&budget, true, 400 * DAY_MS), 0);
+        assert_int_equal(budget_wait_ms(&budget, true, 1, 400 * DAY_MS), 0);
         budget_spend(&budget, true, 1, 400 * DAY_MS);
     }
-    assert_int_equal(budget_wait_ms(&budget, true, 400 * DAY_MS), 100);
+    assert_int_equal(budget_wait_ms(&budget, true, 1, 400 * DAY_MS), 100);
     budget_deinit(&budget);
 }
 
@@ -155,6 +170,7 @@ int main(void)
         cmocka_unit_test(no_window_is_ever_exceeded_and_none_is_wasted),
         cmocka_unit_test(lookups_do_not_count_as_writes),
         cmocka_unit_test(a_bucket_keeps_its_average_over_batches_larger_than_itself),
+        cmocka_unit_test(a_bucket_holds_as_much_of_a_batch_as_it_can_before_that_goes),
         cmocka_unit_test(slow_refills_lose_nothing),
         cmocka_unit_test(an_idle_bucket_is_full_and_no_fuller),
         cmocka_unit_test(more_rates_than_fit_are_an_error),

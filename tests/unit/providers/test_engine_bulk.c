@@ -21,6 +21,7 @@ static struct {
     uint32_t cost;
     enum batch_stop stop; /* the next write's first item is refused and stopped */
     bool token;
+    bool partial; /* the next write's first item is refused, the others go once more */
     unsigned tokens, ids, writes, items, pages, follows;
     uint64_t writes_ms[WRITES_MAX];
 } bulk;
@@ -92,9 +93,15 @@ static enum err bulk_parse(void *state, struct provider_zone *zone, struct batch
         zone->cache = malloc(1);
         return zone->cache != NULL ? ERR_OK : ERR_NOMEM;
     }
+    if (bulk.partial) {
+        bulk.partial = false;
+        batch->items[0].outcome = OUTCOME_REFUSED;
+        batch->items[0].error = "refused";
+        return ERR_OK;
+    }
     ret_verdict->kind = VERDICT_SETTLED;
     for (size_t i = 0; i < batch->len; i++) {
-        batch->items[i].outcome = OUTCOME_APPLIED;
+        batch->items[i].outcome = batch->items[i].error == NULL ? OUTCOME_APPLIED : OUTCOME_REFUSED;
     }
     if (bulk.stop != BATCH_STOP_NONE) {
         batch->items[0].outcome = OUTCOME_REFUSED;
@@ -266,7 +273,28 @@ static void what_a_change_costs_is_paid_before_the_next_batch(void **state)
     run_until(100 * 1000);
     assert_int_equal(bulk.writes, 4);
     assert_int_equal(told.applied, 2000);
-    assert_in_range(bulk.writes_ms[3] - bulk.writes_ms[0], 29000, 29100);
+    assert_in_range(bulk.writes_ms[3] - bulk.writes_ms[0], 30000, 30100);
+    service_close(&service);
+}
+
+static void what_was_refused_is_not_sent_again_after_a_wait(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10,
+                                             .depth_max = 1,
+                                             .rates = {{RATE_OF_ZONE, RATE_WRITES, 1, 60 * 1000, 0}},
+                                             .rates_len = 1});
+    bulk.partial = true;
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit_many(zone, 6, 1, 1);
+    run_until(50 * 1000);
+    assert_int_equal(told.refused, 1);
+    run_until(100 * 1000);
+    assert_int_equal(told.applied, 5);
+    assert_int_equal(bulk.writes, 2);
+    assert_int_equal(bulk.items, 11);
     service_close(&service);
 }
 
@@ -553,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_zone_under_constant_change_keeps_the_daily_limit),
         cmocka_unit_test(what_a_change_costs_is_paid_before_the_next_batch),
+        cmocka_unit_test(what_was_refused_is_not_sent_again_after_a_wait),
         cmocka_unit_test(one_token_serves_every_zone_of_the_account),
         cmocka_unit_test(batches_of_a_zone_wait_for_one_lookup),
         cmocka_unit_test(an_account_has_no_more_requests_out_than_it_may),
