@@ -12,6 +12,7 @@
 #include "base/macros.h"
 #include "net/limits.h"
 #include "providers/cloudflare_plan.h"
+#include "providers/cloudflare_reply.h"
 #include "providers/httpjson.h"
 
 enum {
@@ -22,10 +23,8 @@ enum {
     CALLS_MAX = 1200, /* API limits: for each user in five minutes, whichever way they come */
     CALLS_PERIOD_MS = 300000,
     BLOCKED_MS = 300000, /* API limits: what comes over the limit is blocked for five minutes */
-    PAGE_RECORDS = 5000,
     FRESH_MS = 30000,    /* so long a listing is believed where others write too */
     LISTING_MS = 600000, /* one that takes longer begins anew */
-    ID_SIZE = 64,        /* documented: 32 characters */
     STAGE_ZONE = PROVIDER_STAGE_ZONE,
     STAGE_LIST,
 };
@@ -48,7 +47,7 @@ struct cloudflare {
 };
 
 struct cf_zone {
-    char id[ID_SIZE];
+    char id[CLOUDFLARE_ID_SIZE];
     struct zonecache *records;
     unsigned page;                     /* that comes next */
     bool listed;                       /* all pages are in */
@@ -106,7 +105,7 @@ static enum err cloudflare_open(const struct engine_account_config *config, cons
     bool copied = copy_option(config, "zone_id", &state->zone_id) && copy_option(config, "comment", &state->comment);
     state->policy.comment = state->comment;
     enum err err = state->url != NULL && copied ? ERR_OK : ERR_NOMEM;
-    if (err == ERR_OK && state->zone_id != NULL && strlen(state->zone_id) >= ID_SIZE) {
+    if (err == ERR_OK && state->zone_id != NULL && strlen(state->zone_id) >= CLOUDFLARE_ID_SIZE) {
         err = errinfo_set(info, ERR_INVALID, "config", 0, "account %s: options: zone_id is longer than an id",
                           config->name);
     }
@@ -207,13 +206,8 @@ static enum err build_page(const struct cloudflare *state, const char *id, unsig
     begin(state, request, HTTP_VERB_GET, STAGE_LIST);
     strbuf_adds(&request->url, "/zones");
     httpjson_path(&request->url, view_of(id));
-    strbuf_addf(&request->url, "/dns_records?per_page=%d&page=%u", PAGE_RECORDS, page);
+    strbuf_addf(&request->url, "/dns_records?per_page=%d&page=%u", CLOUDFLARE_PAGE_RECORDS, page);
     return httpjson_built(request);
-}
-
-static bool is_refused(const struct batch_item *item)
-{
-    return item->outcome == OUTCOME_REFUSED && item->error != NULL;
 }
 
 static void plan_batch(struct cloudflare_plan *plan, const struct cloudflare *state, enum zone_mode mode,
@@ -222,7 +216,7 @@ static void plan_batch(struct cloudflare_plan *plan, const struct cloudflare *st
     for (size_t i = 0; i < batch->len; i++) {
         struct batch_item *item = &batch->items[i];
         struct present present = zonecache_present(cf->records, item->name, item->type);
-        if (is_refused(item)) {
+        if (httpjson_is_refused(item)) {
             continue;
         }
         if (present_allows(mode, item, &present)) {
@@ -282,38 +276,10 @@ static enum err cloudflare_build(void *context, struct provider_zone *zone, stru
     return build_page(state, cf->id, cf->page + 1, request);
 }
 
-static int64_t code_of(const json_t *json)
+static void judge_zone(const json_t *json, const char *name, char ret_id[static CLOUDFLARE_ID_SIZE],
+                       struct verdict *verdict)
 {
-    return (int64_t)json_integer_value(httpjson_at(json, "/errors/0/code"));
-}
-
-static bool succeeded(const json_t *json)
-{
-    return json_is_true(json_object_get(json, "success"));
-}
-
-/** The zone of that name that is in use; of several only one may be. */
-static enum err pick_zone(const json_t *json, const char *name, char ret_id[static ID_SIZE])
-{
-    const json_t *zones = json_object_get(json, "result"), *zone, *found = NULL;
-    size_t i;
-    json_array_foreach(zones, i, zone)
-    {
-        bool active = view_equals(httpjson_text_at(zone, "/status"), "active");
-        if (!view_equals(httpjson_text_at(zone, "/name"), name)) {
-            continue;
-        }
-        if (found != NULL && active && view_equals(httpjson_text_at(found, "/status"), "active")) {
-            return ERR_STATE;
-        }
-        found = found == NULL || active ? zone : found;
-    }
-    return found != NULL ? view_copy(httpjson_text_at(found, "/id"), ret_id, ID_SIZE) : ERR_NOTFOUND;
-}
-
-static void judge_zone(const json_t *json, const char *name, char ret_id[static ID_SIZE], struct verdict *verdict)
-{
-    enum err err = pick_zone(json, name, ret_id);
+    enum err err = cloudflare_pick_zone(json, name, ret_id);
     if (err == ERR_OK && ret_id[0] != '\0') {
         verdict->kind = VERDICT_CONTINUE;
     } else if (err == ERR_STATE) {
@@ -326,30 +292,6 @@ static void judge_zone(const json_t *json, const char *name, char ret_id[static 
     }
 }
 
-/** One record of a reply that Muster could own. False: it is none. */
-static bool read_record(const json_t *json, char name[static DNSNAME_SIZE], struct zonecache_record *ret_record)
-{
-    struct view type = httpjson_text_at(json, "/type"), id = httpjson_text_at(json, "/id");
-    struct zonecache_record record = {.ttl = (uint32_t)json_number_value(json_object_get(json, "ttl")),
-                                      .flags = json_is_true(json_object_get(json, "proxied")) ? CLOUDFLARE_PROXIED : 0};
-    bool a = view_equals(type, "A"), aaaa = view_equals(type, "AAAA");
-    if ((!a && !aaaa) || ip_parse(httpjson_text_at(json, "/content"), &record.ip) != ERR_OK || id.len == 0 ||
-        record.ip.family != (a ? IP_V4 : IP_V6) || view_copy(id, record.id, sizeof(record.id)) != ERR_OK ||
-        dnsname_parse(httpjson_text_at(json, "/name"), DNSNAME_RECORD, name, NULL) != ERR_OK) {
-        return false;
-    }
-    *ret_record = record;
-    return true;
-}
-
-/** Is there a page behind @p page? */
-static bool more_pages(const json_t *json, unsigned page)
-{
-    const json_t *pages = httpjson_at(json, "/result_info/total_pages");
-    size_t len = json_array_size(json_object_get(json, "result"));
-    return len > 0 && (json_is_integer(pages) ? json_integer_value(pages) > (json_int_t)page : len >= PAGE_RECORDS);
-}
-
 static enum err take_records(struct cf_zone *cf, const json_t *records)
 {
     const json_t *json;
@@ -358,7 +300,7 @@ static enum err take_records(struct cf_zone *cf, const json_t *records)
     {
         char name[DNSNAME_SIZE];
         struct zonecache_record record;
-        enum err err = read_record(json, name, &record) ? zonecache_put(cf->records, name, &record) : ERR_OK;
+        enum err err = cloudflare_read_record(json, name, &record) ? zonecache_put(cf->records, name, &record) : ERR_OK;
         if (err != ERR_OK) {
             return err;
         }
@@ -366,27 +308,12 @@ static enum err take_records(struct cf_zone *cf, const json_t *records)
     return ERR_OK;
 }
 
-static bool is_of_zone(const json_t *json, const char *zone)
-{
-    char name[DNSNAME_SIZE];
-    struct view text = httpjson_text_at(json, "/result/0/name");
-    return text.len == 0 || dnsname_parse(text, DNSNAME_RECORD, name, NULL) != ERR_OK ||
-           dnsname_in_zone(view_of(name), view_of(zone));
-}
-
-static void settle(struct cf_zone *cf, struct batch *batch, struct verdict *verdict)
-{
-    httpjson_settle(batch, verdict);
-    memcpy(verdict->detail, cf->refused, sizeof(verdict->detail));
-    cf->refused[0] = '\0';
-}
-
 /** One page of the listing. After the last, a batch that finds all as it should be is settled. */
 static enum err take_page(const struct cloudflare *state, const struct provider_zone *zone, struct batch *batch,
                           const json_t *json, struct verdict *verdict)
 {
     struct cf_zone *cf = zone->cache;
-    if (!is_of_zone(json, zone->name)) {
+    if (!cloudflare_is_of_zone(json, zone->name)) {
         verdict_set(verdict, VERDICT_RETRY, "notfound", "the option zone_id is the id of another zone than %s",
                     zone->name);
         return ERR_OK;
@@ -394,7 +321,7 @@ static enum err take_page(const struct cloudflare *state, const struct provider_
     enum err err = take_records(cf, json_object_get(json, "result"));
     verdict->kind = VERDICT_CONTINUE;
     cf->page++;
-    if (err != ERR_OK || more_pages(json, cf->page)) {
+    if (err != ERR_OK || cloudflare_more_pages(json, cf->page)) {
         return err;
     }
     struct cloudflare_plan plan;
@@ -402,7 +329,7 @@ static enum err take_page(const struct cloudflare *state, const struct provider_
     cf->listed = true;
     plan_batch(&plan, state, zone->mode, cf, batch);
     if (plan.len == 0) {
-        settle(cf, batch, verdict);
+        httpjson_settle_because(batch, cf->refused, verdict);
     }
     cloudflare_plan_deinit(&plan);
     return ERR_OK;
@@ -412,7 +339,7 @@ static enum err take_page(const struct cloudflare *state, const struct provider_
 static enum err take_result(struct cf_zone *cf, struct batch *batch, const json_t *json, struct verdict *verdict)
 {
     for (size_t i = 0; i < batch->len; i++) {
-        if (!is_refused(&batch->items[i])) {
+        if (!httpjson_is_refused(&batch->items[i])) {
             zonecache_remove_all(cf->records, batch->items[i].name, batch->items[i].type);
         }
     }
@@ -422,11 +349,11 @@ static enum err take_result(struct cf_zone *cf, struct batch *batch, const json_
         forget_records(cf);
         return err;
     }
-    settle(cf, batch, verdict);
+    httpjson_settle_because(batch, cf->refused, verdict);
     for (size_t i = 0; i < batch->len; i++) {
         struct batch_item *item = &batch->items[i];
         struct present present = zonecache_present(cf->records, item->name, item->type);
-        if (!is_refused(item) && (present.other || !rrset_value_equal(&present.value, &item->want))) {
+        if (!httpjson_is_refused(item) && (present.other || !rrset_value_equal(&present.value, &item->want))) {
             item->outcome = OUTCOME_UNKNOWN;
             item->error = "bad-reply";
             cf->doubtful = true;
@@ -453,10 +380,10 @@ static struct batch_item *named_item(const struct cf_zone *cf, struct batch *bat
     for (size_t i = 0; index != UINT64_MAX && i < batch->len; i++) {
         struct batch_item *item = &batch->items[i];
         size_t present = zonecache_present(cf->records, item->name, item->type).value.len;
-        if (!is_refused(item) && (item->want.len > 1 || present > 1)) {
+        if (!httpjson_is_refused(item) && (item->want.len > 1 || present > 1)) {
             return NULL;
         }
-        if (!is_refused(item) && item->want.len == 1 && (present == 0) == posts && index-- == 0) {
+        if (!httpjson_is_refused(item) && item->want.len == 1 && (present == 0) == posts && index-- == 0) {
             return item;
         }
     }
@@ -481,7 +408,7 @@ static void judge_refusal(const struct cloudflare *state, const struct provider_
                           struct batch *batch, const struct provider_reply *reply, const json_t *json,
                           struct verdict *verdict)
 {
-    int64_t code = code_of(json);
+    int64_t code = cloudflare_code(json);
     bool fresh = is_fresh(cf, reply->now_ms), change = request->stage == PROVIDER_STAGE_CHANGE;
     cf->doubtful = false; /* nothing was applied */
     if (code == CODE_HEADERS || code == CODE_LOGIN) {
@@ -516,9 +443,9 @@ static enum err cloudflare_parse(void *context, struct provider_zone *zone, stru
         return ERR_OK;
     }
     bool success = reply->status < 300;
-    if (success && (json == NULL || (succeeded(json) && httpjson_at(json, "/result") == NULL))) {
+    if (success && (json == NULL || (cloudflare_succeeded(json) && httpjson_at(json, "/result") == NULL))) {
         httpjson_unreadable(&api, request, ret_verdict);
-    } else if (!success || !succeeded(json)) {
+    } else if (!success || !cloudflare_succeeded(json)) {
         judge_refusal(state, request, cf, batch, reply, json, ret_verdict);
     } else if (request->stage == STAGE_ZONE) {
         judge_zone(json, zone->name, cf->id, ret_verdict);
@@ -535,7 +462,7 @@ static enum err cloudflare_parse(void *context, struct provider_zone *zone, stru
 struct list {
     const struct cloudflare *state;
     struct provider_listing listing;
-    char name[DNSNAME_SIZE], id[ID_SIZE];
+    char name[DNSNAME_SIZE], id[CLOUDFLARE_ID_SIZE];
     unsigned page;
 };
 
@@ -571,7 +498,7 @@ static void tell_records(const struct list *list, const json_t *records)
     {
         char name[DNSNAME_SIZE];
         struct zonecache_record record;
-        if (read_record(json, name, &record)) {
+        if (cloudflare_read_record(json, name, &record)) {
             list->listing.each(list->listing.context, name, record.ip.family == IP_V4 ? RRTYPE_A : RRTYPE_AAAA,
                                record.ttl, &record.ip);
         }
@@ -585,14 +512,14 @@ static enum err cloudflare_list_feed(void *context, const struct provider_reques
     struct verdict verdict;
     json_t *json = NULL;
     bool final = httpjson_judge(&api, request, reply, &json, &verdict);
-    if (!final && (!succeeded(json) || httpjson_at(json, "/result") == NULL)) {
+    if (!final && (!cloudflare_succeeded(json) || httpjson_at(json, "/result") == NULL)) {
         httpjson_refusal(&api, request, reply->status, json, &verdict);
     } else if (!final && request->stage == STAGE_ZONE) {
         judge_zone(json, list->name, list->id, &verdict);
     } else if (!final) {
         tell_records(list, json_object_get(json, "result"));
         list->page++;
-        *ret_done = !more_pages(json, list->page);
+        *ret_done = !cloudflare_more_pages(json, list->page);
         verdict.kind = VERDICT_CONTINUE;
     }
     json_decref(json);

@@ -145,11 +145,6 @@ static void forget_records(struct desec_zone *cache)
     cache->cursor = (struct cursor){0};
 }
 
-static bool is_refused(const struct batch_item *item)
-{
-    return item->outcome == OUTCOME_REFUSED && item->error != NULL;
-}
-
 static void begin(const struct desec *state, const char *zone, struct provider_request *request, enum http_verb verb,
                   uint8_t stage)
 {
@@ -181,21 +176,12 @@ static void add_item(struct strbuf *body, const struct desec_zone *cache, const 
     strbuf_addc(body, '}');
 }
 
-static size_t count_open(const struct batch *batch)
-{
-    size_t open = 0;
-    for (size_t i = 0; i < batch->len; i++) {
-        open += !is_refused(&batch->items[i]);
-    }
-    return open;
-}
-
 static void check_present(enum zone_mode mode, struct desec_zone *cache, struct batch *batch)
 {
     for (size_t i = 0; mode == ZONE_SHARED && i < batch->len; i++) {
         struct batch_item *item = &batch->items[i];
         struct present present = zonecache_present(cache->records, item->name, item->type);
-        if (!is_refused(item) && !present_allows(mode, item, &present)) {
+        if (!httpjson_is_refused(item) && !present_allows(mode, item, &present)) {
             (void)snprintf(cache->refused, sizeof(cache->refused), "%s", present_foreign_detail); /* fits */
         }
     }
@@ -209,7 +195,7 @@ static enum err build_changes(const struct desec *state, const struct provider_z
     strbuf_adds(&request->url, "rrsets/");
     strbuf_addc(&request->body, '[');
     for (size_t i = 0; i < batch->len; i++) {
-        if (!is_refused(&batch->items[i])) {
+        if (!httpjson_is_refused(&batch->items[i])) {
             add_item(&request->body, cache, zone->name, &batch->items[i]);
         }
     }
@@ -239,7 +225,7 @@ static enum err desec_build(void *context, struct provider_zone *zone, struct ba
         if (cache->listed) {
             check_present(zone->mode, cache, batch);
         }
-        if (!cache->listed || count_open(batch) == 0) { /* "foreign" is believed of a new listing only */
+        if (!cache->listed || httpjson_count_open(batch) == 0) { /* "foreign" is believed of a new listing only */
             if (cache->listed) {
                 forget_records(cache);
             }
@@ -324,13 +310,6 @@ static enum err remember(void *context, const char *name, const struct zonecache
     return zonecache_put(context, name, record);
 }
 
-static void settle(struct desec_zone *cache, struct batch *batch, struct verdict *verdict)
-{
-    httpjson_settle(batch, verdict);
-    memcpy(verdict->detail, cache->refused, sizeof(verdict->detail));
-    cache->refused[0] = '\0';
-}
-
 static enum err take_page(struct desec_zone *cache, enum zone_mode mode, struct batch *batch,
                           const struct provider_reply *reply, const json_t *json, struct verdict *verdict)
 {
@@ -343,8 +322,8 @@ static enum err take_page(struct desec_zone *cache, enum zone_mode mode, struct 
     cache->listed = true;
     cache->cursor = (struct cursor){0};
     check_present(mode, cache, batch);
-    if (count_open(batch) == 0) {
-        settle(cache, batch, verdict);
+    if (httpjson_count_open(batch) == 0) {
+        httpjson_settle_because(batch, cache->refused, verdict);
     }
     return ERR_OK;
 }
@@ -366,7 +345,7 @@ static void keep_in_step(struct desec_zone *cache, const struct batch *batch)
 {
     for (size_t i = 0; cache->listed && i < batch->len; i++) {
         const struct batch_item *item = &batch->items[i];
-        if (is_refused(item)) {
+        if (httpjson_is_refused(item)) {
             continue;
         }
         zonecache_remove_all(cache->records, item->name, item->type);
@@ -381,7 +360,7 @@ static size_t count_written(const struct batch *batch)
 {
     size_t written = 0;
     for (size_t i = 0; i < batch->len; i++) {
-        written += !is_refused(&batch->items[i]) && batch->items[i].want.len > 0;
+        written += !httpjson_is_refused(&batch->items[i]) && batch->items[i].want.len > 0;
     }
     return written;
 }
@@ -396,7 +375,7 @@ static void judge_written(struct desec_zone *cache, const struct provider_reques
     }
     cache->doubtful = false;
     keep_in_step(cache, batch);
-    settle(cache, batch, verdict);
+    httpjson_settle_because(batch, cache->refused, verdict);
 }
 
 /** First text within, for people; depth is bounded by the parser. */
@@ -426,12 +405,12 @@ static bool refuse_named(struct desec_zone *cache, struct batch *batch, const js
     char reason[PROVIDER_DETAIL_MAX / 2];
     size_t at = 0;
     bool named = false;
-    if (!json_is_array(errors) || json_array_size(errors) != count_open(batch)) {
+    if (!json_is_array(errors) || json_array_size(errors) != httpjson_count_open(batch)) {
         return false;
     }
     for (size_t i = 0; i < batch->len; i++) {
         struct batch_item *item = &batch->items[i];
-        if (is_refused(item)) {
+        if (httpjson_is_refused(item)) {
             continue;
         }
         const json_t *error = json_array_get(errors, at++);
@@ -456,10 +435,10 @@ static void judge_refusal(struct desec_zone *cache, const struct provider_reques
                     "HTTP 404: the domain does not exist, or belongs to another account: check the zone's name");
     } else if (request->stage != PROVIDER_STAGE_CHANGE || !refuse_named(cache, batch, json)) {
         httpjson_refusal(&api, request, status, json, verdict);
-    } else if (count_open(batch) > 0) {
+    } else if (httpjson_count_open(batch) > 0) {
         verdict->kind = VERDICT_CONTINUE; /* the rest again, without them */
     } else {
-        settle(cache, batch, verdict);
+        httpjson_settle_because(batch, cache->refused, verdict);
     }
 }
 

@@ -249,14 +249,36 @@ void httpjson_redact(char *text, struct view secret)
     strbuf_deinit(&encoded);
 }
 
+bool httpjson_is_refused(const struct batch_item *item)
+{
+    return item->outcome == OUTCOME_REFUSED && item->error != NULL;
+}
+
+size_t httpjson_count_open(const struct batch *batch)
+{
+    size_t open = 0;
+    for (size_t i = 0; i < batch->len; i++) {
+        open += !httpjson_is_refused(&batch->items[i]);
+    }
+    return open;
+}
+
 void httpjson_settle(struct batch *batch, struct verdict *verdict)
 {
     verdict->kind = VERDICT_SETTLED;
     for (size_t i = 0; i < batch->len; i++) {
-        struct batch_item *item = &batch->items[i];
-        if (item->outcome != OUTCOME_REFUSED || item->error == NULL) {
-            item->outcome = OUTCOME_APPLIED;
-            item->error = NULL;
+        if (!httpjson_is_refused(&batch->items[i])) {
+            batch->items[i].outcome = OUTCOME_APPLIED;
+            batch->items[i].error = NULL;
         }
     }
+}
+
+void httpjson_settle_because(struct batch *batch, char why[static PROVIDER_DETAIL_MAX], struct verdict *verdict)
+{
+    if (httpjson_count_open(batch) < batch->len) {
+        memcpy(verdict->detail, why, sizeof(verdict->detail));
+    }
+    why[0] = '\0'; /* what is said of one batch is not said of the next */
+    httpjson_settle(batch, verdict);
 }

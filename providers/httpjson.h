@@ -75,5 +75,12 @@ void httpjson_copy_text(struct view text, char *buffer, size_t size);
 /** Takes @p secret out of @p text in place: as it is, percent-encoded, and where the text was cut inside of it. */
 void httpjson_redact(char *text, struct view secret);
 
-/** Each item APPLIED, verdict SETTLED. Items that have been refused (OUTCOME_REFUSED with an error) stay so. */
+/* Batches of which some items were refused while the rest went on (VERDICT_CONTINUE). */
+
+bool httpjson_is_refused(const struct batch_item *item);
+/** Items that are not refused. */
+size_t httpjson_count_open(const struct batch *batch);
+/** Each item APPLIED but the refused, verdict SETTLED. */
 void httpjson_settle(struct batch *batch, struct verdict *verdict);
+/** The same. @param why of the refused; goes into the verdict when there are any, and is empty afterwards. */
+void httpjson_settle_because(struct batch *batch, char why[static PROVIDER_DETAIL_MAX], struct verdict *verdict);

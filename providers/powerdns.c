@@ -112,17 +112,12 @@ static void begin(const struct powerdns *state, const char *zone, struct provide
     strbuf_addc(&request->url, '.');
 }
 
-static bool is_refused(const struct batch_item *item)
-{
-    return item->outcome == OUTCOME_REFUSED && item->error != NULL;
-}
-
 /** In a shared zone: the first item that was not looked at yet; false when there is none. What may be overwritten is
  * marked by `adopt` in the batch, which is a copy of the change. */
 static bool find_unseen(const struct provider_zone *zone, const struct batch *batch, size_t *ret_index)
 {
     for (size_t i = 0; zone->mode == ZONE_SHARED && i < batch->len; i++) {
-        if (!is_refused(&batch->items[i]) && !batch->items[i].adopt) {
+        if (!httpjson_is_refused(&batch->items[i]) && !batch->items[i].adopt) {
             *ret_index = i;
             return true;
         }
@@ -173,7 +168,7 @@ static enum err powerdns_build(void *context, struct provider_zone *zone, struct
     begin(state, zone->name, request, HTTP_VERB_PATCH, PROVIDER_STAGE_CHANGE);
     strbuf_adds(&request->body, "{\"rrsets\":[");
     for (size_t i = 0; i < batch->len; i++) {
-        if (!is_refused(&batch->items[i])) {
+        if (!httpjson_is_refused(&batch->items[i])) {
             strbuf_adds(&request->body, first ? "" : ",");
             add_item(&request->body, &batch->items[i]);
             first = false;
@@ -183,23 +178,12 @@ static enum err powerdns_build(void *context, struct provider_zone *zone, struct
     return httpjson_built(request);
 }
 
-static size_t count_open(const struct batch *batch)
-{
-    size_t open = 0;
-    for (size_t i = 0; i < batch->len; i++) {
-        open += !is_refused(&batch->items[i]);
-    }
-    return open;
-}
-
 /** After some items were refused: the rest goes on, or nothing is left. */
 static void go_on(struct powerdns_zone *cache, struct batch *batch, struct verdict *verdict)
 {
     verdict->kind = VERDICT_CONTINUE;
-    if (count_open(batch) == 0) {
-        httpjson_settle(batch, verdict);
-        memcpy(verdict->detail, cache->refused, sizeof(verdict->detail));
-        cache->refused[0] = '\0';
+    if (httpjson_count_open(batch) == 0) {
+        httpjson_settle_because(batch, cache->refused, verdict);
     }
 }
 
@@ -259,7 +243,7 @@ static bool refuse_named(struct powerdns_zone *cache, struct batch *batch, const
     httpjson_copy_text(text, reason, sizeof(reason));
     for (size_t i = 0; i < batch->len; i++) {
         struct batch_item *item = &batch->items[i];
-        if (!is_refused(item) && is_about(reason, item)) {
+        if (!httpjson_is_refused(item) && is_about(reason, item)) {
             item->outcome = OUTCOME_REFUSED;
             item->error = "refused";
             named = true;
@@ -304,9 +288,7 @@ static enum err powerdns_parse(void *context, struct provider_zone *zone, struct
     } else if (request->stage == STAGE_LOOKUP && json_is_array(rrsets)) {
         take_lookup(cache, batch, request->index, rrsets, ret_verdict);
     } else if (request->stage == PROVIDER_STAGE_CHANGE && reply->status == 204) {
-        httpjson_settle(batch, ret_verdict);
-        memcpy(ret_verdict->detail, cache->refused, sizeof(ret_verdict->detail));
-        cache->refused[0] = '\0';
+        httpjson_settle_because(batch, cache->refused, ret_verdict);
     } else {
         httpjson_unreadable(&api, request, ret_verdict); /* a page of somebody else's with 200 among them */
     }

@@ -162,11 +162,21 @@ static void settles_all_but_the_refused(void **state)
                                  {.outcome = OUTCOME_REFUSED, .error = "foreign"}};
     struct batch batch = {.items = items, .len = 2};
     struct verdict verdict = {0};
-    httpjson_settle(&batch, &verdict);
+    char why[PROVIDER_DETAIL_MAX] = "because";
+    httpjson_settle_because(&batch, why, &verdict);
     assert_int_equal(verdict.kind, VERDICT_SETTLED);
+    assert_string_equal(verdict.detail, "because");
+    assert_string_equal(why, "");
+    assert_int_equal(httpjson_count_open(&batch), 1);
     assert_int_equal(items[0].outcome, OUTCOME_APPLIED);
     assert_null(items[0].error);
     assert_int_equal(items[1].outcome, OUTCOME_REFUSED);
+    verdict = (struct verdict){0};
+    batch.len = 1;
+    memcpy(why, "of another batch", sizeof("of another batch"));
+    httpjson_settle_because(&batch, why, &verdict);
+    assert_string_equal(verdict.detail, "");
+    assert_string_equal(why, "");
 }
 
 int main(void)
