@@ -19,6 +19,9 @@ pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 # Of the room that everything links, only the coordinator's programs call expat: the agent shall not need it on a device.
 add_library(Muster::Expat INTERFACE IMPORTED)
 target_link_libraries(Muster::Expat INTERFACE "-Wl,--push-state,--as-needed,-lexpat,--pop-state")
+# Likewise: of all programs only those that open TLS connections of their own (net/tls.c) call OpenSSL themselves.
+add_library(Muster::Tls INTERFACE IMPORTED)
+target_link_libraries(Muster::Tls INTERFACE "-Wl,--push-state,--as-needed,-lssl,-lcrypto,--pop-state")
 if(MUSTER_UPNP)
   pkg_check_modules(MINIUPNPC REQUIRED IMPORTED_TARGET miniupnpc)
 endif()

@@ -17,6 +17,7 @@
 #include "base/view.h"
 
 #define DNS_PORT            53
+#define DNS_TLS_PORT        853 /* RFC 7858 3.1 */
 #define DNSQUERY_NAME_MAX   255 /* bytes on the wire: RFC 1035 2.3.4 */
 #define DNSQUERY_SIZE       (12 + DNSQUERY_NAME_MAX + 4)
 #define DNSQUERY_RANDOM_LEN (2 + (DNSQUERY_NAME_MAX + 7) / 8) /* the id and a bit for each byte of the name */

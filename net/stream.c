@@ -29,7 +29,7 @@
 #define FRAME_HEADER         2
 #define FRAME_MAX            65535
 
-enum state { STATE_RESOLVING, STATE_CONNECTING, STATE_OPEN, STATE_CLOSED };
+enum state { STATE_RESOLVING, STATE_CONNECTING, STATE_HANDSHAKE, STATE_OPEN, STATE_CLOSED };
 
 struct stream {
     struct loop *loop;
@@ -45,7 +45,10 @@ struct stream {
     size_t tried; /* of the addresses found */
     int fd;       /* -1 = none */
     struct loop_poll *poll;
-    int events; /* watched now */
+    int events;                /* watched now */
+    void *layer;               /* owned, of options.layer; NULL = none, or not yet */
+    int wants;                 /* what it waits for, after it could not go on */
+    struct errinfo layer_info; /* of its failure, with the address in use */
     struct bytes in, out;
     bool must_tell_drained;
     enum stream_close why; /* with info: the failure to tell when the kick comes */
@@ -59,6 +62,9 @@ static void try_next(struct stream *stream);
 /* Lets go of the socket; the watch goes first, or libuv aborts. */
 static void drop_socket(struct stream *stream)
 {
+    if (stream->layer != NULL) {
+        stream->options.layer->free(TAKE(stream->layer));
+    }
     loop_poll_free(TAKE(stream->poll));
     stream->events = 0;
     if (stream->fd >= 0) {
@@ -123,9 +129,11 @@ static void describe(struct stream *stream, enum stream_close why, int errno_val
     (void)ip_format(&peer, ip_text);
     bool named = peer.family != IP_NONE && !view_equals(view_of(ip_text), stream->host);
     const char *what = errno_value == 0 ? "closed by the peer" : uv_strerror_r(-errno_value, text, sizeof(text));
-    (void)errinfo_set(&stream->info, err_of(why, errno_value), "tcp", errno_value, "%s %s%s%s%s port %u: %s", doing,
-                      stream->host, named ? " (" : "", named ? ip_text : "", named ? ")" : "",
-                      (unsigned)stream->options.port, what);
+    bool layer = stream->layer_info.err != ERR_OK;
+    (void)errinfo_set(&stream->info, layer ? stream->layer_info.err : err_of(why, errno_value), layer ? "tls" : "tcp",
+                      layer ? stream->layer_info.native : errno_value, "%s %s%s%s%s port %u: %s", doing, stream->host,
+                      named ? " (" : "", named ? ip_text : "", named ? ")" : "", (unsigned)stream->options.port,
+                      layer ? stream->layer_info.text : what);
 }
 
 static void end_errno(struct stream *stream, enum stream_close why, int errno_value, const char *doing)
@@ -153,11 +161,46 @@ static int watch(struct stream *stream, int events)
     return err == ERR_OK ? 0 : EIO;
 }
 
+/* What the layer answered as an errno. */
+static int layer_errno(struct stream *stream, enum err err)
+{
+    if (err == ERR_OK || err == ERR_AGAIN || err == ERR_CLOSED) {
+        return err == ERR_AGAIN ? EAGAIN : 0;
+    }
+    stream->layer_info.err = err;
+    return EPROTO;
+}
+
+/* As send(2). */
+static ssize_t put(struct stream *stream, struct view data)
+{
+    size_t sent = 0;
+    if (stream->layer == NULL) {
+        stream->wants = LOOP_WRITABLE;
+        return send(stream->fd, data.ptr, data.len, MSG_NOSIGNAL);
+    }
+    enum err err = stream->options.layer->send(stream->layer, data, &sent, &stream->wants, &stream->layer_info);
+    errno = err == ERR_CLOSED ? EPIPE : layer_errno(stream, err);
+    return err == ERR_OK ? (ssize_t)sent : -1;
+}
+
+/* As recv(2). */
+static ssize_t get(struct stream *stream, char *buffer, size_t room)
+{
+    size_t got = 0;
+    if (stream->layer == NULL) {
+        return recv(stream->fd, buffer, room, 0);
+    }
+    enum err err = stream->options.layer->recv(stream->layer, buffer, room, &got, &stream->wants, &stream->layer_info);
+    errno = layer_errno(stream, err);
+    return err == ERR_OK || err == ERR_CLOSED ? (ssize_t)got : -1;
+}
+
 /* Hands what it can to the kernel. @return errno, 0 also when some had to wait. */
 static int flush(struct stream *stream)
 {
     while (stream->out.len > 0) {
-        ssize_t sent = send(stream->fd, stream->out.ptr + stream->out.head, stream->out.len, MSG_NOSIGNAL);
+        ssize_t sent = put(stream, view_n(stream->out.ptr + stream->out.head, stream->out.len));
         if (sent < 0 && errno == EINTR) {
             continue;
         }
@@ -166,7 +209,7 @@ static int flush(struct stream *stream)
         }
         if (sent < 0) {
             stream->must_tell_drained = true;
-            return watch(stream, LOOP_READABLE | LOOP_WRITABLE);
+            return watch(stream, LOOP_READABLE | stream->wants);
         }
         bytes_consume(&stream->out, (size_t)sent);
     }
@@ -197,7 +240,7 @@ static void fill(struct stream *stream)
             end_errno(stream, STREAM_CLOSE_IO, ENOMEM, "reading from");
             return;
         }
-        ssize_t got = recv(stream->fd, bytes_tail(&stream->in), room, 0);
+        ssize_t got = get(stream, bytes_tail(&stream->in), room);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -214,9 +257,12 @@ static void fill(struct stream *stream)
         if (!hand_over(stream)) {
             return;
         }
-        if ((size_t)got < room) {
+        if ((size_t)got < room && stream->layer == NULL) {
             return; /* the kernel had no more: spares the call that would say EAGAIN */
         }
+    }
+    if (stream->layer != NULL) {
+        loop_timer_at(stream->kick, 0); /* what the layer holds already makes no socket readable */
     }
 }
 
@@ -241,15 +287,40 @@ static void connected(struct stream *stream)
     }
 }
 
-static void on_connecting(struct stream *stream)
+static void give_up_address(struct stream *stream, int error)
 {
-    int error = socket_error(stream->fd);
-    if (error == 0) {
-        connected(stream);
-        return;
-    }
     (void)errinfo_set(&stream->info, err_from_errno(error), "tcp", error, "%s", "");
     try_next(stream);
+}
+
+static void on_handshake(struct stream *stream)
+{
+    enum err err = stream->options.layer->handshake(stream->layer, &stream->wants, &stream->layer_info);
+    int error = layer_errno(stream, err);
+    if (err == ERR_AGAIN) {
+        error = watch(stream, stream->wants);
+    } else if (error == 0) {
+        connected(stream);
+    }
+    if (error != 0) {
+        give_up_address(stream, error);
+    }
+}
+
+static void on_connecting(struct stream *stream)
+{
+    const struct stream_layer *layer = stream->options.layer;
+    int error = socket_error(stream->fd);
+    if (error != 0) {
+        give_up_address(stream, error);
+    } else if (layer == NULL) {
+        connected(stream);
+    } else if (layer->open(stream->options.layer_context, stream->fd, stream->host, &stream->layer) != ERR_OK) {
+        give_up_address(stream, ENOMEM);
+    } else {
+        stream->state = STATE_HANDSHAKE;
+        on_handshake(stream);
+    }
 }
 
 static void on_open(struct stream *stream, int events)
@@ -259,7 +330,7 @@ static void on_open(struct stream *stream, int events)
         end_errno(stream, STREAM_CLOSE_IO, error != 0 ? error : EIO, "connection to");
         return;
     }
-    if (events & LOOP_WRITABLE) {
+    if (events & (LOOP_WRITABLE | stream->wants)) {
         int error = flush(stream);
         if (error != 0) {
             end_errno(stream, STREAM_CLOSE_IO, error, "writing to");
@@ -284,6 +355,8 @@ static void on_ready(void *context, int events)
     stream->events = events == 0 ? 0 : stream->events; /* an error pauses the watch */
     if (stream->state == STATE_CONNECTING) {
         on_connecting(stream);
+    } else if (stream->state == STATE_HANDSHAKE) {
+        on_handshake(stream);
     } else {
         on_open(stream, events);
     }
@@ -341,6 +414,7 @@ static void try_next(struct stream *stream)
     int error = (int)stream->info.native;
     while (stream->tried < stream->found.len) {
         drop_socket(stream);
+        stream->layer_info = (struct errinfo){0};
         error = try_address(stream, &stream->found.addresses[stream->tried++]);
         if (error == 0) {
             stream->state = STATE_CONNECTING;
@@ -356,8 +430,10 @@ static void on_timer(void *context)
     struct stream *stream = context;
     enter(stream);
     if (clock_mono_ms() >= stream->deadline_ms) {
-        bool resolving = stream->state == STATE_RESOLVING;
-        end_errno(stream, STREAM_CLOSE_TIMEOUT, ETIMEDOUT, resolving ? "resolving the name of" : "connecting to");
+        const char *doing = stream->state == STATE_RESOLVING   ? "resolving the name of"
+                            : stream->state == STATE_HANDSHAKE ? "waiting for the TLS handshake of"
+                                                               : "connecting to";
+        end_errno(stream, STREAM_CLOSE_TIMEOUT, ETIMEDOUT, doing);
     } else {
         (void)errinfo_set(&stream->info, ERR_TIMEOUT, "tcp", ETIMEDOUT, "%s", "");
         try_next(stream);
@@ -387,6 +463,8 @@ static void on_kick(void *context)
         end(stream, stream->why, &stream->info);
     } else if (stream->state == STATE_RESOLVING && stream->found.len > 0) {
         try_next(stream);
+    } else if (stream->state == STATE_OPEN && stream->layer != NULL) {
+        fill(stream); /* with what the layer holds */
     }
     leave(stream);
 }

@@ -3,8 +3,8 @@
 /**
  * stream: one outgoing TCP connection on the loop. Names are resolved on libuv's pool, addresses are tried in turn
  * (IPv4 and IPv6 interleaved, in the resolver's order), all within one deadline. What was written is sent in order;
- * what arrives is gathered in a buffer that the owner consumes from the front. No reconnect: the owner makes a new
- * stream. Threading: loop thread. Nothing here blocks.
+ * what arrives is gathered in a buffer that the owner consumes from the front. A layer may stand between the stream and
+ * its socket: TLS (net/tls.h). No reconnect: the owner makes a new stream. Threading: loop thread. Nothing here blocks.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,10 +18,27 @@ struct stream;
 enum stream_close {
     STREAM_CLOSE_PEER,    /* orderly end by the peer */
     STREAM_CLOSE_RESOLVE, /* the name has no address */
-    STREAM_CLOSE_CONNECT, /* no address could be connected; the last one's error is told */
+    STREAM_CLOSE_CONNECT, /* no address could be connected, its layer's handshake included; the last one's error is told
+                           */
     STREAM_CLOSE_TIMEOUT, /* the connect deadline passed */
     STREAM_CLOSE_IO,      /* reset, unreachable, unacknowledged for user_timeout_ms */
     STREAM_CLOSE_LIMIT,   /* the read buffer is full and the owner consumed nothing of it */
+};
+
+/** What stands between a stream and its socket, on the socket's own descriptor; a stream has no more than one. Each
+ * call that cannot go on answers ERR_AGAIN and for what to wait (LOOP_READABLE or LOOP_WRITABLE); a failure is final,
+ * and
+ *  @p info says what it was. */
+struct stream_layer {
+    /** For the connected, non-blocking @p fd, which stays the stream's. @param context stream_options.layer_context.
+     *  @param host the stream's. @return ERR_NOMEM, ERR_INVALID. */
+    enum err (*open)(void *context, int fd, const char *host, void **ret_layer);
+    void (*free)(void *layer); /* the descriptor is open still */
+    /** Until it is ERR_OK nothing else is called. */
+    enum err (*handshake)(void *layer, int *ret_events, struct errinfo *info);
+    enum err (*send)(void *layer, struct view data, size_t *ret_sent, int *ret_events, struct errinfo *info);
+    /** @return ERR_CLOSED too: orderly end. */
+    enum err (*recv)(void *layer, char *buffer, size_t room, size_t *ret_got, int *ret_events, struct errinfo *info);
 };
 
 struct stream_options {
@@ -32,10 +49,12 @@ struct stream_options {
         user_timeout_ms;  /* TCP_USER_TIMEOUT: sent data unacknowledged for so long is a lost connection; 0 = 30,000 */
     uint32_t keepalive_s; /* idle time before keep-alive probes; 0 = 30 */
     /* The way out, as net/bindpath.h tells: addresses of another family than local's are left out. */
-    const char *bind_device; /* borrowed for the call; NULL or "" = whatever the routing table takes */
-    struct ip local;         /* IP_NONE = the kernel's choice */
-    size_t read_max;         /* most bytes buffered for the owner; 0 = 128 KiB */
-    size_t write_max;        /* most bytes waiting to be sent; 0 = 4 MiB */
+    const char *bind_device;          /* borrowed for the call; NULL or "" = whatever the routing table takes */
+    struct ip local;                  /* IP_NONE = the kernel's choice */
+    const struct stream_layer *layer; /* NULL = none */
+    void *layer_context;              /* borrowed: outlives the stream */
+    size_t read_max;                  /* most bytes buffered for the owner; 0 = 128 KiB */
+    size_t write_max;                 /* most bytes waiting to be sent; 0 = 4 MiB */
 
     void (*connected)(void *context);
     /** @p data is all that is buffered, borrowed for the call. @return how many bytes of its front were consumed; the
@@ -43,8 +62,8 @@ struct stream_options {
     size_t (*read)(void *context, struct view data);
     /** Everything written has been handed to the kernel; NULL allowed. Only after a write that had to wait. */
     void (*drained)(void *context);
-    /** Last call, at most once, never from inside stream_new, stream_write or stream_free. @p info: layer "tcp" or
-     * "dns", errno or resolver code, text. The owner still frees the stream (here, if it likes). */
+    /** Last call, at most once, never from inside stream_new, stream_write or stream_free. @p info: layer "tcp", "tls"
+     * or "dns", errno or resolver code, text. The owner still frees the stream (here, if it likes). */
     void (*closed)(void *context, enum stream_close why, const struct errinfo *info);
     void *context;
 };

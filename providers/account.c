@@ -100,7 +100,7 @@ const struct config_row engine_account_rows[] = {
      .type = CONFIG_PATH,
      AT(ca_file),
      .flags = CONFIG_RELOADABLE,
-     .help = "dyndns2: trusted roots instead of the system's"},
+     .help = "trusted roots instead of the system's, for HTTPS and for rfc2136 with transport: tls"},
     {.name = "verify_server",
      .type = CONFIG_HOSTPORT,
      AT(verify_server),

@@ -36,6 +36,7 @@ static void account_close(struct engine_account *account)
     if (account->http != NULL) {
         http_client_close(account);
     }
+    link_account_close(account);
     if (account->state != NULL) {
         account->ops->close(account->state);
     }
@@ -186,7 +187,6 @@ static enum err account_open(struct engine_account *account, const struct engine
     if (err == ERR_OK) {
         err = split(config->verify_server, "verify_server", account->verify_host, &account->verify_port, info);
     }
-    account->port = account->port != 0 ? account->port : DNS_PORT;
     account->verify_port = account->verify_port != 0 ? account->verify_port : DNS_PORT;
     const char *url = config->url != NULL ? config->url : account->ops->default_url;
     if (err == ERR_OK && url != NULL && config->server == NULL) {
@@ -200,6 +200,8 @@ static enum err account_open(struct engine_account *account, const struct engine
     }
     if (err == ERR_OK && account->ops->transport == PROVIDER_HTTP) {
         err = http_client_open(account, config);
+    } else if (err == ERR_OK) {
+        err = link_account_open(account, config, info);
     }
     return err;
 }

@@ -41,6 +41,7 @@
 #include "providers/template.h"
 
 struct stream;
+struct tls_client;
 struct stream_options;
 
 /** An RRset whose outcome is unknown and whose zone ended: the next zone of that name asks before it sends. */
@@ -80,6 +81,7 @@ struct engine_account {
     uint16_t port, verify_port;
     uint64_t timeout_ms, retry_min_ms, retry_max_ms;
     struct http_client *http; /* owned; NULL for DNS */
+    struct tls_client *tls;   /* owned; DNS over TLS; NULL = over TCP */
     struct breaker breaker;   /* HTTP: one a service; DNS has one a zone */
     bool stopped;             /* until the account is made anew from changed config */
     char stop_error[HOSTS_CODE_MAX];
@@ -228,6 +230,10 @@ void fence_ask(struct engine_zone *zone);
 void fence_reply(struct exchange *exchange, const struct provider_reply *reply);
 
 /* engine_link.c */
+/** What an account of DNS says of its connections: port and TLS. @return ERR_INVALID with info, ERR_NOMEM. */
+enum err link_account_open(struct engine_account *account, const struct engine_account_config *config,
+                           struct errinfo *info) MUST_CHECK;
+void link_account_close(struct engine_account *account);
 /** Where the config names no server. */
 enum err link_new(struct engine_zone *zone);
 /** Connects, to the primary that it finds first where it must. */

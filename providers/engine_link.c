@@ -2,8 +2,46 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/dnsquery.h"
 #include "net/stream.h"
+#include "net/tls.h"
 #include "providers/engine_internal.h"
+
+/** A name that an unsigned DNS answer gave proves nothing: with TLS somebody must say whom to expect. */
+static enum err open_tls(struct engine_account *account, const struct engine_account_config *config,
+                         struct errinfo *info)
+{
+    struct tls_client_options options = {
+        .ca_file = config->ca_file, .name = provider_option(config, "tls_name"), .alpn = "dot"};
+    struct errinfo why = {0};
+    if (options.name == NULL && config->server == NULL) {
+        return errinfo_set(info, ERR_INVALID, "config", 0,
+                           "account %s: transport tls needs `server` or the option `tls_name`: whom to expect",
+                           config->name);
+    }
+    enum err err = tls_client_new(&options, &account->tls, &why);
+    return err == ERR_OK ? ERR_OK : errinfo_set(info, err, "config", 0, "account %s: %s", config->name, why.text);
+}
+
+enum err link_account_open(struct engine_account *account, const struct engine_account_config *config,
+                           struct errinfo *info)
+{
+    const char *transport = provider_option(config, "transport");
+    bool tls = transport != NULL && strcmp(transport, "tls") == 0;
+    if (!tls && (config->ca_file != NULL || provider_option(config, "tls_name") != NULL)) {
+        return errinfo_set(info, ERR_INVALID, "config", 0,
+                           "account %s: `ca_file` and the option `tls_name` go with the option transport: tls",
+                           config->name);
+    }
+    account->port = account->port != 0 ? account->port : tls ? DNS_TLS_PORT : DNS_PORT;
+    return tls ? open_tls(account, config, info) : ERR_OK;
+}
+
+void link_account_close(struct engine_account *account)
+{
+    tls_client_free(account->tls);
+    account->tls = NULL;
+}
 
 static void link_connected(void *context)
 {
@@ -72,6 +110,8 @@ struct stream_options link_options(const struct engine_zone *zone, const char *h
 {
     return (struct stream_options){.host = host,
                                    .port = zone->account->port,
+                                   .layer = zone->account->tls != NULL ? &tls_client_layer : NULL,
+                                   .layer_context = zone->account->tls,
                                    .connect_ms = (uint32_t)zone->account->timeout_ms,
                                    .user_timeout_ms = (uint32_t)zone->account->timeout_ms};
 }

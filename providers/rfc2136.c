@@ -509,6 +509,16 @@ static void rfc2136_list_end(void *context)
     }
 }
 
+static const char *const transports[] = {"tcp", "tls", NULL};
+
+static const struct provider_option rfc2136_options[] = {
+    {.name = "transport",
+     .help = "tcp, or tls: DNS over TLS (RFC 7858, RFC 9103), with roots from `ca_file`",
+     .choices = transports},
+    {.name = "tls_name", .help = "name that the server's certificate must bear, where it is not the host of `server`"},
+    {.name = NULL},
+};
+
 const struct provider_ops provider_rfc2136 = {
     .about = {.name = "rfc2136",
               .service = "BIND/Knot/Technitium/generic RFC 2136",
@@ -518,6 +528,7 @@ const struct provider_ops provider_rfc2136 = {
               .read = "2026-11-22"},
     .transport = PROVIDER_DNS,
     .takes = PROVIDER_SERVER | PROVIDER_KEY,
+    .options = rfc2136_options,
     .shared = true,
     .open = rfc2136_open,
     .close = rfc2136_close,

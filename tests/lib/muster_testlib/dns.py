@@ -143,13 +143,24 @@ class Knot(_Server):
 
 
 class Bind(_Server):
-    """BIND's named, with a log on stderr. It listens on addresses of interfaces only, so not on just any of 127/8."""
+    """BIND's named, with a log on stderr. It listens on addresses of interfaces only, so not on just any of 127/8.
+
+    tls, an identity of certs.py: it serves DNS over TLS on `tls_port` too."""
 
     kind = "bind"
     default_address = "127.0.0.1"
 
+    def __init__(self, work, *arguments, tls=None, **options):
+        self.tls, self.tls_port = tls, tls and ports.free_port(options.get("address") or self.default_address)
+        super().__init__(work, *arguments, **options)
+
     def _config(self):
-        return self._fill(_BIND, _BIND_ZONE)
+        text = self._fill(_BIND, _BIND_ZONE)
+        if self.tls is None:
+            return text
+        listen = f"  listen-on port {self.tls_port} tls own {{ {self.address}; }};\n"
+        return (f'tls own {{ cert-file "{self.tls.cert}"; key-file "{self.tls.key}"; }};\n' +
+                text.replace("  listen-on port", listen + "  listen-on port", 1))
 
     def _argv(self):
         return [unconfined("named", self.folder), "-g", "-c", self.config_file]

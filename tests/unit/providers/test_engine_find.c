@@ -120,11 +120,8 @@ static void on_settled(void *context, const struct engine_result *results, size_
     }
 }
 
-/** An account of @p provider that names no server. */
-static struct engine_zone *open_zone(struct service *service, const char *provider)
+static void open_world(struct service *service)
 {
-    bool http = strcmp(provider, "rfc2136") != 0;
-    struct engine_zone *zone = NULL;
     *service = (struct service){.path = "/tmp/muster-engine-XXXXXX"};
     int fd = mkstemp(service->path);
     assert_true(fd >= 0 && write(fd, "x", 1) == 1);
@@ -138,6 +135,23 @@ static struct engine_zone *open_zone(struct service *service, const char *provid
     world.authority = true;
     world.resolve = resolve;
     world.serve = serve;
+    assert_int_equal(engine_new(NULL, &service->engine), ERR_OK);
+}
+
+static struct engine_zone *open_zone_of(struct service *service, struct engine_account *account)
+{
+    struct engine_zone *zone = NULL;
+    struct engine_zone_options options = {
+        .name = "zone.example", .account = account, .callbacks = {.settled = on_settled, .claim = on_claim}};
+    assert_int_equal(engine_zone_new(service->engine, &options, &zone), ERR_OK);
+    return zone;
+}
+
+/** An account of @p provider that names no server. */
+static struct engine_zone *open_zone(struct service *service, const char *provider)
+{
+    bool http = strcmp(provider, "rfc2136") != 0;
+    open_world(service);
     struct engine_account_config config = {.name = "t",
                                            .provider = provider,
                                            .url = http ? "https://h.example/u" : NULL,
@@ -147,12 +161,8 @@ static struct engine_zone *open_zone(struct service *service, const char *provid
                                            .retry_min = 1000,
                                            .retry_max = 60000,
                                            .burst = 1};
-    assert_int_equal(engine_new(NULL, &service->engine), ERR_OK);
     assert_int_equal(engine_account_new(service->engine, &config, &service->account, NULL), ERR_OK);
-    struct engine_zone_options options = {
-        .name = "zone.example", .account = service->account, .callbacks = {.settled = on_settled, .claim = on_claim}};
-    assert_int_equal(engine_zone_new(service->engine, &options, &zone), ERR_OK);
-    return zone;
+    return open_zone_of(service, service->account);
 }
 
 /* ---- updates ---- */
@@ -287,6 +297,51 @@ static void listing_finds_the_primary_itself(void **state)
     assert_int_equal(called, 1);
 }
 
+/* ---- over TLS ---- */
+
+static void whom_to_expect_must_be_said(void **state)
+{
+    (void)state;
+    struct config_pair pairs[] = {{.key = "transport", .value = "tls"}, {.key = "tls_name", .value = "dns.example"}};
+    const struct {
+        const char *server, *ca_file, *words; /* NULL: it is taken */
+        size_t first, len;                    /* of the options above */
+        uint16_t port;
+    } rows[] = {
+        {NULL, NULL, "whom to expect", 0, 1, 0},
+        {"dns.example:5353", NULL, NULL, 0, 1, 5353},
+        {NULL, NULL, NULL, 0, 2, 853},
+        {NULL, NULL, "go with the option transport: tls", 1, 1, 0},
+        {"dns.example:53", "/ca.pem", "go with the option transport: tls", 0, 0, 0},
+        {"dns.example:53", "/nonexistent", "/nonexistent: no certificates", 0, 1, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct service service;
+        struct errinfo info = {0};
+        struct engine_account *account = NULL;
+        struct engine_account_config config = {.name = "t",
+                                               .provider = "rfc2136",
+                                               .server = rows[i].server,
+                                               .ca_file = rows[i].ca_file,
+                                               .options = {.items = pairs + rows[i].first, .len = rows[i].len},
+                                               .timeout = 10000,
+                                               .retry_min = 1000,
+                                               .retry_max = 60000,
+                                               .burst = 1};
+        open_world(&service);
+        enum err err = engine_account_new(service.engine, &config, &account, &info);
+        assert_int_equal(err, rows[i].words != NULL ? ERR_INVALID : ERR_OK);
+        assert_true(rows[i].words == NULL || strstr(info.text, rows[i].words) != NULL);
+        if (err == ERR_OK) {
+            (void)open_zone_of(&service, account);
+            run_until(world.now_ms + 200);
+            assert_int_equal(world.stream.options.port, rows[i].port);
+            assert_non_null(world.stream.options.layer);
+        }
+        service_close(&service);
+    }
+}
+
 /* ---- unknown outcomes ---- */
 
 static void unknown_outcome_is_settled_at_the_servers_of_the_name(void **state)
@@ -364,6 +419,7 @@ int main(void)
         cmocka_unit_test(primary_that_moved_is_found_anew),
         cmocka_unit_test(silent_resolvers_stop_nobody_who_was_found),
         cmocka_unit_test(listing_finds_the_primary_itself),
+        cmocka_unit_test(whom_to_expect_must_be_said),
         cmocka_unit_test(unknown_outcome_is_settled_at_the_servers_of_the_name),
         cmocka_unit_test(name_servers_are_asked_where_the_primary_hides),
         cmocka_unit_test(nobody_can_be_asked_and_the_name_is_not_wrong_for_ever),
