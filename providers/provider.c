@@ -121,6 +121,9 @@ static bool stays_here(const struct engine_account_config *config, struct view r
     struct ip ip;
     struct view name = {0};
     (void)view_next(&rest, '/', &name);
+    if (name.len > 0 && memchr(name.ptr, '@', name.len) != NULL) {
+        return false; /* what looks like the host may be a login */
+    }
     if (name.len > 0 && name.ptr[0] == '[') {
         const char *end = memchr(name.ptr, ']', name.len);
         name = end != NULL ? view_n(name.ptr + 1, (size_t)(end - name.ptr) - 1) : name;
