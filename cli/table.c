@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "cli/accounts.h"
 #include "cli/ca.h"
 #include "cli/crl.h"
 #include "cli/devices.h"
@@ -158,6 +159,36 @@ const struct command cli_commands[] = {
      .operands_max = 1000,
      .help = "Check templates: every mistake by line and column",
      .run = provider_lint_run},
+    {.noun = "provider",
+     .verb = "accounts",
+     .help = "List the coordinator's accounts: state, error, zones",
+     .rows = accounts_rows,
+     .options_size = sizeof(struct api_options),
+     .run = accounts_list_run},
+    {.noun = "provider",
+     .verb = "limits",
+     .operands = "[ACCOUNT]",
+     .operands_min = 0,
+     .operands_max = 1,
+     .help = "Show what services allow: batches, rates and what is left of them",
+     .rows = accounts_rows,
+     .options_size = sizeof(struct api_options),
+     .run = accounts_limits_run},
+    {.noun = "provider",
+     .verb = "stops",
+     .help = "List what services told the coordinator never to ask again",
+     .rows = accounts_rows,
+     .options_size = sizeof(struct api_options),
+     .run = accounts_stops_run},
+    {.noun = "provider",
+     .verb = "resume",
+     .operands = "ACCOUNT [NAME]",
+     .operands_min = 1,
+     .operands_max = 2,
+     .help = "Lift the stops of an account, or of one name",
+     .rows = accounts_rows,
+     .options_size = sizeof(struct api_options),
+     .run = accounts_resume_run},
     {.noun = "import",
      .verb = "inadyn",
      .operands = "FILE",

@@ -102,7 +102,7 @@ static const struct httpd_route control_routes[] = {
     {.method = "POST", .path = "/v1/zones/{zone}/sweep", .handler = control_sweep_zone, .query = "force"},
     {.method = "POST", .path = "/v1/zones/{zone}/resume", .handler = control_resume_zone},
     {.method = "GET", .path = "/v1/accounts", .handler = control_get_accounts},
-    {.method = "POST", .path = "/v1/accounts/{account}/resume", .handler = control_resume_account},
+    {.method = "POST", .path = "/v1/accounts/{account}/resume", .handler = control_resume_account, .query = "name"},
     {.method = "GET", .path = "/v1/stops", .handler = control_get_stops},
     {.method = "GET", .path = "/metrics", .handler = get_metrics},
     {.method = "GET", .path = "/healthz", .handler = get_health},

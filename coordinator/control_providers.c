@@ -9,8 +9,9 @@
 
 enum { ACCOUNTS_REPLY_MAX = 1 << 20 };
 
-static void add_rate(struct jsonout *json, const struct provider_rate *rate)
+static void add_rate(struct jsonout *json, struct engine_account *account, const struct provider_rate *rate)
 {
+    uint64_t left;
     static const char *const of[] = {"account", "zone", "host"}, *const what[] = {"calls", "writes", "changes"};
     jsonout_open(json, NULL, '{');
     jsonout_text(json, "of", view_of(of[rate->of]));
@@ -18,10 +19,13 @@ static void add_rate(struct jsonout *json, const struct provider_rate *rate)
     jsonout_u64(json, "units", rate->units);
     jsonout_u64(json, "period_ms", rate->period_ms);
     jsonout_u64(json, "burst", rate->burst);
+    if (engine_account_left(account, rate, &left)) {
+        jsonout_u64(json, "left", left);
+    }
     jsonout_close(json, '}');
 }
 
-static void add_limits(struct jsonout *json, const struct provider_limits *limits)
+static void add_limits(struct jsonout *json, struct engine_account *account, const struct provider_limits *limits)
 {
     jsonout_open(json, "limits", '{');
     jsonout_u64(json, "batch_max", limits->batch_max);
@@ -32,7 +36,7 @@ static void add_limits(struct jsonout *json, const struct provider_limits *limit
     jsonout_u64(json, "refresh_s", limits->refresh_s);
     jsonout_open(json, "rates", '[');
     for (size_t i = 0; i < limits->rates_len; i++) {
-        add_rate(json, &limits->rates[i]);
+        add_rate(json, account, &limits->rates[i]);
     }
     jsonout_close(json, ']');
     jsonout_close(json, '}');
@@ -60,7 +64,7 @@ static void add_account(struct jsonout *json, const struct coordinator *coordina
         }
     }
     jsonout_close(json, ']');
-    add_limits(json, status.limits);
+    add_limits(json, coordinator->accounts[index], status.limits);
     jsonout_close(json, '}');
 }
 

@@ -113,6 +113,38 @@ uint64_t budget_wait_ms(struct budget *budget, bool write, uint64_t changes, uin
     return wait;
 }
 
+static uint64_t window_left(const struct budget_meter *meter, uint64_t now_ms)
+{
+    uint64_t used = 0;
+    for (uint32_t i = 0; i < meter->count; i++) {
+        uint32_t at = (meter->next + meter->rate.units - 1 - i) % meter->rate.units; /* the newest first */
+        if (now_ms - meter->times_ms[at] >= meter->rate.period_ms) {
+            break;
+        }
+        used++;
+    }
+    return meter->rate.units - used;
+}
+
+bool budget_left(struct budget *budget, const struct provider_rate *rate, uint64_t now_ms, uint64_t *ret_units)
+{
+    for (size_t i = 0; i < budget->len; i++) {
+        struct budget_meter *meter = &budget->meters[i];
+        if (meter->rate.of != rate->of || meter->rate.what != rate->what || meter->rate.units != rate->units ||
+            meter->rate.period_ms != rate->period_ms) {
+            continue;
+        }
+        if (meter->times_ms != NULL) {
+            *ret_units = window_left(meter, now_ms);
+        } else {
+            refill(meter, now_ms);
+            *ret_units = meter->milli > 0 ? (uint64_t)meter->milli / MILLI : 0;
+        }
+        return true;
+    }
+    return false;
+}
+
 void budget_spend(struct budget *budget, bool write, uint64_t changes, uint64_t now_ms)
 {
     for (size_t i = 0; i < budget->len; i++) {

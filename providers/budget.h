@@ -34,5 +34,9 @@ enum err budget_add_all(struct budget *budget, const struct provider_limits *lim
 /** Milliseconds until one more request may go; 0 = now. @param write: the change itself, not a lookup. @param changes
  * what it will count against RATE_CHANGES as far as is known; a bucket must hold as much of it as it can. */
 uint64_t budget_wait_ms(struct budget *budget, bool write, uint64_t changes, uint64_t now_ms);
+/** Units of a rate of this budget that may go now; 0 when there is none left. @param rate one that budget_add was
+ * given.
+ * @return false: the budget has no such rate. */
+bool budget_left(struct budget *budget, const struct provider_rate *rate, uint64_t now_ms, uint64_t *ret_units);
 /** A request goes out. @param changes: sum of the item_cost of what it writes; 0 for lookups. */
 void budget_spend(struct budget *budget, bool write, uint64_t changes, uint64_t now_ms);

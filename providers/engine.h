@@ -87,6 +87,7 @@ void engine_use_catalogue(struct engine *engine, struct catalogue *catalogue);
 extern const struct config_row engine_account_rows[];
 struct engine_account_config; /* providers/account.h */
 struct provider_limits;       /* providers/provider.h */
+struct provider_rate;         /* the same */
 size_t engine_account_config_size(void);
 
 /** @return ERR_INVALID (info: what and remedy: unknown provider, unreadable key file, ...). */
@@ -109,6 +110,8 @@ struct engine_account_status {
     uint64_t wait_ms;           /* until its rates let the next write go */
     const struct provider_limits *limits;
 };
+/** What is left now of a rate of the account's own limits. @return false: it is one of a zone or host. */
+bool engine_account_left(struct engine_account *account, const struct provider_rate *rate, uint64_t *ret_units);
 void engine_account_status(struct engine_account *account, struct engine_account_status *ret_status);
 /** A person cleared it. @param name a name, or NULL: the account and all its names. @return how many stops there were;
  * what was refused because of them must be submitted again. */

@@ -75,6 +75,12 @@ enum err engine_account_restore_stop(struct engine_account *account, const struc
     return hosts_stop(&account->hosts, stop->name, stop->type, stop->both, stop->error, stop->detail);
 }
 
+bool engine_account_left(struct engine_account *account, const struct provider_rate *rate, uint64_t *ret_units)
+{
+    return rate->of == RATE_OF_ACCOUNT &&
+           budget_left(&account->budget, rate, loop_now_ms(account->engine->loop), ret_units);
+}
+
 void engine_account_status(struct engine_account *account, struct engine_account_status *ret_status)
 {
     uint64_t now = loop_now_ms(account->engine->loop);

@@ -267,6 +267,20 @@ class Commands(Cli):
         self.refused("record", "list", "--limit", "0", code=2)
         self.refused("zone", "swep", "example.net", code=2, cause="sweep")
 
+    def test_accounts_and_what_they_may(self):
+        self.assertEqual(self.lines("provider", "accounts"), [["dns", "rfc2136", "running", "0", "example.net", "-", "-"]])
+        account, = self.json("provider", "accounts")["accounts"]
+        self.assertEqual((account["name"], account["zones"]), ("dns", ["example.net"]))
+        row, = self.lines("provider", "limits", "dns")
+        self.assertEqual(row[:2], ["dns", "rfc2136"])
+        self.assertGreater(int(row[2]), 1)
+        self.refused("provider", "limits", "other", code=5, error="other: ", cause="no account of that name")
+        self.assertEqual(self.lines("provider", "stops"), [])
+        self.assertEqual(self.json("provider", "resume", "dns")["lifted"], 0)
+        self.assertEqual(self.muster("provider", "resume", "dns", "cam-1.example.net").stdout, "dns: 0 stops lifted\n")
+        self.refused("provider", "resume", "other", code=5, error="other: nothing was resumed")
+        self.refused("provider", "resume", "dns", "no name", code=2, error="dns: nothing was resumed")
+
     def test_a_long_filter_is_refused_whole(self):
         self.refused("device", "list", "--match", "x" * 5000, code=2)
 

@@ -106,9 +106,9 @@ class Dyndns2(unittest.TestCase):
         self.stack.start_coordinator()
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.37"])
 
-    def resume(self, *words):
-        """What a person says when the service's complaint was seen to."""
-        done = subprocess.run(["curl", "-sS", "--unix-socket", self.stack.folder / "control.sock", "-X", *words],
+    def muster(self, *words):
+        """What a person asks and says about the service's complaint."""
+        done = subprocess.run([build_dir() / "cli" / "muster", "provider", *words, "--json", "--socket", self.stack.folder / "control.sock"],
                               capture_output=True, text=True, check=False, timeout=DEADLINE)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
@@ -130,20 +130,20 @@ class Dyndns2(unittest.TestCase):
         mark = self.stack.coordinator.mark()
         self.device.report(ip4="93.184.216.42")
         self.stack.coordinator.wait_log("provider-stopped", since=mark)
-        wait_until(lambda: self.resume("GET", "http://local/v1/stops")["stops"], "the stop is known")
+        wait_until(lambda: self.muster("stops")["stops"], "the stop is known")
         self.stack.coordinator.signal(signal.SIGHUP)
         self.stack.coordinator.wait_log("reloaded", since=mark)
         self.stack.coordinator.kill()
         self.stack.start_coordinator()
         self.stack.coordinator.wait_log("provider-alarm name=cam-1.example.net type=A alarm=badauth")
-        stops = self.resume("GET", "http://local/v1/stops")["stops"]
+        stops = self.muster("stops")["stops"]
         self.assertEqual([(stop["account"], stop["name"], stop["error"]) for stop in stops], [("dns", "", "badauth")])
-        account = self.resume("GET", "http://local/v1/accounts")["accounts"][0]
+        account = self.muster("accounts")["accounts"][0]
         self.assertEqual((account["state"], account["error"], account["zones"]), ("broken", "badauth", ["example.net"]))
         self.assertEqual(len(self.service.requests), 1)
-        self.assertEqual(self.resume("POST", "http://local/v1/accounts/dns/resume"), {"lifted": 1})
+        self.assertEqual(self.muster("resume", "dns"), {"lifted": 1})
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.42"])
-        self.assertEqual(self.resume("GET", "http://local/v1/stops")["stops"], [])
+        self.assertEqual(self.muster("stops")["stops"], [])
 
     def test_a_stop_ends_when_the_accounts_password_changes(self):
         self.service.script[:] = ["badauth\n"]

@@ -164,9 +164,38 @@ static void more_rates_than_fit_are_an_error(void **state)
     budget_deinit(&budget);
 }
 
+static void what_is_left_is_told(void **state)
+{
+    (void)state;
+    const struct provider_rate window = classes[1];
+    const struct provider_rate bucket = {
+        .of = RATE_OF_ACCOUNT, .what = RATE_CALLS, .units = 60, .period_ms = 60 * 1000, .burst = 10};
+    struct budget budget = zone_budget();
+    uint64_t left = 0;
+    assert_int_equal(budget_add(&budget, &bucket, 1000), ERR_OK);
+    assert_false(budget_left(&budget, &classes[4], 1000, &left)); /* the account's, not this budget's */
+    assert_true(budget_left(&budget, &window, 1000, &left));
+    assert_int_equal(left, 15);
+    budget_spend(&budget, true, 1, 1000);
+    budget_spend(&budget, true, 1, 31 * 1000);
+    assert_true(budget_left(&budget, &window, 31 * 1000, &left));
+    assert_int_equal(left, 13);
+    assert_true(budget_left(&budget, &window, 61 * 1000, &left));
+    assert_int_equal(left, 14); /* the first has left the window */
+    assert_true(budget_left(&budget, &bucket, 31 * 1000, &left));
+    assert_int_equal(left, 9);
+    assert_true(budget_left(&budget, &bucket, 32 * 1000, &left));
+    assert_int_equal(left, 10);
+    budget_spend(&budget, false, 0, 32 * 1000);
+    assert_true(budget_left(&budget, &bucket, 32 * 1000, &left));
+    assert_int_equal(left, 9);
+    budget_deinit(&budget);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_left_is_told),
         cmocka_unit_test(no_window_is_ever_exceeded_and_none_is_wasted),
         cmocka_unit_test(lookups_do_not_count_as_writes),
         cmocka_unit_test(a_bucket_keeps_its_average_over_batches_larger_than_itself),
