@@ -374,12 +374,17 @@ enum err template_build_request(void *context, struct provider_zone *zone, struc
     enum template_kind kind = batch->items[0].want.len == 0 ? TEMPLATE_DELETE
                               : missing                     ? TEMPLATE_CREATE
                                                             : TEMPLATE_UPDATE;
+    template_cache_forget(zone->cache, key); /* whether that is still so nobody knows once the request is out */
     template_cache_key(account->template, &batch->items[0], key);
     scene.entry = looks ? template_cache_find(zone->cache, key) : NULL;
     request->stage = PROVIDER_STAGE_CHANGE;
     request->index = (size_t)kind;
-    return build_form(kind == TEMPLATE_DELETE   ? &config->delete
-                      : kind == TEMPLATE_CREATE ? &config->create
-                                                : &config->request,
-                      &scene, request);
+    enum err err = build_form(kind == TEMPLATE_DELETE   ? &config->delete
+                              : kind == TEMPLATE_CREATE ? &config->create
+                                                        : &config->request,
+                              &scene, request);
+    if ((kind == TEMPLATE_CREATE && config->lookup.per == TEMPLATE_PER_HOST) || config->lookup.fresh) {
+        template_cache_forget(zone->cache, key);
+    }
+    return err;
 }

@@ -366,13 +366,11 @@ static void forget(const struct judgement *judgement)
     }
 }
 
-/** Notes that hold for one request only, and what it made stale. False: ask again and send again. */
+/** What the reply shows to be stale is forgotten. False: ask again and send again. */
 static bool age_cache(const struct judgement *judgement)
 {
     const struct template_lookup *lookup = &judgement->account->template->config.lookup;
     char key[TEMPLATE_KEY_SIZE];
-    template_missing_key(&judgement->batch->items[0], key);
-    template_cache_forget(judgement->zone->cache, key);
     if (lookup->request.position.line == 0) {
         return true;
     }
@@ -382,7 +380,7 @@ static bool age_cache(const struct judgement *judgement)
     if (entry != NULL) {
         entry->fresh = false;
     }
-    if (judgement->reading->status == 404 || judgement->kind != TEMPLATE_UPDATE || lookup->fresh) {
+    if (judgement->reading->status == 404 || (judgement->kind != TEMPLATE_UPDATE && lookup->per == TEMPLATE_PER_HOST)) {
         forget(judgement);
     }
     return !stale;
