@@ -152,6 +152,7 @@ static const struct {
     {400, EXIT_USAGE, "correct what the cause names"},
     {404, EXIT_ABSENT, "list what there is: muster device list, muster record list, muster zone list"},
     {409, EXIT_CONFLICT, "wait until it is through, then run the command again"},
+    {412, EXIT_CONFLICT, "make a new plan: muster zone plan ZONE -o FILE"},
     {502, EXIT_FAILED, "look at the zone: muster zone list"},
     {503, EXIT_FAILED, "the coordinator is busy; run the command again"},
 };
@@ -174,10 +175,17 @@ static enum exit_code report_refusal(const struct api *api)
 enum exit_code api_request(struct api *api, const char *method, const struct strbuf *path, uint64_t timeout_ms,
                            json_t **ret_body)
 {
+    return api_send(api, method, path, (struct view){0}, timeout_ms, ret_body);
+}
+
+enum exit_code api_send(struct api *api, const char *method, const struct strbuf *path, struct view body,
+                        uint64_t timeout_ms, json_t **ret_body)
+{
     struct strbuf url;
     uint64_t timeout = api->options->timeout_ms != 0 ? api->options->timeout_ms : timeout_ms;
     const struct http_request request = {
         .method = method,
+        .body = body,
         .timeout_ms = (uint32_t)timeout, /* a day at most */
         .reply_max = HTTP_REPLY_MAX,
         .done = done,

@@ -58,6 +58,10 @@ void api_close(struct api *api); /* NULL allowed */
 enum exit_code api_request(struct api *api, const char *method, const struct strbuf *path, uint64_t timeout_ms,
                            json_t **ret_body);
 
+/** The same with a body. */
+enum exit_code api_send(struct api *api, const char *method, const struct strbuf *path, struct view body,
+                        uint64_t timeout_ms, json_t **ret_body);
+
 /** Reports a failure that the command itself found. @return @p code. */
 enum exit_code api_report(const struct api *api, enum exit_code code, const char *id, const char *cause,
                           const char *hint);

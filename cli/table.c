@@ -11,6 +11,7 @@
 #include "cli/providers.h"
 #include "cli/records.h"
 #include "cli/status.h"
+#include "cli/zoneplan.h"
 #include "cli/zones.h"
 
 static enum exit_code version_run(const struct command_call *call)
@@ -111,6 +112,25 @@ const struct command cli_commands[] = {
      .rows = zone_rows,
      .options_size = sizeof(struct api_options),
      .run = zone_diff_run},
+    {.noun = "zone",
+     .verb = "plan",
+     .operands = "ZONE",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Write down what a repair would change, to be reviewed and applied",
+     .rows = zone_plan_rows,
+     .options_size = sizeof(struct zone_plan_options),
+     .defaults = &zone_plan_defaults,
+     .run = zone_plan_run},
+    {.noun = "zone",
+     .verb = "apply",
+     .operands = "FILE",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Make the changes of a plan, and no others",
+     .rows = zone_apply_rows,
+     .options_size = sizeof(struct zone_apply_options),
+     .run = zone_apply_run},
     {.noun = "zone",
      .verb = "sweep",
      .operands = "ZONE",

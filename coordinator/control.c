@@ -12,6 +12,7 @@
 #include "coordinator/control_private.h"
 #include "coordinator/metrics.h"
 #include "coordinator/settings.h"
+#include "coordinator/zoneplan.h"
 
 static void get_metrics(void *context, struct httpd_request *request)
 {
@@ -100,6 +101,11 @@ static const struct httpd_route control_routes[] = {
     {.method = "GET", .path = "/v1/zones", .handler = control_get_zones, .query = "limit after"},
     {.method = "GET", .path = "/v1/zones/{zone}/diff", .handler = control_diff_zone},
     {.method = "POST", .path = "/v1/zones/{zone}/sweep", .handler = control_sweep_zone, .query = "force"},
+    {.method = "POST",
+     .path = "/v1/zones/{zone}/apply",
+     .handler = control_apply_zone,
+     .body_max = ZONEPLAN_TEXT_MAX,
+     .query = "force dry_run"},
     {.method = "POST", .path = "/v1/zones/{zone}/resume", .handler = control_resume_zone},
     {.method = "GET", .path = "/v1/accounts", .handler = control_get_accounts},
     {.method = "POST", .path = "/v1/accounts/{account}/resume", .handler = control_resume_account, .query = "name"},

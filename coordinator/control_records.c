@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* records and zone work: answered when the store's worker or the sweep is through. */
+/* records: answered when the store's worker is through. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "coordinator/control_private.h"
-
-#define NO_SUCH_ZONE "no zone of this name is configured; muster zone list has those that are"
 
 struct record_job {
     struct coordinator *coordinator;
@@ -88,7 +86,7 @@ static void list_done(void *context)
     if (job->err != ERR_OK && job->err != ERR_LIMIT) {
         httpd_reply_error(job->request, 500, "store-failed", err_text(job->err));
     } else if (job->zone_unknown && job->taken == 0 && job->after_zone[0] == '\0') {
-        httpd_reply_error(job->request, 404, "no-such-zone", NO_SUCH_ZONE);
+        httpd_reply_error(job->request, 404, "no-such-zone", CONTROL_NO_SUCH_ZONE);
     } else {
         control_reply(job->request, &job->out);
     }
@@ -207,8 +205,7 @@ void control_get_records(void *context, struct httpd_request *request)
     submit(job, list_work, list_done);
 }
 
-/* True after an error reply: whose device is not known yet, its rows cannot be judged. */
-static bool is_loading(const struct coordinator *coordinator, struct httpd_request *request)
+bool control_is_loading(const struct coordinator *coordinator, struct httpd_request *request)
 {
     bool loading = strcmp(loader_state(coordinator->loader), "loading") == 0;
     if (loading) {
@@ -275,7 +272,7 @@ static void rewrite_record(struct coordinator *coordinator, struct httpd_request
 {
     struct errinfo info = {0};
     struct view type = httpd_request_query(request, "type");
-    struct record_job *job = is_loading(coordinator, request) ? NULL : new_job(coordinator, request);
+    struct record_job *job = control_is_loading(coordinator, request) ? NULL : new_job(coordinator, request);
     if (job == NULL) {
         return;
     }
@@ -302,103 +299,4 @@ void control_adopt_record(void *context, struct httpd_request *request)
 void control_retry_record(void *context, struct httpd_request *request)
 {
     rewrite_record(context, request, false);
-}
-
-/* ---- zones ---- */
-
-static void add_difference(struct jsonout *json, const struct sweep_difference *difference)
-{
-    jsonout_open(json, NULL, '{');
-    jsonout_text(json, "kind", view_of(difference->kind));
-    jsonout_text(json, "name", view_of(difference->name));
-    jsonout_text(json, "type", view_of(rrtype_name(difference->type)));
-    jsonout_value(json, "zone", &difference->have);
-    jsonout_value(json, "want", &difference->want);
-    jsonout_close(json, '}');
-}
-
-static void sweep_done(void *context, const struct sweep_result *result)
-{
-    struct httpd_request *request = context;
-    if (result->err != ERR_OK) {
-        httpd_reply_error(request, 502, "sweep-failed",
-                          result->detail[0] != '\0' ? result->detail : err_text(result->err));
-        return;
-    }
-    struct strbuf out;
-    strbuf_init(&out, CONTROL_REPLY_MAX);
-    struct jsonout json = {.out = &out};
-    jsonout_open(&json, NULL, '{');
-    jsonout_u64(&json, "existing", result->tally.existing);
-    jsonout_u64(&json, "missing", result->tally.missing);
-    jsonout_u64(&json, "wrong", result->tally.wrong);
-    jsonout_u64(&json, "deletions", result->tally.deletions);
-    jsonout_u64(&json, "foreign", result->tally.foreign);
-    jsonout_u64(&json, "unknown", result->tally.unknown);
-    jsonout_u64(&json, "refreshed", result->tally.refreshed);
-    jsonout_bool(&json, "stopped", result->stopped);
-    jsonout_text(&json, "reason", view_of(drift_guard_name(result->guard)));
-    jsonout_open(&json, "differences", '[');
-    for (size_t i = 0; i < result->differences_len; i++) {
-        add_difference(&json, &result->differences[i]);
-    }
-    jsonout_close(&json, ']');
-    jsonout_close(&json, '}');
-    control_reply(request, &out);
-}
-
-/* The zone that the path names; -1 after an error reply. */
-static int find_zone(const struct coordinator *coordinator, struct httpd_request *request)
-{
-    int zone = control_zone_index(coordinator, httpd_request_param(request, 0));
-    if (zone < 0) {
-        httpd_reply_error(request, 404, "no-such-zone", NO_SUCH_ZONE);
-    }
-    return zone;
-}
-
-static void run_sweep(struct coordinator *coordinator, struct httpd_request *request, int zone, bool apply, bool force)
-{
-    enum err err = sweeper_run(coordinator->sweeper, (uint16_t)zone, apply, force, sweep_done, request);
-    if (err != ERR_OK) {
-        httpd_reply_error(request, err == ERR_STATE ? 409 : 503, "busy",
-                          err == ERR_STATE ? "a sweep of this zone runs, or its writer is not ready; try again"
-                                           : err_text(err));
-    }
-}
-
-void control_diff_zone(void *context, struct httpd_request *request)
-{
-    struct coordinator *coordinator = context;
-    int zone = find_zone(coordinator, request);
-    if (zone >= 0) {
-        run_sweep(coordinator, request, zone, false, false);
-    }
-}
-
-void control_sweep_zone(void *context, struct httpd_request *request)
-{
-    struct coordinator *coordinator = context;
-    bool force;
-    if (!control_flag(request, "force", &force)) {
-        return;
-    }
-    int zone = find_zone(coordinator, request);
-    if (zone >= 0 && !is_loading(coordinator, request)) {
-        control_audit(request, force ? "zone-sweep-force" : "zone-sweep", httpd_request_param(request, 0));
-        run_sweep(coordinator, request, zone, true, force);
-    }
-}
-
-void control_resume_zone(void *context, struct httpd_request *request)
-{
-    struct coordinator *coordinator = context;
-    int zone = find_zone(coordinator, request);
-    if (zone < 0) {
-        return;
-    }
-    control_audit(request, "zone-resume", httpd_request_param(request, 0));
-    coordinator->zones[zone].deposed = false;
-    engine_zone_resume(coordinator->zones[zone].engine_zone);
-    httpd_reply_json(request, 202, VIEW_LITERAL("{\"state\":\"claiming\"}"));
 }

@@ -115,21 +115,30 @@ struct sweep_difference {
     const char *name;
     enum rrtype type;
     struct rrset_value have, want;
+    uint32_t have_ttl, want_ttl; /* seconds; 0 = nothing there, or not listed */
+};
+struct zoneplan;
+/** What is to be done about the differences. */
+struct sweep_order {
+    bool apply;            /* repair them */
+    bool force;            /* past the guard */
+    bool dry;              /* say what would be repaired */
+    struct zoneplan *plan; /* repair these changes and no others; gets their fates; NULL = all. Borrowed until done */
 };
 struct sweep_result {
     enum err err;
     const char *detail; /* of err */
     struct drift_tally tally;
     bool stopped;                               /* by the guard, */
-    enum drift_guard guard;                     /* for this reason */
+    enum drift_guard guard;                     /* for this reason; of a comparison: what a repair would meet */
     const struct sweep_difference *differences; /* at most SWEEP_DIFFERENCES_MAX */
-    size_t differences_len;
+    size_t differences_len, differences_more;   /* those behind the cap are only counted */
+    size_t applied;                             /* changes that went to the writer, or in a dry run would */
 };
 #define SWEEP_DIFFERENCES_MAX 1000
 typedef void (*sweep_done_fn)(void *context, const struct sweep_result *result);
-/** Compares now; @p apply repairs, @p force passes the guard. @p done may be NULL. @return ERR_STATE when one runs for
- * the zone. */
-enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done,
+/** Compares now, and does what @p order says. @p done may be NULL. @return ERR_STATE when one runs for the zone. */
+enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, const struct sweep_order *order, sweep_done_fn done,
                      void *context) MUST_CHECK;
 /** The worker reads a page for a sweep or diff, of the present zones. Takes a bounded time; a listing, which a server
  * may hold up for as long as it likes, does not count. */

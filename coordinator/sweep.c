@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
 #include "coordinator/limits.h"
+#include "coordinator/zoneplan.h"
 
 #define PAGE_RECORDS    2000
 #define SWEEP_ARENA_MAX ((size_t)1 << 30) /* a zone of millions of names */
@@ -29,14 +30,17 @@ struct listed {
 };
 
 struct action {
-    struct store_record record; /* texts in the sweep's arena */
-    bool guarded;               /* waits for an operator when the guard stops the sweep */
+    struct store_record record;    /* texts in the sweep's arena */
+    struct drift_verdict verdict;  /* guarded: waits for an operator when the guard stops the sweep */
+    struct zoneplan_change change; /* as a plan has it */
+    struct zoneplan_item *item;    /* of the plan that it is done for; NULL = none */
 };
 
 struct sweep {
     struct sweeper *sweeper;
     uint16_t zone;
-    bool apply, force, listed_ok, running;
+    struct sweep_order order;
+    bool listed_ok, running;
     bool in_worker; /* a page is being read */
     sweep_done_fn done;
     void *context;
@@ -133,21 +137,25 @@ static void take_listed(void *context, const char *name, enum rrtype type, uint3
     sweep->listed_count++;
 }
 
-static void note(struct sweep *sweep, const char *kind, const char *name, enum rrtype type,
-                 const struct rrset_value *have, const struct rrset_value *want)
+static void note(struct sweep *sweep, const struct zoneplan_change *change)
 {
-    if (kind == NULL || sweep->result.differences_len == SWEEP_DIFFERENCES_MAX || sweep->differences == NULL) {
+    if (change->kind == NULL || sweep->differences == NULL) {
         return;
     }
-    struct sweep_difference *difference = &sweep->differences[sweep->result.differences_len];
-    *difference =
-        (struct sweep_difference){.kind = kind, .name = arena_strdup(&sweep->arena, view_of(name)), .type = type};
-    if (difference->name == NULL) {
+    const char *name = sweep->result.differences_len < SWEEP_DIFFERENCES_MAX
+                           ? arena_strdup(&sweep->arena, view_of(change->name))
+                           : NULL;
+    if (name == NULL) {
+        sweep->result.differences_more++;
         return;
     }
-    difference->have = have != NULL ? *have : (struct rrset_value){0};
-    difference->want = want != NULL ? *want : (struct rrset_value){0};
-    sweep->result.differences_len++;
+    sweep->differences[sweep->result.differences_len++] = (struct sweep_difference){.kind = change->kind,
+                                                                                    .name = name,
+                                                                                    .type = change->type,
+                                                                                    .have = change->have,
+                                                                                    .want = change->want,
+                                                                                    .have_ttl = change->have_ttl,
+                                                                                    .want_ttl = change->want_ttl};
 }
 
 static bool has_given_up(const struct outbox_entry *entry)
@@ -155,7 +163,8 @@ static bool has_given_up(const struct outbox_entry *entry)
     return (entry->flags & OUTBOX_SETTLED) != 0 && !entry->have_applied;
 }
 
-static void plan_action(struct sweep *sweep, const struct store_record *record, bool guarded)
+static void plan_action(struct sweep *sweep, const struct store_record *record, const struct drift_verdict *verdict,
+                        const struct zoneplan_change *change)
 {
     if (sweep->actions_len == sweep->actions_size) {
         size_t size = sweep->actions_size == 0 ? 64 : sweep->actions_size * 2;
@@ -168,12 +177,12 @@ static void plan_action(struct sweep *sweep, const struct store_record *record, 
         sweep->actions_size = size;
     }
     struct action *action = &sweep->actions[sweep->actions_len];
-    action->record = *record;
-    action->guarded = guarded;
+    *action = (struct action){.record = *record, .verdict = *verdict, .change = *change};
     action->record.name = arena_strdup(&sweep->arena, view_of(record->name));
     action->record.zone = zone_config_of(sweep)->name;
     action->record.error = "";
     action->record.device = record->device != NULL ? arena_strdup(&sweep->arena, view_of(record->device)) : NULL;
+    action->change.name = action->record.name;
     if (action->record.name == NULL) {
         sweep->result.err = ERR_NOMEM;
         return;
@@ -213,9 +222,18 @@ static void judge(struct sweep *sweep, const struct store_record *record, const 
     struct drift_verdict verdict = drift_judge(&input);
     drift_count(&sweep->result.tally, &verdict);
     bool kept = record != NULL && !record->want_null && record->want.len > 0;
-    note(sweep, drift_name(verdict.kind), name, type, input.found, kept ? &record->want : NULL);
+    struct zoneplan_change change = {.kind = drift_name(verdict.kind), .name = name, .type = type};
+    if (input.found != NULL) {
+        change.have = *input.found;
+        change.have_ttl = input.found_ttl;
+    }
+    if (kept) {
+        change.want = record->want;
+        change.want_ttl = record->ttl;
+    }
+    note(sweep, &change);
     if (verdict.write) {
-        plan_action(sweep, record, verdict.guarded);
+        plan_action(sweep, record, &verdict, &change);
     }
 }
 
@@ -241,12 +259,30 @@ static void judge_unstored(struct sweep *sweep)
     }
 }
 
-static enum drift_guard ask_guard(const struct sweep *sweep)
+/* Of all that a sweep would do, what was reviewed; the guard judges that alone. */
+static void keep_reviewed(struct sweep *sweep, struct drift_tally *tally)
 {
-    const struct drift_tally *tally = &sweep->result.tally;
+    size_t kept = 0;
+    for (size_t i = 0; i < sweep->actions_len; i++) {
+        struct action *action = &sweep->actions[i];
+        action->item = action->change.kind != NULL ? zoneplan_take(sweep->order.plan, &action->change) : NULL;
+        if (action->item != NULL) {
+            sweep->actions[kept++] = *action;
+        } else if (action->verdict.deletion) {
+            tally->deletions--;
+            tally->stays++;
+        } else if (action->verdict.guarded) {
+            tally->wrong--;
+        }
+    }
+    sweep->actions_len = kept;
+}
+
+static enum drift_guard ask_guard(const struct sweep *sweep, const struct drift_tally *tally)
+{
     const char *zone = zone_config_of(sweep)->name;
-    enum drift_guard guard = drift_guard(tally, sweep->force);
-    if (guard == DRIFT_GUARD_PASS) {
+    enum drift_guard guard = drift_guard(tally, sweep->order.force);
+    if (guard == DRIFT_GUARD_PASS || !sweep->order.apply || sweep->order.dry) {
         return guard;
     }
     log_event(
@@ -265,10 +301,15 @@ static void apply_actions(struct sweep *sweep)
     struct core_time now = coordinator_now();
     for (size_t i = 0; i < sweep->actions_len; i++) {
         const struct store_record *record = &sweep->actions[i].record;
-        if (sweep->result.stopped && sweep->actions[i].guarded) {
-            continue;
+        struct zoneplan_item *item = sweep->actions[i].item;
+        if (sweep->result.guard != DRIFT_GUARD_PASS && (sweep->actions[i].verdict.guarded || item != NULL)) {
+            continue; /* a plan is done whole or not at all */
         }
-        enum err err = core_rewrite(core, now, record, false);
+        enum err err = sweep->order.dry ? ERR_OK : core_rewrite(core, now, record, false);
+        sweep->result.applied += err == ERR_OK;
+        if (item != NULL && err != ERR_OK) {
+            item->fate = ZONEPLAN_MOVING;
+        }
         if (err != ERR_OK && err != ERR_EXISTS && err != ERR_AGAIN) {
             log_event(LOG_LEVEL_WARN, "sweep-rewrite-failed", "name=%s error=%s", record->name, err_name(err));
         }
@@ -302,9 +343,13 @@ static void finish(struct sweep *sweep, enum err err, const char *detail)
     }
     if (sweep->result.err == ERR_OK) {
         judge_unstored(sweep);
-        if (sweep->apply) {
-            sweep->result.guard = ask_guard(sweep);
-            sweep->result.stopped = sweep->result.guard != DRIFT_GUARD_PASS;
+        struct drift_tally tally = sweep->result.tally;
+        if (sweep->order.plan != NULL) {
+            keep_reviewed(sweep, &tally);
+        }
+        sweep->result.guard = ask_guard(sweep, &tally);
+        if (sweep->order.apply) {
+            sweep->result.stopped = sweep->result.guard != DRIFT_GUARD_PASS && !sweep->order.dry;
             apply_actions(sweep);
         }
     }
@@ -410,15 +455,15 @@ static void listing_done(void *context, enum err err, const char *detail)
     next_page(sweep);
 }
 
-enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, bool apply, bool force, sweep_done_fn done, void *context)
+enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, const struct sweep_order *order, sweep_done_fn done,
+                     void *context)
 {
     struct sweep *sweep = &sweeper->sweeps[zone];
     if (sweep->running) {
         return ERR_STATE;
     }
     sweep->running = true;
-    sweep->apply = apply;
-    sweep->force = force;
+    sweep->order = *order;
     sweep->done = done;
     sweep->context = context;
     sweep->started_ms = coordinator_now().wall_ms;
@@ -508,7 +553,8 @@ static void on_timer(void *context)
             continue;
         }
         bool ready = strcmp(loader_state(sweeper->coordinator->loader), "live") == 0;
-        enum err err = ready ? sweeper_run(sweeper, (uint16_t)i, true, false, NULL, NULL) : ERR_AGAIN;
+        static const struct sweep_order repair = {.apply = true};
+        enum err err = ready ? sweeper_run(sweeper, (uint16_t)i, &repair, NULL, NULL) : ERR_AGAIN;
         if (err != ERR_OK) {
             sweep->due_ms = now + 10000; /* the zone's writer or the loader is not ready: soon again */
         }

@@ -244,6 +244,45 @@ class Commands(Cli):
         self.assertEqual(axfr(self.stack.dns)[("www.example.net", "A")], ["192.0.2.2"])
         self.assertEqual(update(self.stack.dns, "del www.example.net A"), "")
 
+    def test_what_was_reviewed_is_what_is_done(self):
+        plan = self.work / "plan.json"
+        self.assertEqual(update(self.stack.dns, "del cam-2.example.net A", "add cam-2.example.net 60 A 192.0.2.3",
+                                "del door-1.lab.example.net A", "del cam-1.example.net A", "add cam-1.example.net 60 A 192.0.2.1",
+                                "add www.example.net 60 A 192.0.2.2"), "")
+        self.addCleanup(update, self.stack.dns, "del www.example.net A")
+        self.assertIn("3 changes", self.muster("zone", "plan", "example.net", "-o", plan).stderr)
+        text = json.loads(plan.read_text())
+        self.assertEqual((text["muster_plan"], text["zone"], text["valid_s"]), (1, "example.net", 3600))
+        self.assertEqual({(change["kind"], change["name"], *change["zone"], "to", *change["want"]) for change in text["changes"]},
+                         {("missing", "door-1.lab.example.net", "to", "93.184.216.36"),
+                          ("wrong", "cam-1.example.net", "192.0.2.1", "to", V4),
+                          ("wrong", "cam-2.example.net", "192.0.2.3", "to", "93.184.216.35")})
+        self.assertIn("www.example.net", [change["name"] for change in text["left"]])
+        self.assertEqual({row[0] for row in self.lines("zone", "apply", plan, "--dry-run")}, {"applied"})
+        self.assertEqual(axfr(self.stack.dns)[("cam-1.example.net", "A")], ["192.0.2.1"])
+        # cam-2 changes once more after the review, and the reviewer takes the missing one out
+        self.assertEqual(update(self.stack.dns, "del cam-2.example.net A", "add cam-2.example.net 60 A 192.0.2.4"), "")
+        text["changes"] = [change for change in text["changes"] if change["kind"] != "missing"]
+        plan.write_text(json.dumps(text))
+        self.assertEqual({tuple(row[:3]) for row in self.lines("zone", "apply", plan, code=3)},
+                         {("applied", "wrong", "cam-1.example.net"), ("changed", "wrong", "cam-2.example.net")})
+        wait_answer(self.stack.dns, "cam-1.example.net", "A", V4)
+        zone = axfr(self.stack.dns)
+        self.assertEqual(zone[("cam-2.example.net", "A")], ["192.0.2.4"])
+        self.assertNotIn(("door-1.lab.example.net", "A"), zone)
+        wait_until(lambda: [row[0] for row in self.lines("zone", "apply", plan, "--dry-run", code=3)] == ["settled", "changed"],
+                   "the first change is done")
+        for member, value, code, cause in (("store", "another", 6, "another store"), ("zone", "example.org", 5, "no zone of this name"),
+                                           ("made_ms", text["made_ms"] - 3700000, 6, "seconds old"),
+                                           ("made_ms", text["made_ms"] + 3600000, 6, "future"),
+                                           ("muster_plan", 2, 2, "version 2"), ("changes", {}, 2, "not a list")):
+            plan.write_text(json.dumps({**text, member: value}))
+            self.refused("zone", "apply", plan, code=code, error="not applied", cause=cause)
+        self.refused("zone", "apply", self.work / "absent.json", code=5, error="not applied")
+        self.muster("zone", "sweep", "example.net")
+        wait_answer(self.stack.dns, "cam-2.example.net", "A", "93.184.216.35")
+        wait_answer(self.stack.dns, "door-1.lab.example.net", "A", "93.184.216.36")
+
     def muster_code(self, *words):
         return subprocess.run([MUSTER, *words, "--socket", self.socket], capture_output=True, timeout=DEADLINE,
                               check=False).returncode
@@ -371,6 +410,13 @@ class Paging(Cli):
         done = self.muster("status", "--check", code=1)
         self.assertEqual(done.stdout, "FAIL: zone example.net: sweep stopped by its guard\n")
         self.assertEqual(len(self.lines("zone", "diff", "example.net", code=10)), 1000)
+        plan = self.work / "plan.json"
+        self.assertRegex(self.muster("zone", "plan", "example.net", "-o", plan).stderr, r"\b15\d more differences")
+        self.assertEqual(json.loads(plan.read_text())["guard"], "share")
+        done = self.muster("zone", "apply", plan, code=6)
+        self.assertIn("more than 30 %", done.stderr)
+        self.assertEqual(axfr(self.stack.dns)[("cam-0.example.net", "A")], ["192.0.2.9"])
+        self.muster("zone", "apply", plan, "--force")
         self.muster("zone", "sweep", "example.net", "--force")
         zone = wait_until(lambda: self.settled(), "the zone is repaired")
         for number in range(self.count):

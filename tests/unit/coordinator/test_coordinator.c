@@ -216,7 +216,8 @@ static void a_reload_does_not_wait_for_a_listing(void **state)
 {
     (void)state;
     enum err swept = ERR_OK;
-    assert_int_equal(sweeper_run(coordinator->sweeper, 0, true, false, note_result, &swept), ERR_OK);
+    assert_int_equal(
+        sweeper_run(coordinator->sweeper, 0, &(const struct sweep_order){.apply = true}, note_result, &swept), ERR_OK);
     assert_int_equal(raise(SIGHUP), 0);
     assert_int_equal(raise(SIGTERM), 0); /* taken in this order, in one turn */
     assert_int_equal(coordinator_run(coordinator), ERR_OK);
