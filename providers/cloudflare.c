@@ -455,6 +455,9 @@ static enum err cloudflare_parse(void *context, struct provider_zone *zone, stru
         cf->doubtful = false;
         err = take_result(cf, batch, json, ret_verdict);
     }
+    if (ret_verdict->kind == VERDICT_CONTINUE) {
+        httpjson_go_on_because(batch, cf->refused, ret_verdict);
+    }
     json_decref(json);
     return err;
 }

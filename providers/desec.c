@@ -465,6 +465,9 @@ static enum err desec_parse(void *context, struct provider_zone *zone, struct ba
     } else {
         httpjson_unreadable(&api, request, ret_verdict);
     }
+    if (ret_verdict->kind == VERDICT_CONTINUE) {
+        httpjson_go_on_because(batch, cache->refused, ret_verdict);
+    }
     json_decref(json);
     return err;
 }

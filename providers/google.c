@@ -408,6 +408,9 @@ static enum err google_parse(void *context, struct provider_zone *zone, struct b
         err = judge(cache, zone, batch, request, reply, json, ret_verdict);
     }
     json_decref(json);
+    if (ret_verdict->kind == VERDICT_CONTINUE) {
+        httpjson_go_on_because(batch, cache->detail, ret_verdict);
+    }
     if (ret_verdict->kind != VERDICT_CONTINUE && ret_verdict->kind != VERDICT_SETTLED) {
         cache->batch++; /* what was seen is old when it comes again */
         cache->stale = 0;

@@ -274,11 +274,17 @@ void httpjson_settle(struct batch *batch, struct verdict *verdict)
     }
 }
 
-void httpjson_settle_because(struct batch *batch, char why[static PROVIDER_DETAIL_MAX], struct verdict *verdict)
+void httpjson_go_on_because(const struct batch *batch, const char why[static PROVIDER_DETAIL_MAX],
+                            struct verdict *verdict)
 {
     if (httpjson_count_open(batch) < batch->len) {
         memcpy(verdict->detail, why, sizeof(verdict->detail));
     }
+}
+
+void httpjson_settle_because(struct batch *batch, char why[static PROVIDER_DETAIL_MAX], struct verdict *verdict)
+{
+    httpjson_go_on_because(batch, why, verdict);
     why[0] = '\0'; /* what is said of one batch is not said of the next */
     httpjson_settle(batch, verdict);
 }

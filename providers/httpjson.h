@@ -82,5 +82,9 @@ bool httpjson_is_refused(const struct batch_item *item);
 size_t httpjson_count_open(const struct batch *batch);
 /** Each item APPLIED but the refused, verdict SETTLED. */
 void httpjson_settle(struct batch *batch, struct verdict *verdict);
-/** The same. @param why of the refused; goes into the verdict when there are any, and is empty afterwards. */
+/** For a verdict that leaves the rest of the batch to another request: @p why goes into it when there are refused ones,
+ * should that request have to wait. */
+void httpjson_go_on_because(const struct batch *batch, const char why[static PROVIDER_DETAIL_MAX],
+                            struct verdict *verdict);
+/** As httpjson_settle. @param why of the refused; goes into the verdict when there are any, and is empty afterwards. */
 void httpjson_settle_because(struct batch *batch, char why[static PROVIDER_DETAIL_MAX], struct verdict *verdict);

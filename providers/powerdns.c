@@ -292,6 +292,9 @@ static enum err powerdns_parse(void *context, struct provider_zone *zone, struct
     } else {
         httpjson_unreadable(&api, request, ret_verdict); /* a page of somebody else's with 200 among them */
     }
+    if (ret_verdict->kind == VERDICT_CONTINUE) {
+        httpjson_go_on_because(batch, cache->refused, ret_verdict);
+    }
     json_decref(json);
     return ERR_OK;
 }

@@ -442,6 +442,9 @@ static enum err route53_parse(void *state, struct provider_zone *zone, struct ba
         strbuf_clear(&reading.messages);
     }
     err = judge(cache, zone, batch, request, reply, &reading, ret_verdict);
+    if (ret_verdict->kind == VERDICT_CONTINUE) {
+        httpjson_go_on_because(batch, cache->detail, ret_verdict);
+    }
     if (ret_verdict->kind != VERDICT_CONTINUE) {
         cache->stale = 0;
         cache->detail[0] = '\0';

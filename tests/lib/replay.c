@@ -335,6 +335,20 @@ static bool exchange_dns(struct replay *replay, const json_t *step, json_t *exch
     return fine;
 }
 
+/** Who is refused, now or while the rest of the batch goes on, is told why. */
+static bool check_reason(struct replay *replay, const struct attempt *attempt)
+{
+    const struct verdict *verdict = &attempt->verdict;
+    bool told = verdict->kind != VERDICT_SETTLED && verdict->kind != VERDICT_CONTINUE;
+    for (size_t i = 0; !told && i < attempt->batch.len; i++) {
+        const struct batch_item *item = &attempt->batch.items[i];
+        if (item->outcome == OUTCOME_REFUSED && item->error != NULL && verdict->detail[0] == '\0') {
+            return fault(replay, "%s is refused without a reason", item->name);
+        }
+    }
+    return true;
+}
+
 static bool run_exchanges(struct replay *replay, const json_t *step, struct attempt *attempt)
 {
     json_t *exchanges = json_object_get(step, "exchanges"), *exchange;
@@ -347,6 +361,7 @@ static bool run_exchanges(struct replay *replay, const json_t *step, struct atte
         provider_request_reset(&attempt->request, replay->wall_ms + (int64_t)at_ms, 1000 + at_ms);
         fine = fine &&
                (dns ? exchange_dns(replay, step, exchange, attempt) : exchange_http(replay, step, exchange, attempt));
+        fine = fine && check_reason(replay, attempt);
         if (fine && i + 1 < len) {
             fine = same_text(replay, "verdict of a look-up", verdict_names[attempt->verdict.kind], "continue");
         }
