@@ -173,13 +173,19 @@ static const struct {
 };
 
 /** What to do about a refusal where the code alone would mislead: without a key, and before the zone's first answer. */
-static const char *remedy_of(const struct rfc2136 *state, int stage, unsigned code, const char *usual)
+static const char *remedy_of(const struct rfc2136 *state, int stage, const struct dnsmsg *message, unsigned code,
+                             const char *usual)
 {
     if (code != DNSMSG_REFUSED && code != DNSMSG_NOTAUTH) {
         return usual;
     }
     if (state->key == NULL) {
         return "what we sent was not signed: set `key_file` to a TSIG key that may update the zone";
+    }
+    if (code == DNSMSG_NOTAUTH && message->trust == DNSMSG_UNSIGNED) { /* BIND and Knot sign it, or give a TSIG error */
+        return "the server does not take our signature, and PowerDNS does not say why: compare key_file with its key, "
+               "and "
+               "the clocks; or it does not serve the zone";
     }
     if (stage == STAGE_CLAIM && code == DNSMSG_REFUSED) {
         return "the server answers about the zone but takes no update of it: let this key update it, or thaw it if it "
@@ -213,7 +219,7 @@ static void explain(struct verdict *verdict, enum verdict_kind kind, const struc
     for (size_t i = 0; i < ARRAY_LEN(explanations); i++) {
         if (explanations[i].code == code) {
             verdict_set(verdict, kind, explanations[i].error, "%s: %s%s", dnsmsg_rcode_name(code),
-                        remedy_of(state, request->stage, code, explanations[i].remedy), skew);
+                        remedy_of(state, request->stage, message, code, explanations[i].remedy), skew);
             return;
         }
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of the providers, held by rfc2136 against the real Knot and the real BIND."""
+"""The contract of the providers, held by rfc2136 against the real Knot, the real BIND and the real PowerDNS."""
 import contextlib
 import ctypes.util
 import glob
@@ -10,10 +10,10 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from muster_testlib import dns, ports, procs  # noqa: E402
+from muster_testlib import dns, pdns, ports, procs  # noqa: E402
 
 from probe import Probe  # noqa: E402
-from provider_cases import GOOD, ZONE, ProviderCases  # noqa: E402
+from provider_cases import BAD, GOOD, ZONE, ProviderCases  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 OWNER = f"_muster-owner.{ZONE}"
@@ -208,11 +208,14 @@ class Cases(ProviderCases):
             self.assertIn(event["error"], ("refused", "notauth"))
             self.assertIn("not signed: set `key_file`", event["detail"])
 
-    def test_clock_skew_is_explained(self):
+    def skewed(self):
+        """Environment of a probe whose clock is an hour behind."""
         library = next(iter(glob.glob("/usr/lib/*/faketime/libfaketime.so.1")), ctypes.util.find_library("faketime"))
         self.assertIsNotNone(library, "package libfaketime is missing")
-        env = {"LD_PRELOAD": library, "ASAN_OPTIONS": "verify_asan_link_order=0", "FAKETIME": "-3600", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-        event = self.explained(("badtime",), env=env)
+        return {"LD_PRELOAD": library, "ASAN_OPTIONS": "verify_asan_link_order=0", "FAKETIME": "-3600", "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+    def test_clock_skew_is_explained(self):
+        event = self.explained(("badtime",), env=self.skewed())
         self.assertIn("clocks", event["detail"])
         self.assertIn("behind", event["detail"])
 
@@ -310,6 +313,48 @@ class Bind(Cases, unittest.TestCase):
         policy = (f"update-policy {{ grant {self.server.key_name} subdomain {GOOD}. ANY;"
                   f" grant {self.server.key_name} name {OWNER}. ANY; }};")
         self.server.config_file.write_text(text.replace(rule, policy))
+
+
+class PowerDns(Cases, unittest.TestCase):
+    kind = pdns.PowerDns
+
+    def control(self, verb):
+        self.server.allow_updates(verb == "thaw")
+
+    def key_refused(self, **options):
+        """The same words for a wrong key, secret and clock: the answer does not say which it is, and is not signed."""
+        event = self.explained(("notauth",), **options)
+        self.assertIn("PowerDNS does not say why", event["detail"])
+        self.assertIn("compare key_file", event["detail"])
+        return event
+
+    def test_wrong_secret_is_explained(self):
+        self.key_refused(key=self.key(secret="d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldA=="))
+
+    def test_unknown_key_is_explained(self):
+        self.key_refused(key=self.key(key_name="nobody-knows"))
+
+    def test_clock_skew_is_explained(self):
+        self.assertIn("clocks", self.key_refused(env=self.skewed())["detail"])
+
+    def refuse_bad(self):
+        policy = self.work.write("policy.lua", f"function updatepolicy(input)\n  local name = input:getQName()\n"
+                                 f"  return name:isPartOf(newDN('{GOOD}')) or name == newDN('{OWNER}')\nend\n")
+        with self.server.config_file.open("a") as file:
+            file.write(f"lua-dnsupdate-policy-script={policy}\n")
+
+    def test_a_refused_change_is_explained_and_nobody_else_is_refused(self):
+        """A policy script's refusal is answered NOERROR: only a listing shows what the server left out."""
+        self.refuse_bad()
+        with self.server, self.probe() as probe:
+            for rev, name in enumerate((BAD, f"a.{GOOD}"), 1):
+                probe.submit(name, "192.0.2.1", rev)
+                self.assertEqual(probe.settled(rev)["outcome"], "applied")
+            probe.send("list")
+            self.assertEqual(probe.event("listed")["err"], "OK")
+            self.assertEqual([event["name"] for event in probe.events if event["event"] == "record"], [f"a.{GOOD}"])
+
+    test_one_bad_change_among_many_blocks_nobody = None  # for the same reason there is none
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real PowerDNS Authoritative Server with its HTTP API, on a SQLite database of its own."""
+"""The real PowerDNS Authoritative Server with its HTTP API and dynamic updates, on a SQLite database of its own."""
 import pathlib
 import secrets
 import sqlite3
@@ -25,6 +25,10 @@ cache-ttl=0
 query-cache-ttl=0
 negquery-cache-ttl=0
 disable-axfr=no
+dnsupdate=yes
+allow-dnsupdate-from=127.0.0.0/8
+domain-metadata-cache-ttl=0
+gsqlite3-pragma-synchronous=0
 loglevel=4
 """
 
@@ -52,6 +56,7 @@ class PowerDns(dns._Server):  # pylint: disable=protected-access
                 database.execute("INSERT INTO domains (id, name, type) VALUES (?, ?, 'NATIVE')", (number, zone))
                 database.execute("INSERT INTO domainmetadata (domain_id, kind, content) VALUES (?, 'TSIG-ALLOW-AXFR', ?)",
                                  (number, self.key_name))
+        self.allow_updates(True)
         for zone in self.zones:
             self.put(zone, "SOA", f"ns1.{zone} hostmaster.{zone} 1 3600 600 86400 60", zone=zone)
             self.put(zone, "NS", f"ns1.{zone}", zone=zone)
@@ -59,11 +64,11 @@ class PowerDns(dns._Server):  # pylint: disable=protected-access
                               api_key=self.api_key)
 
     def _argv(self):
-        self.folder.joinpath("pdns.conf").write_text(self.config_file.read_text())
         return [unconfined("pdns_server", self.folder), f"--config-dir={self.folder}", "--daemon=no", "--guardian=no"]
 
     def start(self):
         """What is asked before the threads are there is lost, and costs kdig its timeout."""
+        self.folder.joinpath("pdns.conf").write_text(self.config_file.read_text())
         self.process.start()
         self.process.wait_log("Done launching threads")
         for zone in self.zones:
@@ -72,6 +77,13 @@ class PowerDns(dns._Server):  # pylint: disable=protected-access
 
     def database(self):
         return sqlite3.connect(self.folder / "pdns.db", timeout=30, isolation_level=None)
+
+    def allow_updates(self, allowed):
+        """Whether the TSIG key may update the zones (without any key named, everybody may); also while the server runs."""
+        with self.database() as database:
+            database.execute("DELETE FROM domainmetadata WHERE kind = 'TSIG-ALLOW-DNSUPDATE'")
+            database.execute("INSERT INTO domainmetadata (domain_id, kind, content)"
+                             " SELECT id, 'TSIG-ALLOW-DNSUPDATE', ? FROM domains", (self.key_name if allowed else "nobody",))
 
     def put(self, name, rtype, content, zone=None, ttl=60, disabled=False):
         with self.database() as database:
