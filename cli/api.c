@@ -153,6 +153,7 @@ static const struct {
     {404, EXIT_ABSENT, "list what there is: muster device list, muster record list, muster zone list"},
     {409, EXIT_CONFLICT, "wait until it is through, then run the command again"},
     {412, EXIT_CONFLICT, "make a new plan: muster zone plan ZONE -o FILE"},
+    {501, EXIT_FAILED, "--host NAME has a name of ours written again, to the value that it has"},
     {502, EXIT_FAILED, "look at the zone: muster zone list"},
     {503, EXIT_FAILED, "the coordinator is busy; run the command again"},
 };

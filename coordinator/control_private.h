@@ -42,6 +42,9 @@ void control_diff_zone(void *context, struct httpd_request *request);
 void control_sweep_zone(void *context, struct httpd_request *request);
 void control_apply_zone(void *context, struct httpd_request *request);
 void control_get_accounts(void *context, struct httpd_request *request);
+/** Index of an account by name; -1. */
+int control_account_index(const struct coordinator *coordinator, struct view name);
+void control_test_account(void *context, struct httpd_request *request);
 void control_get_stops(void *context, struct httpd_request *request);
 void control_resume_account(void *context, struct httpd_request *request);
 void control_resume_zone(void *context, struct httpd_request *request);

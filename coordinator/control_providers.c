@@ -111,7 +111,7 @@ void control_get_stops(void *context, struct httpd_request *request)
     control_reply(request, &out);
 }
 
-static int account_index(const struct coordinator *coordinator, struct view name)
+int control_account_index(const struct coordinator *coordinator, struct view name)
 {
     const struct engine_account_config *accounts = coordinator->settings->config.accounts.items;
     for (size_t i = 0; i < coordinator->settings->config.accounts.len; i++) {
@@ -129,7 +129,7 @@ void control_resume_account(void *context, struct httpd_request *request)
     struct view text = httpd_request_query(request, "name");
     char name[DNSNAME_SIZE];
     struct errinfo info = {0};
-    int account = account_index(coordinator, httpd_request_param(request, 0));
+    int account = control_account_index(coordinator, httpd_request_param(request, 0));
     if (account < 0) {
         httpd_reply_error(request, 404, "no-such-account",
                           "no account of that name: muster provider accounts lists them");

@@ -15,6 +15,7 @@
 #include "base/config.h"
 #include "base/err.h"
 #include "net/loop.h"
+#include "providers/limits.h"
 #include "providers/rrset.h"
 
 struct engine;
@@ -147,9 +148,25 @@ struct engine_listing {
     void (*each)(void *context, const char *name, enum rrtype type, uint32_t ttl, const struct rrset_value *value);
     void (*done)(void *context, enum err err, const char *detail);
     void *context;
+    unsigned pages_max; /* HTTP: no more pages than these; 0 = all. DNS has none */
 };
 enum err engine_zone_list(struct engine_zone *zone,
                           const struct engine_listing *listing) MUST_CHECK; /* ERR_UNSUPPORTED, ERR_STATE (one runs) */
+
+/** What a change would be sent as. No text holds a secret. */
+struct engine_preview {
+    const char *stage;  /* "change", or the lookup whose answer the change needs first; static */
+    const char *method; /* HTTP's, or UPDATE; static */
+    struct strbuf url;  /* DNS: server and port */
+    struct strbuf headers, body;
+    size_t bytes;                         /* of the body, or of the DNS message */
+    char impossible[PROVIDER_DETAIL_MAX]; /* ERR_UNSUPPORTED: why the service cannot make such a change */
+};
+/** Builds with what the zone's cache knows, and sends nothing. @return ERR_UNSUPPORTED, ERR_AGAIN (a lookup is under
+ * way), and as a build. engine_preview_deinit in any case. */
+enum err engine_zone_preview(struct engine_zone *zone, const struct rrset_change *change,
+                             struct engine_preview *ret_preview) MUST_CHECK;
+void engine_preview_deinit(struct engine_preview *preview);
 
 /** The TTL that a record gets for @p ttl: what the provider takes. */
 uint32_t engine_zone_ttl(const struct engine_zone *zone, uint32_t ttl);

@@ -86,7 +86,9 @@ static void page_done(void *context, const struct http_result *result)
         return;
     }
     enum err err = account->ops->list_feed(list->provider, &list->request, &reply, &done, &info);
-    if (err == ERR_OK && !done && ++list->pages > PAGES_MAX) {
+    list->pages++;
+    done = done || (list->gather.listing.pages_max != 0 && list->pages >= list->gather.listing.pages_max);
+    if (err == ERR_OK && !done && list->pages > PAGES_MAX) {
         err = errinfo_set(&info, ERR_LIMIT, "http", 0, "listing: more than %d pages", PAGES_MAX);
     }
     if (err != ERR_OK || done) {

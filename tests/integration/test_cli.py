@@ -314,6 +314,13 @@ class Commands(Cli):
         self.assertEqual(row[:2], ["dns", "rfc2136"])
         self.assertGreater(int(row[2]), 1)
         self.refused("provider", "limits", "other", code=5, error="other: ", cause="no account of that name")
+        text = self.muster("provider", "test", "dns").stdout
+        self.assertRegex(text, r"answer:  ok after \d+ ms\nrecords: [1-9]")
+        self.refused("provider", "test", "dns", "--zone", "example.org", code=5, cause="no such zone")
+        self.refused("provider", "test", "dns", "--dry-run", code=2)
+        self.refused("provider", "test", "dns", "--dry-run", "--host", "a.example.org", code=2, cause="inside the zone")
+        self.assertIn("UPDATE 127.", self.muster("provider", "test", "dns", "--dry-run", "--host", "a.example.net").stdout)
+        self.assertEqual(kdig(self.stack.dns, "a.example.net"), [])
         self.assertEqual(self.lines("provider", "stops"), [])
         self.assertEqual(self.json("provider", "resume", "dns")["lifted"], 0)
         self.assertEqual(self.muster("provider", "resume", "dns", "cam-1.example.net").stdout, "dns: 0 stops lifted\n")

@@ -113,6 +113,28 @@ class Dyndns2(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 
+    def test_an_account_is_tested(self):
+        """The service cannot list; its password is "pass word"."""
+        self.applied(self.device, "93.184.216.44")
+        asked = len(self.service.requests)
+        dry = self.muster("test", "dns", "--dry-run", "--host", "cam-9.example.net")
+        self.assertEqual(len(self.service.requests), asked)
+        first = dry["requests"][0]
+        self.assertEqual((first["stage"], first["method"], first["want"]), ("change", "GET", ["192.0.2.1"]))
+        self.assertIn("hostname=cam-9.example.net", first["url"])
+        self.assertIn("Authorization: Basic <redacted>", first["headers"])
+        self.assertNotIn("pass", json.dumps(dry).replace("password", ""))
+        command = [build_dir() / "cli" / "muster", "provider", "test", "dns", "--socket", self.stack.folder / "control.sock"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("cannot list", done.stderr)
+        self.assertIn("--host", done.stderr)
+        done = subprocess.run([*command, "--host", "cam-1.example.net"], capture_output=True, text=True, check=False, timeout=DEADLINE)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("cam-1.example.net: written again", done.stderr)
+        self.assertGreater(len(self.service.requests), asked)
+        self.assertEqual(kdig(self.stack.dns, "cam-1.example.net"), ["93.184.216.44"])
+
     def test_what_was_sent_before_a_crash_is_asked_for_and_not_repeated(self):
         held = Held()
         self.service.script[:] = [held]
