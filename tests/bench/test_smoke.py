@@ -124,6 +124,20 @@ class Smoke(unittest.TestCase):
             self.assertEqual(set(result["all_rss_kib"]), {"broker", "coordinator", "knot"})
             self.assertIn("bytes_per_device", result)
 
+    def test_calls(self):
+        """Two requests where one is not enough; the engine's minimum is what the documented limits say."""
+        result = self.run_bench("calls", "--changes", "250", *(word for name in ("cloudflare", "desec", "powerdns", "knot", "azure")
+                                                               for word in ("--provider", name)))
+        rows = {row["name"]: row for row in result["providers"]}
+        self.assertEqual({name: (row["calls"], row["calls_aaaa"], row["minimum"], row["minimum_aaaa"]) for name, row in rows.items()
+                          if name != "knot"},
+                         {"cloudflare": (2, 2, 2, 2), "desec": (1, 1, 1, 1), "powerdns": (1, 1, 1, 1), "azure": (250,) * 4})
+        self.assertGreaterEqual(rows["knot"]["calls"], rows["knot"]["minimum"])
+        self.assertGreater(rows["azure"]["seconds_at_limits"], 4.9)  # 200 at once, the others 10 a second or slower
+        for row in rows.values():
+            self.assertEqual(row["violations"], [])
+            self.numbers(row, "bytes", "bytes_aaaa", "seconds", "seconds_aaaa")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -7,7 +7,8 @@
  *   muster-probe -                                       as many as are opened; each line begins with the zone's ID
  *   open CONFIG ZONE dedicated|shared [EPOCH] | close
  *   submit NAME TYPE TTL REV WANT HAVE [adopt]   WANT, HAVE: addresses with commas, "-" = none; HAVE "?" = not known
- *   bulk COUNT BASE REV                          COUNT changes of nNNNNNN.ZONE to addresses from BASE on (a number)
+ *   bulk COUNT BASE REV [AAAA]   COUNT changes of nNNNNNN.ZONE to addresses from BASE on (a number); IPv6 ones are
+ *                                2001:db8::/32, BASE + i, and a host part that looks like chance (bulk_address)
  *   list | status | resume | quit
  */
 #include <fcntl.h>
@@ -104,9 +105,11 @@ static void bulk_settled(struct session *session, const struct engine_result *re
         strbuf_init(&line, LINE_MAX_LEN);
         strbuf_addf(&line,
                     "{\"event\":\"bulk\",\"seconds\":%.6f,\"cpu\":%.6f,\"messages\":%" PRIu64
-                    ",\"batch\":%u,\"depth\":%u}",
+                    ",\"batch\":%u,\"depth\":%u",
                     (double)(clock_mono_ns() - session->bulk_start_ns) / 1e9, cpu_seconds(), status.messages,
                     status.batch_size, status.depth);
+        add_id(&line, session);
+        strbuf_addc(&line, '}');
         emit(&line);
     }
 }
@@ -226,9 +229,29 @@ static enum err submit(struct session *session, const struct view *fields, size_
     return engine_zone_submit(session->zone, &change);
 }
 
+/** The same at every run; the host part is as long in text as those of real devices mostly are. */
+static struct ip bulk_address(enum rrtype type, uint32_t number)
+{
+    uint64_t host = number * 0x9E3779B97F4A7C15ull;
+    if (type == RRTYPE_A) {
+        return (struct ip){
+            .family = IP_V4,
+            .bytes = {(uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number}};
+    }
+    struct ip ip = {.family = IP_V6, .bytes = {0x20, 0x01, 0x0d, 0xb8}};
+    for (unsigned i = 0; i < 4; i++) {
+        ip.bytes[4 + i] = (uint8_t)(number >> (24 - 8 * i));
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        ip.bytes[8 + i] = (uint8_t)(host >> (56 - 8 * i));
+    }
+    return ip;
+}
+
 static enum err bulk(struct session *session, const struct view *fields, size_t len)
 {
     uint64_t count = 0, base = 0, rev = 0;
+    enum rrtype type = len > 4 && view_equals(fields[4], "AAAA") ? RRTYPE_AAAA : RRTYPE_A;
     enum err err = ERR_OK;
     if (len < 4 || view_to_u64(fields[1], 10000000, &count) != ERR_OK ||
         view_to_u64(fields[2], UINT32_MAX, &base) != ERR_OK || view_to_u64(fields[3], UINT64_MAX, &rev) != ERR_OK) {
@@ -239,14 +262,11 @@ static enum err bulk(struct session *session, const struct view *fields, size_t 
     session->bulk_start_ns = clock_mono_ns();
     for (uint64_t i = 0; i < count && err == ERR_OK; i++) {
         char name[DNSNAME_SIZE + sizeof("n0000000.")];
-        uint32_t address = (uint32_t)(base + i);
-        struct rrset_change change = {.name = name, .type = RRTYPE_A, .ttl = 60, .rev = rev};
+        struct rrset_change change = {.name = name, .type = type, .ttl = 60, .rev = rev};
         (void)snprintf(name, sizeof(name), "n%06u.%s", (unsigned)i,
                        session->zone_name); /* fits: the zone name is short */
         change.want.len = 1;
-        change.want.ips[0] = (struct ip){
-            .family = IP_V4,
-            .bytes = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address}};
+        change.want.ips[0] = bulk_address(type, (uint32_t)(base + i));
         err = engine_zone_submit(session->zone, &change);
     }
     return err;

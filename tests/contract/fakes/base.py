@@ -251,6 +251,11 @@ class Fake:
         self.changes.append((*key, *(entry or (0, []))))
         return True
 
+    def fill(self, sets):
+        """Many RRsets at once, for benchmarks: [(name, rtype, values, ttl)] that were there before."""
+        for name, rtype, values, ttl in sets:
+            self.put(name, rtype, values, ttl)
+
     def remove(self, name, rtype):
         return self.put(name, rtype, ())
 
