@@ -62,7 +62,7 @@ static json_t *describe_template(const struct template *template)
     const struct template_config *config = &template->config;
     return json_pack("{s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "hosts_max",
                      (json_int_t)config->hosts.max, "families", sends[config->families.send], "deletes",
-                     config->delete.position.line != 0, "verify_server", template->ops.asks, "requests",
+                     config->delete.position.line != 0, "idempotent", !template->ops.asks, "requests",
                      (json_int_t)config->limits.requests, "interval_s", (json_int_t)(config->limits.interval / 1000),
                      "refresh_s", (json_int_t)(config->limits.refresh / 1000), "ttl", (json_int_t)config->limits.ttl,
                      "ttl_min", (json_int_t)config->limits.ttl_min, "ttl_max", (json_int_t)config->limits.ttl_max,
@@ -125,6 +125,7 @@ static void add_ways(struct strbuf *out, const json_t *ways)
                       (unsigned long long)api_u64(ways, "hosts_max"), (unsigned long long)api_u64(ways, "requests"),
                       api_u64(ways, "requests") == 1 ? "" : "s"); /* as above */
     line(out, "families", api_text(ways, "families"));
+    line(out, "no answer", api_bool(ways, "idempotent") ? "sent again" : "looked up in DNS before it is sent again");
     line(out, "removes", api_bool(ways, "deletes") ? "addresses, too" : "nothing: do it at the service");
     for (size_t i = 0; i < json_array_size(rates); i++) {
         const json_t *rate = json_array_get(rates, i);
@@ -153,9 +154,6 @@ enum err provider_print(const json_t *about, FILE *stream)
     line(&out, "read", api_text(about, "read"));
     line(&out, "note", api_text(about, "note"));
     line_texts(&out, "needs", json_object_get(account, "needs"));
-    if (api_bool(ways, "verify_server")) {
-        line(&out, json_array_size(json_object_get(account, "needs")) > 0 ? "" : "needs", "verify_server");
-    }
     line_texts(&out, "takes", json_object_get(account, "takes"));
     add_options(&out, json_object_get(account, "options"));
     if (json_is_object(ways)) {

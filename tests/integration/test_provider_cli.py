@@ -71,7 +71,8 @@ class Services(unittest.TestCase):
         self.assertEqual(noip["ways"]["hosts_max"], 20)
         text = muster("show", "rfc2136")
         self.assertEqual(text.returncode, 0)
-        self.assertRegex(text.stdout, r"(?m)^needs +server$")
+        self.assertRegex(text.stdout, r"(?m)^takes +server$")
+        self.assertRegex(muster("show", "noip").stdout, r"(?m)^needs +username$")
 
     def test_an_unknown_name_gets_a_suggestion(self):
         done = muster("show", "nopi")
