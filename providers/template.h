@@ -78,6 +78,8 @@ struct template_lookup {
     struct config_text list;   /* JSON pointer to an array or object */
     struct config_map where;   /* pointer in an element -> text */
     struct config_map capture; /* name -> pointer */
+    struct config_text next;   /* JSON pointer: where the answer says how the next page is asked for; NULL = one page */
+    const char *next_param;    /* parameter of the query that says it */
 };
 
 struct template_rule {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "providers/httpjson.h"
 #include "providers/template_internal.h"
 
 /** Hosts of a batch are one after the other with one type, or one host has an item of each type. */
@@ -39,6 +40,14 @@ void template_cache_key(const struct template *template, const struct batch_item
 void template_missing_key(const struct batch_item *item, char key[static TEMPLATE_KEY_SIZE])
 {
     (void)snprintf(key, TEMPLATE_KEY_SIZE, "!%s %s", item->name, rrtype_name(item->type)); /* as above */
+}
+
+void template_page_key(const struct template *template, const struct batch_item *item,
+                       char key[static TEMPLATE_KEY_SIZE])
+{
+    char own[TEMPLATE_KEY_SIZE];
+    template_cache_key(template, item, own);
+    (void)snprintf(key, TEMPLATE_KEY_SIZE, "?%.*s", TEMPLATE_KEY_SIZE - 2, own); /* fits: 253, 5 and the mark */
 }
 
 /* ---- what placeholders stand for ---- */
@@ -351,6 +360,24 @@ static enum err build_form(const struct template_request *form, struct template_
 
 /* ---- which request ---- */
 
+/** The first page, or the one on which it goes on. */
+static enum err build_lookup(const struct template_lookup *lookup, struct template_scene *scene,
+                             struct provider_request *request)
+{
+    char key[TEMPLATE_KEY_SIZE];
+    template_page_key(scene->account->template, &scene->batch->items[scene->first], key);
+    const struct template_entry *page = template_cache_find(scene->zone->cache, key);
+    request->stage = PROVIDER_STAGE_ZONE;
+    request->index = scene->first;
+    enum err err = build_form(&lookup->request, scene, request);
+    if (err == ERR_OK && page != NULL) {
+        httpjson_query(&request->url, lookup->next_param, view_of(page->values[0]));
+        err = strbuf_error(&request->url);
+        template_cache_forget(scene->zone->cache, key); /* whatever comes of it, the next lookup begins anew */
+    }
+    return err;
+}
+
 enum err template_build_request(void *context, struct provider_zone *zone, struct batch *batch,
                                 struct provider_request *request)
 {
@@ -364,9 +391,7 @@ enum err template_build_request(void *context, struct provider_zone *zone, struc
         template_cache_key(account->template, &batch->items[i], key);
         if (template_cache_find(zone->cache, key) == NULL) {
             scene.first = i;
-            request->stage = PROVIDER_STAGE_ZONE;
-            request->index = i;
-            return build_form(&config->lookup.request, &scene, request);
+            return build_lookup(&config->lookup, &scene, request);
         }
     }
     template_missing_key(&batch->items[0], key);

@@ -257,6 +257,12 @@ static void check_lookup(struct check *check)
     if (lookup->where.len == 0 && lookup->list.text != NULL) {
         config_error(check->errors, &lookup->request.position, "`list` needs `where`: which element is meant");
     }
+    if ((lookup->next.text == NULL) != (lookup->next_param == NULL)) {
+        config_error(check->errors, &lookup->request.position, "`next` and `next_param` go together");
+    }
+    if (lookup->next.text != NULL && lookup->list.text == NULL) {
+        config_error(check->errors, &lookup->request.position, "`next` needs `list`: what is looked for on each page");
+    }
     if (lookup->per == TEMPLATE_PER_HOST && check->config->hosts.max > 1) {
         config_error(check->errors, &lookup->request.position, "a lookup per host needs hosts.max: 1");
     }

@@ -123,6 +123,9 @@ void template_cache_key(const struct template *template, const struct batch_item
                         char key[static TEMPLATE_KEY_SIZE]);
 /** Key of the note that the record is not there, so that the next request creates it. */
 void template_missing_key(const struct batch_item *item, char key[static TEMPLATE_KEY_SIZE]);
+/** Key of the page on which a lookup goes on. */
+void template_page_key(const struct template *template, const struct batch_item *item,
+                       char key[static TEMPLATE_KEY_SIZE]);
 /** @p name without the domain that host names are relative to; empty at it. False: it lies outside. */
 bool template_label(const struct template *template, const struct provider_zone *zone, const char *name,
                     struct view *ret_label);

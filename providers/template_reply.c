@@ -296,6 +296,31 @@ static void settle_missing(const struct judgement *judgement, struct batch_item 
     }
 }
 
+/** It is not on this page, and there is another: that is asked for next. */
+static bool turn_page(const struct judgement *judgement, const struct batch_item *item, const json_t *json)
+{
+    const struct template *template = judgement->account->template;
+    char text[1024], key[TEMPLATE_KEY_SIZE];
+    if (template->config.lookup.next.text == NULL ||
+        !template_json_text(template_json_at(json, template->config.lookup.next.text), text, sizeof(text)) ||
+        text[0] == '\0' || strcmp(text, "0") == 0) {
+        return false;
+    }
+    template_page_key(template, item, key);
+    struct template_entry *page = template_cache_add(judgement->zone->cache, key);
+    char *copy = strdup(text);
+    if (page == NULL || copy == NULL) {
+        free(copy);
+        template_cache_forget(judgement->zone->cache, key);
+        verdict_set(judgement->verdict, VERDICT_RETRY, "internal", "no memory for the next page of the lookup");
+        return true;
+    }
+    free(page->values[0]);
+    page->values[0] = copy;
+    judgement->verdict->kind = VERDICT_CONTINUE;
+    return true;
+}
+
 static enum err take_answer(const struct judgement *judgement, struct batch_item *item, size_t index, bool missing)
 {
     char key[TEMPLATE_KEY_SIZE];
@@ -307,13 +332,17 @@ static enum err take_answer(const struct judgement *judgement, struct batch_item
                     "the answer to the lookup before the change is not JSON");
         return ERR_OK;
     }
+    const json_t *element = missing ? NULL : find_element(judgement, &scene, json);
+    if (element == NULL && !missing && turn_page(judgement, item, json)) {
+        return ERR_OK;
+    }
     template_cache_key(judgement->account->template, item, key);
     struct template_entry *entry = template_cache_add(judgement->zone->cache, key);
     if (entry == NULL) {
         return ERR_NOMEM;
     }
     entry->fresh = true;
-    enum err err = capture(judgement, missing ? NULL : find_element(judgement, &scene, json), entry);
+    enum err err = capture(judgement, element, entry);
     judgement->verdict->kind = VERDICT_CONTINUE;
     if (err != ERR_OK) {
         bool creates = judgement->account->template->config.create.position.line != 0 && item->want.len > 0;

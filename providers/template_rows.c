@@ -154,6 +154,19 @@ static enum err check_header(struct view value, struct errinfo *info)
 static const struct config_row request_rows[] = {REQUEST_ROWS(struct template_request, , "GET"), {.name = NULL}};
 static const struct config_row create_rows[] = {REQUEST_ROWS(struct template_request, , "POST"), {.name = NULL}};
 static const struct config_row delete_rows[] = {REQUEST_ROWS(struct template_request, , "DELETE"), {.name = NULL}};
+static enum err check_parameter(struct view value, struct errinfo *info)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        if (!plain) {
+            return errinfo_set(info, ERR_INVALID, "config", 0,
+                               "must be letters, digits, _ and -: it stands in the URL");
+        }
+    }
+    return ERR_OK;
+}
+
 static const struct config_row lookup_rows[] = {
     REQUEST_ROWS(struct template_lookup, request., "GET"),
     {CHOICE("per", struct template_lookup, per, pers), .def = "host",
@@ -164,6 +177,11 @@ static const struct config_row lookup_rows[] = {
      .help = "JSON pointer to an array or object: the first element for which all of `where` hold is taken"},
     {ROW("where", CONFIG_MAP, struct template_lookup, where), .max = TEMPLATE_WHERE_MAX, .check = check_text,
      .help = "JSON pointers in the element and the texts that they must equal"},
+    {TEXT("next", struct template_lookup, next), .max = 256, .check = check_pointer,
+     .help =
+         "JSON pointer to what asks for the next page: followed until the element of `list` is found or there is none"},
+    {ROW("next_param", CONFIG_STRING, struct template_lookup, next_param), .max = 64, .check = check_parameter,
+     .help = "query parameter that takes what `next` points to"},
     {ROW("capture", CONFIG_MAP, struct template_lookup, capture), .flags = CONFIG_REQUIRED, .min = 1,
      .max = TEMPLATE_CAPTURES_MAX, .check = check_pointer,
      .help = "names and JSON pointers of what is kept: {capture.NAME}"},
