@@ -138,6 +138,17 @@ class Smoke(unittest.TestCase):
             self.assertEqual(row["violations"], [])
             self.numbers(row, "bytes", "bytes_aaaa", "seconds", "seconds_aaaa")
 
+    def test_providers(self):
+        """Ours breaks no rule; that the service sees who does is shown by inadyn, which asks again after nohost."""
+        result = self.run_bench("providers", "--hosts", "2")
+        runs = {(row["client"], row["scenario"], row["step"]): row for row in result["runs"]}
+        self.assertEqual(result["violations"]["muster"], 0)
+        self.assertIn("sent-after-nohost", runs["inadyn", "nohost", "again"]["violations"])
+        ours = {key[1:]: (row["requests"], row["set"]) for key, row in runs.items() if key[0] == "muster"}
+        self.assertEqual(ours, {("update", "first"): (1, 2), ("update", "unchanged"): (0, 2), ("update", "changed"): (1, 2),
+                                ("nohost", "first"): (1, 1), ("nohost", "again"): (0, 1), ("badauth", "first"): (1, 0),
+                                ("badauth", "again"): (0, 0), ("911", "first"): (1, 0), ("911", "again"): (0, 0)})
+
 
 if __name__ == "__main__":
     unittest.main()

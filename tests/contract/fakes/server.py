@@ -12,7 +12,7 @@ from muster_testlib import ports
 
 from .base import Held, Request, Response, family
 
-_REQUEST_LINE = re.compile(rb"([A-Z]+) (/[\x21-\x7e]*) HTTP/1\.1\r\n")
+_REQUEST_LINE = re.compile(rb"([A-Z]+) (/[\x21-\x7e]*) HTTP/1\.([01])\r\n")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\x80-\xff\t]*?)[ \t]*\r\n")
 _REASONS = {200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 400: "Bad Request", 401: "Unauthorized",
             403: "Forbidden", 404: "Not Found", 409: "Conflict", 412: "Precondition Failed", 421: "Misdirected Request",
@@ -43,13 +43,14 @@ def _body(stream, headers):
             return b"".join(parts)
 
 
-def read_request(stream, sni=None, secure=True, proceed=None):
-    """The next Request, None at the end of the connection. `proceed` is called where the client asks before it sends a body."""
+def read_request(stream, sni=None, secure=True, proceed=None, old_http=False):
+    """The next Request, None at the end of the connection. `proceed` is called where the client asks before it sends a body.
+    `old_http`: HTTP/1.0 is taken, too."""
     line = stream.readline(_LINE)
     if not line:
         return None
     found = _REQUEST_LINE.fullmatch(line)
-    if found is None:
+    if found is None or found[3] == b"0" and not old_http:
         raise _Malformed(f"request line {line[:200]!r}")
     fields, size = [], len(line)
     while (line := stream.readline(_LINE)) != b"\r\n":
@@ -70,7 +71,7 @@ def read_request(stream, sni=None, secure=True, proceed=None):
     if sni is not None and sni.lower() != host.partition(":")[0]:
         raise _Malformed(f"Host {host}, SNI {sni}")
     request = Request(found[1].decode(), found[2].decode(), fields, body, host.partition(":")[0], secure, size + 2 + len(body))
-    request.closes = "close" in headers.get("connection", "").lower()
+    request.closes = found[3] == b"0" or "close" in headers.get("connection", "").lower()
     return request
 
 
@@ -85,10 +86,11 @@ def render(response, method="GET"):
 
 
 class Server:
-    """Serves `fakes` (Fake objects). Use as a context manager; `connect_to` is its "address:port", `ca` what a client trusts."""
+    """Serves `fakes` (Fake objects). Use as a context manager; `connect_to` is its "address:port", `ca` what a client trusts.
+    `old_http`: clients that speak HTTP/1.0 are served."""
 
-    def __init__(self, fakes, pki):
-        self.fakes, self.violations, self.open = list(fakes), [], set()
+    def __init__(self, fakes, pki, old_http=False):
+        self.fakes, self.violations, self.open, self.old_http = list(fakes), [], set(), old_http
         self.by_host = {}
         for fake in self.fakes:
             for host in fake.hosts:
@@ -169,7 +171,7 @@ class Server:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
         sni = getattr(connection, "sni", None)
-        while (request := read_request(stream, sni, secure, proceed)) is not None:
+        while (request := read_request(stream, sni, secure, proceed, self.old_http)) is not None:
             if not self._answer(connection, request) or request.closes:
                 return
 
