@@ -11,6 +11,7 @@
 #define TEST_TTL 60 /* seconds */
 
 struct test_job {
+    struct test_job *next;
     struct coordinator *coordinator;
     struct httpd_request *request;
     char account[65], zone[DNSNAME_SIZE];
@@ -27,6 +28,25 @@ static void count_record(void *context, const char *name, enum rrtype type, uint
     (void)ttl;
     (void)value;
     job->records++;
+}
+
+static void unlink_job(struct test_job *job)
+{
+    struct test_job **at = &job->coordinator->tests;
+    while (*at != job) {
+        at = &(*at)->next; /* it is in the list */
+    }
+    *at = job->next;
+}
+
+void control_tests_give_up(struct coordinator *coordinator)
+{
+    while (coordinator->tests != NULL) {
+        struct test_job *job = coordinator->tests;
+        coordinator->tests = job->next;
+        httpd_reply_error(job->request, 503, "busy", "a reload or the end of the coordinator ended it; try again");
+        free(job);
+    }
 }
 
 static void test_done(void *context, enum err err, const char *detail)
@@ -46,6 +66,7 @@ static void test_done(void *context, enum err err, const char *detail)
     jsonout_u64(&json, "ms", coordinator_now().mono_ms - job->started_ms);
     jsonout_close(&json, '}');
     control_reply(job->request, &out);
+    unlink_job(job);
     free(job);
 }
 
@@ -63,6 +84,8 @@ static void start_listing(struct coordinator *coordinator, struct httpd_request 
         err = engine_zone_list(coordinator->zones[zone].engine_zone, &listing);
     }
     if (err == ERR_OK) {
+        job->next = coordinator->tests;
+        coordinator->tests = job;
         return;
     }
     free(job);

@@ -332,6 +332,7 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     bool deposed[ZONES_MAX];
     zones_find_deposed(coordinator, &fresh->config, deposed);
     sweeper_give_up(coordinator->sweeper);
+    control_tests_give_up(coordinator);
     zones_close(coordinator);
     sweeper_free(TAKE(coordinator->sweeper));
     zones_free_accounts(coordinator->accounts, old_accounts);
@@ -606,6 +607,10 @@ void coordinator_free(struct coordinator *coordinator)
         return;
     }
     loop_worker_free(coordinator->worker); /* first: what it still delivers acks over the session, answers over HTTP */
+    control_tests_give_up(coordinator);    /* who still waits is told while there is somebody to tell it */
+    if (coordinator->sweeper != NULL) {
+        sweeper_give_up(coordinator->sweeper);
+    }
     control_free(coordinator->control);
     whoami_free(coordinator->whoami);
     notify_watchdog_free(coordinator->watchdog);

@@ -55,6 +55,7 @@ struct coordinator {
     struct session *session;
     struct loader *loader;
     struct sweeper *sweeper;
+    struct test_job *tests; /* of accounts, under way; control_test.c's */
     struct control *control;
     struct whoami *whoami;
     struct notify_watchdog *watchdog;
@@ -147,6 +148,10 @@ bool sweeper_is_busy(const struct sweeper *sweeper);
 void sweeper_give_up(struct sweeper *sweeper);
 /** Last result's counters of a zone, zero before the first. */
 void sweeper_last(const struct sweeper *sweeper, uint16_t zone, struct sweep_result *ret_result, int64_t *ret_at_ms);
+
+/** Ends the tests of accounts that wait for a zone, telling whoever waits: the zones are freed in the same turn of the
+ * loop, or the coordinator ends (control_test.c). */
+void control_tests_give_up(struct coordinator *coordinator);
 
 /* control.c: HTTP over the unix socket, and /metrics and /healthz. */
 enum err control_new(struct coordinator *coordinator, struct control **ret_control, struct errinfo *info) MUST_CHECK;

@@ -493,6 +493,20 @@ class Trouble(Cli):
         self.stack.dns.start()
         wait_until(lambda: self.lines("record", "list", "--pending") == [], "the record is written after all")
 
+    def test_a_reload_ends_a_test_of_an_account(self):
+        server, coordinator = self.stack.dns.process, self.stack.coordinator
+        mark = coordinator.mark()
+        server.signal(signal.SIGSTOP)
+        self.addCleanup(server.signal, signal.SIGCONT)
+        asking = subprocess.Popen([MUSTER, "provider", "test", "dns", "--socket", self.socket], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True)
+        coordinator.wait_log("action=provider-test", since=mark)
+        coordinator.signal(signal.SIGHUP)
+        coordinator.wait_log("reloaded", since=mark)
+        out, err = asking.communicate(timeout=DEADLINE)
+        self.assertEqual((asking.returncode, out), (1, ""))
+        self.assertIn("a reload", err)
+
     def test_no_broker(self):
         self.stack.broker.stop()
         self.addCleanup(self.stack.broker.start)
