@@ -8,7 +8,8 @@ import threading
 import time
 
 from muster_testlib import build_dir
-from muster_testlib.procs import DEADLINE
+
+DEADLINE = 20  # seconds for an event: what takes longer than a few requests and waits of 400 ms has failed
 
 
 class Session:
@@ -35,6 +36,7 @@ class Session:
             except queue.Empty:
                 raise AssertionError(f"no {what}; kept: {self.events[-3:]}") from None
             if event is None:
+                self.arrived.put(None)  # for whoever asks next
                 raise AssertionError(f"the probe ended before {what}; kept: {self.events[-3:]}")
             if event["event"] == "error":
                 raise AssertionError(f"{event['err']}: {event['detail']}")

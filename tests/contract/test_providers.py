@@ -18,11 +18,11 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from muster_testlib import build_dir, certs, source_dir  # noqa: E402
-from muster_testlib.procs import DEADLINE, Workspace  # noqa: E402
+from muster_testlib.procs import Workspace  # noqa: E402
 
 import fakes  # noqa: E402
 from fakes import base, server, zones  # noqa: E402
-from probes import Probes  # noqa: E402
+from probes import DEADLINE, Probes  # noqa: E402
 
 OWN_TESTS = {"rfc2136", "powerdns", "dyndns2"}
 ONLY = set(os.environ.get("MUSTER_PROVIDERS", "").split())  # by hand: a few of them
@@ -43,7 +43,7 @@ KEY_FORMS = {"route53": aws_credentials}  # the others take JSON
 def provider_list():
     done = subprocess.run([build_dir() / "cli" / "muster", "provider", "list", "--json"], capture_output=True, text=True,
                           check=True, timeout=DEADLINE)
-    return [row for row in json.loads(done.stdout) if row["provider"]]
+    return [{**row, "provider": name} for row in json.loads(done.stdout) for name in row["providers"]]
 
 
 class Rig:
@@ -51,7 +51,14 @@ class Rig:
 
     def __init__(self, suite, fake, place, label):
         self.suite, self.fake, self.place, self.label = suite, fake, place, label
-        self.sessions = []
+        self.sessions, self.held = [], []
+
+    def hold(self):
+        """The next request is applied, and answered when the test says so."""
+        held = base.Held()
+        self.held.append(held)
+        self.fake.script[:] = [held]
+        return held
 
     def host(self, label):
         return self.fake.host(f"{self.label}{label}")
@@ -83,11 +90,14 @@ class Rig:
         """Whether each name has a login of its own."""
         return self.fake.hosts_per_account == 1
 
+    def judge(self):
+        assert not self.fake.violations, f"the service complains: {self.fake.violations[:5]}"
+
     def close(self):
+        for held in self.held:
+            held.released.set()
         for session in self.sessions:
             session.close()
-        found = self.fake.violations + self.place.violations
-        assert not found, f"the service complains: {found[:5]}"
 
 
 # ---- the contract: one function a case ----
@@ -144,8 +154,7 @@ def case_a_batch_is_full_at_its_limit_and_no_earlier(rig):
     most = min(session.status()["batch"], MOST.get(rig.fake.name, len(hosts) - 2), len(hosts) - 2)
     for count, first in ((most, 1), (most + 1, 5000)):
         names = hosts[:count]
-        held = base.Held()
-        rig.fake.script[:] = [held]
+        held = rig.hold()
         session.submit(hosts[-1], V4.format(first // 1000 + 1), first)  # what follows waits behind it
         assert held.arrived.wait(DEADLINE)
         before = rig.fake.calls
@@ -167,8 +176,7 @@ def case_one_bad_record_blocks_nobody(rig):
     session = rig.open([rig.host("before"), *hosts] if len(hosts) > 1 else hosts)
     rig.fake.bad = {rig.host("bad")}
     if len(hosts) > 1:
-        held = base.Held()
-        rig.fake.script[:] = [held]
+        held = rig.hold()
         session.submit(rig.host("before"), V4.format(9), 100)
         assert held.arrived.wait(DEADLINE)
     rig.suite.probes.send_all(f"{session.name} submit {name} A 60 {i + 1} {V4.format(1)} ?" for i, name in enumerate(hosts))
@@ -294,6 +302,13 @@ APART = {"a_service_that_is_away_loses_nothing"}  # a server of its own for each
 class Providers(unittest.TestCase):
     maxDiff = None
 
+    chosen = []  # cases that are to run: they all share the threads, what waits in one holds up none
+
+    def __init__(self, method="runTest"):
+        super().__init__(method)
+        if method[len("test_"):] in CASES:
+            self.chosen.append(method[len("test_"):])
+
     @classmethod
     def setUpClass(cls):
         cls.work = Workspace()
@@ -301,14 +316,20 @@ class Providers(unittest.TestCase):
         cls.pki = certs.Pki(cls.work.folder("pki"))
         cls.rows = provider_list()
         kinds = fakes.classes()
-        cls.names = [row["provider"] for row in cls.rows if row["provider"] in kinds and (not ONLY or row["provider"] in ONLY)]
+        names = [row["provider"] for row in cls.rows if row["provider"] in kinds and (not ONLY or row["provider"] in ONLY)]
         cls.labels = {case: f"c{number}" for number, case in enumerate(CASES)}
-        cls.fakes = {case: {name: cls.make(kinds[name]) for name in cls.names} for case in CASES}
+        cls.fakes = {case: {name: cls.make(kinds[name]) for name in names} for case in cls.chosen}
         cls.zones = zones.Zones(cls.work, [fake for row in cls.fakes.values() for fake in row.values()])
         cls.zones.start()
         cls.addClassCleanup(cls.zones.stop)
         cls.probes = Probes()
         cls.addClassCleanup(cls.probes.__exit__)
+        cls.places = {case: server.Server(row.values(), cls.pki).start() for case, row in cls.fakes.items()}
+        for place in cls.places.values():
+            cls.addClassCleanup(place.stop)
+        pool = concurrent.futures.ThreadPoolExecutor(THREADS)
+        cls.addClassCleanup(pool.shutdown, cancel_futures=True)
+        cls.jobs = {case: [pool.submit(cls.run_one, case, name) for name in names] for case in sorted(cls.fakes)}
 
     @staticmethod
     def make(kind):
@@ -321,7 +342,8 @@ class Providers(unittest.TestCase):
             fake.window = base.Window(10 ** 6, 1)
         return fake
 
-    def config(self, rig, name, hosts, timeout, options):
+    @classmethod
+    def config(cls, rig, name, hosts, timeout, options):
         account = rig.fake.account(hosts)
         lines = [f"name: {name}", f"provider: {rig.fake.name}", f"connect_to: {rig.place.connect_to}", f"ca_file: {rig.place.ca}",
                  f"timeout: {timeout}", "retry_min: 10ms", "retry_max: 400ms", "quota: 100000"]
@@ -333,38 +355,40 @@ class Providers(unittest.TestCase):
                 if key == "host_secrets":
                     value = "".join(f"{host} {secret}\n" for host, secret in value.items())
                 text = value if isinstance(value, str) else KEY_FORMS.get(rig.fake.name, json.dumps)(value)
-                lines.append(f"{field}: {self.work.write(f'{name}.{key}', text, 0o600)}")
+                lines.append(f"{field}: {cls.work.write(f'{name}.{key}', text, 0o600)}")
         chosen = {**account.get("options", {}), **options}
         if chosen:
             lines.append(f"options: {json.dumps({key: str(value) for key, value in chosen.items()})}")
         if rig.fake.name not in ("cloudflare", "route53", "google", "azure", "desec"):
-            lines.append(f"verify_server: {self.zones.server.address}:{self.zones.server.port}")
-        return self.work.write(f"{name}.yaml", "\n".join(lines) + "\n")
+            lines.append(f"verify_server: {cls.zones.server.address}:{cls.zones.server.port}")
+        return cls.work.write(f"{name}.yaml", "\n".join(lines) + "\n")
 
-    def run_one(self, case, name, place):
-        fake = self.fakes[case][name]
-        own = None
+    @classmethod
+    def run_one(cls, case, name):
+        """None, or what went wrong."""
+        fake, place = cls.fakes[case][name], cls.places[case]
+        if case in APART:
+            place = server.Server([fake], cls.pki).start()
+        rig = Rig(cls, fake, place, cls.labels[case])
         try:
-            if case in APART:
-                own = place = server.Server([fake], self.pki).start()
-            rig = Rig(self, fake, place, self.labels[case])
             CASES[case](rig)
-            rig.close()
+            rig.judge()
         except Exception as fault:  # whatever it was, it is told beside the others
             asked = [str(request)[:160] for request in list(fake.requests)[-3:]]
             where = traceback.extract_tb(fault.__traceback__)[-1]
             return f"{name}: {type(fault).__name__}: {str(fault)[:600]} ({pathlib.Path(where.filename).name}:{where.lineno}) {asked}"
         finally:
-            if own is not None:
-                own.stop()
-        return None
+            rig.close()
+            if case in APART:
+                place.stop()
+        return f"{name}: the service complains: {place.violations}" if case in APART and place.violations else None
 
     def run_case(self, case):
-        with server.Server(self.fakes[case].values(), self.pki) as place, concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
-            found = list(pool.map(lambda name: self.run_one(case, name, place), self.names))
+        found = [job.result() for job in self.jobs[case]]
         faults = [fault for fault in found if fault]
         if faults:
             self.fail("\n\n".join([f"{len(faults)} of {len(found)} providers:", *faults]))
+        self.assertEqual(self.places[case].violations, [], "requests that are for no service")
 
     def test_everything_that_is_offered_has_its_stand_in_and_the_other_way_round(self):
         offered = {row["provider"] for row in self.rows}
