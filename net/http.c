@@ -35,6 +35,7 @@ struct http_transfer {
     struct strbuf body;
     bool over_limit; /* why the transfer was broken off from inside a callback */
     bool no_memory;
+    bool head_ended; /* the empty line after the reply's head has come */
     enum err unbound;
     char interface[IF_NAMESIZE]; /* "" = any */
     struct ip local;
@@ -136,8 +137,8 @@ static enum err err_of(const struct http_transfer *transfer, CURLcode code)
         return transfer->unbound;
     }
     switch (code) {
-    case CURLE_OK:
-        return ERR_OK;
+    case CURLE_OK: /* so does curl call it when the connection ends within the head */
+        return transfer->head_ended ? ERR_OK : ERR_IO;
     case CURLE_OPERATION_TIMEDOUT:
         return ERR_TIMEOUT;
     case CURLE_FILESIZE_EXCEEDED:
@@ -296,6 +297,7 @@ static size_t refuse(struct http_transfer *transfer, enum err err)
 static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 {
     struct http_transfer *transfer = context;
+    transfer->head_ended = size * count > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
     enum err err = http_headers_add(&transfer->headers, view_n(bytes, size * count));
     return err == ERR_OK ? size * count : refuse(transfer, err);
 }
