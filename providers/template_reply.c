@@ -26,12 +26,12 @@ static void tell(const struct judgement *judgement, enum verdict_kind kind, cons
     }
 }
 
-/** How long a code asks to wait; what the reply's head says counts as well. */
+/** How long a code asks to wait. What the reply's head says is about this very time: it goes before what is usual. */
 static uint64_t wait_of(const struct judgement *judgement, const struct template_code *code, uint64_t wait_ms)
 {
     const struct template_reading *reading = judgement->reading;
     bool waits = code->then == TEMPLATE_WAIT_ACCOUNT || code->then == TEMPLATE_WAIT_HOST;
-    wait_ms = waits ? MAX(wait_ms, reading->retry_after_ms) : 0;
+    wait_ms = !waits ? 0 : reading->retry_after_ms != 0 ? reading->retry_after_ms : wait_ms;
     return waits && wait_ms == 0 && reading->status == 429 ? judgement->account->template->config.limits.wait : wait_ms;
 }
 
