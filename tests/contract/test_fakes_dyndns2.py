@@ -22,7 +22,7 @@ PAGES = {
     "dynu": ("/nic/update?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip=no&myipv6={v6}&username={user}&password={pass}",
              "good {v4}", "nochg {v4}"),
     "he": ("/nic/update?hostname={host}&password={pass}&myip={v4}", "/nic/update?hostname={host}&myip={v6} basic", "good {v4}", "nochg {v4}"),
-    "he-tunnelbroker": ("/nic/update?hostname={host}&myip={v4}&username={user}&password={pass}", None, "good {v4}", "nochg {v4}"),
+    "tunnelbroker": ("/nic/update?hostname={host}&myip={v4}&username={user}&password={pass}", None, "good {v4}", "nochg {v4}"),
     "infomaniak": ("/nic/update?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip={v6} basic", "good {v4}", "nochg {v4}"),
     "inwx": ("/nic/update?myip={v4} basic", "/nic/update?myip={v4}&myipv6={v6} basic", "good {v4}", "nochg {v4}"),
     "joker": ("/nic/update?username={user}&password={pass}&myip={v4}&hostname={host}",
@@ -35,7 +35,7 @@ PAGES = {
     "spdyn": ("/nic/update?hostname={host}&myip={v4}&user={user}&pass={pass}", "/nic/update?hostname={host}&myip={v4},{v6} basic",
               "good {v4}", "nochg {v4}"),
     "variomedia": ("/nic/update?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip={v4},{v6} basic", "good {v4}", "nochg {v4}"),
-    "pubyun": ("/dyndns/update?hostname={host}&myip={v4}&wildcard=OFF&mx=mail.example.net&backmx=NO&offline=NO basic", None,
+    "3322": ("/dyndns/update?hostname={host}&myip={v4}&wildcard=OFF&mx=mail.example.net&backmx=NO&offline=NO basic", None,
                "good {v4}", "nochg {v4}"),
     "oray": ("/ph/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "dyndns-it": ("/nic/update?system=dyndns&hostname={host}&myip={v4}&wildcard=OFF basic", None, "good {v4}", "nochg {v4}"),
@@ -52,7 +52,7 @@ PAGES = {
     "schokokeks": ("/nic/update?myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "udmedia": ("/nic/update?myip={v4} basic", "/nic/update?myip={v6} basic", "good {v4}", "nochg {v4}"),
     "simply": ("/2/ddns/?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip={v6} basic", "good {v4}", "nochg {v4}"),
-    "luadns-dyndns": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
+    "luadns": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "updatedip": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "websupport": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "xlhost": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
@@ -329,7 +329,7 @@ class Dialects(unittest.TestCase):
         self.assertIn("family-left-out", service.rules())
 
     def test_rates(self):
-        for name, count in (("he", 10), ("desec-dyndns", 2), ("easydns", 1), ("opendns", 1), ("pubyun", 1)):
+        for name, count in (("he", 10), ("desec-dyndns", 2), ("easydns", 1), ("opendns", 1), ("3322", 1)):
             with self.subTest(name):
                 service = Service(name)
                 page = PAGES[name][0]
@@ -340,7 +340,7 @@ class Dialects(unittest.TestCase):
                 self.assertEqual(service.rules(), ["too-often"])
                 if name == "desec-dyndns":
                     self.assertEqual(told[0], 429)
-                elif name != "pubyun":
+                elif name != "3322":
                     self.assertRegex(told[1], "interval|TOOSOON|abuse")
 
     def test_nsupdate_deletes_one_family(self):

@@ -179,7 +179,7 @@ NUMBERED = {  # name: headers, path of the records, body(label, address), where 
     "vultr": (lambda a: {"Authorization": f"Bearer {a['password']}"}, "/v2/domains/ZONE/records", "records", "PATCH", (204, 204),
               lambda s, label, ip: {"type": "A", "name": label, "data": ip, "ttl": 600}),
     "namecom": (login, "/v4/domains/ZONE/records", "records", "PUT", (200, 200), lambda s, label, ip: {"type": "A", "host": label, "answer": ip, "ttl": 600}),
-    "luadns": (login, "/v1/zones/5/records", None, "PUT", (200, 200),
+    "luadns-api": (login, "/v1/zones/5/records", None, "PUT", (200, 200),
                lambda s, label, ip: {"type": "A", "name": f"{label}.{s.zone}.", "content": ip, "ttl": 600}),
 }
 
@@ -226,7 +226,7 @@ class Numbered(unittest.TestCase):
         self.assertEqual((len(service.reply["domain_records"]), "next" in service.reply["links"]["pages"]), (20, True))
 
     def test_luadns_changes_many_at_once(self):
-        service, path = Api("luadns", login), "/v1/zones/5/records"
+        service, path = Api("luadns-api", login), "/v1/zones/5/records"
         service.ask("GET", "/v1/zones")
         self.assertEqual((service.reply[0]["id"], service.reply[0]["name"]), (5, service.zone))
         rows = [{"name": f"{label}.{service.zone}.", "type": "A", "content": V4, "ttl": 300} for label in "ab"]

@@ -392,11 +392,12 @@ class Apis(unittest.TestCase):
 
     def test_cloudns_dynamic_url_needs_the_forwarded_address(self):
         service = Ask("cloudns")
-        pairs = {"q": service.of(service.a), "proxy": "1"}
+        key = service.fake.dynamic_keys([service.a])[service.a]
+        pairs = {"q": key, "proxy": "1"}
         ask = {"host": "ipv4.cloudns.net", "headers": [("X-Forwarded-For", V4)]}
         self.assertEqual(service.send("/api/dynamicURL/", pairs, **ask), "OK")
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], []))
-        service.send("/api/dynamicURL/", {"q": service.of(service.a)}, host="ipv4.cloudns.net")
+        service.send("/api/dynamicURL/", {"q": key}, host="ipv4.cloudns.net")
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([simple.DETECTED["A"]], ["address-of-connection"]))
         self.assertEqual(service.send("/api/dynamicURL/", {**pairs, "q": "none"}, **ask), "The record's key is wrong!")
 

@@ -85,6 +85,13 @@ class Rig:
         clock = self.fake.clock
         self.fake.clock = lambda: clock() + days * 86400
 
+    def hosts_max(self, session):
+        """Names that one request takes at most; what the program calls a batch may be the two families of one."""
+        done = subprocess.run([build_dir() / "cli" / "muster", "provider", "show", "--json", self.fake.name], capture_output=True,
+                              text=True, check=True, timeout=DEADLINE)
+        shown = json.loads(done.stdout)
+        return shown["ways"]["hosts_max"] if shown["template"] else session.status()["batch"]
+
     @property
     def alone(self):
         """Whether each name has a login of its own."""
@@ -114,7 +121,7 @@ def case_create_change_and_the_same_again(rig):
 def case_families_do_not_disturb_each_other(rig):
     host = rig.host("f")
     session = rig.open([host])
-    if "AAAA" not in rig.fake.families:
+    if "AAAA" not in (rig.fake.alone or rig.fake.families):
         session.submit(host, V6.format(1), 1, rtype="AAAA")
         assert session.settled(1)["outcome"] == "refused"
         assert rig.fake.calls == 0, "a family that the service does not have was sent"
@@ -151,11 +158,14 @@ def case_a_batch_is_full_at_its_limit_and_no_earlier(rig):
         return
     hosts = [rig.host(f"b{i}") for i in range(1003)]
     session = rig.open(hosts)
-    most = min(session.status()["batch"], MOST.get(rig.fake.name, len(hosts) - 2), len(hosts) - 2)
+    most = min(rig.hosts_max(session), MOST.get(rig.fake.name, len(hosts) - 2), len(hosts) - 2)
+    if most == 1:  # there already: making one may take a question and a second call
+        for rev, name in enumerate([*hosts[:2], hosts[-1]]):
+            rig.applied(session, name, V4.format(1), 20000 + rev)
     for count, first in ((most, 1), (most + 1, 5000)):
         names = hosts[:count]
         held = rig.hold()
-        session.submit(hosts[-1], V4.format(first // 1000 + 1), first)  # what follows waits behind it
+        session.submit(hosts[-1], V4.format(first // 1000 + 2), first)  # what follows waits behind it
         assert held.arrived.wait(DEADLINE)
         before = rig.fake.calls
         rig.suite.probes.send_all(f"{session.name} submit {name} A 60 {first + 1 + i} {V4.format(first // 1000 + 3)} ?"
@@ -167,7 +177,7 @@ def case_a_batch_is_full_at_its_limit_and_no_earlier(rig):
             assert event["outcome"] == "applied", event
         for name in names:
             rig.holds(name, [V4.format(first // 1000 + 3)])
-        needed = -(-count // most)
+        needed = (-(-count // most) + 1) * rig.fake.calls_a_change - 1  # the one that was held is counted already
         assert rig.fake.calls - before == needed, f"{rig.fake.calls - before} calls for {count} changes, {needed} would do"
 
 
@@ -184,9 +194,11 @@ def case_one_bad_record_blocks_nobody(rig):
     if len(hosts) > 1:
         held.released.set()
     for i, name in enumerate(hosts):
-        event = session.settled(i + 1)
+        # A login that is one name's: what is said of it is said of the account, which waits for a person.
+        event = session.settled(i + 1, ("applied", "refused", "retry") if rig.alone else ("applied", "refused"))
         good = name != rig.host("bad")
         assert (event["outcome"] == "applied") == good, event
+        assert event["outcome"] != "retry" or event["alarm"], event
         assert good or (event["error"] and event["detail"]), "a refusal without a reason"
         rig.holds(name, [V4.format(1)] if good else [])
     assert rig.fake.calls <= 3 * len(hosts), f"{rig.fake.calls} calls to find one bad record of {len(hosts)}"
@@ -251,7 +263,8 @@ def case_wrong_credentials_stop_the_account(rig):
     sent = rig.fake.calls + rig.fake.lookups
     assert sent <= 3, f"{sent} requests with credentials that are refused"
     session.submit(hosts[-1], V4.format(2), 2)
-    session.settled(2, ("retry", "refused"))
+    if not rig.alone or event["outcome"] == "refused":  # of one and the same name it has been told once
+        session.settled(2, ("retry", "refused"))
     session.status()
     assert rig.fake.calls + rig.fake.lookups <= sent + (1 if event["outcome"] == "refused" else 0), "asked again"
 
@@ -394,7 +407,7 @@ class Providers(unittest.TestCase):
         offered = {row["provider"] for row in self.rows}
         known = set(fakes.classes()) | OWN_TESTS
         self.assertEqual(sorted(offered - known), [], "providers that nothing proves")
-        unused = {name for name, kind in fakes.classes().items() if kind.sets_given_address} - offered
+        unused = {name for name, kind in fakes.classes().items() if kind.sets_given_address and not kind.planned} - offered
         self.assertEqual(sorted(unused), [], "stand-ins of services that nobody serves")
 
     def test_ok_means_that_a_vendors_page_was_read_on_both_sides(self):
@@ -402,7 +415,7 @@ class Providers(unittest.TestCase):
         for row in self.rows:
             if row["status"] == "ok" and row["provider"] in kinds:
                 self.assertTrue(kinds[row["provider"]].documented, row["provider"])
-                self.assertTrue(row["source"].startswith("https://") and row["read"], row)
+                self.assertTrue(row["source"].startswith(("https://", "http://")) and row["read"], row)
 
 
 for _case in CASES:

@@ -30,7 +30,7 @@ class DnsPod(Ids):
 
     def account(self, hosts=()):
         number, token = self.secret("id", "123456789", 6), self.secret("token", "0123456789abcdef", 32)
-        return {"username": number, "password": token, "options": {"login_token": f"{number},{token}"}}
+        return {"username": number, "password": token, "options": {"contact": "hostmaster@example.org"}}
 
     def is_lookup(self, request):
         return request.path == "/Record.List"
@@ -70,7 +70,7 @@ class DnsPod(Ids):
         now = self.clock()
         while self.failures and self.failures[0] <= now - 300:
             self.failures.popleft()
-        if self.credentials(token == self.account()["options"]["login_token"], token):
+        if self.credentials(token == ",".join(self.account()[field] for field in ("username", "password")), token):
             return len(self.failures) <= 30
         self.failures.append(now)
         return False
@@ -138,7 +138,7 @@ class DnsPod(Ids):
 
 class DreamHost(Simple):
     """dns-add_record adds to what is there, dns-remove_record needs the exact value; a unique_id is used up by success."""
-    name, service, hosts, deletes = "dreamhost", "DreamHost", ("api.dreamhost.com",), True
+    name, service, hosts, deletes, calls_a_change = "dreamhost", "DreamHost", ("api.dreamhost.com",), True, 2
     source, ttl, state = "http://wiki.dreamhost.com/Application_programming_interface", 14400, ("records", "changed", "used")
     commands = {"dns-list_records": (), "dns-add_record": ("record", "type", "value"), "dns-remove_record": ("record", "type", "value")}
 

@@ -63,7 +63,7 @@ class Beget(Simple):
     """dns/changeRecords replaces every record of the name: a family that is not in the request is gone (acme.sh sends all
     types back for that reason, and clears a name by {"records":{}})."""
     name, service, hosts, deletes = "beget", "Beget", ("api.beget.com",), True
-    source = "https://beget.com/en/kb/api/dns-administration-functions"
+    source, alone = "https://beget.com/en/kb/api/dns-administration-functions", ("A",)
 
     def account(self, hosts=()):
         return {"username": self.secret("user", "abcdefghijkmnopqrstuvwxyz", 8), "password": self.password()}
@@ -144,9 +144,11 @@ class CloudNs(Ids):
         for host in hosts:
             self.urls[self.host_secret(host)] = (host, "A")
             self.urls[self.host_secret("6/" + host)] = (host, "AAAA")
-        return {"username": self.secret("id", "123456789", 5), "password": self.password(),
-                "host_secrets": {host: self.host_secret(host) for host in hosts},
-                "host_secrets6": {host: self.host_secret("6/" + host) for host in hosts}}
+        return {"username": self.secret("id", "123456789", 5), "password": self.password()}
+
+    def dynamic_keys(self, hosts, rtype="A"):
+        """{host: last part of its DynURL}: keys of records, which an account of the API has no use for."""
+        return {host: self.host_secret(host if rtype == "A" else "6/" + host) for host in hosts}
 
     def is_lookup(self, request):
         return request.path in ("/dns/records.json", "/dns/get-zone-info.json", "/dns/login.json")

@@ -163,9 +163,12 @@ class Fake:
     documented = True  # False: no vendor page was found, the facts are what clients send
     plain_http = False  # True: the vendor has no HTTPS; else a login in clear is noted, whatever the vendor takes
     families = ("A", "AAAA")
+    alone = None  # families that can be changed without harm to the other, where these are not all of `families`
+    planned = False  # True: Muster has no provider for it yet
     ttl = 60  # what the service serves where a request does not say
     deletes = True  # whether a name's addresses can be taken away
     state = ("records",)  # attributes that a fault which must not apply takes back
+    calls_a_change = 1  # 2: what is there cannot be changed, only removed and made anew
     hosts_per_account = None  # 1: the credentials are those of one host, account() names it
     sets_given_address = True  # False: the service sets the address that the request comes from, whatever is asked
     zone = ""  # the account may change the names in it; default NAME.example

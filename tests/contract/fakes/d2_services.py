@@ -21,14 +21,15 @@ def row(name, service, hosts, source, documented=True, **more):
 
 row("dyn", "Dyn / DynDNS", ("members.dyndns.org",), "https://help.dyn.com/remote-access-api/perform-update",
     paths=("/nic/update", "/v3/update"), listed=True, extra=CLASSIC,
-    omitted=("deletes", "deletes"))  # told in https://github.com/openwrt/packages/issues/17875
+    omitted=("deletes", "deletes"), alone=("A",))  # told in https://github.com/openwrt/packages/issues/17875
 
 row("noip", "No-IP", ("dynupdate.no-ip.com",), "https://www.noip.com/integrate/request", listed=True,
     extra={"offline": r"YES|NO"}, waits={"911": 1800, "dnserr": 1800},
     # "Company NameOfProgram/OSVersion-ReleaseVersion maintainer-contact@example.com"
     agent=re.compile(r"[A-Za-z][^\r\n]*/\S*\d+(\.\d+)+\S* .*[^\s@]+@[^\s@]+\.[^\s@]+.*"))
 
-row("dnsomatic", "DNS-O-Matic", ("updates.dnsomatic.com",), "https://www.dnsomatic.com/docs/api", extra=CLASSIC)
+row("dnsomatic", "DNS-O-Matic", ("updates.dnsomatic.com",), "https://www.dnsomatic.com/docs/api", families=("A",),
+    extra=CLASSIC)
 
 row("dynu", "Dynu", ("api.dynu.com",), "https://www.dynu.com/DynamicDNS/IP-Update-Protocol", v6_field="myipv6", paired=True,
     keep_word="no", omitted=("detects", "keeps"), auth=BASIC_OR_QUERY, extra={"location": r"[^,]+", "alias": r"[A-Za-z0-9.-]+"},
@@ -42,7 +43,7 @@ row("infomaniak", "Infomaniak", ("infomaniak.com", "www.infomaniak.com"),
     words={"nohost": (400, "nohost"), "badauth": (400, "badauth")})
 
 row("inwx", "INWX", ("dyndns.inwx.com",), "https://github.com/ddclient/ddclient/issues/96", host_field=None, v6_field="myipv6",
-    paired=True, omitted=("127.0.0.1", "deletes"), extra={"hostname": r".*"}, words={"badauth": (401, "badauth")})
+    paired=True, omitted=("127.0.0.1", "deletes"), alone=("A",), extra={"hostname": r".*"}, words={"badauth": (401, "badauth")})
 
 row("joker", "Joker.com", ("svc.joker.com",), "https://joker.com/faq/books/jokercom-faq-en/page/dynamic-dns-dyndns",
     auth=BASIC_OR_QUERY)  # quoted in ddclient's issue 408
@@ -65,7 +66,7 @@ row("spdyn", "spDYN", ("update.spdyn.de",), "https://wiki.securepoint.de/SPDyn/P
 row("variomedia", "Variomedia", ("dyndns.variomedia.de", "dyndns4.variomedia.de", "dyndns6.variomedia.de"),
     "https://dyndns.variomedia.de", listed=True, max_hosts=1)
 
-row("pubyun", "3322.org (pubyun)", ("members.3322.net", "members.3322.org"), "http://www.pubyun.com/wiki/帮助:api",
+row("3322", "3322.org (pubyun)", ("members.3322.net", "members.3322.org"), "http://www.pubyun.com/wiki/帮助:api",
     paths=("/dyndns/update",), families=("A",), max_hosts=1, extra={"system": r"dyndns|statdns", **CLASSIC}, plain_http=True,
     rates=((1, 60, "host", None), (3, 60, "host", "abuse")), waits={"911": 60, "dnserr": 60, "interror": 60},
     words={"badauth": (401, "badauth"), "interror": (500, "interror")})
@@ -90,7 +91,7 @@ row("now-dns", "Now-DNS", ("now-dns.com",), UPDATER, False, paths=("/update",), 
 
 row("apertodns", "ApertoDNS", ("api.apertodns.com",),
     "https://github.com/apertodns/apertodns-protocol/blob/main/APERTODNS-PROTOCOL.md", v6_field="myipv6", paired=True,
-    omitted=("detects", "keeps"), extra={"wildcard": r"ON|OFF", "offline": r"YES"}, rates=((60, 60, "account", "abuse"),))
+    omitted=("detects", "keeps"), alone=("A",), extra={"wildcard": r"ON|OFF", "offline": r"YES"}, rates=((60, 60, "account", "abuse"),))
 
 row("gigahost", "Gigahost.no", ("api.gigahost.no",), "https://gigahost.no/en/api-dokumentasjon",
     paths=("/api/v0/dns/dyndns",), v6_field="myipv6", paired=True, max_hosts=1, words={"badauth": (401, "badauth")})
@@ -113,7 +114,7 @@ row("simply", "Simply.com", ("api.simply.com", "ddns.simply.com", "dyndns.simply
     words={"badauth": (401, "badauth")})
 
 # These three are entries of ddclient's documentation that nobody has said to have tried (its pull requests 924, 925).
-row("luadns-dyndns", "LuaDNS", ("app.luadns.com",), DDCLIENT, False)
+row("luadns", "LuaDNS", ("app.luadns.com",), DDCLIENT, False)
 
 row("updatedip", "UpdatedIP", ("updatedip.com",), DDCLIENT, False)
 
@@ -121,7 +122,7 @@ row("websupport", "WebSupport", ("dyndns.websupport.sk",), DDCLIENT, False)
 
 row("xlhost", "xlhost.de", ("nsupdate.xlhost.de",), OPENWRT, False, paths=("/nic/update", "/"), families=("A",))
 
-row("domopoli", "Domopoli", ("dyndns.domopoli.de",), INADYN, False)
+row("domopoli", "Domopoli", ("dyndns.domopoli.de",), INADYN, False, families=("A",))
 
 row("dnsdynamic", "dnsdynamic.org", ("www.dnsdynamic.org",), OPENWRT, False, paths=("/api/",), families=("A",), max_hosts=1)
 

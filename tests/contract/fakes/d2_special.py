@@ -156,7 +156,7 @@ class NicRu(D2):
 
     name, service, hosts = "nic-ru", "NIC.RU", ("api.nic.ru",)
     source, read = "https://www.nic.ru/help/dynamic-dns-for-developers_5810.html", READ
-    paths, v6_field, paired, omitted = ("/dyndns/update",), "ipv6", True, ("detects", "keeps")
+    paths, v6_field, paired, omitted, alone = ("/dyndns/update",), "ipv6", True, ("detects", "keeps"), ("A",)
 
     def reply(self, asked, codes):
         addresses = list({"A": self.client_address["A"], **asked.explicit()}.values())
@@ -274,7 +274,14 @@ class OpenDns(D2):
     source, read = "https://support.opendns.com/hc/en-us/articles/227986527", READ
     families, max_hosts, rates, waits = ("A",), 1, ((1, 60, "account", "abuse"),), {"911": 600, "dnserr": 600}
 
+    hosts_per_account = 1  # of the program's: the account names the network
+
+    def account(self, hosts=()):
+        return {**super().account(hosts), "options": {"network": hosts[0].partition(".")[0]}} if hosts else super().account()
+
     def refusal(self, host):
+        if f"{host}.{self.zone}" in self.bad:
+            return "nohost"
         return super().refusal(host) if "." in host else None if re.fullmatch(r"[\w -]+", host) else "nohost"
 
     def update(self, host, asked):
@@ -285,9 +292,13 @@ class OpenDns(D2):
 class Tunnelbroker(D2):
     """The other end of a tunnel: the host name is the tunnel's number, or a name made of it that no DNS has; IPv4."""
 
-    name, service, hosts = "he-tunnelbroker", "Hurricane Electric Tunnelbroker", ("ipv4.tunnelbroker.net",)
+    name, service, hosts = "tunnelbroker", "Hurricane Electric Tunnelbroker", ("ipv4.tunnelbroker.net",)
     source, read = "https://forums.he.net/index.php?topic=1994", READ
     zone, families, max_hosts, auth = "tunnelbroker.net", ("A",), 1, BASIC_OR_QUERY
+    hosts_per_account = 1  # of the program's: the account names the tunnel
+
+    def account(self, hosts=()):
+        return {**super().account(hosts), "options": {"tunnel": re.sub(r"\D", "", hosts[0])}} if hosts else super().account()
 
     def host(self, label):
         return f"tunnel{zlib.crc32(label.encode()) % 900000 + 100000}.{self.zone}"

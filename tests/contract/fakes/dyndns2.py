@@ -63,7 +63,8 @@ class D2(Fake):
 
     def __init__(self):
         super().__init__()
-        self.hosts_per_account = 1 if self.host_field is None else None
+        if self.host_field is None:
+            self.hosts_per_account = 1
         self.nochg = collections.Counter()
         self.windows = [(Window(calls, per), of, code) for calls, per, of, code in self.rates]
         self.set_at = {}  # (host, rtype): (address, when) that the client was told is set
@@ -315,6 +316,8 @@ class D2(Fake):
                     self.unsettled.pop((name, rtype), None)
             elif code in STOPS_ACCOUNT:
                 self.stops.setdefault(("account", asked.login), (code, now))
+            elif code in STOPS_HOST and self.one_answer and len(asked.hosts) > 1:
+                self.unknown(host, asked)  # one of them: a client has to look for it
             elif code in STOPS_HOST:
                 self.stops.setdefault(("host", name), (code, now))
             elif wait:

@@ -197,7 +197,8 @@ class NameCom(Numbered):
 class LuaDns(Numbered):
     """PATCH on the records of a zone replaces those of every name and type in its array, POST delete_many removes what matches:
     many RRsets a call, without ids of records. Names are absolute, with the last dot."""
-    name, service, hosts, data, ttl, ttl_range = "luadns", "LuaDNS", ("api.luadns.com",), "content", 3600, (60, 2 ** 31 - 1)
+    planned = True  # the name `luadns` is that of its dyndns2
+    name, service, hosts, data, ttl, ttl_range = "luadns-api", "LuaDNS", ("api.luadns.com",), "content", 3600, (60, 2 ** 31 - 1)
     source = "https://github.com/luadns/luadns-go client_records.go (b473781), https://www.luadns.com/api.html"
 
     def account(self, hosts=()):

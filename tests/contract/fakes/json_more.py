@@ -2,7 +2,7 @@
 """JSON APIs without ids that take arrays or keys in bodies: Porkbun, Spaceship, Hostinger, Scaleway, Servercow, and the
 update URL of IONOS."""
 from .base import Response
-from .json_simple import Rest, Wrong
+from .json_simple import Refused, Rest, Wrong
 from .simple import Keyed
 from .simple_b import UPDATER
 
@@ -93,6 +93,7 @@ class Porkbun(Rest):
 class Spaceship(Rest):
     """PUT adds to what is there (force settles conflicts), so an old address has to be deleted by its value."""
     name, service, hosts, ttl, ttl_range = "spaceship", "Spaceship", ("spaceship.dev",), 3600, (60, 3600)
+    planned = True
     source, wrong_status = "https://docs.spaceship.dev (bodies: " + LEGO + " providers/dns/spaceship)", 422
 
     def account(self, hosts=()):
@@ -242,8 +243,10 @@ class Scaleway(Rest):
 
     def key(self, name, rtype, alone):
         full = self.name_of(name, "")
-        if rtype not in self.families or not self.known(full, alone):
+        if rtype not in self.families:
             raise Wrong(f"{name} {rtype}")
+        if not self.known(full, alone):
+            raise Refused(f"{name} {rtype}")
         return full.lower(), rtype
 
     def apply(self, change, wanted, alone):
@@ -274,7 +277,7 @@ class Scaleway(Rest):
 class Servercow(Rest):
     """POST makes or replaces; HTTP 200 also where the login is wrong. The apex has an empty name."""
     name, service, hosts, ttl, ttl_range = "servercow", "Servercow", ("api.servercow.de",), 3600, (60, 2 ** 31 - 1)
-    source, documented = LEGO + " providers/dns/servercow; acme.sh, ddns-scripts 2.8.4", False
+    source = "https://wiki.servercow.de/en/domains/dns_api/api-syntax"
 
     def account(self, hosts=()):
         return {"username": self.secret("user", length=12), "password": self.password()}

@@ -9,6 +9,10 @@ class Wrong(Exception):
     """A body that is not as documented; the text says where."""
 
 
+class Refused(Exception):
+    """A request as documented, for what the service does not let be changed."""
+
+
 class Rest(Simple):
     deletes = True
     ttl_range = (1, 2 ** 31 - 1)
@@ -72,6 +76,8 @@ class Rest(Simple):
             return self.call(request, request.segments)
         except Wrong as fault:
             self.violate("body", fault)
+            return self.fault(self.wrong_status, str(fault))
+        except Refused as fault:
             return self.fault(self.wrong_status, str(fault))
 
     wrong_status = 400
@@ -247,7 +253,7 @@ class HetznerCloud(Rest):
         name, rtype = self.name_of(path[4]), path[5]
         if path[4] != path[4].lower() or rtype not in self.families:
             raise Wrong(f"{path[4]} {rtype}")
-        if not self.known(name):
+        if not self.known(name, alone=False):  # a client may make it yet
             return self.fault(404, "rrset not found")
         if len(path) == 8:
             return self.act(request, path[7], name, rtype) if path[6] == "actions" and request.method == "POST" else self.lost_path(request)
@@ -331,7 +337,7 @@ class Ns1(Rest):
         if rtype not in self.families:
             raise Wrong(f"type {rtype}")
         held = (name, rtype) in self.records
-        if not self.known(name) or not held and request.method != "PUT":
+        if not self.known(name, request.method == "PUT") or not held and request.method != "PUT":
             return self.fault(404, "record not found")
         if request.method == "GET":
             return Response(200, self.show(name, rtype))
@@ -389,7 +395,7 @@ class Gcore(Rest):
         if rtype not in self.families:
             raise Wrong(f"type {rtype}")
         held = self.records.get((name, rtype))
-        if not self.known(name) or held is None and request.method != "POST":
+        if not self.known(name, request.method == "POST") or held is None and request.method != "POST":
             return self.fault(404, "rrset is not found")
         if request.method == "GET":
             return Response(200, {"name": name, "type": rtype, "ttl": held[0], "resource_records": [{"content": [value], "enabled": True} for value in held[1]]})

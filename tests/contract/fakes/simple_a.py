@@ -114,7 +114,7 @@ class DnsMadeEasy(Get):
     def account(self, hosts=()):
         found = {host: self.record(host) for host in hosts or [self.host("@")]}
         self.ids.update({number: host for host, number in found.items()})
-        return {**super().account(), "host_secrets": found, "options": {"id": next(iter(found.values()))}}
+        return {**super().account(), "host_secrets": found}
 
     def names(self, q):
         return [self.ids.get(number, number) for number in super().names(q)]
@@ -137,9 +137,6 @@ class DnsMadeEasy(Get):
 
     def refused(self, request):
         return Response(200, "error-auth")  # client.txt: "or invalid IP syntax"
-
-    def outage(self, request, status):
-        return Response(status, "error-system")
 
 
 class DnsExit(Get):
@@ -345,7 +342,7 @@ class DslReports(Get):
     def account(self, hosts=()):
         found = {host: self.secret(f"line/{host}", "123456789", 7) for host in hosts or [self.host("@")]}
         self.ids.update({number: host for host, number in found.items()})
-        return {**super().account(), "host_secrets": found, "options": {"id": next(iter(found.values()))}}
+        return {**super().account(), "host_secrets": found}
 
     def names(self, q):
         return [self.ids.get(q["host_id"], q["host_id"])]

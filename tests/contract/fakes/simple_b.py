@@ -186,6 +186,7 @@ class FreeMyIp(Get):
     source, documented = INADYN + ", which names https://freemyip.com/help", False
     path, host_param, secret_param, per_host = "/update", "domain", "token", True
     addresses, optional = {"myip": ("A", "AAAA")}, ("verbose", "delete")
+    alone = ("A",)  # what IPv6 in myip does to the other family no source says
 
     def names(self, q):
         host = q["domain"]
@@ -205,7 +206,7 @@ class GiraDns(Get):
     """The account is one host: the request names none."""
     name, service, hosts = "gira", "giradns / gira.de", ("homeserver.gira.de",)
     source, documented = INADYN, False
-    path, host_param, user_param, secret_param = "/hsdyndns.php", None, "u", "p"
+    path, host_param, user_param, secret_param, hosts_per_account = "/hsdyndns.php", None, "u", "p", 1
     addresses = {"ip": ("A", "AAAA")}
 
     def __init__(self):
@@ -229,7 +230,7 @@ class GiraDns(Get):
 class GoIp(Get):
     """shortResponse=true: one line instead of a page. Without `subdomain` all hosts of the router are set."""
     name, service, hosts, zone, many = "goip", "GoIP.de", ("www.goip.de", "goip.de", "www.goip.it"), "goip.de", 20
-    source = "http://www.goip.it/update-url.html"
+    source, alone = "http://www.goip.it/update-url.html", ("A",)  # without `ip` IPv4 is that of the connection
     path, host_param, user_param, secret_param = "/setip", "subdomain", "username", "password"
     addresses, optional = {"ip": ("A",), "ip6": ("AAAA",)}, ("shortResponse",)
 
@@ -248,7 +249,7 @@ class GoIp(Get):
 class IpnoDns(Get):
     """No parameter for an address is known: the host gets the address of the connection."""
     name, service, hosts = "ipnodns", "ipnodns.ru", ("ipnodns.ru",)
-    source, documented, families = OPENWRT, False, ("A",)
+    source, documented, families, sets_given_address = OPENWRT, False, ("A",), False
     path, host_param, user_param, secret_param, addresses = "/cgi-bin/dyndns.cgi", None, "login", "secret", {}
 
     def names(self, q):

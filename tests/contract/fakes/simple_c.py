@@ -68,7 +68,7 @@ class Njalla(Get):
 class NoIpPl(Get):
     """No parameter for an address is known: the host gets the address of the connection."""
     name, service, hosts = "no-ip-pl", "no-ip.pl", ("update.no-ip.pl",)
-    source, documented, families, basic, addresses = OPENWRT, False, ("A",), True, {}
+    source, documented, families, basic, addresses, sets_given_address = OPENWRT, False, ("A",), True, {}, False
 
     def answer(self, q, outcomes, wanted):
         return Response(200, "nohost" if outcomes[0][1] == "unknown" else f"good {wanted['A']}")
@@ -109,7 +109,7 @@ class Sitelutions(Get):
     def account(self, hosts=()):
         found = {host: self.secret(f"record/{host}", "123456789", 8) for host in hosts or [self.host("@")]}
         self.ids.update({number: host for host, number in found.items()})
-        return {**super().account(), "host_secrets": found, "options": {"id": next(iter(found.values()))}}
+        return {**super().account(), "host_secrets": found}
 
     def names(self, q):
         return [self.ids.get(number, number) for number in super().names(q)]
@@ -131,9 +131,6 @@ class Sitelutions(Get):
 
     def denied(self, request):
         return Response(200, "noauth")
-
-    def outage(self, request, status):
-        return Response(status, "dberror")
 
 
 class SystemNs(Get):
@@ -223,6 +220,7 @@ class Directnic(Keyed):
     name, service, hosts = "directnic", "Directnic", ("directnic.com",)
     source, documented = DDCLIENT + ", which names https://directnic.com/knowledge#/knowledge/article/3726", False
     secret_param, addresses = "key", {"data": ("A", "AAAA")}
+    alone = ("A",)  # an account of ours has one secret a host: the URL of its AAAA record has no place
 
     def account(self, hosts=()):
         found = super().account(hosts)
