@@ -117,6 +117,28 @@ class Folder(unittest.TestCase):
         self.assertEqual(muster("lint", bad).returncode, 1)
 
 
+class Coordinator(unittest.TestCase):
+    """What the coordinator says of a provider that is not there, and of a folder with a broken template."""
+
+    def check(self, change, more=""):
+        workspace = Workspace()
+        self.addCleanup(workspace.close)
+        example = (source_dir() / "deploy/examples/coordinator.yaml").read_text()
+        workspace.write("mine.yaml", MINE.replace("{host}", "{hots}"))
+        config = workspace.write("coordinator.yaml", example.replace("provider: rfc2136", change)
+                                 + more.format(folder=workspace.path))
+        done = subprocess.run([build_dir() / "coordinator" / "muster-coordinator", "--config", config, "--check-config"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 78, done.stderr)
+        return done.stderr
+
+    def test_an_unknown_provider_is_told_with_its_line(self):
+        self.assertRegex(self.check("provider: rfc2163"), r"coordinator\.yaml:\d+:\d+: .*did you mean `rfc2136`\?")
+
+    def test_a_broken_template_is_named(self):
+        self.assertRegex(self.check("provider: rfc2136", "providers_dir: {folder}\n"), r"/mine\.yaml:8:\d+: .*\{hots\}")
+
+
 class Schema(unittest.TestCase):
     """The schema says of every template what lint says, as far as a schema can."""
 
