@@ -332,5 +332,180 @@ class Peculiarities(unittest.TestCase):
         self.assertEqual((ask("q=none&ipv4=192.0.2.1"), fake.violations[0][0]), (404, "wrong-credentials"))
 
 
+class VercelApi(Api):
+    """Creations, changes and deletions have paths of their own."""
+    def __init__(self):
+        super().__init__("vercel", lambda a: {"Authorization": f"Bearer {a['password']}"})
+        self.list = "/v4/domains/ZONE/records"
+
+    def create(self, label="a", value=V4, **more):
+        return self.ask("POST", "/v2/domains/ZONE/records", {"name": label, "type": "A", "value": value, **more})
+
+    def update(self, number, **body):
+        return self.ask("PATCH", f"/v1/domains/records/{number}", body)
+
+    def delete(self, number):
+        return self.ask("DELETE", f"/v2/domains/ZONE/records/{number}")
+
+    def own(self, query=""):
+        self.ask("GET", self.list + query)
+        return [row for row in self.reply["records"] if row["creator"] != "system"]
+
+    def code(self):
+        return self.reply["error"]["code"]
+
+
+class Vercel(unittest.TestCase):
+    def setUp(self):
+        self.api = VercelApi()
+        self.fake = self.api.fake
+
+    def test_records_are_made_found_changed_and_deleted_by_id(self):
+        self.assertEqual((self.api.create(ttl=600), list(self.api.reply)), (200, ["uid"]))
+        number, (row,) = self.api.reply["uid"], self.api.own()
+        self.assertEqual((row["id"], row["name"], row["type"], row["value"], row["ttl"]), (number, "a", "A", V4, 600))
+        self.assertEqual(self.api.update(number, value=NEXT, ttl=None), 200)
+        self.assertEqual((self.api.reply["id"], self.api.reply["recordType"], self.api.reply["domain"]), (number, "A", self.api.zone))
+        self.assertEqual(self.fake.records, {(self.api.a, "A"): (600, [NEXT])})
+        self.assertEqual((self.api.update(number, ttl=120), self.fake.records), (200, {(self.api.a, "A"): (120, [NEXT])}))
+        self.assertEqual((self.api.delete(number), self.api.reply), (200, {}))
+        self.assertEqual((self.fake.records, self.fake.lookups, self.api.rules()), ({}, 1, []))
+        for status in (self.api.update(number, value=V4), self.api.delete(number)):
+            self.assertEqual((status, self.api.code()), (404, "not_found"))
+        self.assertEqual(self.api.rules(), ["record-id"] * 2)
+
+    def test_the_root_has_an_empty_name_and_a_ttl_of_a_minute(self):
+        self.assertEqual(self.api.create("", V6, type="AAAA"), 200)
+        self.assertEqual(self.fake.records, {(self.api.zone, "AAAA"): (60, [V6])})
+        self.assertEqual(([row["name"] for row in self.api.own()], self.api.rules()), ([""], []))
+        self.assertEqual((self.api.create("@"), self.api.rules()), (400, ["unknown-host"]))
+
+    def test_bodies_that_are_not_as_documented_are_refused(self):
+        good = {"name": "a", "type": "A", "value": V4}
+        bodies = [{**good, **more} for more in ({"ttl": 59}, {"ttl": 2 ** 31}, {"ttl": "600"}, {"ttl": True}, {"type": "MX"}, {"nonsense": 1},
+                                                {"mxPriority": 1}, {"comment": "x" * 501}, {"name": None})]
+        for body in [*bodies, {"type": "A", "value": V4}, [good], "text"]:
+            self.assertEqual((self.api.ask("POST", "/v2/domains/ZONE/records", body), self.api.code()), (400, "bad_request"), body)
+            self.assertEqual((self.fake.records, self.api.rules()), ({}, ["body"]), body)
+        for value in (V6, "192.0.2.300", "", "192.0.2.1/32"):
+            self.assertEqual((self.api.create(value=value), self.api.rules()), (400, ["bad-address", "body"]), value)
+        self.api.create(ttl=2 ** 31 - 1)
+        number = self.api.reply["uid"]
+        for body in ({}, {"ttl": 59}, {"type": "AAAA"}, {"domain": "x"}, {"value": None}):
+            self.assertEqual((self.api.update(number, **body), self.api.rules()), (400, ["body"]), body)
+        self.assertEqual((self.api.update(number, value=V6), self.api.rules()), (400, ["bad-address", "body"]))
+        self.assertEqual(self.fake.records, {(self.api.a, "A"): (2 ** 31 - 1, [V4])})
+
+    def test_paths_domains_and_versions_are_the_documented_ones(self):
+        body = {"name": "a", "type": "A", "value": V4}
+        for method, path in (("POST", "/v4/domains/ZONE/records"), ("GET", "/v2/domains/ZONE/records"), ("PUT", "/v2/domains/ZONE/records"),
+                             ("PATCH", "/v1/domains/ZONE/records/rec_1"), ("DELETE", "/v1/domains/records/rec_1"), ("POST", "/nowhere")):
+            self.assertEqual((self.api.ask(method, path, None if method == "GET" else body), self.api.rules()), (404, ["path"]), path)
+        self.assertEqual(self.api.ask("POST", "/v2/domains/elsewhere.org/records", body), 404)
+        self.assertEqual((self.api.code(), self.api.rules(), self.fake.records), ("not_found", ["unknown-zone"], {}))
+        self.assertEqual((self.api.ask("GET", "/v5/domains/ZONE/records"), self.api.rules()), (200, []))
+
+    def test_credentials(self):
+        for headers, status in (({}, 401), ({"Authorization": "Bearer wrong"}, 403), ({"Authorization": "Basic YTpi"}, 403)):
+            self.assertEqual(self.api.ask("GET", self.api.list, headers=headers), status)
+            self.assertEqual((self.api.code(), self.api.rules()), ("forbidden", ["wrong-credentials"]))
+        self.api.fake.script = ["denied"]
+        self.assertEqual((self.api.create(), self.fake.records, self.api.rules()), (403, {}, []))
+
+    def test_a_domain_of_a_team_is_found_with_the_team_only(self):
+        self.assertEqual(self.api.ask("GET", self.api.list + "?teamId=team_1"), 403)
+        self.assertEqual((self.api.code(), self.api.rules()), ("forbidden", ["unknown-team"]))
+        self.fake.team = {"teamId": "team_1", "slug": "crew"}
+        self.assertEqual((self.api.create(), self.api.rules()), (404, ["missing-team"]))
+        for query in ("?teamId=team_1", "?slug=crew", "?slug=crew&teamId=team_1"):
+            self.assertEqual((self.api.ask("GET", self.api.list + query), self.api.rules()), (200, []))
+        for query in ("?teamId=crew", "?teamId="):
+            self.assertEqual((self.api.ask("GET", self.api.list + query), self.api.rules()), (403, ["unknown-team"]))
+        self.assertEqual((self.api.ask("GET", self.api.list + "?team=team_1"), self.api.rules()), (400, ["unknown-parameter"]))
+
+    def test_pages_end_where_the_next_begins(self):
+        self.fake.limits_hold = False
+        self.assertEqual((self.api.ask("GET", self.api.list + "?limit=2"), self.api.reply["pagination"]["next"]), (200, None))
+        for i in range(119):
+            self.assertEqual(self.api.create(f"h{i}"), 200)
+        found, query, sizes = [], "?limit=100", []
+        while query:
+            self.api.ask("GET", self.api.list + query)
+            found += [row["id"] for row in self.api.reply["records"]]
+            pages = self.api.reply["pagination"]
+            sizes.append(pages["count"])
+            query = f"?limit=100&until={pages['next']}" if pages["next"] is not None else ""
+        self.assertEqual((sizes, len(set(found)), self.api.rules()), ([100, 21], 121, []))  # two are the system's
+        self.assertEqual([row["name"] for row in self.api.own()], [f"h{i}" for i in range(118, 98, -1)])
+        newest = self.api.reply["pagination"]["prev"]
+        self.assertEqual(self.api.own(f"?since={newest}"), [])
+        for query in ("?limit=101", "?limit=0", "?limit=x", "?until="):
+            self.assertEqual((self.api.ask("GET", self.api.list + query), self.api.rules()), (400, ["body"]), query)
+
+    def test_the_same_record_again_and_a_cname_conflict(self):
+        self.api.create()
+        first = self.api.reply["uid"]
+        self.assertEqual((self.api.create(ttl=600), self.api.code(), self.api.reply["error"]["oldId"]), (409, "record_conflicts", first))
+        self.assertEqual((self.api.create(value=NEXT), self.fake.values(self.api.a, "A")), (200, [V4, NEXT]))
+        self.assertEqual((self.api.update(self.api.reply["uid"], value=V4), self.api.code()), (409, "record_conflicts"))
+        number = self.fake.add_other("b", "CNAME", "elsewhere.example.")
+        self.assertEqual((self.api.create("b"), self.api.reply["error"]["oldId"]), (409, number))
+        self.assertEqual((self.fake.values(self.api.a, "A"), self.api.rules()), ([V4, NEXT], []))
+
+    def test_records_of_the_system_are_listed_and_stay(self):
+        self.api.ask("GET", self.api.list)
+        self.assertEqual([(row["type"], row["creator"]) for row in self.api.reply["records"]], [("ALIAS", "system"), ("CAA", "system")])
+        number = self.api.reply["records"][0]["id"]
+        self.assertEqual((self.api.update(number, value=V4), self.api.delete(number), self.api.code()), (403, 403, "forbidden"))
+        self.assertEqual((self.api.rules(), len(self.fake.others)), (["foreign-record"] * 2, 2))
+
+    def test_a_name_that_the_service_refuses_is_no_breach(self):
+        self.fake.bad.add(self.api.a)
+        self.assertEqual((self.api.create(), self.fake.records, self.api.rules()), (400, {}, []))
+
+    def test_creations_and_changes_have_limits_of_their_own(self):
+        now = [1000.0]
+        self.fake.clock, self.fake.wall = lambda: now[0], lambda: 1.8e9 + now[0]
+        self.assertEqual([self.api.create(f"h{i}") for i in range(100)], [200] * 100)
+        number = self.api.reply["uid"]
+        self.assertEqual((self.api.create("more"), self.api.code(), self.api.rules()), (429, "rate_limited", ["rate"]))
+        self.assertEqual(self.api.reply["error"]["limit"], {"remaining": 0, "reset": 1800004600, "resetMs": 1800004600000, "total": 100})
+        self.assertEqual([self.api.update(number, value=f"192.0.2.{i}") for i in range(51)], [200] * 50 + [429])
+        self.assertEqual((len(self.fake.records), self.fake.values(self.fake.host("h99"), "A")), (100, ["192.0.2.49"]))
+        self.api.rules()
+        now[0] += 3601
+        self.assertEqual((self.api.create("more"), self.api.update(number, value=V4), self.api.rules()), (200, 200, []))
+
+    def test_replies_say_what_is_left_and_when_it_is_whole(self):
+        now = [1000.0]
+        self.fake.clock, self.fake.wall = lambda: now[0], lambda: 1.8e9 + now[0]
+
+        def create(label):
+            body = json.dumps({"name": label, "type": "A", "value": V4}).encode()
+            fields = [("User-Agent", "muster-selftest/1.0"), ("Content-Type", "application/json"), *self.api.headers.items()]
+            reply, _, _ = self.fake.serve(base.Request("POST", f"/v2/domains/{self.api.zone}/records", fields, body, self.fake.hosts[0]))
+            return reply.status, dict(reply.headers)
+
+        rates = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "99", "X-RateLimit-Reset": "1800004600"}
+        self.assertEqual(create("a"), (200, rates))
+        self.fake.windows["create"] = base.Window(1, 30)
+        create("b")
+        rates = {"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1800001030"}
+        self.assertEqual(create("c"), (429, {**rates, "Retry-After": "30"}))
+        self.fake.limits_hold, self.fake.script = False, ["429"]
+        self.fake.not_before = 0
+        status, headers = create("d")
+        self.assertEqual((status, headers["Retry-After"], headers["X-RateLimit-Remaining"]), (429, "2", "0"))
+        self.assertEqual((self.fake.values(self.fake.host("d"), "A"), self.api.rules()), ([], ["rate"]))
+
+    def test_what_must_not_apply_leaves_no_trace_and_what_was_lost_is_found(self):
+        self.fake.script = ["500", "apply-500"]
+        self.assertEqual((self.api.create(), self.api.code(), self.api.own()), (500, "internal_server_error", []))
+        self.assertEqual((self.api.create(), [row["value"] for row in self.api.own()]), (500, [V4]))
+        self.assertEqual((self.api.create(), self.api.rules()), (409, []))
+        self.fake.script, number = ["500"], self.api.reply["error"]["oldId"]
+        self.assertEqual((self.api.delete(number), [row["id"] for row in self.api.own()]), (500, [number]))
+
+
 if __name__ == "__main__":
     unittest.main()
