@@ -314,11 +314,11 @@ class D2(Fake):
                 for rtype, value in asked.explicit().items():
                     self.set_at[name, rtype] = (value, now)
                     self.unsettled.pop((name, rtype), None)
-            elif code in STOPS_ACCOUNT:
+            elif code in STOPS_ACCOUNT and code != self.refuses_unknown:  # else it may be about the name
                 self.stops.setdefault(("account", asked.login), (code, now))
-            elif code in STOPS_HOST and self.one_answer and len(asked.hosts) > 1:
+            elif code in (*STOPS_HOST, self.refuses_unknown) and self.one_answer and len(asked.hosts) > 1:
                 self.unknown(host, asked)  # one of them: a client has to look for it
-            elif code in STOPS_HOST:
+            elif code in (*STOPS_HOST, self.refuses_unknown):
                 self.stops.setdefault(("host", name), (code, now))
             elif wait:
                 self.holds["host", name] = (now + int(wait[1]) * _SECONDS[wait[2]], now)
