@@ -204,8 +204,8 @@ class D2(Fake):
     def judge(self, asked):
         now = self.clock()
         for key in [("account", asked.login), *(("host", host.lower()) for host in asked.hosts)]:
-            code, since = self.stops.get(key, (None, now))
-            if since + GRACE < now:
+            code, since, *login = self.stops.get(key, (None, now))
+            if since + GRACE < now and not (code in STOPS_ACCOUNT and login and login[0] != asked.login):
                 self.violate(f"sent-after-{code}", key[1] if key[0] == "host" else "account")
             until, since = self.holds.get(key, (0, 0))
             if since + GRACE < now < until:
@@ -319,7 +319,7 @@ class D2(Fake):
             elif code in (*STOPS_HOST, self.refuses_unknown) and self.one_answer and len(asked.hosts) > 1:
                 self.unknown(host, asked)  # one of them: a client has to look for it
             elif code in (*STOPS_HOST, self.refuses_unknown):
-                self.stops.setdefault(("host", name), (code, now))
+                self.stops.setdefault(("host", name), (code, now, asked.login))
             elif wait:
                 self.holds["host", name] = (now + int(wait[1]) * _SECONDS[wait[2]], now)
             elif code in self.waits:
