@@ -143,7 +143,8 @@ class FreeDns(Keyed):
     """Version 2: the token of a record in the path; version 1: dynamic/update.php?KEY. A record keeps its family."""
     name, service, hosts = "freedns", "FreeDNS (afraid.org)", ("sync.afraid.org", "v6.sync.afraid.org", "freedns.afraid.org")
     source, documented = UPDATER + "; IPFire's ddns, pfSense, " + INADYN, False
-    secret_param, addresses = "token", {"address": ("A", "AAAA"), "ip": ("A", "AAAA")}
+    # The account has the tokens of A records; an IPv6 address would turn such a record into an AAAA.
+    families, secret_param, addresses = ("A",), "token", {"address": ("A",), "ip": ("A",)}
 
     def common(self, request):
         """A bare key in the query is version 1's form, not a malformed one."""
