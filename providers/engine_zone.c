@@ -198,12 +198,19 @@ static bool may_send(struct engine_zone *zone, size_t len, uint64_t now, uint64_
     return breaker_allow(zone_breaker(zone), now);
 }
 
+/** A reply makes room; one batch may always go. */
+static bool is_full(const struct engine_zone *zone, size_t len)
+{
+    uint32_t most = zone->account->limits.flight_max;
+    return most != 0 && zone->changes_in_flight > 0 && zone->changes_in_flight + len > most;
+}
+
 static bool send_next(struct engine_zone *zone, uint64_t now, uint64_t *wake)
 {
     bool group = groups_ready(zone) && zone->messages_in_flight < zone->account->limits.depth_max;
     size_t most = group ? 0 : wanted(zone, now, wake);
     size_t len = group ? zone->groups->len : most;
-    if (len == 0 || must_wait(zone) || !may_send(zone, len, now, wake)) {
+    if (len == 0 || is_full(zone, len) || must_wait(zone) || !may_send(zone, len, now, wake)) {
         return false;
     }
     struct exchange *exchange = group ? exchange_from_group(zone) : exchange_fill(zone, most);

@@ -76,10 +76,11 @@ struct provider_rate {
 
 struct provider_limits {
     uint32_t batch_max;
-    uint32_t depth_max;        /* batches in flight a zone; 1 where the service wants them one after the other */
-    uint32_t account_max;      /* requests in flight over all zones of the account; 0 = no limit of its own */
-    size_t bytes_max;          /* sum of item_size of a batch */
-    bool adaptive;             /* batch and depth follow the observed service time; else they are taken as they are */
+    uint32_t depth_max;   /* batches in flight a zone; 1 where the service wants them one after the other */
+    uint32_t flight_max;  /* changes in flight a zone, over all its batches; 0 = as many as batch and depth allow */
+    uint32_t account_max; /* requests in flight over all zones of the account; 0 = no limit of its own */
+    size_t bytes_max;     /* sum of item_size of a batch */
+    bool adaptive;        /* batch and depth follow the observed service time; else they are taken as they are */
     uint32_t ttl_min, ttl_max; /* seconds, what the service takes; 0 = any; equal: it serves that and nothing else */
     uint32_t refresh_s;        /* an unchanged record must be written again after that; 0 = never */
     struct provider_rate rates[PROVIDER_RATES_MAX];

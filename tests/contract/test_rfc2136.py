@@ -290,6 +290,15 @@ class Knot(Cases, unittest.TestCase):
         text = text.replace(rule, "    action: update\n" + policy + other, 1).replace("acl: muster", "acl: [muster, reader]")
         self.server.config_file.write_text(text)
 
+    def test_ten_thousand_names_of_both_families_do_not_end_the_server(self):
+        """knotd 3.2.6 ended with a segmentation fault when eight messages of 1,000 AAAA changes came together."""
+        self.up()
+        with self.open() as probe:
+            for rev, rtype in ((1, "A"), (2, "AAAA"), (3, "A"), (4, "AAAA")):
+                probe.send("bulk", 10000, 0x0a000000 + rev, rev, rtype)
+                probe.event("bulk")
+        self.assertEqual(len([key for key in dns.axfr(self.server) if key[0].startswith("n0")]), 20000)
+
 
 class Bind(Cases, unittest.TestCase):
     kind = dns.Bind

@@ -164,12 +164,9 @@ class Real:
 
 
 class Rfc2136(Real):
-    """At most four messages at once: Debian's knotd 3.2.6 was seen to end with a segmentation fault, at the end of a thread's
-    stack, when it took eight of 1,000 AAAA changes together."""
-
     def account(self):
         text = f'key "{self.server.key_name}" {{\n  algorithm {self.server.algorithm};\n  secret "{self.server.secret}";\n}};\n'
-        return {"provider": "rfc2136", "server": f"{self.relay.address}:{self.relay.port}", "depth_max": 4,
+        return {"provider": "rfc2136", "server": f"{self.relay.address}:{self.relay.port}",
                 "key_file": str(self.work.write("tsig.key", text, 0o600))}
 
     def requests(self):

@@ -363,6 +363,25 @@ static void an_account_has_no_more_requests_out_than_it_may(void **state)
     service_close(&service);
 }
 
+static void a_zone_has_no_more_changes_out_than_it_may(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    struct engine_zone_status status;
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 4, .flight_max = 25});
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit_many(zone, 100, 1, 1);
+    for (uint64_t now = 1000; now < 3000; now += 10) {
+        run_until(now);
+        engine_zone_status(zone, &status);
+        assert_true(status.in_flight <= 25);
+    }
+    assert_int_equal(told.applied, 100);
+    assert_int_equal(bulk.writes, 10);
+    service_close(&service);
+}
+
 static void an_unknown_outcome_is_sent_again_where_that_does_no_harm(void **state)
 {
     (void)state;
@@ -585,6 +604,7 @@ int main(void)
         cmocka_unit_test(one_token_serves_every_zone_of_the_account),
         cmocka_unit_test(batches_of_a_zone_wait_for_one_lookup),
         cmocka_unit_test(an_account_has_no_more_requests_out_than_it_may),
+        cmocka_unit_test(a_zone_has_no_more_changes_out_than_it_may),
         cmocka_unit_test(an_unknown_outcome_is_sent_again_where_that_does_no_harm),
         cmocka_unit_test(a_name_is_not_written_more_often_than_the_service_allows),
         cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
