@@ -115,6 +115,9 @@ class Commands(Cli):
         cls.report("door-1", ip4="93.184.216.36").wait_ack(lambda ack: all(name["state"] == "applied" for name in ack["names"]))
         cls.report("stranger-1", ip4="93.184.216.37").wait_ack(lambda ack: ack["error"] == "unregistered")
 
+    def setUp(self):
+        wait_until(lambda: self.json("status")["records"]["open"] == 0, "what an earlier test left is written")
+
     def test_status_says_how_everything_is(self):
         status = self.json("status")
         self.assertEqual(status["state"], "live")

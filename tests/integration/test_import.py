@@ -12,7 +12,7 @@ from muster_testlib.procs import DEADLINE, Workspace
 
 MUSTER = build_dir() / "cli" / "muster"
 COORDINATOR = build_dir() / "coordinator" / "muster-coordinator"
-VECTORS = source_dir() / "tests" / "vectors" / "import"
+EXAMPLES = source_dir() / "tests" / "integration" / "import"
 ONE = """\
 provider cloudflare.com {
     username = example.com
@@ -57,7 +57,7 @@ class Import(unittest.TestCase):
 
     def test_the_coordinator_takes_what_comes_out(self):
         for client in ("inadyn", "ddclient"):
-            text = (VECTORS / f"{client}.conf").read_text().replace("/etc/ddclient/key", str(self.key))
+            text = (EXAMPLES / f"{client}.conf").read_text().replace("/etc/ddclient/key", str(self.key))
             source = self.work.write(f"{client}.conf", text)
             for words in ((), ("--each",)):
                 with self.subTest(client=client, words=words):
@@ -70,7 +70,7 @@ class Import(unittest.TestCase):
     def test_secrets_stand_in_files_of_their_own(self):
         for client in ("inadyn", "ddclient"):
             with self.subTest(client=client):
-                folder, _ = self.run_import(client, VECTORS / f"{client}.conf", f"modes-{client}", code=3)
+                folder, _ = self.run_import(client, EXAMPLES / f"{client}.conf", f"modes-{client}", code=3)
                 self.assertEqual(stat.S_IMODE(folder.stat().st_mode), 0o700)
                 for file in folder.iterdir():
                     secret = file.suffix != ".yaml"
@@ -89,7 +89,7 @@ class Import(unittest.TestCase):
                          32: "left out: yandex", 38: "ifv6", 39: "usev4", 40: "wildcard"}}
         for client, lines in wanted.items():
             with self.subTest(client=client):
-                source = VECTORS / f"{client}.conf"
+                source = EXAMPLES / f"{client}.conf"
                 _, done = self.run_import(client, source, f"notes-{client}", code=3)
                 told = {}
                 for line, text in re.findall(rf"^{re.escape(str(source))}:(\d+): (.*)$", done.stderr, re.MULTILINE):
@@ -111,7 +111,7 @@ class Import(unittest.TestCase):
         self.assertIn("provider: \"cloudflare\"", done.stdout)
 
     def test_a_server_to_verify_by_is_a_choice(self):
-        done = self.muster("ddclient", VECTORS / "ddclient.conf", "--dry-run", code=3)
+        done = self.muster("ddclient", EXAMPLES / "ddclient.conf", "--dry-run", code=3)
         self.assertNotIn("verify_server", done.stdout + done.stderr)
 
     def test_a_broken_file_is_refused_with_its_line(self):
