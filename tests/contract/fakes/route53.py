@@ -167,13 +167,13 @@ class Route53(Fake):
         start = reversed_labels(first.rstrip(".").lower()) if first else ""
         every = [("a-neighbour.example", "ZNEIGHBOURA"), (self.zone, self.zone_id), (f"z-{self.zone}", "ZNEIGHBOURZ")]
         if self.private_twin:
-            every.append((self.zone, "Z0PRIVATE"))
+            every.append((self.zone, "Z00000000PRIVATE"))
         found = sorted((zone for zone in every if reversed_labels(zone[0]) >= start),
                        key=lambda zone: (reversed_labels(zone[0]), zone[1]))
         count = element("ResourceRecordSetCount", len(self.records) + 2)
         body = "".join(f"<HostedZone>{element('Id', '/hostedzone/' + key)}{element('Name', zone + '.')}"
                        f"{element('CallerReference', key)}<Config><Comment/>"
-                       f"{element('PrivateZone', str(key == 'Z0PRIVATE').lower())}</Config>{count}</HostedZone>"
+                       f"{element('PrivateZone', str(key == 'Z00000000PRIVATE').lower())}</Config>{count}</HostedZone>"
                        for zone, key in found[:most])
         more = len(found) > most
         after = element("NextDNSName", found[most][0] + ".") + element("NextHostedZoneId", found[most][1]) if more else ""
