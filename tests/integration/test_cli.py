@@ -379,7 +379,15 @@ class Paging(Cli):
         cls.stack.write_config(broker=cls.stack.broker.endpoint, stamp=cls.stack.broker.stamp_key_file)
 
     @classmethod
+    def is_live(cls):
+        done = subprocess.run([MUSTER, "status", "--json", "--socket", str(cls.socket)], capture_output=True, text=True,
+                              timeout=DEADLINE, check=False, stdin=subprocess.DEVNULL)
+        return done.returncode == 0 and json.loads(done.stdout)["state"] == "live"
+
+    @classmethod
     def populate(cls):
+        """Once what the broker retained is read back: this client does not repeat what is not acknowledged, as devices do."""
+        wait_until(cls.is_live, "the coordinator is live")
         broker = cls.stack.broker
         client = Client(broker.address, broker.port, ca_file=broker.ca_file, identity=cls.identity)
         cls.addClassCleanup(client.disconnect)
