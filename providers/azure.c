@@ -334,7 +334,7 @@ static bool judge_all(struct azure_account *state, const struct provider_request
         oauth_parse(&state->token, &azure_api, reply, verdict);
         return true;
     }
-    if (reply->status == 401 && oauth_again(&state->token, verdict)) {
+    if (reply->status == 401 && oauth_again(&state->token, request, verdict)) {
         return true;
     }
     state->token.refused &= reply->status == 401;

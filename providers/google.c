@@ -243,7 +243,7 @@ bool google_judge(struct google *state, const struct provider_request *request, 
         oauth_parse(&state->token, &google_api, reply, verdict);
         return true;
     }
-    if (reply->status == 401 && oauth_again(&state->token, verdict)) {
+    if (reply->status == 401 && oauth_again(&state->token, request, verdict)) {
         return true;
     }
     state->token.refused &= reply->status == 401;

@@ -6,17 +6,20 @@
  */
 #include "providers/httpjson.h"
 
+#define OAUTH_TOKEN_MAX 12288 /* Microsoft's grow with the groups and roles that they name */
+
 /** Secret: deinit. */
 struct oauth_token {
     struct secret value; /* empty = none */
     uint64_t until_ms;   /* monotonic */
+    uint32_t serial;     /* how many there were: replies tell by it which one they are about */
     bool refused;        /* the service refused the last one although it had not ended */
 };
 void oauth_deinit(struct oauth_token *token);
 
 /** False: one must be asked for. */
 bool oauth_fresh(const struct oauth_token *token, uint64_t now_ms);
-/** Appends "Authorization: Bearer ...". */
+/** Appends "Authorization: Bearer ...", and notes in the request which token that was. */
 void oauth_header(const struct oauth_token *token, struct provider_request *request);
 
 /**
@@ -26,5 +29,6 @@ void oauth_header(const struct oauth_token *token, struct provider_request *requ
 void oauth_parse(struct oauth_token *token, const struct httpjson_api *api, const struct provider_reply *reply,
                  struct verdict *verdict);
 
-/** A request with the token was answered 401: once a new one is asked for. @return false: that was a new one. */
-bool oauth_again(struct oauth_token *token, struct verdict *verdict);
+/** @p request was answered 401: once a new token is asked for. Several requests may be out when a token ends: what is
+ * said of one that was given up already counts for nothing. @return false: that was a new one. */
+bool oauth_again(struct oauth_token *token, const struct provider_request *request, struct verdict *verdict);

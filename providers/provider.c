@@ -188,7 +188,7 @@ bool provider_reply_header(const struct provider_reply *reply, const char *name,
     return reply->headers != NULL && http_headers_find(reply->headers, name, ret_value);
 }
 
-enum { URL_MAX = 8192, HEADERS_MAX = 8192, BODY_MAX = 4 << 20 };
+enum { URL_MAX = 8192, HEADERS_MAX = 16384 /* an access token and others */, BODY_MAX = 4 << 20 };
 
 void provider_request_init(struct provider_request *request)
 {
@@ -209,6 +209,7 @@ void provider_request_reset(struct provider_request *request, int64_t wall_ms, u
     request->user = request->secret = (struct view){0};
     request->reply_max = 0;
     request->stage = PROVIDER_STAGE_CHANGE;
+    request->login = 0;
 }
 
 static void wipe(struct strbuf *buf)

@@ -112,9 +112,10 @@ struct provider_request {
     struct view user, secret;   /* basic authentication; borrowed from the provider's state */
     size_t reply_max;           /* HTTP: most bytes of body; 0 = PROVIDER_HTTP_BODY_MAX */
     /* for parse_reply only */
-    uint8_t stage; /* set by build: PROVIDER_STAGE_CHANGE, or the provider's own from ZONE or ACCOUNT up */
-    size_t index;  /* the provider's own: item that a lookup is about */
-    uint16_t id;   /* DNS: message id, chosen by the engine before build */
+    uint8_t stage;  /* set by build: PROVIDER_STAGE_CHANGE, or the provider's own from ZONE or ACCOUNT up */
+    size_t index;   /* the provider's own: item that a lookup is about */
+    uint32_t login; /* the provider's own: which of its access tokens it was sent with */
+    uint16_t id;    /* DNS: message id, chosen by the engine before build */
     struct dnsmsg_mac mac;
 };
 void provider_request_init(struct provider_request *request);
