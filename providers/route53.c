@@ -15,7 +15,7 @@
 #include "providers/route53_internal.h"
 #include "providers/sigv4.h"
 
-enum { BATCH_MAX = ROUTE53_ELEMENTS_MAX, STALE_MAX = 3, CREDENTIALS_MAX = 65536 };
+enum { BATCH_MAX = ROUTE53_ELEMENTS_MAX, CREDENTIALS_MAX = 65536 };
 
 static void route53_close(void *context)
 {
@@ -295,6 +295,8 @@ static void judge_status(const struct provider_request *request, const struct pr
     httpjson_copy_text(strbuf_view(&reading->messages), text, sizeof(text));
     if (reply->status == 401 || reply->status == 403) {
         verdict_set(verdict, VERDICT_STOP, "forbidden", "HTTP %ld: AWS refuses this account", reply->status);
+    } else if (reply->status == 408) {
+        verdict_set(verdict, VERDICT_RETRY, "servererror", "HTTP 408: Route 53 waited too long for the request");
     } else if (reply->status == 429 || reply->status == 503) {
         verdict_set(verdict, VERDICT_RETRY, "rate-limited", "HTTP %ld: Route 53 asks to wait", reply->status);
     } else if (reply->status >= 500 || reply->status < 200) {
@@ -315,7 +317,7 @@ static void judge_status(const struct provider_request *request, const struct pr
 /** Something that was believed is not so: once more, but not for ever. */
 static void go_on(struct route53_cache *cache, struct verdict *verdict)
 {
-    if (++cache->stale <= STALE_MAX) {
+    if (++cache->stale <= ROUTE53_STALE_MAX) {
         *verdict = (struct verdict){.kind = VERDICT_CONTINUE};
         return;
     }
@@ -335,6 +337,7 @@ static void judge_failure(struct route53_cache *cache, enum zone_mode mode, stru
         go_on(cache, verdict);
     } else if (strcmp(reading->code, "InvalidChangeBatch") == 0 && request->stage == ROUTE53_STAGE_CHANGE &&
                route53_judge_messages(cache, mode, batch, strbuf_view(&reading->messages)) > 0) {
+        cache->stale = cache->stale < ROUTE53_STALE_MAX ? cache->stale : 0; /* what lost so often is out of the batch */
         if (route53_count_pending(cache, mode, batch) == 0) {
             route53_settle(cache, batch, verdict);
         } else {

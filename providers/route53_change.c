@@ -227,14 +227,19 @@ static const char *find_text(struct view text, const char *what)
     return text.len > 0 ? memmem(text.ptr, text.len, what, strlen(what)) : NULL;
 }
 
-/** The type that is said of a name: "[name='n', type='A']" or "RRSet of type A with DNS name n". Neither: any. */
+/** The type that is said of a name: "[name='n', type='A']", "RRSet of type A with DNS name n" or "RRSet with DNS name
+ * n, type A". None of them: any. */
 static bool type_fits(struct view before, struct view behind, enum rrtype type)
 {
-    static const char lead[] = "type='", middle[] = " with DNS name ";
-    const char *at = find_text(behind, lead);
-    struct view said = {0};
-    if (at != NULL && at - behind.ptr <= 5) { /* behind ".', " */
+    static const char lead[] = "type='", middle[] = " with DNS name ", tail[] = ", type ";
+    const struct view near = view_n(behind.ptr, MIN(behind.len, sizeof(lead) - 1 + 5)); /* behind ".', " */
+    const char *at = find_text(near, lead);
+    struct view said = {0},
+                rest = view_starts_with(behind, VIEW_LITERAL(".")) ? view_n(behind.ptr + 1, behind.len - 1) : behind;
+    if (at != NULL) {
         said = view_n(at + sizeof(lead) - 1, behind.len - (size_t)(at - behind.ptr) - (sizeof(lead) - 1));
+    } else if (view_starts_with(rest, view_of(tail))) {
+        said = view_n(rest.ptr + sizeof(tail) - 1, rest.len - (sizeof(tail) - 1));
     } else if (view_ends_with(before, view_of(middle))) {
         size_t end = before.len - (sizeof(middle) - 1), start = end;
         while (start > 0 && is_name_byte(before.ptr[start - 1])) {
@@ -250,6 +255,18 @@ static bool type_fits(struct view before, struct view behind, enum rrtype type)
     return (!view_equals(said, "A") && !view_equals(said, "AAAA")) || view_equals(said, rrtype_name(type));
 }
 
+/** Where the next of several messages begins; NULL = nowhere. */
+static const char *find_next(struct view text)
+{
+    static const char *const begins[] = {", Tried ", ", RRSet ", "\n"};
+    const char *next = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+        const char *at = find_text(text, begins[i]);
+        next = at != NULL && (next == NULL || at < next) ? at : next;
+    }
+    return next;
+}
+
 /** The part of the messages that is about @p item: from its name to the next message. Empty: it is not named. */
 static struct view find_message(struct view messages, const struct batch_item *item)
 {
@@ -263,13 +280,12 @@ static struct view find_message(struct view messages, const struct batch_item *i
     while (found.len == 0 && wanted.len > 0 && (at = find_text(text, wanted.ptr)) != NULL) {
         struct view before = view_n(messages.ptr, (size_t)(at - messages.ptr));
         struct view behind = view_n(at + wanted.len, messages.len - before.len - wanted.len);
-        bool begins = before.len == 0 || (!is_name_byte(at[-1]) && at[-1] != '.' && at[-1] != '\\');
+        bool begins = before.len == 0 || (!is_name_byte(at[-1]) && at[-1] != '.' && at[-1] != '\\' &&
+                                          !view_ends_with(before, VIEW_LITERAL(" in zone ")));
         bool ends = behind.len == 0 || (!is_name_byte(*behind.ptr) &&
                                         (*behind.ptr != '.' || behind.len == 1 || !is_name_byte(behind.ptr[1])));
         if (begins && ends && type_fits(before, behind, item->type)) {
-            const char *next = find_text(behind, ", Tried ");
-            const char *line = find_text(behind, "\n");
-            next = next == NULL || (line != NULL && line < next) ? line : next;
+            const char *next = find_next(behind);
             found = view_n(at, next != NULL ? (size_t)(next - at) : wanted.len + behind.len);
         }
         text = behind;
@@ -278,10 +294,19 @@ static struct view find_message(struct view messages, const struct batch_item *i
     return found;
 }
 
+/** What was believed to stand there does not. A CNAME that does is said to "already exist" as well, but that is no
+ * matter of looking again. */
+static bool is_conflict(struct view message)
+{
+    return find_text(message, "but it already exists") != NULL || find_text(message, "not found") != NULL ||
+           find_text(message, "do not match") != NULL;
+}
+
 size_t route53_judge_messages(struct route53_cache *cache, enum zone_mode mode, struct batch *batch,
                               struct view messages)
 {
     size_t named = 0;
+    bool enough = cache->stale >= ROUTE53_STALE_MAX;
     for (size_t i = 0; i < batch->len; i++) {
         struct batch_item *item = &batch->items[i];
         enum plan plan = plan_of(cache, mode, item);
@@ -290,13 +315,15 @@ size_t route53_judge_messages(struct route53_cache *cache, enum zone_mode mode, 
             continue;
         }
         named++;
-        bool conflict = find_text(message, "already exists") != NULL || find_text(message, "not found") != NULL ||
-                        find_text(message, "do not match") != NULL;
-        if (plan != PLAN_UPSERT && conflict) {
-            rrcache_forget(&cache->records, item->name, item->type);
-            item->unsure |= mode == ZONE_SHARED; /* CREATE is not tried again before somebody looked */
-        } else {
+        if (plan == PLAN_UPSERT || !is_conflict(message)) {
             refuse(cache, item, "refused", message);
+            continue;
+        }
+        rrcache_forget(&cache->records, item->name, item->type);
+        item->unsure |= mode == ZONE_SHARED; /* CREATE is not tried again before somebody looked */
+        if (enough) {
+            refuse(cache, item, "conflict", VIEW_LITERAL("another writer changes the record all the time"));
+            item->outcome = OUTCOME_RETRY; /* the others do not wait for it */
         }
     }
     return named;

@@ -14,7 +14,8 @@
 
 #define ROUTE53_SPECIAL "alias" /* in the cache, for what is no list of values */
 
-#define ROUTE53_PAGE_MAX 300 /* RRsets that one call lists at most */
+#define ROUTE53_PAGE_MAX  300 /* RRsets that one call lists at most */
+#define ROUTE53_STALE_MAX 3   /* rounds that a batch may lose to something stale */
 
 enum {
     ROUTE53_STAGE_CHANGE = PROVIDER_STAGE_CHANGE,
@@ -55,7 +56,7 @@ void route53_refuse_foreign(struct route53_cache *cache, enum zone_mode mode, st
 enum err route53_write_batch(const struct route53_cache *cache, enum zone_mode mode, const struct batch *batch,
                              struct strbuf *body) MUST_CHECK;
 /** InvalidChangeBatch: refuses the items that @p messages name, and has those asked about whose present RRset was not
- * as believed. @return how many were named. */
+ * as believed; after too many such rounds they wait for another batch. @return how many were named. */
 size_t route53_judge_messages(struct route53_cache *cache, enum zone_mode mode, struct batch *batch,
                               struct view messages);
 /** Nothing is left to send: each item is APPLIED that was not refused; the cache keeps what was written. */

@@ -116,6 +116,18 @@ static enum err in_zone(struct walk *walk, const struct xml_element *element)
     return ERR_OK;
 }
 
+/** Elements of RRsets that are more than their values: a deletion must name them too, and nothing writes them anew. */
+static bool is_special(struct view name)
+{
+    static const char *const names[] = {"AliasTarget", "SetIdentifier", "HealthCheckId", "TrafficPolicyInstanceId"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (view_equals(name, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum err in_rrset(struct walk *walk, const struct xml_element *element)
 {
     uint64_t ttl = 0;
@@ -130,7 +142,7 @@ static enum err in_rrset(struct walk *walk, const struct xml_element *element)
         enum err err = view_to_u64(element->text, UINT32_MAX, &ttl);
         walk->ttl = (uint32_t)ttl;
         return err;
-    } else if (view_equals(element->name, "AliasTarget") || view_equals(element->name, "SetIdentifier")) {
+    } else if (is_special(element->name)) {
         walk->plain = false;
     }
     return ERR_OK;

@@ -127,6 +127,9 @@ static void a_message_names_exactly_one(void **unused)
         {"a.example.net", RRTYPE_AAAA, "RRSet of type A with DNS name a.example.net. is not permitted", false},
         {"a.example.net", RRTYPE_AAAA, "RRSet of type CNAME with DNS name a.example.net. conflicts", true},
         {"a.example.net", RRTYPE_A, "RRSet with DNS name a.example.net. is not permitted", true},
+        {"a.example.net", RRTYPE_A, "RRSet with DNS name a.example.net., type A, SetIdentifier null cannot be", true},
+        {"a.example.net", RRTYPE_AAAA, "RRSet with DNS name a.example.net., type A cannot be created", false},
+        {"example.net", RRTYPE_A, "a CNAME with the same DNS name already exists in zone example.net.", false},
         {"a.example.net", RRTYPE_A, "it is said of a.example.net", true},
         {"a.example.net", RRTYPE_A, "ba.example.net. is one, a.example.net. another", true},
         {"a.example.net", RRTYPE_A, "", false},
@@ -142,6 +145,60 @@ static void a_message_names_exactly_one(void **unused)
         }
         rrcache_deinit(&cache.records);
     }
+}
+
+static void take_messages(struct route53_cache *cache, struct batch *batch, const char *const *names_of,
+                          const char *messages)
+{
+    for (size_t i = 0; i < batch->len; i++) {
+        batch->items[i] = (struct batch_item){.name = names_of[i], .type = RRTYPE_A, .ttl = 60};
+        batch->items[i].want.len = 1;
+    }
+    assert_true(route53_judge_messages(cache, ZONE_SHARED, batch, view_of(messages)) > 0);
+}
+
+/** A CNAME is said to "already exist" too; CREATE was tried again for ever, and with it all of its batch. */
+static void a_cname_refuses_its_own_name_for_good(void **unused)
+{
+    (void)unused;
+    static const char *const named[] = {"example.net", "a.example.net", "b.example.net", "c.example.net"};
+    struct route53_cache cache = {0};
+    struct batch batch = {.items = items, .len = ARRAY_LEN(named)};
+    take_messages(&cache, &batch, named,
+                  "[RRSet of type A with DNS name a.example.net. is not permitted because a conflicting RRSet of type  "
+                  "CNAME with the same DNS name already exists in zone example.net., Tried to create resource record "
+                  "set [name='b.example.net.', type='A'] but it already exists, RRSet of type A with DNS name "
+                  "c.example.net. is not permitted because a conflicting RRSet of type  CNAME with the same DNS name "
+                  "already exists in zone example.net.]");
+    assert_null(items[0].error);
+    assert_false(items[0].unsure);
+    assert_int_equal(items[1].outcome, OUTCOME_REFUSED);
+    assert_string_equal(items[1].error, "refused");
+    assert_null(items[2].error);
+    assert_true(items[2].unsure); /* looked at, and tried again */
+    assert_int_equal(items[3].outcome, OUTCOME_REFUSED);
+    assert_non_null(items[3].error);
+    rrcache_deinit(&cache.records);
+}
+
+static void a_record_that_others_write_all_the_time_holds_nothing_up(void **unused)
+{
+    (void)unused;
+    static const char *const named[] = {"a.example.net", "b.example.net"};
+    struct route53_cache cache = {.stale = ROUTE53_STALE_MAX};
+    struct batch batch = {.items = items, .len = ARRAY_LEN(named)};
+    struct verdict verdict = {0};
+    take_messages(&cache, &batch, named,
+                  "[Tried to create resource record set [name='b.example.net.', type='A'] but it "
+                  "already exists]");
+    assert_null(items[0].error);
+    assert_int_equal(items[1].outcome, OUTCOME_RETRY);
+    assert_string_equal(items[1].error, "conflict");
+    assert_int_equal(route53_count_pending(&cache, ZONE_SHARED, &batch), 1);
+    route53_settle(&cache, &batch, &verdict);
+    assert_int_equal(items[0].outcome, OUTCOME_APPLIED);
+    assert_int_equal(items[1].outcome, OUTCOME_RETRY);
+    rrcache_deinit(&cache.records);
 }
 
 #define CHANGE_INFO(status)                                                                                            \
@@ -260,6 +317,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_call_is_as_large_as_documented),
         cmocka_unit_test(a_message_names_exactly_one),
+        cmocka_unit_test(a_cname_refuses_its_own_name_for_good),
+        cmocka_unit_test(a_record_that_others_write_all_the_time_holds_nothing_up),
         cmocka_unit_test(a_change_is_followed_until_it_is_in_sync),
         cmocka_unit_test(secrets_are_taken_out_of_texts),
         cmocka_unit_test(an_account_is_checked),
