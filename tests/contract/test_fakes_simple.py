@@ -89,8 +89,8 @@ SIMPLE = {
                                                 login=(s.user, key or s.key)), ("NOERROR", "NOERROR", "401 ", "NOHOST")),
     "duckdns": (lambda s, h, ip, key: s.send("/update", {"domains": h, "token": key or s.key, "ip": ip, "verbose": "true"}),
                 ("OK", "NOCHANGE", "KO", "KO")),
-    "duiadns": (lambda s, h, ip, key: s.send("/dynamic.duia", {"host": h, "password": key or s.key, "ip6" if ":" in ip else "ip4": ip}),
-                ("Hostname ", "Hostname ", "error", "error")),
+    "duiadns": (lambda s, h, ip, key: s.send("/dynamic.duia", {"host": h, "password": key or s.key, "ip6" if ":" in ip else "ip4": ip},
+                                             "ipv6.duiadns.net" if ":" in ip else None), ("", "", "401 ", "401 ")),
     "dynadot": (lambda s, h, ip, key: s.send("/set_ddns", {
         "domain": s.fake.zone if h.endswith(s.fake.zone) else "elsewhere.org", "subDomain": h.partition(".")[0], "type": "AAAA" if ":" in ip else "A",
         "ip": ip, "pwd": key or s.key, "ttl": "300", "containRoot": "false"}), ("ok", "ok", '"error_code": -1', '"error_code": -1')),
@@ -290,6 +290,17 @@ class Peculiarities(unittest.TestCase):
         self.assertEqual((list(service.fake.records), service.rules()), ([(service.a, "AAAA")], []))
         service.send("/api/update", {**pairs, "ipv6prefix": "2001:db8:1::/64"})
         self.assertEqual(service.rules(), ["prefix"])
+
+    def test_duiadns_has_a_host_for_each_family_and_a_word_to_remove_one(self):
+        service = Ask("duiadns")
+        pairs = {"host": service.a, "password": service.key}
+        service.send("/dynamic.duia", {**pairs, "ip4": V4, "ip6": V6})
+        self.assertEqual((len(service.fake.records), service.rules()), (2, []))
+        service.send("/dynamic.duia", {**pairs, "ip6": "none"}, "ipv6.duiadns.net")
+        self.assertEqual((service.fake.records, service.rules()), ({(service.a, "A"): (60, [V4])}, []))
+        self.assertEqual(service.send("/dynamic.duia", {**pairs, "ip4": NEXT}, "ipv6.duiadns.net"), "400 ")
+        self.assertEqual(service.send("/dynamic.duia", {**pairs, "password": service.fake.password(), "ip4": NEXT}), "401 ")
+        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], ["host", "wrong-credentials"]))
 
     def test_intervals_are_kept(self):
         for name, seconds, refusal in (("domaindiscount24", 1800, "abuse prevention"), ("zoneedit", 600, 'CODE="702"'), ("dnsexit", 240, "4 minutes")):

@@ -402,25 +402,42 @@ class DuckDns(Get):
 
 
 class DuiaDns(Get):
-    """The password may come as it is or as its MD5 in hex; replies are HTML, a key and a value a row."""
-    name, service, hosts = "duiadns", "DuiaDNS", ("ip.duiadns.net", "ipv4.duiadns.net", "ipv6.duiadns.net")
-    source, documented = INADYN + "; https://github.com/leamas/ddupdate plugins/duiadns.py", False
-    path, host_param, secret_param, addresses = "/dynamic.duia", "host", "password", {"ip4": ("A",), "ip6": ("AAAA",)}
+    """Known by the vendor's own clients. The password is the MD5 that the account's page shows; each family alone goes to its
+    own host, both to that of IPv4; the word none removes an address. They look at the status only: 200 is done, 401 "invalid
+    hostname or password", any other a failure. Open: what a reply says (here nothing), and the other failures' number (here 400)."""
+    name, service, hosts = "duiadns", "DuiaDNS", ("ipv4.duiadns.net", "ipv6.duiadns.net")
+    source = "https://github.com/duiadns/download console/bash/duiadns.sh, console/go/duiadns.go (7ac2d80)"
+    path, host_param, secret_param, deletes = "/dynamic.duia", "host", "password", True
+    addresses = {"ip4": ("A",), "ip6": ("AAAA",)}
 
-    def login(self, request, q, names):
-        digest = hashlib.md5(self.key().encode(), usedforsecurity=False).hexdigest()
-        return self.credentials(q["password"] in (self.key(), digest), q["password"])
+    def params(self, request):
+        found = super().params(request)
+        own = "ipv4.duiadns.net" if request.get("ip4") is not None else "ipv6.duiadns.net"
+        if found is not None and request.host != own:
+            self.violate("host", f"{request.host}, not {own}")
+            return None
+        return found
 
-    def page(self, *rows):
-        cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
-        return Response(200, f"<html><body><table>{cells}</table></body></html>", content_type="text/html")
+    def key(self):
+        return hashlib.md5(self.password().encode(), usedforsecurity=False).hexdigest()
+
+    def wanted(self, q):
+        given = {name: text for name, text in q.items() if text != "none"}
+        gone = {rtype: None for name, (rtype,) in self.addresses.items() if q.get(name) == "none"}
+        if gone and not set(given) & set(self.addresses):
+            return gone
+        found = super().wanted(given)
+        return None if found is None else {**gone, **found}
+
+    def update(self, name, wanted, ttl=None):
+        gone = [self.remove(name, rtype) for rtype, address in wanted.items() if address is None]
+        return super().update(name, {rtype: address for rtype, address in wanted.items() if address}, ttl) or any(gone)
 
     def answer(self, q, outcomes, wanted):
-        host, word = outcomes[0]
-        if word == "unknown":
-            return self.page("error no such host")
-        held = {**{rtype: (self.values(host, rtype) or [""])[0] for rtype in self.families}, **wanted}
-        return self.page(f"Hostname {host}", f"Ipv4 {held['A']}", f"Ipv6 {held['AAAA']}")
+        return self.denied(None) if outcomes[0][1] == "unknown" else Response(200)
 
     def denied(self, request):
-        return self.page("error wrong password given")
+        return Response(401)
+
+    def malformed(self, request):
+        return Response(400)
