@@ -37,7 +37,7 @@ PAGES = {
     "variomedia": ("/nic/update?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip={v4},{v6} basic", "good {v4}", "nochg {v4}"),
     "3322": ("/dyndns/update?hostname={host}&myip={v4}&wildcard=OFF&mx=mail.example.net&backmx=NO&offline=NO basic", None,
                "good {v4}", "nochg {v4}"),
-    "oray": ("/ph/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
+    "oray": ("/ph/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg"),
     "dyndns-it": ("/nic/update?system=dyndns&hostname={host}&myip={v4}&wildcard=OFF basic", None, "good {v4}", "nochg {v4}"),
     "eurodns": ("/update/?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "hosting-de": ("/nic/update?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip={v6} basic", "good {v4}", "nochg {v4}"),
@@ -370,6 +370,18 @@ class Dialects(unittest.TestCase):
         self.assertEqual(service.ask(page, v4="192.168.1.1")[0], 412)
         self.assertEqual([service.ask(page)[0], service.ask(page)[0]], [200, 204])
         self.assertEqual(service.rules(), ["resend-unchanged"])
+
+    def test_oray_has_https_for_those_who_pay(self):
+        service = Service("oray")
+        service.fake.pays = False
+        page = PAGES["oray"][0]
+        self.assertEqual(service.ask(page)[1], "!donator")
+        self.assertEqual((service.fake.records, service.rules()), ({}, []))
+        service.ask(page)
+        self.assertEqual(service.rules(), ["sent-after-!donator"])
+        service.fake.pays = True
+        service.fake.cleared()
+        self.assertEqual((service.ask(page)[1], self.addresses(service), service.rules()), (f"good {V4}", ([V4], []), []))
 
     def test_the_login_of_one_host_changes_that_host(self):
         service = Service("inwx")

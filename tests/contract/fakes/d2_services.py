@@ -71,8 +71,6 @@ row("3322", "3322.org (pubyun)", ("members.3322.net", "members.3322.org"), "http
     rates=((1, 60, "host", None), (3, 60, "host", "abuse")), waits={"911": 60, "dnserr": 60, "interror": 60},
     words={"badauth": (401, "badauth"), "interror": (500, "interror")})
 
-row("oray", "Oray (Peanut Hull)", ("ddns.oray.com",), OPENWRT, False, paths=("/ph/update",), families=("A",), max_hosts=1)
-
 row("dyndns-it", "dyndns.it", ("update.dyndns.it",), "http://www.impulso.it/howto/dyndns.it-update-protocol.html",
     families=("A",), extra={"system": r"dyndns", **CLASSIC})
 

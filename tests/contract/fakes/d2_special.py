@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Services of the dyndns2 family with rules of their own: deSEC, nsupdate.info, NIC.RU, core-networks, easyDNS, Domeneshop,
-selfhost, OpenDNS, Tunnelbroker, DNSever, dy.fi, DHIS."""
+selfhost, OpenDNS, Tunnelbroker, DNSever, dy.fi, DHIS, Oray."""
 import re
 import zlib
 
@@ -387,3 +387,18 @@ class Dhis(D2):
     def check_hosts(self, request):
         user = (request.basic() or ("",))[0]
         return [user], None if is_name(user) else "badauth"
+
+
+class Oray(D2):
+    """HTTPS is for users who pay; others are told !donator. "nochg" stands alone, "good" is followed by the address. Open: how
+    often is too often (the page only says that abuse comes for it), several hosts in a request, IPv6: the page shows neither."""
+
+    name, service, hosts = "oray", "Oray (Peanut Hull)", ("ddns.oray.com",)
+    source, read = "http://service.oray.com/question/3820.html", READ  # copies of it
+    paths, families, max_hosts = ("/ph/update",), ("A",), 1
+    words = {"nochg": (200, "nochg")}
+    pays = True
+
+    def check_login(self, request, hosts):
+        login, code = super().check_login(request, hosts)
+        return login, code or ("!donator" if request.secure and not self.pays else None)
