@@ -98,7 +98,8 @@ SIMPLE = {
               ("addresses updated", "addresses unchanged", "401 ", "404 ")),
     "enom": (lambda s, h, ip, key: s.send("/interface.asp", {"Command": "SetDNSHost", "Zone": h, "DomainPassword": key or s.key, "Address": ip}),
              ("ErrCount=0", "ErrCount=0", "304155", "304153")),
-    "freedns": (lambda s, h, ip, key: s.send(f"/u/{key or s.of(h)}/", {"address": ip}), ("Updated ", "No IP change", "ERROR", "ERROR")),
+    "freedns": (lambda s, h, ip, key: s.send(f"/u/{key or s.account['host_secrets6' if ':' in ip else 'host_secrets'].get(h, 'none')}/", {"address": ip}),
+                ("Updated ", "No IP change", "404 ", "404 ")),
     "freemyip": (lambda s, h, ip, key: s.send("/update", {"token": key or s.fake.host_secret(h), "domain": h, "myip": ip}), ("OK", "OK", "ERROR", "ERROR")),
     "goip": (lambda s, h, ip, key: s.send("/setip", {"username": s.user, "password": key or s.key, "subdomain": h, either(ip): ip, "shortResponse": "true"}),
              ("(", "(", "verweigert", "verweigert")),
@@ -343,6 +344,26 @@ class Peculiarities(unittest.TestCase):
         self.assertIn("Updated", service.send(target, host="freedns.afraid.org"))
         self.assertIn("has not changed", service.send(target, host="freedns.afraid.org"))
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], []))
+
+    def test_freedns_has_a_token_for_each_record_and_a_slash_behind_it(self):
+        service = Ask("freedns")
+        token, other = service.of(service.a), service.account["host_secrets6"][service.a]
+        self.assertIn(f"to {V4}", service.send(f"/u/{token}/", {"ip": V4}))
+        self.assertEqual(service.send(f"/u/{token}/", {"ip": NEXT}), f"Updated {service.a} from {V4} to {NEXT}\n")
+        self.assertIn(f"to {V6}", service.send(f"/u/{other}/", {"address": V6}, "v6.sync.afraid.org"))
+        self.assertEqual((len(service.fake.records), service.rules()), (2, []))
+        for path, pairs, rule in ((f"/u/{token}", {"ip": V4}, "path"), (f"/u/{token}/", {"address": V6}, "record-type"),
+                                  (f"/u/{other}/", {"address": V4}, "record-type"), (f"/u/{token}/", {"address": V4, "ip": V4}, "parameter-twice")):
+            self.assertNotIn("Updated", service.send(path, pairs), rule)
+            self.assertEqual(service.rules(), [rule])
+
+    def test_freemyip_names_the_domain_in_full(self):
+        service = Ask("freemyip")
+        pairs = {"token": service.fake.host_secret(service.a), "domain": service.a, "myip": V4, "verbose": "yes"}
+        self.assertEqual((service.send("/update", pairs), service.rules()), ("OK\n", []))
+        service.send("/update", {**pairs, "verbose": "1"})
+        service.send("/update", {**pairs, "domain": "a"})
+        self.assertEqual(service.rules(), ["parameter-value", "wrong-credentials"])
 
     def test_njalla_takes_words_without_a_value(self):
         service = Ask("njalla")

@@ -140,11 +140,20 @@ class Enom(Get):
 
 
 class FreeDns(Keyed):
-    """Version 2: the token of a record in the path; version 1: dynamic/update.php?KEY. A record keeps its family."""
+    """A token stands for one record, an A or an AAAA; account() has the A records' tokens, the AAAA records' are in
+    `host_secrets6`. "You can override automatic IP detection by appending &address= to any update URL"; the address of the other
+    family makes another record of it. The home page shows "Updated HOST from OLD to NEW". Open: the words for an address that is
+    there already and for a token that is none; what is said here was seen."""
     name, service, hosts = "freedns", "FreeDNS (afraid.org)", ("sync.afraid.org", "v6.sync.afraid.org", "freedns.afraid.org")
-    source, documented = UPDATER + "; IPFire's ddns, pfSense, " + INADYN, False
-    # The account has the tokens of A records; an IPv6 address would turn such a record into an AAAA.
-    families, secret_param, addresses = ("A",), "token", {"address": ("A",), "ip": ("A",)}
+    source = "https://freedns.afraid.org/, /dynamic/, /dynamic/v2/tips/ (copied in https://github.com/opnsense/plugins/issues/3466)"
+    secret_param, addresses = "token", {"address": ("A", "AAAA"), "ip": ("A", "AAAA")}
+    alone = ("A",)  # an account of ours has one secret a host: the token of its AAAA record has no place
+
+    def account(self, hosts=()):
+        found = super().account(hosts)
+        second = {host: self.host_secret("6/" + host) for host in found["host_secrets"]}
+        self.keys.update({secret: host for host, secret in second.items()})
+        return {**found, "host_secrets6": second}
 
     def common(self, request):
         """A bare key in the query is version 1's form, not a malformed one."""
@@ -157,12 +166,27 @@ class FreeDns(Keyed):
     def params(self, request):
         before = len(self.violations)
         self.first = request.host == "freedns.afraid.org"
-        found = re.fullmatch(r"/u/([^/]+)/?", request.path)
+        found = re.fullmatch(r"/u/([^/]+)/", request.path)
         if self.first != (request.path == "/dynamic/update.php") or not self.first and not found or request.method != "GET":
             self.violate("path", f"{request.method} {request.host}{request.path}")
             return None
         self.fields(request.query, ("token",) if self.first else (), ("address", "ip"))
+        if {"address", "ip"} <= {name for name, _ in request.query}:
+            self.violate("parameter-twice", "address, ip")
         return {**dict(request.query), **({"token": found[1]} if found else {})} if len(self.violations) == before else None
+
+    def wanted(self, q):
+        found = super().wanted(q)
+        rtype = "A" if q["token"] == self.host_secret(self.keys[q["token"]]) else "AAAA"
+        if found is not None and list(found) != [rtype]:
+            self.violate("record-type", f"{q} would make another record of the {rtype}")
+            return None
+        return found
+
+    def outcomes(self, names, wanted, ttl=None, together=True):
+        rtype = next(iter(wanted))
+        self.old = (self.values(names[0], rtype) or ["192.0.2.251" if rtype == "A" else "2001:db8:ffff::251"])[0]
+        return super().outcomes(names, wanted, ttl, together)
 
     def answer(self, q, outcomes, wanted):
         host, word = outcomes[0]
@@ -172,35 +196,44 @@ class FreeDns(Keyed):
         if word == "nochg":
             return Response(200, f"ERROR: Address {address} has not changed.\n" if self.first
                             else f"No IP change detected for {host} with IP {address}, skipping update\n")
-        return Response(200, f"Updated 1 host(s) {host} to {address} in 0.115 seconds\n" if self.first
-                        else f"Updated {host} to {address} in 0.115 seconds\n")
+        return Response(200, f"Updated {host} from {self.old} to {address}\n")
 
     def denied(self, request):
-        return Response(200, "ERROR: Unable to locate this record\n")
+        return Response(404, "<html><body>404 Not Found</body></html>\n", content_type="text/html")
+
+    def malformed(self, request):
+        return self.denied(request)
 
     def refused(self, request):
-        return Response(200, f"ERROR: \"{request.get('address')}\" is an invalid IP address.\n")
+        return Response(200, "ERROR: invalid IP address.\n")
 
 
 class FreeMyIp(Get):
+    """A token a name. "This command should return: OK"; the page names the domain in full. Open: what is said of a failure, here
+    ERROR as a library that names the page has it, and what IPv6 in myip does to the other family."""
     name, service, hosts, zone = "freemyip", "freemyip.com", ("freemyip.com",), "freemyip.com"
-    source, documented = INADYN + ", which names https://freemyip.com/help", False
+    source = "https://freemyip.com/help"  # copies of it; myip as https://github.com/troglobit/inadyn (2.13.0) quotes it
     path, host_param, secret_param, per_host = "/update", "domain", "token", True
-    addresses, optional = {"myip": ("A", "AAAA")}, ("verbose", "delete")
-    alone = ("A",)  # what IPv6 in myip does to the other family no source says
+    addresses, optional, alone = {"myip": ("A", "AAAA")}, ("verbose",), ("A",)
 
-    def names(self, q):
-        host = q["domain"]
-        return [host if below(host, self.zone) else f"{host}.{self.zone}"]
+    def host_secret(self, host):
+        return self.secret(f"host/{host.lower()}", "0123456789abcdef", 32)
+
+    def params(self, request):
+        found = super().params(request)
+        if found is not None and found.get("verbose", "yes") != "yes":
+            self.violate("parameter-value", f"verbose={found['verbose']}")
+            return None
+        return found
 
     def answer(self, q, outcomes, wanted):
-        return Response(200, "ERROR" if outcomes[0][1] == "unknown" else "OK")
+        return self.denied(None) if outcomes[0][1] == "unknown" else Response(200, "OK\n")
 
     def denied(self, request):
-        return Response(200, "ERROR")
+        return Response(200, "ERROR\n")
 
     def malformed(self, request):
-        return Response(200, "ERROR")
+        return self.denied(request)
 
 
 class GiraDns(Get):
