@@ -275,6 +275,7 @@ static enum err lose_round(struct rrcache *cache, struct batch_item *item, struc
     if (lost > STALE_MAX) {
         rrcache_forget(cache, item->name, item->type);
         verdict_set(verdict, VERDICT_RETRY, "conflict", "another writer changes the same record all the time");
+        verdict->zone_only = true;
         return ERR_OK;
     }
     *verdict = (struct verdict){.kind = VERDICT_CONTINUE};

@@ -65,6 +65,7 @@ struct verdict {
     bool stop;                        /* SETTLED, and the account stops all the same */
     bool probe; /* with SUSPECT: or nothing in the zone may be changed at present: claim the present epoch again */
     bool misdirected; /* the peer is not the zone's primary */
+    bool zone_only;   /* with RETRY, HTTP: the service is well, only this zone must wait, not the account's others */
     bool everywhere;  /* with STOP or `stop`: every account at this service, it refuses the client itself */
 };
 

@@ -285,10 +285,12 @@ static void judge_zone(const json_t *json, const char *name, char ret_id[static 
     } else if (err == ERR_STATE) {
         verdict_set(verdict, VERDICT_RETRY, "ambiguous", "the token sees several zones %s: set the option zone_id",
                     name);
+        verdict->zone_only = true;
     } else {
         verdict_set(verdict, VERDICT_RETRY, "notfound",
                     "the token sees no zone %s: check the name and the zones of the token, or set the option zone_id",
                     name);
+        verdict->zone_only = true;
     }
 }
 
@@ -316,6 +318,7 @@ static enum err take_page(const struct cloudflare *state, const struct provider_
     if (!cloudflare_is_of_zone(json, zone->name)) {
         verdict_set(verdict, VERDICT_RETRY, "notfound", "the option zone_id is the id of another zone than %s",
                     zone->name);
+        verdict->zone_only = true;
         return ERR_OK;
     }
     enum err err = take_records(cf, json_object_get(json, "result"));
@@ -420,10 +423,12 @@ static void judge_refusal(const struct cloudflare *state, const struct provider_
         }
         verdict_set(verdict, VERDICT_RETRY, "notfound", "HTTP %ld: the zone is not there, or not for this token",
                     reply->status);
+        verdict->zone_only = true;
     } else if (change && (code == CODE_NO_RECORD || (!fresh && (code == CODE_EXISTS || code == CODE_SAME)))) {
         /* our listing is out of date; looked at once more, but not for ever */
         verdict_set(verdict, fresh ? VERDICT_RETRY : VERDICT_CONTINUE, "stale",
                     "the records were changed by somebody else: they are listed again");
+        verdict->zone_only = true;
         forget_records(cf);
     } else {
         refuse(request, cf, batch, reply->status, json, verdict);

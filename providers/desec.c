@@ -433,6 +433,7 @@ static void judge_refusal(struct desec_zone *cache, const struct provider_reques
     if (status == 404) {
         verdict_set(verdict, VERDICT_RETRY, "notfound",
                     "HTTP 404: the domain does not exist, or belongs to another account: check the zone's name");
+        verdict->zone_only = true;
     } else if (request->stage != PROVIDER_STAGE_CHANGE || !refuse_named(cache, batch, json)) {
         httpjson_refusal(&api, request, status, json, verdict);
     } else if (httpjson_count_open(batch) > 0) {

@@ -359,7 +359,7 @@ static bool build_failed(struct exchange *exchange, enum err err)
 {
     struct engine_zone *zone = exchange->zone;
     if (err == ERR_LIMIT) {
-        breaker_unused(zone_breaker(zone));
+        zone_probe_unused(zone);
     }
     if (err == ERR_LIMIT && exchange->batch.len > 1) {
         bisect(exchange);
@@ -440,6 +440,7 @@ bool exchange_send(struct exchange *exchange)
     struct engine_zone *zone = exchange->zone;
     struct engine_account *account = zone->account;
     provider_request_reset(&exchange->request, clock_wall_ms(), zone_now(zone));
+    exchange->deadline_ms = zone_now(zone) + account->timeout_ms;
     exchange->request.id = zone->engine->next_id++;
     enum err err = account->ops->build_request(account->state, &zone->about, &exchange->batch, &exchange->request);
     if (err == ERR_OK) {
@@ -519,6 +520,7 @@ static void answered(struct engine_zone *zone)
     bool was_open = breaker->state != BREAKER_CLOSED;
     zone->steady_ms = 0;
     breaker_success(breaker);
+    breaker_success(&zone->breaker);
     if (was_open) {
         account_kick(zone->account);
     }

@@ -111,10 +111,10 @@ struct exchange {
     struct batch batch;      /* items are behind this struct */
     struct change **changes; /* beside batch.items */
     struct adapt_stamp stamp;
-    uint64_t deadline_ms;
-    unsigned rounds; /* requests made for this batch */
-    uint64_t epoch;  /* CLAIM, PROBE: what it sets */
-    enum hold hold;  /* a lookup is out: what must wait for it */
+    uint64_t deadline_ms; /* of the request that is out */
+    unsigned rounds;      /* requests made for this batch */
+    uint64_t epoch;       /* CLAIM, PROBE: what it sets */
+    enum hold hold;       /* a lookup is out: what must wait for it */
     struct http_transfer *http;
 };
 
@@ -156,7 +156,7 @@ struct engine_zone {
     struct exchange *in_flight;                   /* every kind */
     size_t messages_in_flight, changes_in_flight; /* of kind CHANGES */
     struct adapt adapt;
-    struct breaker breaker;
+    struct breaker breaker; /* HTTP: for what concerns this zone alone (verdict.zone_only), beside the account's */
     struct loop_timer *timer;
     uint64_t wake_ms;     /* armed for; UINT64_MAX = not */
     struct budget budget; /* owned: rates of the zone */
@@ -190,6 +190,8 @@ void zone_kick(struct engine_zone *zone); /* looks again soon; cheap */
 void zone_kick_at(struct engine_zone *zone, uint64_t mono_ms);
 void account_kick(struct engine_account *account);
 struct breaker *zone_breaker(struct engine_zone *zone);
+/** What the breakers granted was not sent, or nobody will hear of it. */
+void zone_probe_unused(struct engine_zone *zone);
 void zone_timer(void *context);
 uint64_t zone_now(const struct engine_zone *zone);
 /** Remembers a failure for status and lets the breaker decide when to go on. */

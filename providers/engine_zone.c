@@ -45,6 +45,12 @@ struct breaker *zone_breaker(struct engine_zone *zone)
     return zone->account->ops->transport == PROVIDER_HTTP ? &zone->account->breaker : &zone->breaker;
 }
 
+void zone_probe_unused(struct engine_zone *zone)
+{
+    breaker_unused(zone_breaker(zone));
+    breaker_unused(&zone->breaker);
+}
+
 static void tell_trouble(struct engine_zone *zone, const char *error, const char *detail)
 {
     bool told = zone->in_trouble;
@@ -60,10 +66,31 @@ void zone_works(struct engine_zone *zone)
     tell_trouble(zone, NULL, "");
 }
 
+/** The breaker that keeps the zone from sending: its own, or its account's. */
+static struct breaker *closer_breaker(struct engine_zone *zone)
+{
+    return zone->breaker.state != BREAKER_CLOSED ? &zone->breaker : zone_breaker(zone);
+}
+
+/** Whose fault it was decides who waits. The other breaker must not go on waiting for this outcome. */
+static struct breaker *failed_breaker(struct engine_zone *zone, const struct verdict *verdict)
+{
+    struct breaker *account = zone_breaker(zone);
+    if (account == &zone->breaker) {
+        return account;
+    }
+    if (verdict->zone_only) {
+        breaker_success(account);
+        return &zone->breaker;
+    }
+    breaker_unused(&zone->breaker);
+    return account;
+}
+
 void zone_failed(struct engine_zone *zone, const struct verdict *verdict)
 {
     uint64_t now = zone_now(zone);
-    struct breaker *breaker = zone_breaker(zone);
+    struct breaker *breaker = failed_breaker(zone, verdict);
     zone->failures++;
     (void)snprintf(zone->last_error, sizeof(zone->last_error), "%s", verdict->detail); /* same size: never cut */
     (void)breaker_failure(breaker, now, crypto_random_u64()); /* its delay is read back below */
@@ -72,10 +99,10 @@ void zone_failed(struct engine_zone *zone, const struct verdict *verdict)
     }
     tell_trouble(zone, verdict->error, verdict->detail);
     (void)zone_tell_waiting(zone, verdict->error, verdict->detail); /* the first ones stand for all */
-    if (breaker == &zone->breaker) {
-        zone_kick(zone);
-    } else {
+    if (zone->account->ops->transport == PROVIDER_HTTP) {
         account_kick(zone->account); /* who found the probe out must look again */
+    } else {
+        zone_kick(zone);
     }
 }
 
@@ -83,7 +110,7 @@ size_t zone_tell_waiting(struct engine_zone *zone, const char *error, const char
 {
     size_t len = 0;
     struct engine_result *results = zone->engine->results;
-    uint64_t retry_ms = breaker_next_ms(zone_breaker(zone), zone_now(zone));
+    uint64_t retry_ms = breaker_next_ms(closer_breaker(zone), zone_now(zone));
     for (struct change *change = zone->queue.waiting.head; change != NULL && len < TELL_MAX; change = change->next) {
         if (change->told) {
             continue;
@@ -179,11 +206,12 @@ static uint64_t likely_cost(const struct engine_zone *zone, size_t len)
     return len * ops->item_cost(zone->account->state, &item);
 }
 
-/** Budget of account and zone, then the breaker: both say when instead of no. */
+/** Budget of account and zone, then the breakers: all say when instead of no. */
 static bool may_send(struct engine_zone *zone, size_t len, uint64_t now, uint64_t *wake)
 {
     struct engine_account *account = zone->account;
-    uint64_t open = breaker_next_ms(zone_breaker(zone), now);
+    struct breaker *breaker = zone_breaker(zone);
+    uint64_t open = MAX(breaker_next_ms(breaker, now), breaker_next_ms(&zone->breaker, now));
     if (open != 0) {
         *wake = MIN(*wake, open);
         return false;
@@ -195,7 +223,7 @@ static bool may_send(struct engine_zone *zone, size_t len, uint64_t now, uint64_
         *wake = MIN(*wake, now + wait);
         return false;
     }
-    return breaker_allow(zone_breaker(zone), now);
+    return breaker_allow(breaker, now) && (breaker == &zone->breaker || breaker_allow(&zone->breaker, now));
 }
 
 /** A reply makes room; one batch may always go. */
@@ -215,7 +243,7 @@ static bool send_next(struct engine_zone *zone, uint64_t now, uint64_t *wake)
     }
     struct exchange *exchange = group ? exchange_from_group(zone) : exchange_fill(zone, most);
     if (exchange == NULL) { /* all refused unsent, or no memory */
-        breaker_unused(zone_breaker(zone));
+        zone_probe_unused(zone);
         *wake = MIN(*wake, now + zone->account->retry_min_ms);
         return false;
     }
@@ -308,7 +336,7 @@ static const char *state_name(struct engine_zone *zone)
     if (zone->phase == PHASE_DEPOSED) {
         return "deposed";
     }
-    const struct breaker *breaker = zone_breaker(zone);
+    const struct breaker *breaker = closer_breaker(zone);
     if (zone->account->stopped || (breaker->state != BREAKER_CLOSED && breaker->failures >= BROKEN_AFTER)) {
         return "broken";
     }
@@ -321,7 +349,7 @@ static const char *state_name(struct engine_zone *zone)
 void engine_zone_status(const struct engine_zone *from, struct engine_zone_status *ret_status)
 {
     struct engine_zone *zone = (struct engine_zone *)(uintptr_t)from; /* shared accessors; nothing is written */
-    const struct breaker *breaker = zone_breaker(zone);
+    const struct breaker *breaker = closer_breaker(zone);
     *ret_status = (struct engine_zone_status){
         .state = state_name(zone),
         .waiting = zone->queue.len - zone->changes_in_flight,

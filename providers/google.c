@@ -277,6 +277,7 @@ static enum err take_zone(struct google_cache *cache, const struct provider_zone
     cache->zone[0] = '\0';
     verdict_set(verdict, VERDICT_RETRY, found == 0 ? "nxdomain" : "ambiguous",
                 "the project has %zu public managed zones %s: it must have one", found, zone->name);
+    verdict->zone_only = true;
     return ERR_OK;
 }
 
@@ -339,6 +340,7 @@ static void try_again(struct google_cache *cache, struct verdict *verdict)
     }
     cache->stale = 0;
     verdict_set(verdict, VERDICT_RETRY, "conflict", "another writer changes the same records all the time");
+    verdict->zone_only = true;
 }
 
 static void judge_refusal(struct google_cache *cache, enum zone_mode mode, struct batch *batch,

@@ -217,6 +217,7 @@ void httpjson_refusal(const struct httpjson_api *api, const struct provider_requ
     (void)snprintf(detail, sizeof(detail), "HTTP %ld: %s refuses %s", status, api->name,
                    split ? "the record" : "the request"); /* cut at one line's cap */
     judge(verdict, split ? VERDICT_SPLIT : VERDICT_RETRY, status == 404 ? "notfound" : "refused", detail, api, json);
+    verdict->zone_only = status == 404;
 }
 
 /** Overwrites with stars where @p text holds the first @p len bytes of @p secret; all of them. */

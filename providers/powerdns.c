@@ -265,6 +265,7 @@ static void judge_refusal(struct powerdns_zone *cache, const struct provider_req
     if (no_zone) {
         verdict_set(verdict, VERDICT_RETRY, "notfound",
                     "HTTP %ld: the server has no such zone: check its name, `url` and the option server_id", status);
+        verdict->zone_only = true;
     } else if (request->stage == PROVIDER_STAGE_CHANGE && status == 422 && refuse_named(cache, batch, json)) {
         go_on(cache, batch, verdict);
     } else {

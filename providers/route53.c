@@ -281,6 +281,7 @@ static bool judge_code(const struct route53_reading *reading, struct verdict *ve
             verdict_set(verdict, VERDICT_RETRY, "badtime", "the clocks differ by minutes: set the time here");
         } else {
             verdict_set(verdict, codes[i].kind, codes[i].error, "%s: %s", codes[i].code, codes[i].detail);
+            verdict->zone_only = strcmp(codes[i].error, "busy") == 0;
         }
         return true;
     }
@@ -323,6 +324,7 @@ static void go_on(struct route53_cache *cache, struct verdict *verdict)
     }
     cache->stale = 0;
     verdict_set(verdict, VERDICT_RETRY, "conflict", "another writer changes the same records all the time");
+    verdict->zone_only = true;
 }
 
 static void judge_failure(struct route53_cache *cache, enum zone_mode mode, struct batch *batch,
@@ -357,9 +359,11 @@ static void take_id(struct route53_cache *cache, const struct provider_zone *zon
     } else if (reading->zones == 0) {
         verdict_set(verdict, VERDICT_RETRY, "nxdomain", "the AWS account has no public hosted zone %s: create it",
                     zone->name);
+        verdict->zone_only = true;
     } else {
         verdict_set(verdict, VERDICT_RETRY, "ambiguous", "the AWS account has %u public hosted zones %s: leave one",
                     reading->zones, zone->name);
+        verdict->zone_only = true;
     }
 }
 

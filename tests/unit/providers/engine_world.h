@@ -37,6 +37,7 @@ struct http_transfer {
     http_fn done; /* NULL = free */
     void *context;
     uint64_t at_ms; /* of its answer */
+    bool timed_out; /* the answer would have come too late */
     char url[512];
 };
 
@@ -244,7 +245,10 @@ enum err http_start(struct http_client *client, const struct http_request *reque
         assert_true(++transfer < world.transfers + TRANSFERS_MAX);
     }
     world.requests++;
-    *transfer = (struct http_transfer){request->done, request->context, world.now_ms + ANSWER_MS, ""};
+    *transfer = (struct http_transfer){.done = request->done,
+                                       .context = request->context,
+                                       .at_ms = world.now_ms + MIN(ANSWER_MS, request->timeout_ms),
+                                       .timed_out = request->timeout_ms < ANSWER_MS};
     (void)snprintf(transfer->url, sizeof(transfer->url), "%s", request->url); /* fits: a few hosts */
     *ret_transfer = transfer;
     return ERR_OK;
@@ -298,7 +302,7 @@ static struct reply next_reply(void)
 static void answer_http(struct http_transfer *transfer)
 {
     http_fn done = transfer->done;
-    struct reply reply = next_reply();
+    struct reply reply = transfer->timed_out ? (struct reply){.err = ERR_TIMEOUT} : next_reply();
     struct strbuf good;
     strbuf_init(&good, 256);
     strbuf_adds(&good, "good\n");

@@ -18,6 +18,8 @@ enum { STAGE_ID = PROVIDER_STAGE_ZONE, STAGE_TOKEN = PROVIDER_STAGE_ACCOUNT, WRI
 static struct {
     struct provider_limits limits;
     bool wants_token, wants_id, asks;
+    unsigned lookups;    /* of the zone's id, before it is known */
+    const char *missing; /* a zone that the service does not have; NULL = none */
     uint32_t cost;
     enum batch_stop stop; /* the next write's first item is refused and stopped */
     bool token;
@@ -87,6 +89,14 @@ static enum err bulk_parse(void *state, struct provider_zone *zone, struct batch
     *ret_verdict = (struct verdict){.kind = VERDICT_CONTINUE};
     if (request->stage == STAGE_TOKEN) {
         bulk.token = true;
+        return ERR_OK;
+    }
+    if (request->stage == STAGE_ID && bulk.missing != NULL && strcmp(bulk.missing, zone->name) == 0) {
+        verdict_set(ret_verdict, VERDICT_RETRY, "notfound", "there is no such zone");
+        ret_verdict->zone_only = true;
+        return ERR_OK;
+    }
+    if (request->stage == STAGE_ID && bulk.ids < bulk.lookups) {
         return ERR_OK;
     }
     if (request->stage == STAGE_ID) {
@@ -314,6 +324,57 @@ static void one_token_serves_every_zone_of_the_account(void **state)
     assert_int_equal(bulk.tokens, 1);
     assert_int_equal(bulk.ids, 2);
     assert_int_equal(bulk.writes, 2);
+    service_close(&service);
+}
+
+/** A zone that was deleted at the service, or that the login does not see, is asked for again and again: whoever else
+ * is of that account must not wait for it. */
+static void a_zone_that_is_not_there_holds_up_no_other(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told good = {0}, bad = {0};
+    struct engine_zone_status status;
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    bulk.wants_id = true;
+    bulk.missing = "bad.example";
+    struct engine_zone *one = service_zone(&service, "good.example", on_settled, &good);
+    struct engine_zone *two = service_zone(&service, "bad.example", on_settled, &bad); /* the first in line */
+    submit(two, "a.bad.example", 1, 1);
+    for (uint64_t i = 0; i < 600; i++) {
+        submit(one, "a.good.example", (uint8_t)(1 + i % 2), 1 + i);
+        run_until(1000 * (2 + i));
+        assert_int_equal(good.applied, i + 1);
+    }
+    engine_zone_status(two, &status);
+    assert_string_equal(status.state, "broken");
+    assert_true(status.resume_ms > world.now_ms);
+    assert_string_equal(bad.error, "notfound");
+    assert_in_range(bulk.ids, 3, 40); /* ever more rarely */
+    bulk.missing = NULL;
+    run_until(3 * HOURS);
+    assert_int_equal(bad.applied, 1);
+    engine_zone_status(two, &status);
+    assert_string_equal(status.state, "running");
+    service_close(&service);
+}
+
+/** A batch may need as many lookups as a large zone has pages: `timeout` is for each request. */
+static void each_request_of_a_batch_has_its_own_time(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    struct engine_zone_status status;
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    bulk.wants_id = true;
+    bulk.lookups = 500; /* of 50 ms: twice the account's timeout and a half */
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(30 * 1000);
+    engine_zone_status(zone, &status);
+    assert_int_equal(status.failures, 0);
+    assert_int_equal(told.applied, 1);
     service_close(&service);
 }
 
@@ -602,6 +663,8 @@ int main(void)
         cmocka_unit_test(what_a_change_costs_is_paid_before_the_next_batch),
         cmocka_unit_test(what_was_refused_is_not_sent_again_after_a_wait),
         cmocka_unit_test(one_token_serves_every_zone_of_the_account),
+        cmocka_unit_test(a_zone_that_is_not_there_holds_up_no_other),
+        cmocka_unit_test(each_request_of_a_batch_has_its_own_time),
         cmocka_unit_test(batches_of_a_zone_wait_for_one_lookup),
         cmocka_unit_test(an_account_has_no_more_requests_out_than_it_may),
         cmocka_unit_test(a_zone_has_no_more_changes_out_than_it_may),
