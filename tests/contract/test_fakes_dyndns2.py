@@ -57,7 +57,6 @@ PAGES = {
     "websupport": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "xlhost": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "domopoli": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
-    "dnsdynamic": ("/api/?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "ydns": ("/api/v1/update/?host={host}&ip={v4} basic", "/api/v1/update/?host={host}&ip={v6} basic", "good", "good"),
     "desec-dyndns": ("/?hostname={host}&myip={v4}&myipv6=preserve basic", "/?hostname={host}&myipv4=preserve&myipv6={v6} basic", "good", "good"),
     "nsupdate-info": ("/nic/update?hostname={host}&myip={v4} basic", "/nic/update?myip={v6}&hostname={host} basic", "good {v4}", "nochg {v4}"),
@@ -106,7 +105,8 @@ class EveryService(unittest.TestCase):
     def test_all_of_them_are_here(self):
         names = {name for name, kind in fakes.classes().items() if issubclass(kind, dyndns2.D2)}
         self.assertEqual(names, set(PAGES))
-        gone = [row for row in dead.DEAD if row[0] != "DNSPark"]  # which is of the simple services
+        simple = {"DNSPark", "system-ns.com", "dnsmax.com", "thatip.com"}
+        gone = [row for row in dead.DEAD if row[0] not in simple]
         self.assertEqual(len(names) + len(gone), 48)  # the class of 47, and LuaDNS
 
     def test_the_request_of_the_vendors_page_is_taken(self):

@@ -73,12 +73,6 @@ SIMPLE = {
     "dnsexit": (lambda s, h, ip, key: s.send("/dns/ud/", {"apikey": key or s.key, "host": h, "ip": ip}),
                 ('"code": 0', '"code": 0', '"code": 2', '"code": 1')),
     "dnshome": (lambda s, h, ip, key: s.send("/dyndns.php", {either(ip): ip}, login=(h, key or s.of(h))), ("good ", "nochg ", "401 badauth", "nohost")),
-    "dnsmax": (lambda s, h, ip, key: s.send("/update/", {
-        "username": s.user, "password": key or s.key, "resellerid": "1", "clientname": "muster", "clientversion": "1", "protocolversion": "2.0",
-        "updatehostname": h, "ip": ip}), (V4, V4, "ERROR", "ERROR")),
-    "thatip": (lambda s, h, ip, key: s.send("/update/", {
-        "username": s.user, "password": key or s.key, "resellerid": "2", "clientname": "muster", "clientversion": "1", "protocolversion": "2.0",
-        "updatehostname": h, "ip": ip}), (V4, V4, "ERROR", "ERROR")),
     "domaindiscount24": (lambda s, h, ip, key: s.send("/update.php", {"hostname": h, "password": key or s.fake.host_secret(h), "ip": ip}),
                          ("code = 200", "code = 200", "invalid password", "Authorization failed")),
     "moniker": (lambda s, h, ip, key: s.send("/update.php", {"hostname": h, "password": key or s.fake.host_secret(h), "ip": ip}),
@@ -116,8 +110,6 @@ SIMPLE = {
                 ("success|100", "success|101", "failure|401", "failure|412")),
     "sitelutions": (lambda s, h, ip, key: s.send("/dnsup", {"id": s.of(h), "user": s.user, "pass": key or s.key, "ip": ip}),
                     ("success", "success", "noauth", "noauth")),
-    "systemns": (lambda s, h, ip, key: s.send("/api", {"type": "dynamic", "command": "set", "domain": h, "token": key or s.key, "ip": ip}),
-                  ('"code": 0', '"code": 0', '"code": 1', '"code": 5')),
     "zoneedit": (lambda s, h, ip, key: s.send("/dyn/generic.php", {"hostname": h, "myip": ip}, login=(s.user, key or s.key)),
                  ('CODE="200"', 'CODE="201"', 'CODE="708"', 'CODE="709"')),
     "dinahosting": (lambda s, h, ip, key: s.send("/special/api.php", {

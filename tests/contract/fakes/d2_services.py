@@ -122,8 +122,6 @@ row("xlhost", "xlhost.de", ("nsupdate.xlhost.de",), OPENWRT, False, paths=("/nic
 
 row("domopoli", "Domopoli", ("dyndns.domopoli.de",), INADYN, False, families=("A",))
 
-row("dnsdynamic", "dnsdynamic.org", ("www.dnsdynamic.org",), OPENWRT, False, paths=("/api/",), families=("A",), max_hosts=1)
-
 row("ydns", "YDNS", ("ydns.io",), "https://ydns.io/api/v1", paths=("/api/v1/update/",), host_field="host", v4_field="ip",
     max_hosts=1, extra={"record_id": r"\d+"}, agent=AGENT, echoes=False,
     words={"nochg": (200, "good"), "badauth": (401, "badauth"), "nohost": (404, "nohost"), "notfqdn": (400, "notfqdn")})

@@ -231,35 +231,6 @@ class DnsHome(Get):
         return Response(401, "badauth", [("WWW-Authenticate", 'Basic realm="dnsHome.de"')])
 
 
-class DnsMax(Get):
-    name, service, hosts = "dnsmax", "dnsmax.com", ("update.dnsmax.com",)
-    source, documented, families = INADYN + "; " + OPENWRT, False, ("A",)
-    path, host_param, user_param, secret_param = "/update/", "updatehostname", "username", "password"
-    reseller = "1"
-    fixed, optional = {"resellerid": reseller, "protocolversion": "2.0"}, ("clientname", "clientversion")
-
-    def params(self, request):
-        q = super().params(request)
-        if q is not None and not (q.get("clientname") and q.get("clientversion")):
-            self.violate("missing-parameter", "clientname, clientversion")
-            return None
-        return q
-
-    def claims(self, request):
-        return request.get("resellerid") == self.reseller
-
-    def answer(self, q, outcomes, wanted):
-        return Response(200, "ERROR: unknown hostname" if outcomes[0][1] == "unknown" else f"{outcomes[0][0]} {wanted['A']}")
-
-    def denied(self, request):
-        return Response(200, "ERROR: authentication failed")
-
-
-class ThatIp(DnsMax):
-    name, service, reseller = "thatip", "thatip.com", "2"
-    fixed = {**DnsMax.fixed, "resellerid": reseller}
-
-
 class KeySystems(Get):
     """After an update further ones are denied; wait at least 30 minutes. An address cannot be deleted."""
     hosts, families, interval = ("dynamicdns.key-systems.net",), ("A",), 1800

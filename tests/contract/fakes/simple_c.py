@@ -133,21 +133,6 @@ class Sitelutions(Get):
         return Response(200, "noauth")
 
 
-class SystemNs(Get):
-    name, service, hosts, methods = "systemns", "system-ns.com", ("system-ns.com",), ("GET", "POST")
-    source, documented, families = OPENWRT + "; https://github.com/leamas/ddupdate for the JSON code", False, ("A",)
-    path, host_param, secret_param, fixed = "/api", "domain", "token", {"type": "dynamic", "command": "set"}
-
-    def say(self, code, text):
-        return Response(200, {"type": "dynamic", "command": "set", "code": code, "msg": text})
-
-    def answer(self, q, outcomes, wanted):
-        return self.say(5, "Unknown domain") if outcomes[0][1] == "unknown" else self.say(0, "Record has been set")
-
-    def denied(self, request):
-        return self.say(1, "Wrong token")
-
-
 class ZoneEdit(Get):
     """dyn/generic.php of the new panel and auth/dynamic.html of the old one; at least 600 s between two requests."""
     name, service, hosts, families, interval, many = "zoneedit", "ZoneEdit", ("api.cp.zoneedit.com", "dynamic.zoneedit.com"), ("A",), 600, 20
