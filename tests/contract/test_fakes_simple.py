@@ -495,6 +495,13 @@ class Apis(unittest.TestCase):
         self.assertIn("<code>110</code>", service.send("/api/dnsListRecords", {**pairs, "key": "x"}))
         self.assertIn("<code>280</code>", service.send("/api/dnsAddRecord", {**pairs, "rrtype": "A", "rrhost": "b", "rrvalue": V4, "rrttl": "60"}))
         self.assertEqual(service.rules(), ["wrong-credentials", "ttl"])
+        self.assertIn("<code>108</code>", service.send("/api/dnsListRecords", {**pairs, "type": "text"}))
+        self.assertIn("<code>200</code>", service.send("/api/dnsListRecords", {**pairs, "domain": "elsewhere.org"}))
+        self.assertIn("<code>280</code>", service.send("/api/dnsDeleteRecord", {**pairs, "rrid": number}))
+        self.assertEqual(service.rules(), ["parameter-value", "unknown-zone", "record-id"])
+        service.fake.script = ["429"]
+        self.assertIn("<code>400</code>", service.send("/api/dnsAddRecord", {**pairs, "rrtype": "A", "rrhost": "c", "rrvalue": V4}))
+        self.assertEqual((list(service.fake.records), service.rules()), ([(service.a, "A")], []))
 
 
 if __name__ == "__main__":

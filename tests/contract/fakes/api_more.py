@@ -296,11 +296,16 @@ class MythicBeasts(Simple):
 
 
 class NameSilo(Ids):
-    """A changed record gets a new record_id. TTL 3600 to 2592000."""
+    """A changed record gets a new record_id; every reply has status 200 and one of the published codes. The page gives the TTL's
+    default and no bounds: those here are what clients keep to. Open: how the domain's own name is written in rrhost (nothing
+    or @), what `detail` says of a failure; the list of replies has one 280 for whatever is wrong with a record."""
     name, service, hosts = "namesilo", "NameSilo", ("www.namesilo.com",)
-    source, documented, ttl = "https://github.com/qdm12/ddns-updater (4b18087), which names https://www.namesilo.com/api-reference", False, 7207
+    source, ttl = "https://www.namesilo.com/api-reference#dns", 7207  # a copy of 2020-04-07, and its list of codes
     calls_ = {"dnsListRecords": ((), ()), "dnsAddRecord": (("rrtype", "rrhost", "rrvalue"), ("rrttl", "rrdistance")),
               "dnsUpdateRecord": (("rrid", "rrhost", "rrvalue"), ("rrttl", "rrdistance")), "dnsDeleteRecord": (("rrid",), ())}
+    CODES = {108: "Missing parameters for the specified operation", 110: "Invalid API Key", 102: "Invalid API operation",
+             200: "Domain is not active, or does not belong to this user", 280: "DNS modification error",
+             300: "success", 400: "Existing API request is still processing - request will need to be re-submitted"}
 
     def account(self, hosts=()):
         return {"password": self.secret("key", "0123456789abcdef", 21)}
@@ -308,8 +313,8 @@ class NameSilo(Ids):
     def is_lookup(self, request):
         return request.path == "/api/dnsListRecords"
 
-    def say(self, request, code, detail, **more):
-        operation = request.segments[-1]
+    def say(self, request, code, **more):
+        operation, detail = request.segments[-1], self.CODES[code]
         if request.get("type") == "json":
             return Response(200, {"request": {"operation": operation, "ip": "192.0.2.250"}, "reply": {"code": code, "detail": detail, **more}})
         rows = "".join(f"<resource_record>{''.join(f'<{key}>{xml.sax.saxutils.escape(str(value))}</{key}>' for key, value in row.items())}"
@@ -320,45 +325,59 @@ class NameSilo(Ids):
         return Response(200, body, content_type="text/xml; charset=utf-8")
 
     def denied(self, request):
-        return self.say(request, 110, "Invalid API key")
+        return self.say(request, 110)
+
+    def limited(self, request):
+        return self.say(request, 400)
 
     def handle(self, request):
         call = request.segments[-1]
         if request.segments[0] != "api" or len(request.segments) != 2 or call not in self.calls_:
             self.violate("path", request.path)
-            return self.say(request, 102, "Invalid API operation")
+            return self.say(request, 102)
         required, optional = self.calls_[call]
         q = self.pairs(request, ("version", "type", "key", "domain", *required), optional, ("GET",))
-        if q is None or q["version"] != "1" or q["type"] not in ("xml", "json"):
-            return self.say(request, 108, "Missing parameters for the specified operation")
+        if q is not None and (q["version"] != "1" or q["type"] not in ("xml", "json")):
+            self.violate("parameter-value", f"version={q['version']}, type={q['type']}")
+            q = None
+        if q is None:
+            return self.say(request, 108)
         if not self.credentials(q["key"] == self.account()["password"], q["key"]):
             return self.denied(request)
         if q["domain"].lower() != self.zone:
             self.violate("unknown-zone", q["domain"])
-            return self.say(request, 200, "Domain is not active, or does not belong to this user")
+            return self.say(request, 200)
         if call == "dnsListRecords":
             rows = [{"record_id": number, "type": rtype, "host": name, "value": value, "ttl": ttl, "distance": 0}
                     for number, (name, rtype, value, ttl) in self.rows.items()]
-            return self.say(request, 300, "success", resource_record=rows)
+            return self.say(request, 300, resource_record=rows)
         return self.write(request, call, q)
+
+    def add(self, name, rtype, value, ttl):
+        """Ids are of letters and digits."""
+        self.last += 1
+        number = self.secret(f"record/{self.last}", "0123456789abcdef", 32)
+        self.rows[number] = (name.lower(), rtype, value, ttl)
+        self.show(name.lower(), rtype)
+        return number
 
     def write(self, request, call, q):
         number = q.get("rrid")
         if number is not None and number not in self.rows:
             self.violate("record-id", number)
-            return self.say(request, 280, "could not change resource record since it does not exist")
+            return self.say(request, 280)
         if call == "dnsDeleteRecord":
             self.drop(number)
-            return self.say(request, 300, "success")
+            return self.say(request, 300)
         rtype = self.rows[number][1] if number else q["rrtype"]
         name = self.zone if q["rrhost"] in ("", "@") else f"{q['rrhost']}.{self.zone}"
         if below(q["rrhost"], self.zone):
             self.violate("parameter-value", "rrhost with the domain")
         ttl = self.ttl_in(q.get("rrttl"), 3600, 2592000, self.ttl)
         if rtype not in self.families or ttl is None or not self.known(name) or self.address(q["rrvalue"], (rtype,)) is None:
-            return self.say(request, 280, "could not add resource record to domain since it is invalid")
+            return self.say(request, 280)
         if number is None and (name.lower(), rtype, q["rrvalue"]) in [row[:3] for row in self.rows.values()]:
-            return self.say(request, 280, "could not add resource record to domain since it already exists")
+            return self.say(request, 280)
         if number is not None:
             self.drop(number)
-        return self.say(request, 300, "success", record_id=self.add(name, rtype, q["rrvalue"], ttl))
+        return self.say(request, 300, record_id=self.add(name, rtype, q["rrvalue"], ttl))
