@@ -50,6 +50,7 @@ PAGES = {
     "all-inkl": ("/?myip={v4} basic", "/?myip={v4}&myip6={v6} basic", "good {v4}", "nochg {v4}"),
     "do-de": ("/?myip={v4}&hostname={host}&username={user}&password={pass}", "/?myip={v6} basic", "good {v4}", "nochg {v4}"),
     "schokokeks": ("/nic/update?myip={v4} basic", None, "good {v4}", "nochg {v4}"),
+    "ipnodns": ("/cgi-bin/dyndns.cgi?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "udmedia": ("/nic/update?myip={v4} basic", "/nic/update?myip={v6} basic", "good {v4}", "nochg {v4}"),
     "simply": ("/2/ddns/?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip={v6} basic", "good {v4}", "nochg {v4}"),
     "luadns": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
@@ -107,7 +108,7 @@ class EveryService(unittest.TestCase):
         self.assertEqual(names, set(PAGES))
         simple = {"DNSPark", "system-ns.com", "dnsmax.com", "thatip.com"}
         gone = [row for row in dead.DEAD if row[0] not in simple]
-        self.assertEqual(len(names) + len(gone), 48)  # the class of 47, and LuaDNS
+        self.assertEqual(len(names) + len(gone), 49)  # the class of 47, LuaDNS and ipnodns.ru
 
     def test_the_request_of_the_vendors_page_is_taken(self):
         for name, (first, _, answer, again) in PAGES.items():

@@ -65,7 +65,7 @@ SIMPLE = {
     "changeip": (lambda s, h, ip, key: s.send("/nic/update", {"hostname": h, "ip": ip}, login=(s.user, key or s.key)),
                  ("Successful", "Successful", "401 ", "422 ")),
     "ddnsfm": (lambda s, h, ip, key: s.send("/update", {"key": key or s.key, "domain": h, "myip": ip}), ("ok", "ok", "401 ", "404 ")),
-    "ddnss": (lambda s, h, ip, key: s.send("/upd.php", {"key": key or s.key, "host": h, either(ip): ip}),
+    "ddnss": (lambda s, h, ip, key: s.send("/upd.php", {"key": key or s.key, "host": h, either(ip): ip}, f"ip{6 if ':' in ip else 4}.ddnss.de"),
               ("Updated 1 hostname.", "No change", "badauth", "nohost")),
     "ddojp": (lambda s, h, ip, key: s.send("/dnsupdate.php", {"dn": h, "pw": key or s.of(h), "ip": ip}), ("SUCCESS", "SUCCESS", "FAIL", "FAIL")),
     "dnsmadeeasy": (lambda s, h, ip, key: s.send("/servlet/updateip", {"username": s.user, "password": key or s.key, "id": s.of(h), "ip": ip}),
@@ -127,7 +127,6 @@ WHOLE_ACCOUNT = {  # the request names no host
     "mydns": lambda s, ip, key: s.send("/directip.html", {"MID": s.user, "PWD": key or s.key, "IPV6ADDR" if ":" in ip else "IPV4ADDR": ip}),
 }
 CONNECTION = {  # no parameter for an address is known
-    "ipnodns": lambda s: s.send("/cgi-bin/dyndns.cgi", {"login": s.user, "secret": s.key}),
     "no-ip-pl": lambda s: s.send("/", {"hostname": s.a}, login=(s.user, s.key)),
 }
 KEYED = {"freedns", "myaddr", "directnic", "dnsmadeeasy", "sitelutions", "dslreports"}  # a key or id stands for the host
@@ -294,6 +293,14 @@ class Peculiarities(unittest.TestCase):
         self.assertEqual(service.send("/dynamic.duia", {**pairs, "ip4": NEXT}, "ipv6.duiadns.net"), "400 ")
         self.assertEqual(service.send("/dynamic.duia", {**pairs, "password": service.fake.password(), "ip4": NEXT}), "401 ")
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], ["host", "wrong-credentials"]))
+
+    def test_ddnss_has_a_host_for_each_family(self):
+        service = Ask("ddnss")
+        pairs = {"key": service.key, "host": f"{service.a},{service.b}", "ip": V4}
+        self.assertEqual(service.send("/upd.php", {**pairs, "ip6": V6}, "www.ddnss.de"), "Updated 2 hostnames.")
+        self.assertEqual((len(service.fake.records), service.rules()), (4, []))
+        service.send("/upd.php", pairs, "ip6.ddnss.de")
+        self.assertEqual(service.rules(), ["host"])
 
     def test_intervals_are_kept(self):
         for name, seconds, refusal in (("domaindiscount24", 1800, "abuse prevention"), ("zoneedit", 600, 'CODE="702"'), ("dnsexit", 240, "4 minutes")):

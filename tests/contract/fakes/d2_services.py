@@ -8,9 +8,9 @@ from .dyndns2 import AGENT, CLASSIC, D2
 
 READ = "2026-11-23"
 BASIC_OR_QUERY = ("basic", ("username", "password"))
-# What clients send: ddclient 4.0.1-rc.2, inadyn 2.13, ddns-updater 4b18087, OpenWrt ddns-scripts 2.8.4.
-DDCLIENT, INADYN, UPDATER, OPENWRT = ("https://github.com/ddclient/ddclient", "https://github.com/troglobit/inadyn",
-                                      "https://github.com/qdm12/ddns-updater", "https://github.com/openwrt/packages")
+# What clients send: ddclient 4.0.1-rc.2, inadyn 2.13, OpenWrt ddns-scripts 2.8.4.
+DDCLIENT, INADYN, OPENWRT = ("https://github.com/ddclient/ddclient", "https://github.com/troglobit/inadyn",
+                             "https://github.com/openwrt/packages")
 
 
 def row(name, service, hosts, source, documented=True, **more):
@@ -84,7 +84,8 @@ row("itsdns", "itsdns.de", ("www.itsdns.de",), "https://www.itsdns.de/dynupdateh
     words={"badauth": (401, "Die Zugangsdaten stimmen nicht"), "notfqdn": (400, "Der Parameter hostname fehlt"),
            "dnserr": (500, "DNS-Update fehlgeschlagen")})
 
-row("now-dns", "Now-DNS", ("now-dns.com",), UPDATER, False, paths=("/update",), max_hosts=1,
+# The vendor's updaters have the request without an address, and success is status 200; myip and the words are clients'.
+row("now-dns", "Now-DNS", ("now-dns.com",), "https://github.com/Now-DNS/Updater", False, paths=("/update",), max_hosts=1,
     words={"nohost": (400, "nohost"), "badauth": (400, "badauth")})
 
 row("apertodns", "ApertoDNS", ("api.apertodns.com",),
@@ -102,8 +103,12 @@ row("do-de", "do.de (Domain-Offensive)", ("ddns.do.de",), "https://www.do.de/wik
     words={"badauth": (401, "badauth"), "numhost": (400, "numhost"), "toomanyrequests": (429, "toomanyrequests"),
            "911": (500, "911 ddns down")})
 
-row("schokokeks", "schokokeks.org", ("dyndns.schokokeks.org",), OPENWRT, False, families=("A",), host_field=None,
-    extra={"hostname": r".*"})
+# The vendor's panel has the login, account or account_handle, and that its records follow it; the URL is clients'.
+row("schokokeks", "schokokeks.org", ("dyndns.schokokeks.org",), "https://github.com/schokokeksorg/webinterface modules/dns (29b65d7)", False,
+    families=("A",), host_field=None, extra={"hostname": r".*"}, username=lambda self: "fleet_cam")
+
+row("ipnodns", "ipnodns.ru", ("ipnodns.ru",), "https://github.com/vaizmanai/ipnodns_example", False, paths=("/cgi-bin/dyndns.cgi",),
+    families=("A",), max_hosts=1, zone="ipnodns.ru", planned=True)  # its author's request; what it answers is nowhere
 
 row("udmedia", "UDMedia", ("www.udmedia.de",), OPENWRT, False, host_field=None, extra={"hostname": r".*"})
 

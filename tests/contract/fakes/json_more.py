@@ -4,7 +4,6 @@ update URL of IONOS."""
 from .base import Response
 from .json_simple import Refused, Rest, Wrong
 from .simple import Keyed
-from .simple_b import UPDATER
 
 LEGO = "https://github.com/go-acme/lego (a0e15c2)"
 
@@ -319,9 +318,10 @@ class Servercow(Rest):
 
 
 class IonosDynDns(Keyed):
-    """The update URL that the API hands out for a name; without addresses the connection's is taken."""
+    """The update URL that the API hands out for a name; without addresses the connection's is taken. The vendor's help has the
+    request with both addresses; what is answered, and what becomes of a family that is not named, it does not say."""
     name, service, hosts = "ionos", "IONOS", ("api.hosting.ionos.com", "ipv4.api.hosting.ionos.com", "ipv6.api.hosting.ionos.com")
-    source, documented = "https://developer.hosting.ionos.com/docs/dns as pyonos and routers' guides use it; " + UPDATER, False
+    source, documented = "https://www.ionos.com/help/domains/configuring-your-ip-address/set-up-dynamic-dns-with-company-name/", False
     path, secret_param = "/dns/v1/dyndns", "q"
     addresses = {"ipv4": ("A",), "ipv6": ("AAAA",)}
 

@@ -55,13 +55,23 @@ class DdnsFm(Get):
 
 
 class Ddnss(Get):
+    """The page has the requests: ip at ip4.ddnss.de, ip6 at ip6.ddnss.de, both at www.ddnss.de. What is answered is not in its copies:
+    the header is IPFire's ddns', the text inadyn's and acme.sh's."""
     name, service, hosts, zone = "ddnss", "DDNSS.de", ("ddnss.de", "www.ddnss.de", "ip4.ddnss.de", "ip6.ddnss.de"), "ddnss.de"
-    source, documented = INADYN + "; ddns-updater 4b18087, acme.sh, IPFire's ddns (the header)", False
+    source, documented = "https://ddnss.de/info.php, copied in https://github.com/ddclient/ddclient/issues/916 and 577", False
     path, host_param, addresses, many = "/upd.php", "host", {"ip": ("A",), "ip6": ("AAAA",)}, 20
     optional = ("user", "pwd", "key", "old")
 
     def account(self, hosts=()):
         return {"username": self.secret("user", length=8), "password": self.key()}
+
+    def params(self, request):
+        found = super().params(request)
+        other = {"ip4.ddnss.de": "ip6", "ip6.ddnss.de": "ip"}.get(request.host)
+        if found is not None and other in found:
+            self.violate("host", f"{other} at {request.host}")
+            return None
+        return found
 
     def login(self, request, q, names):
         """The account's key, or its name and password."""
@@ -264,9 +274,10 @@ class Dd24(KeySystems):
 
 
 class Moniker(KeySystems):
-    """The same server as domaindiscount24's, which is Moniker's registrar platform."""
+    """The same server as domaindiscount24's, which is Moniker's registrar platform. That Moniker's customers use it is a client's
+    word: no page with Moniker's own name on it was found."""
     name, service, documented = "moniker", "Moniker", False
-    source = INADYN + "; https://www.rrpproxy.net/deutsch/API/DynamicDNS for the same server"
+    source = "https://www.rrpproxy.net/deutsch/API/DynamicDNS; " + INADYN
 
 
 class DonDominio(Get):

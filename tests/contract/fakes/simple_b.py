@@ -4,7 +4,7 @@ import re
 
 from .base import Response, below
 from .simple import Get, Keyed, words
-from .simple_a import DDCLIENT, INADYN, OPENWRT
+from .simple_a import DDCLIENT, INADYN
 
 UPDATER = "https://github.com/qdm12/ddns-updater (4b18087)"
 
@@ -278,19 +278,6 @@ class GoIp(Get):
 
     def denied(self, request):
         return Response(200, "Zugriff verweigert")
-
-
-class IpnoDns(Get):
-    """No parameter for an address is known: the host gets the address of the connection."""
-    name, service, hosts = "ipnodns", "ipnodns.ru", ("ipnodns.ru",)
-    source, documented, families, sets_given_address = OPENWRT, False, ("A",), False
-    path, host_param, user_param, secret_param, addresses = "/cgi-bin/dyndns.cgi", None, "login", "secret", {}
-
-    def names(self, q):
-        return [self.zone]
-
-    def answer(self, q, outcomes, wanted):
-        return Response(200, "ok")
 
 
 class IpV64(Get):

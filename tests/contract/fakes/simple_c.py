@@ -7,8 +7,8 @@ from .simple_b import UPDATER
 
 
 class Namecheap(Get):
-    """A records only, TTL fixed at 30 minutes; HTTP 200 also for errors; the XML says utf-16 and is utf-8. The page is known
-    as ddclient 4.0.1-rc.2 quotes it, the replies from IPFire's ddns and pfSense."""
+    """A records only, TTL fixed at 30 minutes; HTTP 200 also for errors; the XML says utf-16 and is utf-8. The request is the
+    page's (copies of it), the replies are quoted from the service by many and are not in the copies."""
     name, service, hosts, families, ttl = "namecheap", "Namecheap", ("dynamicdns.park-your-domain.com",), ("A",), 1800
     documented = False
     source = "https://www.namecheap.com/support/knowledgebase/article.aspx/29/11/how-to-use-the-browser-to-dynamically-update-hosts-ip"
