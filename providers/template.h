@@ -30,7 +30,7 @@ enum template_auth { TEMPLATE_AUTH_NONE, TEMPLATE_AUTH_BASIC, TEMPLATE_AUTH_BEAR
 enum template_per { TEMPLATE_PER_HOST, TEMPLATE_PER_ZONE };
 enum template_base { TEMPLATE_BASE_NONE, TEMPLATE_BASE_DYNDNS2 };
 enum template_lines { TEMPLATE_LINES_HOSTS, TEMPLATE_LINES_ANY };
-enum template_one_line { TEMPLATE_ONE_LINE_FIRST, TEMPLATE_ONE_LINE_ALL };
+enum template_one_line { TEMPLATE_ONE_LINE_NONE, TEMPLATE_ONE_LINE_ALL };
 enum template_rate_of { TEMPLATE_RATE_ACCOUNT, TEMPLATE_RATE_ZONE, TEMPLATE_RATE_HOST };
 
 /** What a reply obliges us to do. */

@@ -58,6 +58,10 @@ typedef bool (*template_fill_fn)(void *context, enum template_slot slot, struct 
 enum err template_text_expand(const char *text, enum template_place place, template_fill_fn fill, void *context,
                               struct strbuf *out) MUST_CHECK;
 
+/* ---- template_rows.c ---- */
+/** What the value of a row must match, for JSON Schema; NULL = anything. */
+const char *template_row_pattern(const struct config_row *row);
+
 /* ---- template_check.c ---- */
 void template_check(void *root, struct config_errors *errors);
 

@@ -26,9 +26,12 @@ static size_t split_lines(struct view body, struct view lines[static TEMPLATE_HO
 void template_reading_init(struct template_reading *reading, const struct template *template,
                            const struct provider_reply *reply)
 {
+    static const struct view mark = VIEW_LITERAL("\xef\xbb\xbf"); /* Unicode's byte order mark: no part of the text */
+    struct view body = reply->body;
+    body = view_starts_with(body, mark) ? view_n(body.ptr + mark.len, body.len - mark.len) : body;
     *reading = (struct template_reading){.template = template,
                                          .status = reply->status,
-                                         .body = view_trim(reply->body),
+                                         .body = view_trim(body),
                                          .retry_after_ms = reply->retry_after_ms};
     reading->lines_len = split_lines(reading->body, reading->lines);
 }

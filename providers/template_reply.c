@@ -158,32 +158,51 @@ static bool judge_whole(const struct judgement *judgement, const struct template
     return true;
 }
 
+/** One line stands for all hosts of the request. */
+static bool is_for_all(const struct judgement *judgement)
+{
+    return judgement->reading->lines_len == 1 &&
+           judgement->account->template->config.reply.one_line == TEMPLATE_ONE_LINE_ALL;
+}
+
 /** The line about the host of item @p i; NULL: nobody can say which it is. */
 static const struct view *line_of(const struct judgement *judgement, size_t i)
 {
     const struct template_reading *reading = judgement->reading;
-    size_t hosts = template_hosts_of(judgement->batch), host = hosts == 1 ? 0 : i;
-    if (reading->lines_len == 1 && judgement->account->template->config.reply.one_line == TEMPLATE_ONE_LINE_ALL) {
-        host = 0;
-    }
-    return reading->lines_len <= hosts && host < reading->lines_len ? &reading->lines[host] : NULL;
+    size_t hosts = template_hosts_of(judgement->batch), host = hosts == 1 || is_for_all(judgement) ? 0 : i;
+    return reading->lines_len == hosts || is_for_all(judgement) ? &reading->lines[host] : NULL;
 }
 
 /** Every line says the same: as if it stood alone. NULL: they differ. */
 static const struct template_code *only_code(const struct judgement *judgement, uint64_t *ret_wait_ms)
 {
     const struct template_code *only = NULL;
-    size_t lines = judgement->reading->lines_len, hosts = template_hosts_of(judgement->batch);
-    lines = lines <= hosts ? MAX(lines, 1u) : 1;
-    for (size_t i = 0; i < lines; i++) {
+    const struct template_reading *reading = judgement->reading;
+    size_t lines = reading->lines_len <= template_hosts_of(judgement->batch) ? reading->lines_len : 0;
+    for (size_t i = 0; i < MAX(lines, 1u); i++) {
+        const struct view *line = i < lines ? &reading->lines[i] : NULL;
         const struct template_code *code =
-            template_find(judgement->reading, line_of(judgement, i), &judgement->batch->items[i], ret_wait_ms);
+            template_find(judgement->reading, line, &judgement->batch->items[i], ret_wait_ms);
         if (only != NULL && only != code) {
             return NULL;
         }
         only = code;
     }
     return only;
+}
+
+/** Fewer lines than hosts, and they refuse: whom, each host is asked alone to find out. */
+static bool split_few(const struct judgement *judgement, const struct template_code *code)
+{
+    const struct template_reading *reading = judgement->reading;
+    bool few = judgement->account->template->config.reply.lines == TEMPLATE_LINES_HOSTS && reading->lines_len > 0 &&
+               reading->lines_len < template_hosts_of(judgement->batch) && !is_for_all(judgement);
+    bool refuses = code->then == TEMPLATE_STOP_HOST || code->then == TEMPLATE_STOP_FAMILY ||
+                   code->then == TEMPLATE_WAIT_HOST || code->then == TEMPLATE_MISSING;
+    if (few && refuses) {
+        tell(judgement, VERDICT_SPLIT, code);
+    }
+    return few && refuses;
 }
 
 /** The record is not there, and the template knows how to make it: the next request does. */
@@ -207,7 +226,8 @@ static void judge(const struct judgement *judgement)
     struct batch *batch = judgement->batch;
     uint64_t wait_ms = 0;
     const struct template_code *only = only_code(judgement, &wait_ms);
-    if (turn_to_create(judgement, only) || (only != NULL && judge_whole(judgement, only, wait_ms))) {
+    if (turn_to_create(judgement, only) ||
+        (only != NULL && (judge_whole(judgement, only, wait_ms) || split_few(judgement, only)))) {
         return;
     }
     judgement->verdict->kind = VERDICT_SETTLED;
@@ -357,6 +377,18 @@ static enum err take_answer(const struct judgement *judgement, struct batch_item
     return ERR_OK;
 }
 
+/** JSON without the list is no answer: taken for one that knows no such record, it would be made a second time. An
+ * empty object is how some services write that there are none. */
+static bool lacks_list(const struct judgement *judgement)
+{
+    const char *pointer = judgement->account->template->config.lookup.list.text;
+    const json_t *json = template_reading_json(judgement->reading);
+    const json_t *list = pointer != NULL && json != NULL ? template_json_at(json, pointer) : NULL;
+    bool empty = json_is_object(json) && json_object_size(json) == 0;
+    return pointer != NULL && json != NULL && !empty && !json_is_array(list) && !json_is_object(list) &&
+           !json_is_null(list);
+}
+
 /** A lookup changed nothing: whatever went wrong, the change can be tried again. */
 static enum err judge_lookup(struct judgement *judgement, size_t index)
 {
@@ -366,16 +398,15 @@ static enum err judge_lookup(struct judgement *judgement, size_t index)
         judgement->reading, judgement->reading->lines_len > 0 ? judgement->reading->lines : NULL, item, &wait_ms);
     bool answered = judgement->reading->status >= 200 && judgement->reading->status < 300;
     switch (code->then) {
-    case TEMPLATE_APPLIED:
-    case TEMPLATE_UNCHANGED:
-        return take_answer(judgement, item, index, false);
     case TEMPLATE_MISSING:
         return take_answer(judgement, item, index, true);
+    case TEMPLATE_APPLIED:
+    case TEMPLATE_UNCHANGED:
     case TEMPLATE_UNKNOWN:
-        if (answered) {
+        if (answered && !lacks_list(judgement)) {
             return take_answer(judgement, item, index, false);
         }
-        tell(judgement, VERDICT_RETRY, code);
+        tell(judgement, VERDICT_RETRY, &template_unknown);
         return ERR_OK;
     default:
         break;

@@ -17,7 +17,7 @@ static const char *const auths[] = {"none", "basic", "bearer", NULL};
 static const char *const pers[] = {"host", "zone", NULL};
 static const char *const bases[] = {"none", "dyndns2", NULL};
 static const char *const line_ways[] = {"hosts", "any", NULL};
-static const char *const one_lines[] = {"first", "all", NULL};
+static const char *const one_lines[] = {"none", "all", NULL};
 static const char *const rate_ofs[] = {"account", "zone", "host", NULL};
 
 static bool of_set(struct view text, const char *others)
@@ -362,8 +362,8 @@ static const struct config_row reply_rows[] = {
      .type = CONFIG_ENUM,
      .offset = AT(reply.one_line),
      .choices = one_lines,
-     .def = "first",
-     .help = "whom one line alone is about where several hosts were sent: the first of them, or all"},
+     .def = "none",
+     .help = "whom one line alone is about where several hosts were sent: all of them, or none that can be told"},
     {.name = "rules",
      .type = CONFIG_LIST,
      .offset = AT(reply.rules),
@@ -470,3 +470,25 @@ static const struct config_row rows[] = {
 
 const struct config_schema template_schema = {
     .title = "muster-provider", .rows = rows, .size = sizeof(struct template_config), .check = template_check};
+
+/** The checks above that say which characters may stand there, as regular expressions of JSON Schema. */
+const char *template_row_pattern(const struct config_row *row)
+{
+    static const struct {
+        enum err (*check)(struct view value, struct errinfo *info);
+        const char *pattern;
+    } patterns[] = {{check_name, "^[a-z0-9-]+$"},
+                    {check_code, "^[a-z0-9!-]+$"},
+                    {check_class, "^(D2|G|J|S|R|X|L)"},
+                    {check_day, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+                    {check_status, "^[1-5]([0-9]{2}|xx)$"},
+                    {check_pointer, "^(/|$)"},
+                    {check_element, "^[A-Za-z_][A-Za-z0-9_.:-]*$"},
+                    {check_parameter, "^[A-Za-z0-9_-]*$"}};
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+        if (row->check == patterns[i].check) {
+            return patterns[i].pattern;
+        }
+    }
+    return NULL;
+}

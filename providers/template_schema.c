@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "providers/template.h"
+#include "providers/template_internal.h"
 
 static void add_rows(struct strbuf *out, const struct config_row *rows);
 
@@ -15,7 +15,7 @@ static void add_text(struct strbuf *out, const char *key, const char *text)
 
 static void add_bounds(struct strbuf *out, const struct config_row *row, const char *least, const char *most)
 {
-    if (row->min != 0) {
+    if (row->min != 0 || row->type == CONFIG_U32 || row->type == CONFIG_U64) {
         (void)strbuf_addf(out, ",\"%s\":%" PRIu64, least, row->min); /* as above */
     }
     if (row->max != 0) {
@@ -33,6 +33,15 @@ static void add_choices(struct strbuf *out, const char *const *choices)
     (void)strbuf_addc(out, ']');
 }
 
+static void add_pattern(struct strbuf *out, const struct config_row *row)
+{
+    const char *pattern = template_row_pattern(row);
+    if (pattern != NULL) {
+        (void)strbuf_adds(out, ",\"pattern\":"); /* as above */
+        (void)strbuf_add_json(out, view_of(pattern));
+    }
+}
+
 /** YAML reads `code: 0` and `read: 2026-11-23` as other things than texts: both are taken. */
 #define SCALAR "\"type\":[\"string\",\"number\",\"boolean\"]"
 
@@ -48,17 +57,21 @@ static void add_type(struct strbuf *out, const struct config_row *row)
         add_bounds(out, row, "minimum", "maximum");
         break;
     case CONFIG_DURATION:
-        (void)strbuf_adds(out, "\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|m|h|d)$\"");
+        (void)strbuf_adds(out, "\"type\":\"string\",\"pattern\":\"^(0|[1-9][0-9]*)(ms|s|m|h|d)$\"");
         break;
     case CONFIG_ENUM:
         add_choices(out, row->choices);
         break;
     case CONFIG_STRINGS:
-        (void)strbuf_adds(out, "\"type\":\"array\",\"items\":{" SCALAR "}");
+        (void)strbuf_adds(out, "\"type\":\"array\",\"items\":{" SCALAR);
+        add_pattern(out, row);
+        (void)strbuf_addc(out, '}');
         add_bounds(out, row, "minItems", "maxItems");
         break;
     case CONFIG_MAP:
-        (void)strbuf_adds(out, "\"type\":\"object\",\"additionalProperties\":{" SCALAR "}");
+        (void)strbuf_adds(out, "\"type\":\"object\",\"additionalProperties\":{" SCALAR);
+        add_pattern(out, row);
+        (void)strbuf_addc(out, '}');
         add_bounds(out, row, "minProperties", "maxProperties");
         break;
     case CONFIG_LIST:
@@ -72,6 +85,7 @@ static void add_type(struct strbuf *out, const struct config_row *row)
         break;
     default:
         (void)strbuf_adds(out, SCALAR);
+        add_pattern(out, row);
         add_bounds(out, row, "minLength", "maxLength");
         break;
     }

@@ -176,8 +176,8 @@ static const struct row rows[] = {
     {200, "good 192.0.2.1\nbadauth\n", 0, VERDICT_SETTLED, {A, R}, true, 0},
     {200, "good 192.0.2.1\n911\n", 0, VERDICT_SETTLED, {A, R}, false, 30 * MINUTE},
     {200, "good 192.0.2.1\ndnserr\n", 0, VERDICT_SETTLED, {A, R}, false, 0},
-    {200, "good 192.0.2.1\n", 0, VERDICT_SETTLED, {A, U}, false, 0},
-    {200, "nohost\n", 0, VERDICT_SETTLED, {F, U}, false, 0},
+    {200, "good 192.0.2.1\n", 0, VERDICT_SETTLED, {U, U}, false, 0}, /* whose is it? */
+    {200, "nohost\n", 0, VERDICT_SPLIT, {-1, 0}, false, 0},          /* each alone tells */
     {200, "good\ngood\ngood\n", 0, VERDICT_SETTLED, {U, U}, false, 0},
     {200, "numhost", 0, VERDICT_SPLIT, {-1, 0}, false, 0},
     {200, "numhost\nnumhost", 0, VERDICT_SPLIT, {-1, 0}, false, 0},

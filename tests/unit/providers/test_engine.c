@@ -144,6 +144,7 @@ static void requests_of_a_day_stay_within_the_rules(void **state)
         {"notfqdn\nnohost", 200, ERR_OK, 0, 0, 1, 1, 0, 2},
         {"abuse\n!donator", 200, ERR_OK, 0, 0, 1, 1, 0, 2},
         {"nohost\ngood", 200, ERR_OK, 0, 0, 1, 1, 1, 1},
+        {"nohost", 200, ERR_OK, 0, 0, 3, 3, 0, 2}, /* as few, and it refuses: each alone */
         {"good\nabuse", 200, ERR_OK, 0, 0, 1, 1, 1, 1},
         {"good\nbadauth", 200, ERR_OK, 0, 0, 1, 1, 1, 0},
         {"numhost", 200, ERR_OK, 0, 0, 3, 3, 0, 2}, /* together, then each alone */
@@ -159,7 +160,7 @@ static void requests_of_a_day_stay_within_the_rules(void **state)
         {"", 200, ERR_OK, 0, 0, 1, 1, 0, 0}, /* unknown, and nobody can tell: never again */
         {"<html>\n<p>\n</html>", 200, ERR_OK, 0, 0, 1, 1, 0, 0},
         {"goo", 200, ERR_OK, 0, 0, 1, 1, 0, 0},
-        {"good", 200, ERR_OK, 0, 0, 1, 1, 1, 0}, /* fewer lines than hosts */
+        {"good", 200, ERR_OK, 0, 0, 1, 1, 0, 0}, /* fewer lines than hosts: nobody knows whose it is */
         {"", 0, ERR_TIMEOUT, 0, 0, 1, 1, 0, 0},  /* stalled after the request had left */
         {"", 0, ERR_IO, 0, 0, 1, 1, 0, 0},
         {"", 0, ERR_CRYPTO, 0, 0, 150, 600, 0, 0}, /* TLS: nothing had left, so it may be tried again */

@@ -67,8 +67,11 @@ static void lines_are_the_hosts_in_order(void **state)
         {200, "ok\nbusy", VERDICT_SETTLED, {A, R}, NULL, 60 * MINUTE},
         {200, "key", VERDICT_STOP, {0}, "badauth", 0},
         {200, "many", VERDICT_SPLIT, {0}, "numhost", 0},
-        {200, "ok", VERDICT_SETTLED, {A, U}, NULL, 0},
-        {200, "ok\nok\nok", VERDICT_SETTLED, {U, U}, NULL, 0}, /* whose is which? */
+        {200, "ok", VERDICT_SETTLED, {U, U}, NULL, 0}, /* whose is which? */
+        {200, "ok\nok\nok", VERDICT_SETTLED, {U, U}, NULL, 0},
+        {200, "no such host", VERDICT_SPLIT, {0}, "nohost", 0},
+        {200, "later", VERDICT_SPLIT, {0}, "wait", 0},
+        {200, "\xef\xbb\xbfok\nok", VERDICT_SETTLED, {A, A}, NULL, 0},
         {200, "", VERDICT_SETTLED, {U, U}, NULL, 0},
         {200, "<html>ok</html>", VERDICT_SETTLED, {U, U}, NULL, 0},
         {500, "ok\nok", VERDICT_RETRY, {0}, "servererror", 0}, /* a success is told with 2xx only */
@@ -133,6 +136,7 @@ static void a_status_is_not_believed_under_a_page(void **state)
         {204, "", VERDICT_SETTLED, {A, A}, NULL, 0},
         {200, "fine", VERDICT_SETTLED, {A, A}, NULL, 0},
         {200, "  <!doctype html><title>Hotel</title>", VERDICT_SETTLED, {U, U}, NULL, 0},
+        {200, "\xef\xbb\xbf<!doctype html><title>Hotel</title>", VERDICT_SETTLED, {U, U}, NULL, 0},
     };
     check(reply, rows, ARRAY_LEN(rows), 2);
 }
@@ -140,10 +144,12 @@ static void a_status_is_not_believed_under_a_page(void **state)
 static void one_line_stands_for_all_only_where_the_service_says_so(void **state)
 {
     (void)state;
-    static const struct row first[] = {{200, "good", VERDICT_SETTLED, {A, U}, NULL, 0}};
+    static const struct row none[] = {{200, "good", VERDICT_SETTLED, {U, U}, NULL, 0},
+                                      {200, "nohost", VERDICT_SPLIT, {0}, "nohost", 0},
+                                      {200, "badauth", VERDICT_STOP, {0}, "badauth", 0}};
     static const struct row all[] = {{200, "good", VERDICT_SETTLED, {A, A}, NULL, 0},
                                      {200, "nohost\ngood", VERDICT_SETTLED, {F, A}, "nohost", 0}};
-    check("reply: {base: dyndns2}\n", first, ARRAY_LEN(first), 2);
+    check("reply: {base: dyndns2}\n", none, ARRAY_LEN(none), 2);
     check("reply: {base: dyndns2, one_line: all}\n", all, ARRAY_LEN(all), 2);
 }
 
