@@ -222,7 +222,7 @@ static void wipe(struct strbuf *buf)
 
 void provider_request_deinit(struct provider_request *request)
 {
-    strbuf_deinit(&request->body);
+    wipe(&request->body);
     wipe(&request->url);
     wipe(&request->headers);
 }

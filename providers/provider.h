@@ -121,7 +121,7 @@ struct provider_request {
 void provider_request_init(struct provider_request *request);
 /** Empties it for the next build: what was written, and what the last build set, is gone; the time is given. */
 void provider_request_reset(struct provider_request *request, int64_t wall_ms, uint64_t now_ms);
-void provider_request_deinit(struct provider_request *request); /* zeroises headers and url: they hold logins */
+void provider_request_deinit(struct provider_request *request); /* zeroises what was written: it holds logins */
 
 struct provider_reply {
     long status;                        /* HTTP; 0 for DNS */

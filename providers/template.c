@@ -325,15 +325,13 @@ static bool account_together(const void *context, const struct batch *batch, con
 
 /* ---- what people may see ---- */
 
-/** Writes stars over each place where @p secret stands in @p text, as it is or encoded for a URL. */
-static void hide(char *text, struct view secret)
+/** Marks each place where @p secret stands in @p text: one secret may begin another, so that nothing is written yet. */
+static void mark(const char *text, size_t len, struct view secret, bool *hidden)
 {
-    size_t left = strlen(text);
-    char *at = text;
-    while (secret.len > 0 && (at = memmem(at, left, secret.ptr, secret.len)) != NULL) {
-        memset(at, '*', secret.len);
-        at += secret.len;
-        left = strlen(at);
+    const char *at = text;
+    while (secret.len > 0 && (at = memmem(at, len - (size_t)(at - text), secret.ptr, secret.len)) != NULL) {
+        memset(hidden + (at - text), true, secret.len);
+        at++;
     }
 }
 
@@ -344,17 +342,26 @@ static bool fill_secret(void *context, enum template_slot slot, struct view key,
     return strbuf_add(out, secret_view(context)) == ERR_OK;
 }
 
-static void hide_all(char *text, const struct secret *secret)
+/** As it is, and in each form that a request has it in. */
+static void mark_all(const char *text, size_t len, const struct secret *secret, bool *hidden)
 {
-    static const enum template_place places[] = {TEMPLATE_PLACE_QUERY, TEMPLATE_PLACE_FORM, TEMPLATE_PLACE_JSON};
+    static const struct {
+        const char *before; /* what the form depends on */
+        enum template_place place;
+    } forms[] = {{"", TEMPLATE_PLACE_QUERY},
+                 {"", TEMPLATE_PLACE_FORM},
+                 {"", TEMPLATE_PLACE_JSON},
+                 {"https://h/", TEMPLATE_PLACE_URL}};
     struct secret copy = *secret;
     struct strbuf coded;
-    hide(text, secret_view(secret));
-    strbuf_init(&coded, (size_t)ACCOUNT_SECRET_MAX * 6);
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+    mark(text, len, secret_view(secret), hidden);
+    strbuf_init(&coded, (size_t)ACCOUNT_SECRET_MAX * 6 + 16);
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        size_t before = strlen(forms[i].before);
         strbuf_clear(&coded);
-        if (template_text_expand("{secret}", places[i], fill_secret, &copy, &coded) == ERR_OK) {
-            hide(text, strbuf_view(&coded));
+        (void)strbuf_adds(&coded, forms[i].before); /* short */
+        if (template_text_expand("{secret}", forms[i].place, fill_secret, &copy, &coded) == ERR_OK) {
+            mark(text, len, view_n(coded.ptr + before, coded.len - before), hidden);
         }
     }
     if (coded.ptr != NULL) {
@@ -366,10 +373,18 @@ static void hide_all(char *text, const struct secret *secret)
 static void account_redact(const void *context, char *text)
 {
     const struct template_account *account = context;
-    hide_all(text, &account->secret);
-    for (size_t i = 0; i < account->secrets_len; i++) {
-        hide_all(text, &account->secrets[i].secret);
+    size_t len = strlen(text);
+    bool *hidden = calloc(len + 1, sizeof(*hidden));
+    if (hidden != NULL) {
+        mark_all(text, len, &account->secret, hidden);
     }
+    for (size_t i = 0; hidden != NULL && i < account->secrets_len; i++) {
+        mark_all(text, len, &account->secrets[i].secret, hidden);
+    }
+    for (size_t i = 0; i < len; i++) {
+        text[i] = hidden == NULL || hidden[i] ? '*' : text[i]; /* without memory nothing is told */
+    }
+    free(hidden);
 }
 
 const struct provider_ops provider_template = {

@@ -205,9 +205,27 @@ static void no_secret_survives_in_a_text_for_people(void **state)
     assert_null(strstr(told, "s3cr"));
     assert_non_null(strstr(told, "said"));
     rig_close(&rig);
+    rig_open(&rig, text, (struct engine_account_config){0}, "s3@cr t",
+             NULL); /* a path keeps the @ that a query does not */
+    char path[] = "GET /s3@cr%20t?x=1";
+    rig.template->ops.redact(rig.account, path);
+    assert_string_equal(path, "GET /*********?x=1");
+    rig_close(&rig);
     struct errinfo info = {0};
     assert_int_equal(rig_try(&rig, text, (struct engine_account_config){0}, "a\rX-Evil: b", NULL, &info), ERR_INVALID);
     assert_null(strstr(info.text, "Evil"));
+    rig_close(&rig);
+}
+
+/** The first of two secrets must not leave the rest of the second. */
+static void a_secret_that_begins_another_hides_neither_less(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_open(&rig, SECRETS, (struct engine_account_config){0}, NULL, "a.example.org k3y\nb.example.org k3yrest\n");
+    char told[] = "a k3y, b k3yrest.";
+    rig.template->ops.redact(rig.account, told);
+    assert_string_equal(told, "a ***, b *******.");
     rig_close(&rig);
 }
 
@@ -286,8 +304,14 @@ static void a_lookup_that_fails_changes_nothing(void **state)
         long status;
         const char *body;
         enum verdict_kind kind;
-    } cases[] = {{200, "<html>", VERDICT_RETRY}, {200, "{\"rec", VERDICT_RETRY}, {401, "", VERDICT_STOP},
-                 {429, "", VERDICT_RETRY},       {500, "", VERDICT_RETRY},       {302, "", VERDICT_RETRY}};
+    } cases[] = {{200, "<html>", VERDICT_RETRY},
+                 {200, "{\"rec", VERDICT_RETRY},
+                 {200, "{\"success\":false}", VERDICT_RETRY},
+                 {200, "{\"records\":\"none\"}", VERDICT_RETRY},
+                 {401, "", VERDICT_STOP},
+                 {429, "", VERDICT_RETRY},
+                 {500, "", VERDICT_RETRY},
+                 {302, "", VERDICT_RETRY}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct rig rig;
         rig_open(&rig, LOOKUP, (struct engine_account_config){0}, NULL, NULL);
@@ -310,6 +334,7 @@ int main(void)
         cmocka_unit_test(what_a_service_cannot_do_is_refused_unsent),
         cmocka_unit_test(each_host_has_its_own_secret),
         cmocka_unit_test(no_secret_survives_in_a_text_for_people),
+        cmocka_unit_test(a_secret_that_begins_another_hides_neither_less),
         cmocka_unit_test(a_lookup_is_kept_until_it_is_found_stale),
         cmocka_unit_test(what_a_lookup_does_not_find_is_created_once),
         cmocka_unit_test(a_lookup_that_fails_changes_nothing),
