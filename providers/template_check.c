@@ -110,29 +110,58 @@ static void check_text(const struct check *check, const char *text, const struct
     }
 }
 
+/** Placeholders may stand in the names of parameters, too. */
 static void check_map(const struct check *check, const struct config_map *map)
 {
     for (size_t i = 0; i < map->len; i++) {
+        struct errinfo info = {0};
         check_text(check, map->items[i].value, &map->items[i].position);
+        check_text(check, map->items[i].key, &map->items[i].position);
+        if (template_text_check(view_of(map->items[i].key), &info) != ERR_OK) {
+            config_error(check->errors, &map->items[i].position, "%s", info.text);
+        }
+    }
+}
+
+/** RFC 9110 5.1: a token. */
+static void check_headers(const struct check *check, const struct config_map *map)
+{
+    for (size_t i = 0; i < map->len; i++) {
+        const char *name = map->items[i].key;
+        bool token = name[0] != '\0';
+        for (const char *c = name; *c != '\0'; c++) {
+            bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+            token = token && (plain || strchr("!#$%&'*+-.^_`|~", *c) != NULL);
+        }
+        if (!token) {
+            config_error(check->errors, &map->items[i].position, "%s cannot be the name of a header", name);
+        }
     }
 }
 
 /* ---- requests ---- */
 
-static bool names_secret(const struct template_request *request)
+static bool request_uses(const struct template_request *request, enum template_slot slot)
 {
     const char *texts[] = {request->url.text, request->url6.text, request->json.text};
     const struct config_map *maps[] = {&request->query, &request->form, &request->headers};
-    bool found = request->auth != TEMPLATE_AUTH_NONE;
+    bool found = false;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        found = found || (texts[i] != NULL && template_text_uses(texts[i], TEMPLATE_SLOT_SECRET));
+        found = found || (texts[i] != NULL && template_text_uses(texts[i], slot));
     }
     for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
         for (size_t j = 0; j < maps[i]->len; j++) {
-            found = found || template_text_uses(maps[i]->items[j].value, TEMPLATE_SLOT_SECRET);
+            found = found || template_text_uses(maps[i]->items[j].value, slot) ||
+                    template_text_uses(maps[i]->items[j].key, slot);
         }
     }
     return found;
+}
+
+static bool names_secret(const struct template_request *request)
+{
+    return request->auth != TEMPLATE_AUTH_NONE || request_uses(request, TEMPLATE_SLOT_SECRET) ||
+           request_uses(request, TEMPLATE_SLOT_PASSWORD);
 }
 
 /** The host of a URL may be an option, never an address or a name of a record. */
@@ -234,6 +263,7 @@ static void check_request(struct check *check, const struct template_request *re
     check_map(check, &request->query);
     check_map(check, &request->form);
     check_map(check, &request->headers);
+    check_headers(check, &request->headers);
     if (request->json.text != NULL) {
         check_json(check, &request->json);
     }
@@ -270,19 +300,7 @@ static void check_lookup(struct check *check)
 
 static bool is_used(const struct template_config *config, enum template_slot slot)
 {
-    const struct template_request *request = &config->request;
-    const char *texts[] = {request->url.text, request->url6.text, request->json.text};
-    const struct config_map *maps[] = {&request->query, &request->form, &request->headers};
-    bool found = false;
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        found = found || (texts[i] != NULL && template_text_uses(texts[i], slot));
-    }
-    for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
-        for (size_t j = 0; j < maps[i]->len; j++) {
-            found = found || template_text_uses(maps[i]->items[j].value, slot);
-        }
-    }
-    return found;
+    return request_uses(&config->request, slot);
 }
 
 static void check_families(const struct check *check)
