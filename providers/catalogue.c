@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "providers/catalogue.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <limits.h>
@@ -143,15 +144,36 @@ static enum err load_embedded(struct catalogue *catalogue, struct strbuf *report
     return all;
 }
 
+/** A folder that is there and cannot be read would be as good as empty to glob: the user's own templates would be
+ * passed over in silence, and what they override used in their place. */
+static enum err check_folder(const char *folder, struct strbuf *report)
+{
+    DIR *opened = opendir(folder);
+    int code = opened == NULL ? errno : 0;
+    if (opened != NULL) {
+        (void)closedir(opened); /* it was only tried */
+    }
+    if (code == 0 || code == ENOENT) {
+        return ERR_OK;
+    }
+    (void)strbuf_addf(report, "%s: the folder of templates cannot be read: %s\n", folder,
+                      code == ENOTDIR ? "it is a file" : err_text(err_from_errno(code))); /* as above */
+    return ERR_INVALID;
+}
+
 static enum err load_folder(struct catalogue *catalogue, const char *folder, struct strbuf *report)
 {
     char pattern[PATH_MAX + 8];
     glob_t found;
-    enum err all = ERR_OK;
+    enum err all = check_folder(folder, report);
     (void)snprintf(pattern, sizeof(pattern), "%s/*.yaml", folder); /* cut: finds nothing */
-    int code = glob(pattern, 0, NULL, &found);
+    int code = all == ERR_OK ? glob(pattern, 0, NULL, &found) : GLOB_NOMATCH;
     if (code != 0) {
-        return code == GLOB_NOMATCH ? ERR_OK : code == GLOB_NOSPACE ? ERR_NOMEM : ERR_IO;
+        return code == GLOB_NOMATCH ? all : code == GLOB_NOSPACE ? ERR_NOMEM : ERR_IO;
+    }
+    if (found.gl_pathc > CATALOGUE_FILES_MAX) {
+        (void)strbuf_addf(report, "%s: more than %d templates\n", folder, CATALOGUE_FILES_MAX); /* as above */
+        all = ERR_INVALID;
     }
     for (size_t i = 0; i < found.gl_pathc && i < CATALOGUE_FILES_MAX; i++) {
         struct template *template = NULL;

@@ -119,6 +119,23 @@ static void a_broken_file_is_named_with_all_its_neighbours(void **state)
     remove_file("rfc2136.yaml");
 }
 
+static void a_folder_that_cannot_be_read_is_no_empty_one(void **state)
+{
+    (void)state;
+    char path[128];
+    struct catalogue *catalogue = NULL;
+    struct strbuf report;
+    write_file("file", "");
+    (void)snprintf(path, sizeof(path), "%s/file", folder); /* fits */
+    strbuf_init(&report, 1 << 16);
+    assert_int_equal(catalogue_new(path, &catalogue, &report), ERR_INVALID);
+    assert_non_null(strstr(strbuf_str(&report), "/file: the folder of templates cannot be read"));
+    strbuf_deinit(&report);
+    remove_file("file");
+    assert_int_equal(catalogue_new(path, &catalogue, NULL), ERR_OK); /* not there */
+    catalogue_unref(catalogue);
+}
+
 static void an_unknown_provider_is_explained(void **state)
 {
     (void)state;
@@ -170,6 +187,7 @@ int main(void)
         cmocka_unit_test(every_template_of_the_program_loads),
         cmocka_unit_test(a_file_of_the_folder_adds_or_overrides),
         cmocka_unit_test(a_broken_file_is_named_with_all_its_neighbours),
+        cmocka_unit_test(a_folder_that_cannot_be_read_is_no_empty_one),
         cmocka_unit_test(an_unknown_provider_is_explained),
         cmocka_unit_test(an_account_outlives_the_catalogue),
     };
