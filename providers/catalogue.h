@@ -25,7 +25,8 @@ struct catalogue_service {
 };
 
 /**
- * @param folder *.yaml of it are templates; NULL or not there = none; not to be read = an error. @param report one line an error, with the file.
+ * @param folder *.yaml of it are templates; NULL or not there = none; not to be read = an error. @param report one line
+ * an error, with the file.
  * @return ERR_INVALID (report filled), ERR_NOMEM, ERR_LIMIT, ERR_IO. Blocks on the disk.
  */
 enum err catalogue_new(const char *folder, struct catalogue **ret_catalogue, struct strbuf *report) MUST_CHECK;
