@@ -87,7 +87,7 @@ SIMPLE = {
                                              "ipv6.duiadns.net" if ":" in ip else None), ("", "", "401 ", "401 ")),
     "dynadot": (lambda s, h, ip, key: s.send("/set_ddns", {
         "domain": s.fake.zone if h.endswith(s.fake.zone) else "elsewhere.org", "subDomain": h.partition(".")[0], "type": "AAAA" if ":" in ip else "A",
-        "ip": ip, "pwd": key or s.key, "ttl": "300", "containRoot": "false"}), ("ok", "ok", '"error_code": -1', '"error_code": -1')),
+        "ip": ip, "pwd": key or s.key, "ttl": "300", "containRoot": "false"}), ('"success"', '"success"', '"error_code": -1', '"error_code": -1')),
     "dynv6": (lambda s, h, ip, key: s.send("/api/update", {"zone": h, "token": key or s.key, "ipv6" if ":" in ip else "ipv4": ip}),
               ("addresses updated", "addresses unchanged", "401 ", "404 ")),
     "enom": (lambda s, h, ip, key: s.send("/interface.asp", {"Command": "SetDNSHost", "Zone": h, "DomainPassword": key or s.key, "Address": ip}),
@@ -273,6 +273,17 @@ class Peculiarities(unittest.TestCase):
         self.assertEqual((service.send("/update", {**pairs, "ip": NEXT}), service.fake.values(service.a, "A")), ("KO", [V4]))
         self.assertEqual(service.send("/update", {"domains": "a", "token": service.key, "clear": "true"}), "OK")
         self.assertEqual((len(service.fake.records), service.rules()), (2, []))
+
+    def test_dynadot_wants_what_its_own_client_sends(self):
+        service = Ask("dynadot")
+        pairs = {"domain": service.fake.zone, "subDomain": "a,b", "type": "A", "ip": V4, "pwd": service.key, "ttl": "600", "containRoot": "true"}
+        self.assertEqual(service.send("/set_ddns", pairs), '{"status": "success"}')
+        self.assertEqual((len(service.fake.records), service.fake.records[service.a, "A"], service.rules()), (3, (600, [V4]), []))
+        for name in ("subDomain", "type", "ttl", "containRoot"):
+            self.assertIn("-1", service.send("/set_ddns", {key: value for key, value in pairs.items() if key != name}))
+            self.assertEqual(service.rules(), ["missing-parameter"], name)
+        self.assertIn("-1", service.send("/set_ddns", {**pairs, "ip": V6}))
+        self.assertIn("parameter-value", service.rules())
 
     def test_dynv6_removes_by_a_dash_and_shifts_prefixes(self):
         service = Ask("dynv6")

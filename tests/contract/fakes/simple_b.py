@@ -10,19 +10,28 @@ UPDATER = "https://github.com/qdm12/ddns-updater (4b18087)"
 
 
 class Dynadot(Get):
-    """One DDNS password a domain; several subdomains with commas; containRoot adds the domain itself."""
+    """A client that Dynadot's developers wrote: one domain and its dynamic password a request, several labels with commas,
+    containRoot adds the domain itself; a record that is not there is made. error_code -1 is a failure, anything else is done, so
+    that a reply without one is too (as it was seen). Open: limits, and what a failure says in `content`."""
     name, service, hosts = "dynadot", "Dynadot", ("www.dynadot.com",)
-    source, documented = "https://github.com/jeessy2/ddns-go dns/dynadot.go (5874c2e); " + DDCLIENT, False
+    source = "https://github.com/jeessy2/ddns-go/pull/1050 and /1055, dns/dynadot.go (2699a61)"
     path, host_param, domain_param, secret_param, many = "/set_ddns", None, "domain", "pwd", 20
-    addresses, optional = {"ip": ("A", "AAAA")}, ("subDomain", "type", "ttl", "containRoot")
+    addresses, required = {"ip": ("A", "AAAA")}, ("subDomain", "type", "ttl", "containRoot")
+
+    def params(self, request):
+        pairs = dict(request.query)
+        self.fields([pair for pair in request.query if pair[0] in self.required], self.required)
+        request.query = [pair for pair in request.query if pair[0] not in self.required]
+        found = super().params(request)
+        return None if found is None or not set(self.required) <= set(pairs) else pairs
 
     def names(self, q):
-        self.asked_type = q.get("type", "A")
-        root = {"true": [q["domain"]], "false": []}.get(q.get("containRoot", "false"))
-        if root is None or not q.get("ttl", "300").isdigit() or self.asked_type not in self.families:
+        self.asked_type = q["type"]
+        root = {"true": [q["domain"]], "false": []}.get(q["containRoot"])
+        if root is None or not q["ttl"].isdigit() or self.asked_type not in self.families:
             self.violate("parameter-value", q)
             root = []
-        labels = [label for label in q.get("subDomain", "").split(",") if label]
+        labels = [label for label in q["subDomain"].split(",") if label]
         return root + [f"{label}.{q['domain']}" for label in labels] or [f"?.{q['domain']}"]
 
     def wanted(self, q):
@@ -33,20 +42,20 @@ class Dynadot(Get):
         return found
 
     def ttl_of(self, q):
-        return int(q.get("ttl", "300")) if q.get("ttl", "300").isdigit() else None
+        return int(q["ttl"]) if q["ttl"].isdigit() else None
 
-    def say(self, status, code, text):
-        return Response(200, {"status": status, "error_code": code, "content": [text]})
+    def failed(self, text):
+        return Response(200, {"status": "failed", "error_code": -1, "content": [text]})
 
     def answer(self, q, outcomes, wanted):
-        good = self.say("success", 0, "ok")
-        return words(outcomes, {"unknown": self.say("failed", -1, "invalid domain"), "early": None, "good": good, "nochg": good})
+        good = Response(200, {"status": "success"})
+        return words(outcomes, {"unknown": self.failed("invalid domain"), "early": None, "good": good, "nochg": good})
 
     def denied(self, request):
-        return self.say("failed", -1, "fail: invalid password")
+        return self.failed("fail: invalid password")
 
     def malformed(self, request):
-        return self.say("failed", -1, "fail: missing parameter")
+        return self.failed("fail: missing parameter")
 
 
 class DynV6(Get):
