@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/macros.h"
+#include "providers/embedded.h"
 #include "providers/template.h"
 
 #define MINE(name, service)                                                                                            \
@@ -87,6 +88,40 @@ static void every_template_of_the_program_loads(void **state)
         }
     }
     assert_true(templates > 90);
+    strbuf_deinit(&report);
+    catalogue_unref(catalogue);
+}
+
+/** A row of catalogue.yaml whose service something serves would be hidden, and go stale. */
+static void each_row_of_the_list_is_of_a_service_that_nothing_serves(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = make(ERR_OK, NULL);
+    const struct catalogue_service *services = NULL;
+    struct strbuf report;
+    size_t len = 0, rows = 0;
+    strbuf_init(&report, 1 << 16);
+    assert_int_equal(catalogue_services(catalogue, &services, &len, &report), ERR_OK);
+    for (const struct embedded_file *file = embedded_lists; file->name != NULL; file++) {
+        struct view text = view_n(file->text, file->len), line;
+        while (view_next(&text, '\n', &line)) {
+            const struct view key = VIEW_LITERAL("  - service: ");
+            const struct catalogue_service *found = NULL;
+            if (!view_starts_with(line, key)) {
+                continue;
+            }
+            rows++;
+            line = view_trim(view_n(line.ptr + key.len, line.len - key.len));
+            for (size_t i = 0; i < len && found == NULL; i++) {
+                found = view_equal_nocase(line, view_of(services[i].service)) ? &services[i] : NULL;
+            }
+            if (found == NULL || found->ops != NULL) {
+                fail_msg("%s: %.*s is served by %s: delete its row", file->name, VIEW_ARG(line),
+                         found != NULL ? found->ops->about.name : "nothing, and not listed");
+            }
+        }
+    }
+    assert_true(rows > 20);
     strbuf_deinit(&report);
     catalogue_unref(catalogue);
 }
@@ -185,6 +220,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_template_of_the_program_loads),
+        cmocka_unit_test(each_row_of_the_list_is_of_a_service_that_nothing_serves),
         cmocka_unit_test(a_file_of_the_folder_adds_or_overrides),
         cmocka_unit_test(a_broken_file_is_named_with_all_its_neighbours),
         cmocka_unit_test(a_folder_that_cannot_be_read_is_no_empty_one),
