@@ -325,6 +325,8 @@ static bool account_together(const void *context, const struct batch *batch, con
 
 /* ---- what people may see ---- */
 
+enum { SECRET_PART_MIN = 4 /* bytes of a secret that a cut text may end with; fewer stand there by chance */ };
+
 /** Marks each place where @p secret stands in @p text: one secret may begin another, so that nothing is written yet. */
 static void mark(const char *text, size_t len, struct view secret, bool *hidden)
 {
@@ -333,17 +335,22 @@ static void mark(const char *text, size_t len, struct view secret, bool *hidden)
         memset(hidden + (at - text), true, secret.len);
         at++;
     }
+    for (size_t left = MIN(len, secret.len); left >= SECRET_PART_MIN; left--) { /* the text was cut inside of it */
+        if (memcmp(text + len - left, secret.ptr, left) == 0) {
+            memset(hidden + (len - left), true, left);
+        }
+    }
 }
 
 static bool fill_secret(void *context, enum template_slot slot, struct view key, struct strbuf *out)
 {
     (void)slot;
     (void)key;
-    return strbuf_add(out, secret_view(context)) == ERR_OK;
+    return strbuf_add(out, *(const struct view *)context) == ERR_OK;
 }
 
 /** As it is, and in each form that a request has it in. */
-static void mark_all(const char *text, size_t len, const struct secret *secret, bool *hidden)
+static void mark_all(const char *text, size_t len, struct view secret, bool *hidden)
 {
     static const struct {
         const char *before; /* what the form depends on */
@@ -352,15 +359,14 @@ static void mark_all(const char *text, size_t len, const struct secret *secret, 
                  {"", TEMPLATE_PLACE_FORM},
                  {"", TEMPLATE_PLACE_JSON},
                  {"https://h/", TEMPLATE_PLACE_URL}};
-    struct secret copy = *secret;
     struct strbuf coded;
-    mark(text, len, secret_view(secret), hidden);
+    mark(text, len, secret, hidden);
     strbuf_init(&coded, (size_t)ACCOUNT_SECRET_MAX * 6 + 16);
     for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
         size_t before = strlen(forms[i].before);
         strbuf_clear(&coded);
         (void)strbuf_adds(&coded, forms[i].before); /* short */
-        if (template_text_expand("{secret}", forms[i].place, fill_secret, &copy, &coded) == ERR_OK) {
+        if (template_text_expand("{secret}", forms[i].place, fill_secret, &secret, &coded) == ERR_OK) {
             mark(text, len, view_n(coded.ptr + before, coded.len - before), hidden);
         }
     }
@@ -374,12 +380,14 @@ static void account_redact(const void *context, char *text)
 {
     const struct template_account *account = context;
     size_t len = strlen(text);
+    bool username_is_secret = account->template->config.account.username == TEMPLATE_SECRET;
     bool *hidden = calloc(len + 1, sizeof(*hidden));
     if (hidden != NULL) {
-        mark_all(text, len, &account->secret, hidden);
+        mark_all(text, len, secret_view(&account->secret), hidden);
+        mark_all(text, len, username_is_secret ? view_of(account->user) : (struct view){0}, hidden);
     }
     for (size_t i = 0; hidden != NULL && i < account->secrets_len; i++) {
-        mark_all(text, len, &account->secrets[i].secret, hidden);
+        mark_all(text, len, secret_view(&account->secrets[i].secret), hidden);
     }
     for (size_t i = 0; i < len; i++) {
         text[i] = hidden == NULL || hidden[i] ? '*' : text[i]; /* without memory nothing is told */

@@ -16,7 +16,7 @@
 #include "providers/provider.h"
 
 enum template_status { TEMPLATE_OK, TEMPLATE_UNDOCUMENTED, TEMPLATE_DEAD };
-enum template_need { TEMPLATE_NONE, TEMPLATE_OPTIONAL, TEMPLATE_REQUIRED };
+enum template_need { TEMPLATE_NONE, TEMPLATE_OPTIONAL, TEMPLATE_REQUIRED, TEMPLATE_SECRET /* of `username` */ };
 enum template_form { TEMPLATE_FQDN, TEMPLATE_LABEL };
 enum template_send {
     TEMPLATE_SEPARATE, /* a request a family */

@@ -62,7 +62,7 @@ static enum err finish_rules(struct template *template)
 
 static void take_field(struct provider_ops *ops, int need, enum provider_field field)
 {
-    ops->needs |= need == TEMPLATE_REQUIRED ? (unsigned)field : 0;
+    ops->needs |= need == TEMPLATE_REQUIRED || need == TEMPLATE_SECRET ? (unsigned)field : 0;
     ops->takes |= need == TEMPLATE_OPTIONAL ? (unsigned)field : 0;
 }
 

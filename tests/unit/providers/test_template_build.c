@@ -204,6 +204,9 @@ static void no_secret_survives_in_a_text_for_people(void **state)
     rig.template->ops.redact(rig.account, told);
     assert_null(strstr(told, "s3cr"));
     assert_non_null(strstr(told, "said"));
+    char cut[] = "the service said: s3cr&"; /* a text that had room for no more */
+    rig.template->ops.redact(rig.account, cut);
+    assert_null(strstr(cut, "s3cr"));
     rig_close(&rig);
     rig_open(&rig, text, (struct engine_account_config){0}, "s3@cr t",
              NULL); /* a path keeps the @ that a query does not */
@@ -227,6 +230,29 @@ static void a_secret_that_begins_another_hides_neither_less(void **state)
     rig.template->ops.redact(rig.account, told);
     assert_string_equal(told, "a ***, b *******.");
     rig_close(&rig);
+}
+
+/** Some services call their key a user name. */
+static void a_user_name_that_is_a_key_is_hidden(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *need;
+        bool shown;
+    } cases[] = {{"required", true}, {"secret", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[1024], told[] = "{\"apikey\":\"pk1_abcdef\"} pk1_abcdef";
+        struct rig rig;
+        (void)snprintf(text, sizeof(text),
+                       TEMPLATE_HEAD
+                       "account: {username: %s}\nrequest: {url: \"https://t.example/{username}?ip={ip}\"}\n" RULES,
+                       cases[i].need); /* fits */
+        rig_open(&rig, text, (struct engine_account_config){.username = "pk1_abcdef"}, NULL, NULL);
+        assert_int_equal(rig.template->ops.needs, PROVIDER_USERNAME);
+        rig.template->ops.redact(rig.account, told);
+        assert_int_equal(strstr(told, "pk1_") != NULL, cases[i].shown);
+        rig_close(&rig);
+    }
 }
 
 #define LOOKUP                                                                                                         \
@@ -335,6 +361,7 @@ int main(void)
         cmocka_unit_test(each_host_has_its_own_secret),
         cmocka_unit_test(no_secret_survives_in_a_text_for_people),
         cmocka_unit_test(a_secret_that_begins_another_hides_neither_less),
+        cmocka_unit_test(a_user_name_that_is_a_key_is_hidden),
         cmocka_unit_test(a_lookup_is_kept_until_it_is_found_stale),
         cmocka_unit_test(what_a_lookup_does_not_find_is_created_once),
         cmocka_unit_test(a_lookup_that_fails_changes_nothing),
