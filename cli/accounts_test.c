@@ -37,6 +37,10 @@ static void print_request(const json_t *request)
     if (api_text(request, "body")[0] != '\0') {
         (void)printf("  %s\n", api_text(request, "body"));
     }
+    if (strcmp(api_text(request, "stage"), "change") != 0) {
+        (void)printf(
+            "  Nothing was sent. The change depends on what the service answers to this, so it is not shown.\n");
+    }
 }
 
 static enum exit_code print_requests(const json_t *body)
@@ -51,8 +55,8 @@ static enum exit_code print_requests(const json_t *body)
 static enum exit_code report_listing(struct api *api, const json_t *body)
 {
     bool ok = api_bool(body, "ok");
-    (void)printf("asked:   %s %s\nanswer:  %s after %llu ms\nrecords: %llu\n", api_text(body, "asked"),
-                 api_text(body, "zone"), ok ? "ok" : api_text(body, "error"), (unsigned long long)api_u64(body, "ms"),
+    (void)printf("asked:   %s of %s\nanswer:  %s after %llu ms\nrecords: %llu\n", api_text(body, "asked"),
+                 api_text(body, "zone"), ok ? "ok" : "failed", (unsigned long long)api_u64(body, "ms"),
                  (unsigned long long)api_u64(body, "records")); /* judged by fflush */
     if (fflush(stdout) != 0) {
         return EXIT_FAILED;

@@ -158,17 +158,31 @@ static const struct {
     {503, EXIT_FAILED, "the coordinator is busy; run the command again"},
 };
 
+/* Where the error id says more than the status. */
+static const struct {
+    const char *id, *hint;
+} remedies[] = {
+    {"no-such-account", "list what there is: muster provider accounts"},
+    {"no-such-zone", "list what there is: muster zone list"},
+    {"no-such-record", "list what there is: muster record list"},
+    {"no-such-device", "list what there is: muster device list"},
+    {"stopped", "mend the account and reload, or let it go on: muster provider resume ACCOUNT"},
+};
+
 static enum exit_code report_refusal(const struct api *api)
 {
     enum exit_code code = EXIT_FAILED;
     const char *hint = "look at the coordinator's log: journalctl -u muster-coordinator";
+    const char *id = api_text(api->body, "error");
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         if (refusals[i].status == api->status) {
             code = refusals[i].code;
             hint = refusals[i].hint;
         }
     }
-    const char *id = api_text(api->body, "error");
+    for (size_t i = 0; i < ARRAY_LEN(remedies); i++) {
+        hint = strcmp(remedies[i].id, id) == 0 ? remedies[i].hint : hint;
+    }
     const char *message = api_text(api->body, "message");
     return api_report(api, code, id, message[0] != '\0' ? message : id, hint);
 }

@@ -51,6 +51,13 @@ static const char *state_of(const json_t *record)
     return api_bool(record, "tombstone") ? "delete" : error ? "refused" : "pending";
 }
 
+/* Its own error; of one that waits, what keeps its zone from being written. */
+static const char *error_of(const json_t *record)
+{
+    const char *own = api_text(record, "error");
+    return own[0] != '\0' ? own : api_text(record, "zone_error");
+}
+
 static void record_row(struct grid *grid, const json_t *record)
 {
     grid_text(grid, api_text(record, "name"));
@@ -60,7 +67,7 @@ static void record_row(struct grid *grid, const json_t *record)
     grid_texts(grid, json_object_get(record, "have"));
     grid_text(grid, api_text(record, "device"));
     grid_time(grid, api_text(record, "changed"));
-    grid_text(grid, api_text(record, "error"));
+    grid_text(grid, error_of(record));
 }
 
 enum exit_code record_list_run(const struct command_call *call)
@@ -122,7 +129,7 @@ static const struct grid_column facts_columns[] = {{.title = ""}, {.title = "", 
 
 static void add_facts(struct grid *grid, const json_t *record)
 {
-    static const char *const texts[][2] = {{"zone", "zone"}, {"device", "device"}, {"error", "error"}};
+    static const char *const texts[][2] = {{"zone", "zone"}, {"device", "device"}};
     static const char *const numbers[][2] = {{"TTL", "ttl"}, {"attempts", "attempts"}};
     static const char *const times[][2] = {{"changed", "changed"}, {"written", "applied"}};
     grid_text(grid, api_text(record, "name"));
@@ -137,6 +144,8 @@ static void add_facts(struct grid *grid, const json_t *record)
         grid_text(grid, texts[i][0]);
         grid_text(grid, api_text(record, texts[i][1]));
     }
+    grid_text(grid, "error");
+    grid_text(grid, error_of(record));
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
         grid_text(grid, numbers[i][0]);
         grid_u64(grid, api_u64(record, numbers[i][1]));

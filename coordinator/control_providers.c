@@ -42,6 +42,21 @@ static void add_limits(struct jsonout *json, struct engine_account *account, con
     jsonout_close(json, '}');
 }
 
+/* What is wrong with one of the account's zones, where nothing is wrong with the account itself. */
+static void look_at_zones(const struct coordinator *coordinator, const char *account,
+                          struct engine_account_status *status)
+{
+    const struct zone_config *zones = coordinator->settings->config.zones.items;
+    for (size_t i = 0; i < coordinator->zones_len && status->error[0] == '\0'; i++) {
+        struct engine_zone_status zone;
+        engine_zone_status(coordinator->zones[i].engine_zone, &zone);
+        if (strcmp(zones[i].account, account) == 0 && zone.error[0] != '\0') {
+            status->error = zone.error;
+            status->detail = zone.last_error;
+        }
+    }
+}
+
 static void add_account(struct jsonout *json, const struct coordinator *coordinator, size_t index)
 {
     const struct coordinator_config *config = &coordinator->settings->config;
@@ -49,6 +64,7 @@ static void add_account(struct jsonout *json, const struct coordinator *coordina
     const struct zone_config *zones = config->zones.items;
     struct engine_account_status status;
     engine_account_status(coordinator->accounts[index], &status);
+    look_at_zones(coordinator, account->name, &status);
     jsonout_open(json, NULL, '{');
     jsonout_text(json, "name", view_of(account->name));
     jsonout_text(json, "provider", view_of(account->provider));

@@ -5,6 +5,12 @@
 #include <string.h>
 
 #include "coordinator/control_private.h"
+#include "providers/hosts.h"
+
+/* A zone that writes nothing now: copied, since the page is written by the worker. */
+struct trouble {
+    char zone[DNSNAME_SIZE], error[HOSTS_CODE_MAX];
+};
 
 struct record_job {
     struct coordinator *coordinator;
@@ -17,6 +23,8 @@ struct record_job {
     struct jsonout json;
     char last[2 * DNSNAME_SIZE + 16];
     enum err err;
+    struct trouble *troubles; /* owned; of a list */
+    size_t troubles_len;
     /* adopt, retry */
     char name[DNSNAME_SIZE];
     enum rrtype type;
@@ -27,7 +35,35 @@ struct record_job {
 static void free_job(struct record_job *job)
 {
     strbuf_deinit(&job->out);
+    free(job->troubles);
     free(job);
+}
+
+/* Which zones write nothing now, and why. */
+static enum err note_troubles(struct record_job *job)
+{
+    const struct coordinator *coordinator = job->coordinator;
+    job->troubles = calloc(coordinator->zones_len + 1, sizeof(*job->troubles));
+    for (size_t i = 0; job->troubles != NULL && i < coordinator->zones_len; i++) {
+        struct engine_zone_status status;
+        engine_zone_status(coordinator->zones[i].engine_zone, &status);
+        if (status.error[0] != '\0') {
+            struct trouble *trouble = &job->troubles[job->troubles_len++];
+            memcpy(trouble->zone, coordinator->zones[i].name, sizeof(trouble->zone));
+            (void)snprintf(trouble->error, sizeof(trouble->error), "%s", status.error); /* the same size */
+        }
+    }
+    return job->troubles != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+static const char *trouble_of(const struct record_job *job, const struct store_record *record)
+{
+    for (size_t i = 0; record->want_rev > record->have_rev && i < job->troubles_len; i++) {
+        if (strcmp(job->troubles[i].zone, record->zone) == 0) {
+            return job->troubles[i].error;
+        }
+    }
+    return "";
 }
 
 static enum err write_record(void *context, const struct store_record *record)
@@ -49,6 +85,7 @@ static enum err write_record(void *context, const struct store_record *record)
     jsonout_u64(json, "rev", record->want_rev);
     jsonout_bool(json, "pending", record->want_rev > record->have_rev);
     jsonout_text(json, "error", view_of(record->error));
+    jsonout_text(json, "zone_error", view_of(trouble_of(job, record)));
     jsonout_u64(json, "attempts", record->attempts);
     jsonout_time(json, "changed", record->changed_ms);
     jsonout_time(json, "applied", record->applied_ms);
@@ -192,6 +229,11 @@ void control_get_records(void *context, struct httpd_request *request)
     }
     job->limit = limit;
     job->pending_only = pending_only;
+    if (note_troubles(job) != ERR_OK) {
+        httpd_reply_error(request, 500, "out-of-memory", NULL);
+        free_job(job);
+        return;
+    }
     if (!parse_zone(request, job) || !copy_query(request, "device", job->device, sizeof(job->device)) ||
         !parse_cursor(request, job)) {
         httpd_reply_error(request, 400, "bad-query", "zone, device and after are as the answers give them");
@@ -245,6 +287,27 @@ static void find_work(void *context)
     job->err = job->coordinator->store_ops->each_record(job->coordinator->store, &query, keep_record, job);
 }
 
+/* Why a record that is on its way is not through: its account may be stopped, and then it will not be. */
+static void reply_moving(const struct record_job *job)
+{
+    const struct coordinator *coordinator = job->coordinator;
+    const struct zone_config *zones = coordinator->settings->config.zones.items;
+    int zone = control_zone_index(coordinator, view_of(job->after_zone));
+    int account = zone < 0 ? -1 : control_account_index(coordinator, view_of(zones[zone].account));
+    struct engine_account_status status = {.error = ""};
+    char text[PROVIDER_DETAIL_MAX + 128];
+    if (account >= 0) {
+        engine_account_status(coordinator->accounts[account], &status);
+    }
+    if (status.error[0] == '\0') {
+        httpd_reply_error(job->request, 409, "moving", "the record is being written now");
+        return;
+    }
+    (void)snprintf(text, sizeof(text), "account %s is stopped: %s", zones[zone].account,
+                   status.detail); /* cut is fine */
+    httpd_reply_error(job->request, 409, "stopped", text);
+}
+
 static void find_done(void *context)
 {
     struct record_job *job = context;
@@ -258,10 +321,10 @@ static void find_done(void *context)
         err = core_rewrite(job->coordinator->core, coordinator_now(), &job->record, job->adopt);
         core_flush(job->coordinator->core, coordinator_now());
     }
-    if (err != ERR_OK) {
-        bool moving = err == ERR_EXISTS || err == ERR_AGAIN;
-        httpd_reply_error(job->request, moving ? 409 : 500, moving ? "moving" : "failed",
-                          moving ? "the record is being written now" : err_text(err));
+    if (err == ERR_EXISTS || err == ERR_AGAIN) {
+        reply_moving(job);
+    } else if (err != ERR_OK) {
+        httpd_reply_error(job->request, 500, "failed", err_text(err));
     } else {
         httpd_reply_json(job->request, 202, VIEW_LITERAL("{\"state\":\"submitted\"}"));
     }

@@ -3,6 +3,7 @@
  * The operator's door, tests of accounts: does the service take the account's credentials, shown by a listing, which
  * changes nothing; and what would be sent for a change, without sending it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static void test_done(void *context, enum err err, const char *detail)
     jsonout_open(&json, NULL, '{');
     jsonout_text(&json, "account", view_of(job->account));
     jsonout_text(&json, "zone", view_of(job->zone));
-    jsonout_text(&json, "asked", VIEW_LITERAL("the records of the zone, a page of them"));
+    jsonout_text(&json, "asked", VIEW_LITERAL("the first page of the records"));
     jsonout_bool(&json, "ok", err == ERR_OK);
     jsonout_text(&json, "error", view_of(err == ERR_OK ? "" : err_name(err)));
     jsonout_text(&json, "detail", view_of(detail != NULL ? detail : ""));
@@ -204,7 +205,10 @@ void control_test_account(void *context, struct httpd_request *request)
     }
     if (host.ptr == NULL || dnsname_parse(host, DNSNAME_HOST, name, &info) != ERR_OK ||
         !dnsname_in_zone(view_of(name), view_of(coordinator->zones[zone].name))) {
-        httpd_reply_error(request, 400, "bad-name", "a dry run needs the name of a host inside the zone");
+        char text[DNSNAME_SIZE + 128];
+        (void)snprintf(text, sizeof(text), "host must be a name inside %s; zone names another zone of the account",
+                       coordinator->zones[zone].name); /* fits */
+        httpd_reply_error(request, 400, "bad-name", text);
         return;
     }
     preview_host(coordinator, request, zone, name);

@@ -162,7 +162,8 @@ struct engine_preview {
     size_t bytes;                         /* of the body, or of the DNS message */
     char impossible[PROVIDER_DETAIL_MAX]; /* ERR_UNSUPPORTED: why the service cannot make such a change */
 };
-/** Builds with what the zone's cache knows, and sends nothing. @return ERR_UNSUPPORTED, ERR_AGAIN (a lookup is under
+/** Builds with what the zone's cache knows, and sends nothing, no lookup either: who asks for a dry run is promised
+ * that, and some services count or log what is asked. @return ERR_UNSUPPORTED, ERR_AGAIN (a lookup is under
  * way), and as a build. engine_preview_deinit in any case. */
 enum err engine_zone_preview(struct engine_zone *zone, const struct rrset_change *change,
                              struct engine_preview *ret_preview) MUST_CHECK;
@@ -183,6 +184,7 @@ struct engine_zone_status {
     uint64_t resume_ms;                   /* monotonic, when backing off */
     uint64_t lookups;                     /* requests that were no changes, since start */
     uint64_t insync_ms;                   /* a change to all of the service's servers, last sampled; 0 = never */
-    const char *last_error;               /* "" when none */
+    const char *error;                    /* id of why nothing is written now; "" when none */
+    const char *last_error;               /* detail of the last failure; "" when none */
 };
 void engine_zone_status(const struct engine_zone *zone, struct engine_zone_status *ret_status);

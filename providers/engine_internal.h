@@ -182,7 +182,8 @@ struct engine_zone {
 
     uint64_t messages, changes, failures, lookups_made, insync_ms;
     char last_error[PROVIDER_DETAIL_MAX];
-    bool in_trouble; /* told so */
+    bool in_trouble;              /* told so */
+    char trouble[HOSTS_CODE_MAX]; /* its id */
 };
 
 /* engine_zone.c */

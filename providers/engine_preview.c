@@ -79,8 +79,13 @@ static void show_dns(const struct engine_zone *zone, const struct rrset_change *
     preview->method = "UPDATE";
     (void)strbuf_addf(&preview->url, "%s:%u", account->host[0] != '\0' ? account->host : "(the zone's primary)",
                       (unsigned)account->port); /* short, as the rest */
-    (void)strbuf_addf(&preview->body, "zone %s; %s %s, %u addresses, TTL %u", zone->name, change->name,
-                      rrtype_name(change->type), (unsigned)change->want.len, (unsigned)change->ttl);
+    (void)strbuf_addf(&preview->body, "zone %s; delete %s %s", zone->name, change->name, rrtype_name(change->type));
+    for (size_t i = 0; i < change->want.len; i++) {
+        char address[IP_TEXT_SIZE];
+        (void)ip_format(&change->want.ips[i], address);
+        (void)strbuf_addf(&preview->body, "; add %s %u %s %s", change->name,
+                          (unsigned)engine_zone_ttl(zone, change->ttl), rrtype_name(change->type), address);
+    }
 }
 
 static enum err build(struct engine_zone *zone, const struct rrset_change *change, struct provider_request *request,

@@ -55,6 +55,7 @@ static void tell_trouble(struct engine_zone *zone, const char *error, const char
 {
     bool told = zone->in_trouble;
     zone->in_trouble = error != NULL;
+    (void)snprintf(zone->trouble, sizeof(zone->trouble), "%s", error != NULL ? error : ""); /* ids are shorter */
     if (told != zone->in_trouble && zone->callbacks.trouble != NULL) {
         zone->callbacks.trouble(zone->context, zone, error, detail);
     }
@@ -364,6 +365,7 @@ void engine_zone_status(const struct engine_zone *from, struct engine_zone_statu
         .resume_ms = breaker->state == BREAKER_OPEN ? breaker->until_ms : 0,
         .lookups = zone->lookups_made,
         .insync_ms = zone->insync_ms,
+        .error = zone->account->stopped ? zone->account->stop_error : zone->trouble,
         .last_error = zone->account->stopped ? zone->account->stop_detail : zone->last_error,
     };
 }

@@ -44,8 +44,8 @@ ZONE_KEYS = {"zone", "account", "mode", "state", "epoch", "waiting", "in_flight"
              "depth", "service_ms", "retry_in_ms", "last_error", "swept", "sweep_stopped", "unknown_records", "foreign_records"}
 DEVICE_KEYS = {"id", "group", "site", "registered", "presence", "ip4", "ip6", "observed", "problem", "boot", "seq", "durable",
                "records_open", "seen", "changed", "nat", "inbound"}
-RECORD_KEYS = {"zone", "name", "type", "device", "ttl", "want", "tombstone", "have", "rev", "pending", "error", "attempts",
-               "changed", "applied"}
+RECORD_KEYS = {"zone", "name", "type", "device", "ttl", "want", "tombstone", "have", "rev", "pending", "error", "zone_error",
+               "attempts", "changed", "applied"}
 REPORT = re.compile(r"\Amuster: error: (.+)\n  cause: (.+)\n  hint:  (.+)\n  docs:  muster [a-z ]+ --help\n\Z")
 
 
@@ -317,12 +317,15 @@ class Commands(Cli):
         self.assertEqual(row[:2], ["dns", "rfc2136"])
         self.assertGreater(int(row[2]), 1)
         self.refused("provider", "limits", "other", code=5, error="other: ", cause="no account of that name")
+        match = self.refused("provider", "test", "other", code=5, cause="no account of that name")
+        self.assertIn("muster provider accounts", match[3])
         text = self.muster("provider", "test", "dns").stdout
-        self.assertRegex(text, r"answer:  ok after \d+ ms\nrecords: [1-9]")
+        self.assertRegex(text, r"asked:   the first page of the records of example\.net\nanswer:  ok after \d+ ms\nrecords: [1-9]")
         self.refused("provider", "test", "dns", "--zone", "example.org", code=5, cause="no such zone")
         self.refused("provider", "test", "dns", "--dry-run", code=2)
-        self.refused("provider", "test", "dns", "--dry-run", "--host", "a.example.org", code=2, cause="inside the zone")
-        self.assertIn("UPDATE 127.", self.muster("provider", "test", "dns", "--dry-run", "--host", "a.example.net").stdout)
+        self.refused("provider", "test", "dns", "--dry-run", "--host", "a.example.org", code=2, cause="inside example.net")
+        self.assertRegex(self.muster("provider", "test", "dns", "--dry-run", "--host", "a.example.net").stdout,
+                         r"UPDATE 127\..*\n.*; delete a\.example\.net A; add a\.example\.net 60 A 192\.0\.2\.1\n")
         self.assertEqual(kdig(self.stack.dns, "a.example.net"), [])
         self.assertEqual(self.lines("provider", "stops"), [])
         self.assertEqual(self.json("provider", "resume", "dns")["lifted"], 0)

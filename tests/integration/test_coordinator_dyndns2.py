@@ -90,6 +90,11 @@ class Dyndns2(unittest.TestCase):
         other.report(ip4="93.184.216.35")
         other.wait_ack(lambda ack: ack["names"][0]["error"] == "badauth")
         self.assertEqual(len(self.service.requests), 1)
+        wait_until(lambda: len(self.pending()) == 2, "both are in the store")
+        self.assertEqual([row[2::5] for row in self.pending()], [["pending", "badauth"]] * 2)
+        done = self.run_muster("record", "retry", "cam-1.example.net")
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertRegex(done.stderr, r"cause: account dns is stopped: badauth: .*\n +hint: .*muster provider resume")
 
     def test_an_unknown_outcome_is_settled_by_asking_the_authoritative_server(self):
         self.service.script[:] = ["apply-html"]
@@ -102,9 +107,17 @@ class Dyndns2(unittest.TestCase):
         self.device.report(ip4="93.184.216.37")
         self.device.wait_ack()
         wait_until(lambda: len(self.service.requests) == 1, "the service was asked")
+        wait_until(lambda: self.muster("accounts")["accounts"][0]["error"] == "servererror", "the account says what is wrong")
         self.stack.coordinator.kill()
         self.stack.start_coordinator()
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.37"])
+
+    def run_muster(self, *words):
+        return subprocess.run([build_dir() / "cli" / "muster", *words, "--socket", self.stack.folder / "control.sock"],
+                              capture_output=True, text=True, check=False, timeout=DEADLINE)
+
+    def pending(self):
+        return [line.split("\t") for line in self.run_muster("record", "list", "--pending").stdout.splitlines()]
 
     def muster(self, *words):
         """What a person asks and says about the service's complaint."""
@@ -134,6 +147,18 @@ class Dyndns2(unittest.TestCase):
         self.assertIn("cam-1.example.net: written again", done.stderr)
         self.assertGreater(len(self.service.requests), asked)
         self.assertEqual(kdig(self.stack.dns, "cam-1.example.net"), ["93.184.216.44"])
+
+    def test_a_dry_run_sends_no_lookup_and_says_so(self):
+        key = self.work.write("key", "sk1_secret\n", 0o600)
+        account = f"  - {{name: other, provider: porkbun, username: pk1_key, password_file: {key}, connect_to: '127.0.0.1:1'}}\n"
+        self.stack.write_config(account=self.stack.values["account"] + account,
+                                zones="  - {name: example.com, account: other, mode: shared}\n")
+        mark = self.stack.coordinator.mark()
+        self.stack.coordinator.signal(signal.SIGHUP)
+        self.stack.coordinator.wait_log("reloaded", since=mark)
+        done = self.run_muster("provider", "test", "other", "--dry-run", "--host", "a.example.com")
+        self.assertRegex(done.stdout, r"A: lookup of the zone\n  POST https://api\.porkbun\.com/.*\n(.*\n)+  Nothing was sent\.")
+        self.assertNotRegex(done.stdout, "pk1|sk1")
 
     def test_what_was_sent_before_a_crash_is_asked_for_and_not_repeated(self):
         held = Held()

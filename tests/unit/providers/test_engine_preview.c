@@ -101,13 +101,15 @@ static bool preview_one(struct engine *engine, struct engine_account *account, c
     return err == ERR_OK;
 }
 
-static struct engine_account_config config_of(const struct provider_ops *ops)
+static struct engine_account_config config_of(const struct catalogue_service *service)
 {
+    const struct provider_ops *ops = service->ops;
+    bool key = service->template->config.account.username == TEMPLATE_SECRET;
     unsigned fields = ops->needs | ops->takes;
     return (struct engine_account_config){
         .name = "t",
         .provider = ops->about.name,
-        .username = (fields & PROVIDER_USERNAME) != 0 ? "fleet" : NULL,
+        .username = (fields & PROVIDER_USERNAME) != 0 ? (key ? SECRET : "fleet") : NULL,
         .password_file = (fields & PROVIDER_PASSWORD) != 0 ? password : NULL,
         .secrets_file = (fields & PROVIDER_SECRETS) != 0 ? secrets : NULL,
         .url = (ops->needs & PROVIDER_URL) != 0 ? "https://dyn.example/nic/update" : NULL,
@@ -140,7 +142,7 @@ static void test_no_template_shows_a_secret(void **state)
         }
         struct errinfo info = {0};
         struct engine_account *account = NULL;
-        const struct engine_account_config config = config_of(services[i].ops);
+        const struct engine_account_config config = config_of(&services[i]);
         if (engine_account_new(engine, &config, &account, &info) != ERR_OK) {
             continue; /* it needs an option */
         }
