@@ -418,30 +418,51 @@ class Apis(unittest.TestCase):
     def test_cloudns(self):
         service = Ask("cloudns")
         login = {"auth-id": service.user, "auth-password": service.key, "domain-name": service.fake.zone}
-        added = json.loads(service.send("/dns/add-record.json", method="POST", form={
-            **login, "record-type": "A", "host": "a", "record": V4, "ttl": "60"}))
-        self.assertEqual(added["status"], "Success")
-        number = str(added["data"]["id"])
-        rows = json.loads(service.send("/dns/records.json", {**login, "host": "a", "type": "A"}))
-        self.assertEqual((rows[number]["record"], service.fake.lookups), (V4, 1))
+        new = {**login, "record-type": "A", "host": "a", "record": V4, "ttl": "60"}
+        self.assertIn("Success", service.send("/dns/add-record.json", method="POST", form=new))
+        rows = json.loads(service.send("/dns/records.json", {**login, "host": "a", "type": "a"}))
+        (number, row), = rows.items()
+        self.assertEqual((row["id"], row["record"], service.fake.lookups), (number, V4, 1))
         change = {**login, "record-id": number, "host": "a", "record": NEXT, "ttl": "60"}
         self.assertIn("Success", service.send("/dns/mod-record.json", change))
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([NEXT], []))
         self.assertIn("Invalid TTL", service.send("/dns/mod-record.json", {**change, "ttl": "61"}))
         self.assertIn("incorrect auth-id", service.send("/dns/mod-record.json", {**change, "auth-password": "x"}))
+        self.assertIn("Failed", service.send("/dns/mod-record.json", {**change, "host": "@"}))
+        self.assertIn("Missing domain-name", service.send("/dns/records.json", {**login, "domain-name": "elsewhere.org"}))
         self.assertIn("Success", service.send("/dns/delete-record.json", {**login, "record-id": number}))
-        self.assertEqual((service.fake.records, service.rules()), ({}, ["ttl", "wrong-credentials"]))
+        self.assertEqual((service.fake.records, service.rules()), ({}, ["ttl", "wrong-credentials", "parameter-value", "unknown-zone"]))
+        self.assertIn("sub-auth-user", service.send("/dns/login.json", {"sub-auth-id": "1", "auth-password": service.key}))
 
-    def test_cloudns_dynamic_url_needs_the_forwarded_address(self):
+    def test_cloudns_lists_by_pages_and_an_empty_host_is_no_filter(self):
         service = Ask("cloudns")
-        key = service.fake.dynamic_keys([service.a])[service.a]
-        pairs = {"q": key, "proxy": "1"}
-        ask = {"host": "ipv4.cloudns.net", "headers": [("X-Forwarded-For", V4)]}
-        self.assertEqual(service.send("/api/dynamicURL/", pairs, **ask), "OK")
-        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], []))
-        service.send("/api/dynamicURL/", {"q": key}, host="ipv4.cloudns.net")
-        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([simple.DETECTED["A"]], ["address-of-connection"]))
-        self.assertEqual(service.send("/api/dynamicURL/", {**pairs, "q": "none"}, **ask), "The record's key is wrong!")
+        service.fake.limits_hold = False
+        login = {"auth-id": service.user, "auth-password": service.key, "domain-name": service.fake.zone}
+        for host, value in (("", V4), ("b", NEXT), ("b", V6)):
+            service.send("/dns/add-record.json", {**login, "host": host, "record-type": "AAAA" if ":" in value else "A", "record": value, "ttl": "60"})
+        for more, found in (({}, [V4, NEXT, V6]), ({"host": ""}, [V4, NEXT, V6]), ({"host": "b", "type": "A"}, [NEXT]), ({"type": "MX"}, [V4, NEXT, V6]),
+                            ({"rows-per-page": "10", "page": "1"}, [V4, NEXT, V6])):
+            rows = json.loads(service.send("/dns/records.json", {**login, **more}))
+            self.assertEqual([row["record"] for row in rows.values()], found, more)
+        self.assertEqual(service.send("/dns/records.json", {**login, "host": "none"}), "[]")
+        self.assertEqual(service.send("/dns/records.json", {**login, "rows-per-page": "10", "page": "2"}), "[]")
+        self.assertEqual(service.rules(), [])
+        service.send("/dns/records.json", {**login, "rows-per-page": "7"})
+        self.assertEqual(service.rules(), ["parameter-value"])
+
+    def test_cloudns_takes_so_many_requests_a_second_a_minute_and_an_hour(self):
+        service = Ask("cloudns")
+        login = {"auth-id": service.user, "auth-password": service.key}
+        for i in range(600):
+            service.now += 0.06
+            service.send("/dns/login.json", login)
+        self.assertEqual(service.rules(), [])
+        self.assertIn("Request blocked.", service.send("/dns/login.json", login))
+        self.assertEqual(service.rules(), ["rate"])
+        service.now += 60
+        for _ in range(21):
+            service.send("/dns/login.json", login)
+        self.assertEqual(service.rules(), ["rate"])
 
     def test_dnspod(self):
         service = Ask("dnspod")

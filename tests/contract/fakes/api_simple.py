@@ -3,7 +3,7 @@
 Lookups are counted apart from writes. Record ids are made up here and mean nothing to other services."""
 import json
 
-from .base import Response, family
+from .base import Response, Window, family
 from .simple import Simple
 
 
@@ -131,24 +131,21 @@ class Beget(Simple):
 
 
 class CloudNs(Ids):
-    """The DynURL of a record sets the connection's address (or X-Forwarded-For with proxy=1); api.cloudns.net has the records."""
-    name, service, hosts = "cloudns", "ClouDNS", ("api.cloudns.net", "ipv4.cloudns.net", "ipv6.cloudns.net")
-    source, rate = "https://www.cloudns.net/wiki/article/152/ (API), /36/ (DynURL, as ddclient 4.0.1-rc.2 quotes it)", (20, 1)
+    """The records' API; every reply has status 200, a failure is "status":"Failed". A host that is empty is the domain's own name
+    where a record is written; what it means to a list is open, so that here it is as if there were none. Open too: the words of
+    failures that the pages do not show, and whether a new record's id is told (here not)."""
+    name, service, hosts = "cloudns", "ClouDNS", ("api.cloudns.net",)
+    source = "https://cloudns.net/wiki/article/41, /57, /58, /59, /60; https://github.com/ClouDNS/octodns_cloudns (c29be64)"
     ttls = (60, 300, 900, 1800, 3600, 21600, 43200, 86400, 172800, 259200, 604800, 1209600, 2592000)
+    rates = ((20, 1), (600, 60), (36000, 3600))  # of an address that requests come from
+    logins = ("auth-id", "sub-auth-id", "sub-auth-user")
 
     def __init__(self):
         super().__init__()
-        self.urls = {}
+        self.windows = [Window(*rate) for rate in self.rates]
 
     def account(self, hosts=()):
-        for host in hosts:
-            self.urls[self.host_secret(host)] = (host, "A")
-            self.urls[self.host_secret("6/" + host)] = (host, "AAAA")
         return {"username": self.secret("id", "123456789", 5), "password": self.password()}
-
-    def dynamic_keys(self, hosts, rtype="A"):
-        """{host: last part of its DynURL}: keys of records, which an account of the API has no use for."""
-        return {host: self.host_secret(host if rtype == "A" else "6/" + host) for host in hosts}
 
     def is_lookup(self, request):
         return request.path in ("/dns/records.json", "/dns/get-zone-info.json", "/dns/login.json")
@@ -156,75 +153,87 @@ class CloudNs(Ids):
     def failed(self, text):
         return Response(200, {"status": "Failed", "statusDescription": text})
 
+    def done(self, text):
+        return Response(200, {"status": "Success", "statusDescription": text})
+
     def denied(self, request):
-        if request.path.startswith("/api/"):
-            return Response(200, "The record's key is wrong!")
         return self.failed("Invalid authentication, incorrect auth-id or auth-password.")
 
     def limited(self, request):
-        return Response(200, "Request blocked! You have made more than 20 requests per second.")
+        return self.failed("Request blocked. 192.0.2.250 is sending more than 20 requests per second.")
+
+    def over(self):
+        late = [window for window in self.windows if window.over("address", self.clock())] if self.limits_hold else []
+        for window in late:
+            self.violate("rate", f"more than {window.calls} in {window.per} s")
+        return bool(late)
 
     def handle(self, request):
         if self.over():
             return self.limited(request)
-        return self.api(request) if request.host == "api.cloudns.net" else self.dynamic(request)
-
-    def dynamic(self, request):
-        if request.path != "/api/dynamicURL/" or request.method != "GET" or not self.fields(request.query, ("q",), ("proxy", "notify")):
-            self.violate("path", f"{request.method} {request.path}")
-            return Response(200, "Invalid request.")
-        found = self.urls.get(request.get("q"))
-        if found is None or not self.known(found[0]):
-            self.credentials(found is not None, request.get("q"))
-            return self.denied(request)
-        forwarded = request.headers.get("X-Forwarded-For") if request.get("proxy") == "1" else None
-        address = forwarded or self.detect(found[1], "no X-Forwarded-For with proxy=1")
-        if self.address(address, (found[1],)) is None:
-            return Response(200, "Invalid request.")
-        self.update(found[0], {found[1]: address})
-        return Response(200, "OK")
-
-    def api(self, request):
-        login = ("auth-id", "auth-password")
         record = ("domain-name", "host", "record", "ttl")
-        calls = {"/dns/records.json": (("domain-name",), ("host", "type", "page", "rows-per-page")),
-                 "/dns/add-record.json": ((*record, "record-type"), ()), "/dns/mod-record.json": ((*record, "record-id"), ()),
+        calls = {"/dns/records.json": (("domain-name",), ("host", "host-like", "type", "page", "rows-per-page", "order-by")),
+                 "/dns/add-record.json": ((*record, "record-type"), ("status",)),
+                 "/dns/mod-record.json": ((*record, "record-id"), ("status",)),
                  "/dns/delete-record.json": (("domain-name", "record-id"), ()), "/dns/get-zone-info.json": (("domain-name",), ()),
                  "/dns/login.json": ((), ())}
         if request.path not in calls:
             self.violate("path", request.path)
             return Response(404, "Not found")
         required, optional = calls[request.path]
-        q = self.pairs(request, (*login, *required), optional)
+        q = self.pairs(request, ("auth-password", *required), (*self.logins, *optional))
         if q is None:
             return self.failed("Missing parameter")
-        account = self.account()
-        if not self.credentials((q["auth-id"], q["auth-password"]) == (account["username"], account["password"]), repr(q["auth-password"])):
-            return self.denied(request)
+        if (refusal := self.login_of(q)) is not None:
+            return refusal
         if "domain-name" in q and q["domain-name"].lower() != self.zone:
             self.violate("unknown-zone", q["domain-name"])
             return self.failed("Missing domain-name")
         call = request.path.removeprefix("/dns/").removesuffix(".json").replace("-", "_")
         return self.listed(q) if call == "records" else getattr(self, call)(q)
 
+    def login_of(self, q):
+        """None where the login is right, else the reply."""
+        account, given = self.account(), [name for name in self.logins if name in q]
+        good = len(given) == 1 and (q.get("auth-id"), q["auth-password"]) == (account["username"], account["password"])
+        if self.credentials(good, repr([q.get(name) for name in (*given, "auth-password")])):
+            return None
+        if "auth-id" in given or not given:
+            return self.denied(None)
+        return self.failed("Invalid authentication, incorrect sub-auth-id, sub-auth-user or auth-password.")
+
     def login(self, q):
-        return Response(200, {"status": "Success", "statusDescription": "Success login."})
+        return self.done("Success login.")
 
     def get_zone_info(self, q):
         return Response(200, {"name": self.zone, "type": "master", "zone": "domain", "status": "1"})
 
+    def page_of(self, q, found):
+        """The rows that are asked for; without rows-per-page all of them."""
+        if "rows-per-page" not in q and "page" not in q:
+            return found
+        if q.get("rows-per-page") not in ("10", "20", "30", "50", "100") or not q.get("page", "1").isdigit():
+            self.violate("parameter-value", f"rows-per-page={q.get('rows-per-page')}, page={q.get('page')}")
+            return []
+        size, page = int(q["rows-per-page"]), int(q.get("page", "1"))
+        return found[(page - 1) * size:page * size]
+
     def listed(self, q):
-        found = {}
-        for number, (name, rtype, value, ttl) in self.rows.items():
+        if "host-like" in q:
+            self.violate("parameter-value", "host-like also finds what only resembles the name")
+        rtype, found = q.get("type", "").upper(), []
+        for number, (name, kind, value, ttl) in self.rows.items():
             host = "" if name == self.zone else name[:-len(self.zone) - 1]
-            if q.get("type", rtype) == rtype and q.get("host", host) in (host, host or "@"):
-                found[number] = {"id": number, "type": rtype, "host": host, "record": value, "ttl": str(ttl), "failover": "0", "status": 1}
-        return Response(200, found or [])  # an empty list, where a map would be expected
+            if (kind == rtype or rtype not in self.families) and q.get("host", "").lower() in ("", host):
+                found.append((number, {"id": number, "type": kind, "host": host, "record": value, "ttl": str(ttl), "failover": "0", "status": 1}))
+        return Response(200, dict(self.page_of(q, found)) or [])  # an empty list, where a map would be expected
 
     def checked(self, q, rtype):
         """(name, ttl), or the reply to what cannot be."""
-        name = self.zone if q["host"] in ("", "@") else f"{q['host']}.{self.zone}"
-        if not self.known(name):
+        name = f"{q['host']}.{self.zone}" if q["host"] else self.zone
+        if q["host"] == "@" or not self.known(name):
+            if q["host"] == "@":
+                self.violate("parameter-value", "host=@")
             return self.failed("Invalid host param.")
         if self.address(q["record"], (rtype,)) is None:
             return self.failed("Invalid record param.")
@@ -239,22 +248,22 @@ class CloudNs(Ids):
             return found
         if (found[0], q["record-type"], q["record"]) in [row[:3] for row in self.rows.values()]:
             return self.failed("The record already exists.")
-        number = self.add(found[0], q["record-type"], q["record"], found[1])
-        return Response(200, {"status": "Success", "statusDescription": "The record was added successfully.", "data": {"id": int(number)}})
+        self.add(found[0], q["record-type"], q["record"], found[1])
+        return self.done("The record was added successfully.")
 
     def mod_record(self, q):
         if q["record-id"] not in self.rows:
             self.violate("record-id", q["record-id"])
             return self.failed("Invalid record-id param.")
-        rtype = self.rows[q["record-id"]][1]
+        rtype = self.rows[q["record-id"]][1]  # "you can't modify the record type"
         found = self.checked(q, rtype)
         if isinstance(found, Response):
             return found
         self.change(q["record-id"], found[0], rtype, q["record"], found[1])
-        return Response(200, {"status": "Success", "statusDescription": "The record was modified successfully."})
+        return self.done("The record was modified successfully.")
 
     def delete_record(self, q):
         if q["record-id"] not in self.rows:
             return self.failed("Invalid record-id param.")
         self.drop(q["record-id"])
-        return Response(200, {"status": "Success", "statusDescription": "The record was deleted successfully."})
+        return self.done("The record was deleted successfully.")
