@@ -113,8 +113,8 @@ SIMPLE = {
     "zoneedit": (lambda s, h, ip, key: s.send("/dyn/generic.php", {"hostname": h, "myip": ip}, login=(s.user, key or s.key)),
                  ('CODE="200"', 'CODE="201"', 'CODE="708"', 'CODE="709"')),
     "dinahosting": (lambda s, h, ip, key: s.send("/special/api.php", {
-        "hostname": h.partition(".")[0], "domain": h.partition(".")[2], "command": f"Domain_Zone_UpdateType{'AAAA' if ':' in ip else 'A'}", "ip": ip},
-        login=(s.user, key or s.key)), ("responseCode = 1000", "responseCode = 1000", "2200", "2303")),
+        "hostname": h.partition(".")[0], "domain": h.partition(".")[2], "command": f"Domain_Zone_UpdateType{'AAAA' if ':' in ip else 'A'}", "ip": ip,
+        "responseType": "Json"}, login=(s.user, key or s.key)), ('"responseCode": 1000', '"responseCode": 1000', "2200", ": 2")),
     "directnic": (lambda s, h, ip, key: s.send(f"/dns/gateway/{key or s.account['host_secrets6' if ':' in ip else 'host_secrets'].get(h, 'none')}/",
                                                {"data": ip}), ('"success"', '"success"', '"error"', '"error"')),
     "beget": (lambda s, h, ip, key: s.send("/api/dns/changeRecords", method="POST", form={
@@ -341,6 +341,33 @@ class Peculiarities(unittest.TestCase):
         one, other = Ask("moniker"), Ask("domaindiscount24")
         request = base.Request("GET", f"/update.php?hostname={one.a}", [])
         self.assertEqual((one.fake.claims(request), other.fake.claims(request)), (True, False))
+
+    def test_dinahosting_takes_json_as_its_own_client_sends_it(self):
+        service = Ask("dinahosting")
+        made = service.fake.host("made-later")
+
+        def ask(command, host, ip, zone=service.fake.zone):
+            params = {"domain": zone, "hostname": host, "ip": ip}
+            return json.loads(service.send("/special/api.php", method="POST", data={"method": command, "params": params}, login=(service.user, service.key)))
+
+        self.assertEqual(ask("Domain_Zone_UpdateTypeA", "a", V4)["responseCode"], 1000)
+        self.assertEqual(ask("Domain_Zone_UpdateTypeA", "made-later", V4)["errors"][0]["code"], 2303)
+        self.assertEqual(ask("Domain_Zone_AddTypeA", "made-later", V4)["responseCode"], 1000)
+        self.assertEqual(ask("Domain_Zone_UpdateTypeA", "made-later", NEXT)["responseCode"], 1000)
+        self.assertEqual((service.fake.values(service.a, "A"), service.fake.values(made, "A"), service.rules()), ([V4], [NEXT], []))
+        self.assertEqual(ask("Domain_Zone_UpdateTypeAAAA", "a", V4)["responseCode"], 2001)
+        self.assertEqual(ask("Domain_Zone_UpdateTypeA", "a", V4, "elsewhere.org")["responseCode"], 2201)
+        self.assertEqual(ask("Domain_Zone_DropTypeA", "a", V4)["responseCode"], 2001)
+        self.assertEqual(service.rules(), ["parameter-value", "unknown-host", "parameter-value"])
+
+    def test_dinahosting_answers_in_the_form_that_is_asked_for(self):
+        service = Ask("dinahosting")
+        form = {"domain": service.fake.zone, "hostname": "a", "ip": V4, "command": "Domain_Zone_UpdateTypeA", "oldIp": ""}
+        reply = service.send("/special/api.php", method="POST", form={**form, "responseType": "Xml"}, login=(service.user, service.key))
+        self.assertIn("<responseCode>1000</responseCode>", reply)
+        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], []))
+        service.send("/special/api.php", {**form, "ip": NEXT}, login=(service.user, service.key))
+        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], ["parameter-value"]))
 
     def test_enom_takes_a_host_within_its_zone_and_xml(self):
         service = Ask("enom")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Simple services, Namecheap to ZoneEdit, dinahosting and Directnic: one class each, with the page that it is written from."""
-from .base import Response
+from .base import Response, below
 from .simple import Get, Keyed, words
 from .simple_a import DDCLIENT, OPENWRT
 from .simple_b import UPDATER
@@ -165,39 +165,103 @@ class ZoneEdit(Get):
 
 
 class Dinahosting(Get):
-    """A command of the general API: text replies, a line a field, code 1000 for success."""
-    name, service, hosts = "dinahosting", "dinahosting", ("dinahosting.com",)
-    source, documented = DDCLIENT + "; https://ca.dinahosting.com/api/documentation has the API's form, not this command", False
+    """A command of the general API: a POST of JSON as the vendor's client sends it, or names and values with `command` and
+    `responseType` as the API's page describes; what comes without a responseType is open, so that one has to be there. UpdateType*
+    changes a record that is there, which account() stands for; AddType* makes one. 1000 is done, 2200 and 2201 "Credenciales
+    incorrectas", any other a failure. The client knows A only; that of AAAA is in the API's list of commands, its parameters
+    are open and taken to be the same."""
+    name, service, hosts, methods = "dinahosting", "dinahosting", ("dinahosting.com",), ("GET", "POST")
+    source = "https://github.com/dinahosting/dinaip-linux-shell source/Proceso.pm (29499ed); https://en.dinahosting.com/api/documentation"
     path, basic, host_param, domain_param, apex = "/special/api.php", True, "hostname", "domain", "@"
-    addresses, optional = {"ip": ("A", "AAAA")}, ("command", "responseType")
-    commands = {"Domain_Zone_UpdateTypeA": "A", "Domain_Zone_UpdateTypeAAAA": "AAAA"}
+    addresses, optional = {"ip": ("A", "AAAA")}, ("command", "responseType", "oldIp")
+    commands = {f"Domain_Zone_{verb}Type{rtype}": rtype for verb in ("Update", "Add") for rtype in ("A", "AAAA")}
+    state = (*Get.state, "made")
+
+    def __init__(self):
+        super().__init__()
+        self.made = set()
+
+    def account(self, hosts=()):
+        self.made |= {(host.lower(), rtype) for host in hosts for rtype in self.families}
+        return super().account()
 
     def username(self):
         return self.secret("user", "abcdefghijkmnopqrstuvwxyz", 10)
 
+    def handle(self, request):
+        """JSON is read as if its parameters had been sent one by one; it is answered as JSON."""
+        self.command, self.form = request.get("command") or dict(request.form).get("command"), None
+        if request.content_type == "application/json":
+            try:
+                body = request.json()
+                self.command = body["method"]
+                if request.method != "POST" or request.query or set(body) != {"method", "params"} or not isinstance(self.command, str):
+                    raise ValueError("POST of method and params")
+                request.form = [(name, value) for name, value in body["params"].items() if name != "responseType"]
+                request.form += [("command", self.command), ("responseType", "Json")]
+                if not all(isinstance(value, str) for _, value in request.form):
+                    raise ValueError("a parameter that is no text")
+                request.headers.fields = [field for field in request.headers.fields if field[0].lower() != "content-type"] + [
+                    ("Content-Type", "application/x-www-form-urlencoded")]
+            except (ValueError, KeyError, AttributeError, TypeError) as fault:
+                self.violate("body", fault)
+                self.form = "json"
+                return self.malformed(request)
+        self.form = (request.get("responseType") or dict(request.form).get("responseType", "")).lower()
+        return super().handle(request)
+
+    def params(self, request):
+        if self.command not in self.commands or self.form not in ("json", "xml"):
+            self.violate("parameter-value", f"command={self.command}, responseType={self.form}")
+            return None
+        return super().params(request)
+
     def wanted(self, q):
-        rtype = self.commands.get(q.get("command"))
+        rtype, old = self.commands[self.command], q.get("oldIp", "")
         found = super().wanted(q)
-        if found is None or rtype is None or list(found) != [rtype]:
-            self.violate("parameter-value", f"command={q.get('command')}")
+        if found is None or list(found) != [rtype] or old and self.address(old, (rtype,)) is None:
+            self.violate("parameter-value", f"command={self.command}")
             return None
         return found
 
-    def say(self, code, text, fault=None):
-        lines = ["trId = 'fake'", f"responseCode = {code}"]
-        lines += ["errors_0_code = 2003", f"errors_0_message = '{fault}'"] if fault else []
-        return Response(200, "\n".join([*lines, f"message = '{text}'", "data = ''", "command = 'Domain_Zone_Update'"]) + "\n")
+    def known(self, name, alone=True):
+        """A domain that is not the account's is told apart from a host that is not in it."""
+        self.foreign = not below(name, self.zone)
+        key = (name.lower(), self.commands[self.command])
+        if not super().known(name, alone):
+            return False
+        if "_Add" in self.command:
+            self.made.add(key)
+        return key in self.made
+
+    def say(self, code, message, errors=()):
+        """`errors`: (code, message, parameter) each."""
+        told = {} if errors else {"message": message}
+        if self.form == "xml":
+            found = "".join(f"<error><message>{text}</message><code>{number}</code><parameter>{what}</parameter></error>"
+                            for number, text, what in errors)
+            middle = f"<errors>{found}</errors>" if errors else f"<message>{message}</message>"
+            return Response(200, f'<?xml version="1.0" encoding="UTF-8"?>\n<xml><response><trId>fake</trId><responseCode>{code}</responseCode>'
+                                 f"{middle}<command>{self.command}</command></response></xml>", content_type="text/xml")
+        if errors:
+            told["errors"] = [{"code": number, "message": text, "parameter": what} for number, text, what in errors]
+        return Response(200, {"trId": "fake", "responseCode": code, **told, "data": "", "command": self.command})
 
     def answer(self, q, outcomes, wanted):
-        if outcomes[0][1] == "unknown":
-            return self.say(2303, "Object does not exist.", "Object does not exist.")
-        return self.say(1000, "Success.")
+        if outcomes[0][1] != "unknown":
+            return self.say(1000, "Success.")
+        if self.foreign:
+            return self.say(2201, "", [(2201, "Authorization error.", "")])
+        return self.say(2303, "", [(2303, 'Param "hostname" value doesn\'t exist.', "hostname")])
 
     def denied(self, request):
-        return self.say(2200, "Authentication error.", "Authentication error.")
+        return self.say(2200, "", [(2200, "Authentication error.", "")])
 
     def malformed(self, request):
-        return self.say(2003, "Required parameter missing.", "Required parameter missing.")
+        return self.say(2001, "", [(2003, "Required param is missing.", "")])
+
+    def refused(self, request):
+        return self.say(2001, "", [(2005, 'Param "ip" value syntax is not valid.', "ip")])
 
 
 class Directnic(Keyed):
