@@ -36,6 +36,9 @@ struct http_transfer {
     bool over_limit; /* why the transfer was broken off from inside a callback */
     bool no_memory;
     bool head_ended; /* the empty line after the reply's head has come */
+    bool once;       /* of the request */
+    bool left;       /* it is about to be sent, or was */
+    bool stopped;    /* it was about to be sent once more */
     enum err unbound;
     char interface[IF_NAMESIZE]; /* "" = any */
     struct ip local;
@@ -196,6 +199,7 @@ static void fill_result(struct http_transfer *transfer, CURLcode code, struct ht
     }
     bool too_large = transfer->over_limit || code == CURLE_FILESIZE_EXCEEDED;
     const char *text = too_large                    ? "the reply is larger than allowed"
+                       : transfer->stopped          ? "the connection ended without an answer"
                        : transfer->error[0] != '\0' ? transfer->error
                                                     : curl_easy_strerror(code);
     (void)errinfo_set(&result->info, result->err, "http", (long)code, "%s", text);
@@ -323,6 +327,21 @@ static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
     uint8_t family = domain == AF_INET6 ? IP_V6 : IP_V4;
     transfer->unbound = bindpath(fd, family, transfer->interface, &transfer->local, 0);
     return transfer->unbound == ERR_OK ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+
+/* Before each sending. When a kept connection ends without an answer curl takes it for one that was idle for too long
+ * and sends the request again on a new one (so it does after REFUSED_STREAM, which is lost on the caution here), unless
+ * the request may leave once only: what the server did with the first one is not known. */
+static int on_request(void *context, char *peer, char *local, int peer_port, int local_port)
+{
+    struct http_transfer *transfer = context;
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    transfer->stopped = transfer->once && transfer->left;
+    transfer->left = true;
+    return transfer->stopped ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 static enum err copy_text(const char *text, char **ret_copy)
@@ -497,7 +516,8 @@ static bool set_callbacks(struct http_transfer *transfer)
     CURL *easy = transfer->easy;
     return SET(easy, CURLOPT_PRIVATE, transfer) && SET(easy, CURLOPT_ERRORBUFFER, transfer->error) &&
            SET(easy, CURLOPT_HEADERFUNCTION, on_header) && SET(easy, CURLOPT_HEADERDATA, transfer) &&
-           SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_WRITEDATA, transfer);
+           SET(easy, CURLOPT_WRITEFUNCTION, on_body) && SET(easy, CURLOPT_WRITEDATA, transfer) &&
+           SET(easy, CURLOPT_PREREQFUNCTION, on_request) && SET(easy, CURLOPT_PREREQDATA, transfer);
 }
 
 /* A bound connection shares its fate with one request: curl does not know what its socket was bound to. */
@@ -593,6 +613,7 @@ enum err http_start(struct http_client *client, const struct http_request *reque
     transfer->context = request->context;
     transfer->began_ms = clock_mono_ms();
     transfer->local = request->local;
+    transfer->once = request->once;
     http_headers_init(&transfer->headers, HTTP_REPLY_HEADERS_MAX);
     strbuf_init(&transfer->body, request->reply_max != 0 ? request->reply_max : HTTP_REPLY_DEFAULT);
     err = view_copy(view_of(request->interface), transfer->interface, sizeof(transfer->interface));

@@ -65,6 +65,8 @@ struct http_request {
     uint8_t family;             /* enum ip_family: connect by this family only; IP_NONE = any */
     const char *interface;      /* leave through this one, on a connection of its own; NULL or "" = any */
     struct ip local;            /* leave from this address, on a connection of its own; IP_NONE = any */
+    bool once;                  /* never sent again without the caller: a kept connection that ends before any answer
+                                   is ERR_IO and `sent`, for the server may have acted */
     http_fn done;               /* called exactly once unless the transfer is cancelled */
     void *context;
 };

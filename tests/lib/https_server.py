@@ -13,6 +13,7 @@ import sys
 import threading
 
 CONNECTIONS = itertools.count(1)
+VANISHED = itertools.count()  # requests that were read, and never answered
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -56,7 +57,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
         self.close_connection = True
 
+    def half_head(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n")
+        self.close_connection = True
+
     def hang_up(self):
+        self.close_connection = True
+
+    def vanish(self):
+        next(VANISHED)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.close_connection = True
 
     def dispatch(self):
@@ -69,7 +79,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "/announced": lambda: self.reply(200, b"x" * 5000),
             "/stall": self.stall,
             "/half": self.half,
+            "/half-head": self.half_head,
             "/hang-up": self.hang_up,
+            "/vanish": self.vanish,
+            "/vanished": lambda: self.reply(200, str(next(VANISHED)).encode()),  # so many before this one
             "/endless-headers": self.endless_headers,
             "/endless-continue": self.endless_continue,
             "/endless-body": self.endless_body,

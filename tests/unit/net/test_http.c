@@ -236,6 +236,33 @@ static void a_broken_reply_is_a_failure(void **state)
     fetch(&exchange, (struct http_request){.url = "https://api.test/hang-up"});
     assert_int_equal(exchange.result.err, ERR_IO);
     assert_true(exchange.result.info.text[0] != '\0');
+    fetch(&exchange, (struct http_request){.url = "https://api.test/half-head"}); /* curl says that all is well */
+    assert_int_equal(exchange.result.err, ERR_IO);
+    assert_true(exchange.result.sent);
+    assert_int_equal(exchange.result.status, 0);
+    assert_int_equal(exchange.body.len, 0);
+    exchange_end(&exchange);
+}
+
+/** curl would send it once more on a new connection, unasked. */
+static void a_request_that_may_have_acted_is_sent_once(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"GET", "POST", "PATCH"};
+    struct exchange exchange;
+    exchange_start(&exchange, trusted());
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        char count[16];
+        fetch(&exchange, (struct http_request){.url = "https://api.test/connection"}); /* is kept and used again */
+        fetch(&exchange,
+              (struct http_request){
+                  .method = methods[i], .url = "https://api.test/vanish", .body = VIEW_LITERAL("{}"), .once = true});
+        assert_int_equal(exchange.result.err, ERR_IO);
+        assert_true(exchange.result.sent);
+        fetch(&exchange, (struct http_request){.url = "https://api.test/vanished"});
+        (void)snprintf(count, sizeof(count), "%zu", 2 * i + 1); /* each look counts, too */
+        assert_string_equal(strbuf_str(&exchange.body), count);
+    }
     exchange_end(&exchange);
 }
 
@@ -433,6 +460,7 @@ int main(void)
         cmocka_unit_test(too_much_of_anything_is_refused),
         cmocka_unit_test(a_stalled_server_runs_into_the_time_limit),
         cmocka_unit_test(a_broken_reply_is_a_failure),
+        cmocka_unit_test(a_request_that_may_have_acted_is_sent_once),
         cmocka_unit_test(bad_requests_never_leave),
         cmocka_unit_test(proxies_of_the_environment_are_ignored),
         cmocka_unit_test(many_requests_share_few_connections),
