@@ -233,7 +233,7 @@ static void replace(struct change_queue *queue, struct change **slot, struct cha
     fresh->hash_next = old->hash_next;
     fresh->state = old->state;
     fresh->time_ms = old->time_ms;
-    fresh->told = old->told;
+    fresh->told = old->told && fresh->rev == old->rev; /* of a newer value nobody has heard yet */
     *slot = fresh;
     struct change_list *list = list_of(queue, old);
     list_insert(list, fresh, old);

@@ -314,6 +314,12 @@ static void who_comes_after_a_stop_is_told(void **state)
     assert_int_equal(first.retried, 2);
     assert_int_equal(second.retried, 1);
     assert_string_equal(second.error, "badauth");
+    submit(one, "a.one.example", 2, 3); /* a newer value of a name that was told */
+    run_until(25 * (uint64_t)HOURS);
+    assert_int_equal(first.retried, 3);
+    submit(one, "a.one.example", 2, 3); /* the same again is no news */
+    run_until(26 * (uint64_t)HOURS);
+    assert_int_equal(first.retried, 3);
     service_close(&service);
 }
 
