@@ -18,7 +18,14 @@ void follow_applied(struct engine_zone *zone)
     }
     zone->changed_ms = now;
     zone->follow_ms = now + ASK_EVERY_MS;
+    zone->about.following = true;
     zone_kick_at(zone, zone->follow_ms);
+}
+
+static void end(struct engine_zone *zone)
+{
+    zone->follow_ms = UINT64_MAX;
+    zone->about.following = false;
 }
 
 static void send(struct engine_zone *zone, uint64_t now)
@@ -43,7 +50,7 @@ static void send(struct engine_zone *zone, uint64_t now)
         exchange_unlink(exchange);
     }
     exchange_free(exchange);
-    zone->follow_ms = UINT64_MAX; /* there is nothing to ask about; the next change is another sample */
+    end(zone); /* there is nothing to ask about; the next change is another sample */
 }
 
 void follow_run(struct engine_zone *zone, uint64_t now, uint64_t *wake)
@@ -52,7 +59,7 @@ void follow_run(struct engine_zone *zone, uint64_t now, uint64_t *wake)
         return;
     }
     if (now >= zone->changed_ms + GIVE_UP_MS) {
-        zone->follow_ms = UINT64_MAX;
+        end(zone);
         return;
     }
     uint64_t due = zone->follow_ms;
@@ -79,7 +86,7 @@ void follow_reply(struct exchange *exchange, const struct provider_reply *reply)
         zone->insync_ms = MAX(zone_now(zone) - zone->changed_ms, 1u);
     }
     if (err != ERR_OK || done) {
-        zone->follow_ms = UINT64_MAX;
+        end(zone);
     }
     exchange_unlink(exchange);
     exchange_free(exchange);

@@ -317,15 +317,15 @@ static enum err take_record(struct google_cache *cache, const struct batch_item 
     return err == ERR_OK ? google_each_rrset(json, see, cache) : err;
 }
 
-static void take_change(struct google_cache *cache, const struct provider_request *request, struct batch *batch,
-                        const json_t *json, struct verdict *verdict)
+static void take_change(struct google_cache *cache, bool following, const struct provider_request *request,
+                        struct batch *batch, const json_t *json, struct verdict *verdict)
 {
     struct view status = httpjson_text_at(json, "/status");
     if (!view_equals(status, "pending") && !view_equals(status, "done")) {
         httpjson_unreadable(&google_api, request, verdict);
         return;
     }
-    if (view_copy(httpjson_text_at(json, "/id"), cache->change, sizeof(cache->change)) != ERR_OK) {
+    if (!following && view_copy(httpjson_text_at(json, "/id"), cache->change, sizeof(cache->change)) != ERR_OK) {
         cache->change[0] = '\0'; /* not followed then */
     }
     google_settle(cache, batch, verdict);
@@ -376,7 +376,7 @@ static enum err judge(struct google_cache *cache, struct provider_zone *zone, st
         return ERR_OK;
     }
     if (request->stage == GOOGLE_STAGE_CHANGE) {
-        take_change(cache, request, batch, json, verdict);
+        take_change(cache, zone->following, request, batch, json, verdict);
         return ERR_OK;
     }
     if (request->stage == GOOGLE_STAGE_ZONE) {

@@ -93,6 +93,7 @@ struct provider_zone {
     enum zone_mode mode;
     uint64_t epoch; /* that each data message requires; 0 = the provider cannot fence */
     void *cache;    /* the provider's own; made by it on first use, ended by cache_free */
+    bool following; /* what became of a change is being asked: the cache keeps that change's id, not a later one's */
 };
 
 enum http_verb { HTTP_VERB_GET, HTTP_VERB_POST, HTTP_VERB_PUT, HTTP_VERB_PATCH, HTTP_VERB_DELETE };
@@ -207,7 +208,8 @@ struct provider_ops {
                             struct verdict *ret_verdict);
 
     /* What became of an applied change at the service's own servers: asked now and then, for the figures only
-     * (Route 53's GetChange). Both NULL for backends without. The zone's cache remembers the last change's id. */
+     * (Route 53's GetChange). Both NULL for backends without. The zone's cache remembers the last change's id, while
+     * zone->following that of the change that is asked about: under constant change it would never be done. */
     /** @return ERR_NOTFOUND: there is nothing to ask about. */
     enum err (*build_follow)(void *state, struct provider_zone *zone, struct provider_request *request);
     enum err (*parse_follow)(void *state, struct provider_zone *zone, const struct provider_request *request,

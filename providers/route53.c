@@ -414,7 +414,9 @@ static enum err judge(struct route53_cache *cache, struct provider_zone *zone, s
     if (reply->status != 200) {
         judge_failure(cache, zone->mode, batch, request, reply, reading, verdict);
     } else if (request->stage == ROUTE53_STAGE_CHANGE && strcmp(root, "ChangeResourceRecordSetsResponse") == 0) {
-        memcpy(cache->change, reading->id, sizeof(cache->change));
+        if (!zone->following) {
+            memcpy(cache->change, reading->id, sizeof(cache->change));
+        }
         route53_settle(cache, batch, verdict);
     } else if (request->stage == ROUTE53_STAGE_ID && strcmp(root, "ListHostedZonesByNameResponse") == 0) {
         take_id(cache, zone, reading, verdict);

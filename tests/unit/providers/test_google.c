@@ -118,6 +118,17 @@ static void a_change_is_followed_until_it_is_done(void **unused)
     assert_false(done);
     reply.body = view_of("{}");
     assert_int_equal(provider_google.parse_follow(state, &zone, &request, &reply, &done), ERR_PARSE);
+    struct batch none = {0};
+    struct verdict verdict = {0};
+    const struct provider_request change = {.stage = GOOGLE_STAGE_CHANGE};
+    reply.body = view_of("{\"id\":\"8\",\"status\":\"pending\"}");
+    zone.following = true;
+    assert_int_equal(provider_google.parse_reply(state, &zone, &none, &change, &reply, &verdict), ERR_OK);
+    assert_string_equal(cache->change, "7"); /* a later one does not take its place while it is asked about */
+    zone.following = false;
+    assert_int_equal(provider_google.parse_reply(state, &zone, &none, &change, &reply, &verdict), ERR_OK);
+    assert_string_equal(cache->change, "8");
+    (void)snprintf(cache->change, sizeof(cache->change), "7");
     reply.body = view_of("{\"id\":\"7\",\"status\":\"done\"}");
     assert_int_equal(provider_google.parse_follow(state, &zone, &request, &reply, &done), ERR_OK);
     assert_true(done);

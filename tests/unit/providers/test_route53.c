@@ -224,6 +224,18 @@ static void a_change_is_followed_until_it_is_in_sync(void **unused)
     assert_false(done);
     reply.body = view_of("<GetChangeResponse>");
     assert_int_equal(provider_route53.parse_follow(state, &zone, &request, &reply, &done), ERR_PARSE);
+    struct batch none = {0};
+    struct verdict verdict = {0};
+    const struct provider_request change = {.stage = ROUTE53_STAGE_CHANGE};
+    reply.body = view_of("<ChangeResourceRecordSetsResponse><ChangeInfo><Id>/change/C2</Id><Status>PENDING</Status>"
+                         "</ChangeInfo></ChangeResourceRecordSetsResponse>");
+    zone.following = true;
+    assert_int_equal(provider_route53.parse_reply(state, &zone, &none, &change, &reply, &verdict), ERR_OK);
+    assert_string_equal(cache->change, "C1"); /* a later one does not take its place while it is asked about */
+    zone.following = false;
+    assert_int_equal(provider_route53.parse_reply(state, &zone, &none, &change, &reply, &verdict), ERR_OK);
+    assert_string_equal(cache->change, "C2");
+    (void)snprintf(cache->change, sizeof(cache->change), "C1");
     reply.body = view_of(CHANGE_INFO("INSYNC"));
     assert_int_equal(provider_route53.parse_follow(state, &zone, &request, &reply, &done), ERR_OK);
     assert_true(done);
