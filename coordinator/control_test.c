@@ -81,7 +81,8 @@ static void start_listing(struct coordinator *coordinator, struct httpd_request 
             (struct test_job){.coordinator = coordinator, .request = request, .started_ms = coordinator_now().mono_ms};
         (void)!view_copy(view_of(accounts[account].name), job->account, sizeof(job->account));  /* its row's cap */
         (void)!view_copy(view_of(coordinator->zones[zone].name), job->zone, sizeof(job->zone)); /* the same size */
-        const struct engine_listing listing = {.each = count_record, .done = test_done, .context = job, .pages_max = 1};
+        const struct engine_listing listing = {
+            .each = count_record, .done = test_done, .context = job, .pages_max = 1, .asked = true};
         err = engine_zone_list(coordinator->zones[zone].engine_zone, &listing);
     }
     if (err == ERR_OK) {

@@ -136,9 +136,14 @@ static void run_sweep(struct coordinator *coordinator, struct httpd_request *req
     if (err == ERR_OK) {
         return;
     }
-    httpd_reply_error(request, err == ERR_STATE ? 409 : 503, "busy",
-                      err == ERR_STATE ? "a sweep of this zone runs, or its writer is not ready; try again"
-                                       : err_text(err));
+    if (err == ERR_DENIED) {
+        httpd_reply_error(request, 409, "account-stopped",
+                          "the zone's account is stopped, its service not asked: muster provider accounts says why");
+    } else {
+        httpd_reply_error(request, err == ERR_STATE ? 409 : 503, "busy",
+                          err == ERR_STATE ? "a sweep of this zone runs, or its writer is not ready; try again"
+                                           : err_text(err));
+    }
     zoneplan_free(order->plan);
     free(job);
 }

@@ -56,6 +56,14 @@ void breaker_unused(struct breaker *breaker)
     }
 }
 
+void breaker_inherit(struct breaker *breaker, const struct breaker *from)
+{
+    if (from->state != BREAKER_CLOSED && from->asked_ms != 0) {
+        breaker->state = BREAKER_OPEN; /* a probe under way ends with the one before */
+        breaker->until_ms = breaker->asked_ms = from->asked_ms;
+    }
+}
+
 uint64_t breaker_failure(struct breaker *breaker, uint64_t now_ms, uint64_t random)
 {
     if (breaker->failures < UINT32_MAX) {
@@ -79,4 +87,5 @@ void breaker_hold(struct breaker *breaker, uint64_t now_ms, uint64_t wait_ms)
     uint64_t until = now_ms + wait_ms;
     breaker->until_ms = breaker->state == BREAKER_OPEN ? MAX(breaker->until_ms, until) : until;
     breaker->state = BREAKER_OPEN;
+    breaker->asked_ms = MAX(breaker->asked_ms, until);
 }

@@ -20,6 +20,7 @@ struct breaker {
     uint32_t failures;  /* in a row */
     uint32_t threshold; /* failures that open it, at least 1 */
     uint64_t until_ms;  /* monotonic end of OPEN */
+    uint64_t asked_ms;  /* monotonic: until then the peer asked us to wait; 0 = never */
     struct backoff backoff;
 };
 
@@ -34,6 +35,8 @@ void breaker_success(struct breaker *breaker);
 void breaker_admit(struct breaker *breaker);
 /** What allow granted was not sent, or nobody will hear of it any more: the next caller may probe. */
 void breaker_unused(struct breaker *breaker);
+/** Waits as long as the peer asked @p from, which ends, to wait. Our own delays begin anew. */
+void breaker_inherit(struct breaker *breaker, const struct breaker *from);
 /** @p random: a fresh uniformly distributed number. @return the delay before the next try in milliseconds; below the
  * threshold the breaker stays closed and the delay is 0. */
 uint64_t breaker_failure(struct breaker *breaker, uint64_t now_ms, uint64_t random);

@@ -2,6 +2,7 @@
 #include "providers/budget.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/macros.h"
 
@@ -50,6 +51,31 @@ enum err budget_add_all(struct budget *budget, const struct provider_limits *lim
         }
     }
     return err;
+}
+
+static bool same_rate(const struct provider_rate *a, const struct provider_rate *b)
+{
+    return a->of == b->of && a->what == b->what && a->units == b->units && a->period_ms == b->period_ms &&
+           a->burst == b->burst;
+}
+
+void budget_inherit(struct budget *budget, const struct budget *from)
+{
+    for (size_t i = 0; i < budget->len; i++) {
+        struct budget_meter *meter = &budget->meters[i];
+        const struct budget_meter *old = from->meters;
+        while (old < from->meters + from->len && !same_rate(&old->rate, &meter->rate)) {
+            old++;
+        }
+        if (old < from->meters + from->len) {
+            uint64_t *times_ms = meter->times_ms;
+            if (times_ms != NULL) {
+                memcpy(times_ms, old->times_ms, meter->rate.units * sizeof(*times_ms));
+            }
+            *meter = *old;
+            meter->times_ms = times_ms;
+        }
+    }
 }
 
 static void refill(struct budget_meter *meter, uint64_t now_ms)

@@ -31,6 +31,9 @@ enum err budget_add(struct budget *budget, const struct provider_rate *rate, uin
 enum err budget_add_all(struct budget *budget, const struct provider_limits *limits, enum rate_of scope,
                         uint64_t now_ms) MUST_CHECK;
 
+/** What @p from has spent of the rates that both have. */
+void budget_inherit(struct budget *budget, const struct budget *from);
+
 /** Milliseconds until one more request may go; 0 = now. @param write: the change itself, not a lookup. @param changes
  * what it will count against RATE_CHANGES as far as is known; a bucket must hold as much of it as it can. */
 uint64_t budget_wait_ms(struct budget *budget, bool write, uint64_t changes, uint64_t now_ms);

@@ -71,6 +71,7 @@ void engine_free(struct engine *engine)
         engine_account_free(engine->accounts);
     }
     verify_forget(engine, UINT64_MAX);
+    engine_forget_budgets(engine, UINT64_MAX);
     catalogue_unref(engine->catalogue);
     free(engine);
 }
@@ -219,6 +220,8 @@ enum err engine_account_new(struct engine *engine, const struct engine_account_c
         account_close(account);
         return err;
     }
+    engine_account_fingerprint(config, account->fingerprint);
+    account_inherit(account);
     account->next = engine->accounts;
     engine->accounts = account;
     *ret_account = account;
@@ -256,6 +259,7 @@ enum err engine_zone_new(struct engine *engine, const struct engine_zone_options
         free(zone);
         return err;
     }
+    zone_take_budget(zone);
     zone->about = (struct provider_zone){.name = zone->name, .mode = options->mode};
     zone->callbacks = options->callbacks;
     zone->context = options->context;
@@ -314,7 +318,7 @@ void engine_zone_free(struct engine_zone *zone)
         zone->account->ops->cache_free(zone->about.cache);
     }
     change_queue_deinit(&zone->queue);
-    budget_deinit(&zone->budget);
+    zone_keep_budget(zone);
     loop_timer_free(zone->timer);
     free(zone);
 }

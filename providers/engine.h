@@ -149,9 +149,10 @@ struct engine_listing {
     void (*done)(void *context, enum err err, const char *detail);
     void *context;
     unsigned pages_max; /* HTTP: no more pages than these; 0 = all. DNS has none */
+    bool asked;         /* by a person, at once: also of an account that is stopped, or that waits */
 };
-enum err engine_zone_list(struct engine_zone *zone,
-                          const struct engine_listing *listing) MUST_CHECK; /* ERR_UNSUPPORTED, ERR_STATE (one runs) */
+enum err engine_zone_list(struct engine_zone *zone, const struct engine_listing *listing)
+    MUST_CHECK; /* ERR_UNSUPPORTED, ERR_STATE (one runs), ERR_DENIED (the account is stopped) */
 
 /** What a change would be sent as. No text holds a secret. */
 struct engine_preview {

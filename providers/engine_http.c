@@ -70,7 +70,7 @@ static void done(void *context, const struct http_result *result)
 {
     struct exchange *exchange = context;
     exchange->http = NULL;
-    exchange_landed(exchange);
+    exchange_landed(exchange, result->sent);
     if (result->err != ERR_OK) {
         failed(exchange, result);
         return;
@@ -99,7 +99,7 @@ static enum err split_headers(struct strbuf *headers, const char *lines[static H
     return ERR_OK;
 }
 
-enum err http_ask(struct engine_account *account, struct provider_request *request, uint64_t deadline_ms,
+enum err http_ask(struct engine_account *account, struct provider_request *request, bool once, uint64_t deadline_ms,
                   http_fn done_fn, void *context, struct http_transfer **ret_transfer)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
@@ -122,6 +122,7 @@ enum err http_ask(struct engine_account *account, struct provider_request *reque
         .user = request->user,
         .secret = request->secret,
         .timeout_ms = deadline_ms > now ? (uint32_t)(deadline_ms - now) : 1,
+        .once = once,
         .reply_max = request->reply_max != 0 ? request->reply_max : PROVIDER_HTTP_BODY_MAX,
         .done = done_fn,
         .context = context,
@@ -131,7 +132,8 @@ enum err http_ask(struct engine_account *account, struct provider_request *reque
 
 enum err http_send(struct exchange *exchange)
 {
-    return http_ask(exchange->zone->account, &exchange->request, exchange->deadline_ms, done, exchange,
+    bool once = exchange->request.stage == PROVIDER_STAGE_CHANGE; /* what became of it is asked before it is resent */
+    return http_ask(exchange->zone->account, &exchange->request, once, exchange->deadline_ms, done, exchange,
                     &exchange->http);
 }
 
@@ -140,6 +142,6 @@ void http_abandon(struct exchange *exchange)
     if (exchange->http != NULL) {
         http_cancel(exchange->http);
         exchange->http = NULL;
-        exchange_landed(exchange);
+        exchange_landed(exchange, true);
     }
 }

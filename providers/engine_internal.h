@@ -14,6 +14,7 @@
  *   engine_list.c      zone transfer; engine_list_http.c: listing page by page
  *   engine_stops.c     what a service told us not to ask for again
  *   engine_follow.c    samples when a change is at all of a service's servers
+ *   engine_inherit.c   what outlives a reload: spent rates, waits, stops
  *
  * Phases of a zone that can fence; one that cannot is always RUNNING:
  *
@@ -40,6 +41,8 @@
 #include "providers/provider.h"
 #include "providers/template.h"
 
+#define ENGINE_HAND_OVER_MS (60 * 1000ull) /* for which what a zone leaves behind waits for its successor */
+
 struct stream;
 struct tls_client;
 struct stream_options;
@@ -47,9 +50,17 @@ struct stream_options;
 /** An RRset whose outcome is unknown and whose zone ended: the next zone of that name asks before it sends. */
 struct unsettled {
     struct unsettled *next;
-    uint64_t until_ms; /* monotonic: whoever makes zones anew does it at once */
+    uint64_t until_ms; /* monotonic */
     char zone[DNSNAME_SIZE], name[DNSNAME_SIZE];
     uint8_t type;
+};
+
+/** What a zone that ended has spent of its rates, for the next one of that name. */
+struct kept_budget {
+    struct kept_budget *next;
+    uint64_t until_ms; /* monotonic: whoever makes zones anew does it at once */
+    char account[ACCOUNT_NAME_SIZE], zone[DNSNAME_SIZE];
+    struct budget budget; /* owned */
 };
 
 struct engine {
@@ -57,6 +68,7 @@ struct engine {
     struct engine_account *accounts; /* owned */
     struct engine_zone *zones;       /* all that live; owned by their makers */
     struct unsettled *unsettled;     /* owned */
+    struct kept_budget *kept;        /* owned */
     uint16_t next_id;
     struct catalogue *catalogue; /* counted; NULL until it is given or needed */
     engine_stop_fn stopped;
@@ -76,8 +88,9 @@ struct engine_account {
     size_t requests;      /* HTTP, in flight */
     size_t lookups;       /* of them: of the account (an access token); nothing else is built meanwhile */
     char name[ACCOUNT_NAME_SIZE];
-    char host[DNSNAME_SIZE];        /* of `server`, or of `url`; DNS: "" = each zone's primary is found */
-    char verify_host[DNSNAME_SIZE]; /* "" = found */
+    uint8_t fingerprint[SHA256_SIZE]; /* of its config: one of the same name and config takes its place at a reload */
+    char host[DNSNAME_SIZE];          /* of `server`, or of `url`; DNS: "" = each zone's primary is found */
+    char verify_host[DNSNAME_SIZE];   /* "" = found */
     uint16_t port, verify_port;
     uint64_t timeout_ms, retry_min_ms, retry_max_ms;
     struct http_client *http; /* owned; NULL for DNS */
@@ -213,8 +226,9 @@ bool exchange_send(struct exchange *exchange);
 void exchange_reply(struct exchange *exchange, const struct provider_reply *reply);
 /** What went out counts against the documented rates, and a lookup holds up what would look the same up. */
 void exchange_account(struct exchange *exchange);
-/** HTTP: the request came to its end, whatever its reply: what waited for it may go. */
-void exchange_landed(struct exchange *exchange);
+/** HTTP: the request came to its end, whatever its reply: what waited for it may go. @param sent some of it had left
+ * us. */
+void exchange_landed(struct exchange *exchange, bool sent);
 void exchange_verdict(struct exchange *exchange, const struct verdict *verdict);
 void exchange_unknown(struct exchange *exchange, const struct verdict *verdict);
 /** Takes waiting changes into a new exchange. NULL: none could be taken. */
@@ -254,9 +268,9 @@ enum err http_client_open(struct engine_account *account, const struct engine_ac
 void http_client_close(struct engine_account *account);
 enum err http_send(struct exchange *exchange);
 void http_abandon(struct exchange *exchange); /* its zone ends */
-/** A request outside an exchange. Takes no budget; @p done as http_start tells it. */
-enum err http_ask(struct engine_account *account, struct provider_request *request, uint64_t deadline_ms, http_fn done,
-                  void *context, struct http_transfer **ret_transfer);
+/** A request outside an exchange. Takes no budget; @p once and @p done as http_start tells it. */
+enum err http_ask(struct engine_account *account, struct provider_request *request, bool once, uint64_t deadline_ms,
+                  http_fn done, void *context, struct http_transfer **ret_transfer);
 /** The reply of a whole result. */
 struct provider_reply http_reply(struct engine_account *account, const struct http_result *result);
 /** Id of what went wrong with a request that brought no reply. */
@@ -268,9 +282,10 @@ enum err verify_new(struct engine_zone *zone);
 /** Settles @p change, which is TAKEN, or puts it back. Never fails: it needs no memory. */
 void verify_start(struct engine_zone *zone, struct change *change);
 void verify_stop(struct engine_zone *zone);
-/** The zone ends: what is under way, or being asked for, is noted with the engine. */
+/** The zone ends: what is under way at a service, or being asked for, is noted with the engine. */
 void verify_hand_over(struct engine_zone *zone);
-/** The change that was submitted last is asked for first if it was handed over. */
+/** The change that was submitted last is asked for first if it was handed over, or waits where nobody is asked: what
+ * the zone before had sent must not come after it. */
 void verify_take_over(struct engine_zone *zone);
 /** The change that was submitted last may have been sent by a process that is gone: asked for before it is sent. */
 void verify_ask_first(struct engine_zone *zone, const struct rrset_change *submitted);
@@ -295,6 +310,15 @@ const char *stops_refusal(const struct engine_zone *zone, const struct batch_ite
 void stops_learn(struct exchange *exchange);
 /** The account stops, and with `everywhere` every other one at this service. */
 void stops_account(struct engine_account *account, const struct verdict *verdict);
+
+/* engine_inherit.c */
+/** Before it joins the engine's accounts: from the one whose place it takes, which may live on when a reload fails. */
+void account_inherit(struct engine_account *account);
+/** The zone ends. */
+void zone_keep_budget(struct engine_zone *zone);
+/** Its rates are added. */
+void zone_take_budget(struct engine_zone *zone);
+void engine_forget_budgets(struct engine *engine, uint64_t now_ms);
 
 /* engine_follow.c */
 void follow_applied(struct engine_zone *zone);

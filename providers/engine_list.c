@@ -162,6 +162,9 @@ enum err engine_zone_list(struct engine_zone *zone, const struct engine_listing 
     if (zone->list != NULL || zone->list_http != NULL) {
         return ERR_STATE;
     }
+    if (zone->account->stopped && !listing->asked) {
+        return ERR_DENIED;
+    }
     if (zone->account->ops->transport == PROVIDER_HTTP) {
         return list_http_start(zone, listing);
     }

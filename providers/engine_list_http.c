@@ -7,7 +7,10 @@
 #include "base/macros.h"
 #include "providers/engine_internal.h"
 
-enum { PAGES_MAX = 20000 /* of a hundred records: a zone of two million */ };
+enum {
+    PAGES_MAX = 20000,            /* of a hundred records: a zone of two million */
+    WAIT_MAX_MS = 10 * 60 * 1000, /* longer than that nobody waits for a page: the next listing tries again */
+};
 
 /** A listing page by page. Each page has the account's timeout and costs a call of its rates; a change that is lookup
  * or write goes between the pages. */
@@ -60,12 +63,14 @@ static bool wait_for(struct engine_list_http *list, const struct provider_reply 
 {
     enum { TRIES_MAX = 5 };
     uint64_t most_ms = list->zone->account->retry_max_ms;
-    if ((reply->status != 429 && reply->status != 503) || ++list->tries > TRIES_MAX ||
-        reply->retry_after_ms > most_ms) {
+    if (reply->status != 429 && reply->status != 503) {
         return false;
     }
     uint64_t wait_ms = MAX(reply->retry_after_ms, list->zone->account->retry_min_ms);
     breaker_hold(zone_breaker(list->zone), zone_now(list->zone), wait_ms);
+    if (++list->tries > TRIES_MAX || reply->retry_after_ms > most_ms) {
+        return false;
+    }
     loop_timer_after(list->timer, wait_ms);
     return true;
 }
@@ -99,12 +104,35 @@ static void page_done(void *context, const struct http_result *result)
     }
 }
 
+/** Until the service may be asked for a page: its rates, and what it, or its silence, made the account wait. */
+static uint64_t page_wait_ms(const struct engine_list_http *list, uint64_t now)
+{
+    struct engine_zone *zone = list->zone;
+    struct engine_account *account = zone->account;
+    uint64_t wait = MAX(budget_wait_ms(&account->budget, false, 0, now), budget_wait_ms(&zone->budget, false, 0, now));
+    uint64_t open = list->gather.listing.asked ? 0 : breaker_next_ms(zone_breaker(zone), now);
+    return open == 0            ? wait
+           : open == UINT64_MAX ? MAX(wait, account->retry_min_ms) /* its probe is under way */
+                                : MAX(wait, open - now);
+}
+
 static void next_page(struct engine_list_http *list)
 {
     struct engine_zone *zone = list->zone;
     struct engine_account *account = zone->account;
-    uint64_t now = zone_now(zone);
-    uint64_t wait = MAX(budget_wait_ms(&account->budget, false, 0, now), budget_wait_ms(&zone->budget, false, 0, now));
+    uint64_t now = zone_now(zone), wait = page_wait_ms(list, now);
+    if (account->stopped && !list->gather.listing.asked) {
+        finish(list, ERR_DENIED, account->stop_detail);
+        return;
+    }
+    if (wait > MAX(account->retry_max_ms, (uint64_t)WAIT_MAX_MS)) {
+        char why[PROVIDER_DETAIL_MAX];
+        (void)snprintf(why, sizeof(why),
+                       "the service is not asked for another %" PRIu64 " s: its limits, or it said so",
+                       wait / 1000); /* short */
+        finish(list, ERR_AGAIN, why);
+        return;
+    }
     if (wait > 0) {
         loop_timer_after(list->timer, wait);
         return;
@@ -112,7 +140,7 @@ static void next_page(struct engine_list_http *list)
     provider_request_reset(&list->request, clock_wall_ms(), now);
     enum err err = account->ops->list_next(list->provider, &list->request);
     if (err == ERR_OK) {
-        err = http_ask(account, &list->request, now + account->timeout_ms, page_done, list, &list->transfer);
+        err = http_ask(account, &list->request, false, now + account->timeout_ms, page_done, list, &list->transfer);
     }
     if (err != ERR_OK) {
         finish(list, err, err_text(err));

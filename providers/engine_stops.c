@@ -99,7 +99,7 @@ void engine_account_status(struct engine_account *account, struct engine_account
 
 size_t engine_account_clear_stops(struct engine_account *account, const char *name)
 {
-    size_t cleared = hosts_clear(&account->hosts, name);
+    size_t cleared = hosts_clear(&account->hosts, name, loop_now_ms(account->engine->loop));
     if (name == NULL && account->stopped) {
         account->stopped = false;
         account->stop_error[0] = account->stop_detail[0] = '\0';

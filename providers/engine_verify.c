@@ -15,7 +15,7 @@
 #include "providers/dnswire.h"
 #include "providers/engine_internal.h"
 
-enum { TRIES = 4, UNANSWERED_MAX = 4, PAUSE_FACTOR = 4, QUERY_MAX = 512, HAND_OVER_MS = 60 * 1000 };
+enum { TRIES = 4, UNANSWERED_MAX = 4, PAUSE_FACTOR = 4, QUERY_MAX = 512 };
 
 struct engine_verify {
     struct engine_zone *zone;
@@ -319,7 +319,7 @@ static void note(struct engine_zone *zone, const struct change *change)
         return; /* it is sent without asking, as if nobody could be asked */
     }
     *entry = (struct unsettled){
-        .next = zone->engine->unsettled, .until_ms = zone_now(zone) + HAND_OVER_MS, .type = change->type};
+        .next = zone->engine->unsettled, .until_ms = zone_now(zone) + ENGINE_HAND_OVER_MS, .type = change->type};
     memcpy(entry->zone, zone->name, sizeof(entry->zone));
     memcpy(entry->name, change_name(change), change->name_len + 1u);
     zone->engine->unsettled = entry;
@@ -328,15 +328,16 @@ static void note(struct engine_zone *zone, const struct change *change)
 void verify_hand_over(struct engine_zone *zone)
 {
     verify_forget(zone->engine, zone_now(zone));
-    if (zone->verify == NULL) {
-        return;
+    if (zone->account->ops->transport != PROVIDER_HTTP) {
+        return; /* its epoch is raised first */
     }
     for (const struct exchange *exchange = zone->in_flight; exchange != NULL; exchange = exchange->next) {
         for (size_t i = 0; i < exchange->batch.len; i++) {
             note(zone, exchange->changes[i]);
         }
     }
-    for (const struct change *change = zone->verify->list; change != NULL; change = change->next) {
+    for (const struct change *change = zone->verify != NULL ? zone->verify->list : NULL; change != NULL;
+         change = change->next) {
         note(zone, change);
     }
 }
@@ -345,7 +346,7 @@ void verify_take_over(struct engine_zone *zone)
 {
     struct change *change = zone->queue.waiting.tail; /* a change that the zone did not know goes to the end */
     struct unsettled **at = &zone->engine->unsettled;
-    if (*at == NULL || zone->verify == NULL || change == NULL) {
+    if (*at == NULL || zone->account->ops->transport != PROVIDER_HTTP || change == NULL) {
         return;
     }
     if ((*at)->until_ms <= zone_now(zone)) { /* the newest one */
@@ -360,7 +361,11 @@ void verify_take_over(struct engine_zone *zone)
         *at = entry->next;
         free(entry);
         change_queue_take(&zone->queue, change);
-        verify_start(zone, change);
+        if (zone->verify != NULL) {
+            verify_start(zone, change);
+        } else {
+            change_queue_delay(&zone->queue, change, zone_now(zone) + zone->account->retry_min_ms);
+        }
     }
 }
 

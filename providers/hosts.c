@@ -68,6 +68,25 @@ void hosts_deinit(struct hosts *hosts)
     }
 }
 
+void hosts_inherit(struct hosts *hosts, const struct hosts *from)
+{
+    for (size_t i = 0; i < HOSTS_BUCKETS; i++) {
+        for (const struct host *old = from->buckets[i]; old != NULL; old = old->next) {
+            size_t size = sizeof(*old) + strlen(old->name) + 1;
+            char *detail = old->stop_detail != NULL ? strdup(old->stop_detail) : NULL;
+            struct host *host = detail != NULL || old->stop_detail == NULL ? malloc(size) : NULL;
+            if (host == NULL) {
+                free(detail);
+                continue;
+            }
+            memcpy(host, old, size);
+            host->stop_detail = detail;
+            host->next = hosts->buckets[i];
+            hosts->buckets[i] = host;
+        }
+    }
+}
+
 const char *hosts_stopped(const struct hosts *hosts, const char *name, enum rrtype type, const char **ret_detail)
 {
     const struct host *host = *slot_of(hosts, name, type);
@@ -100,7 +119,7 @@ enum err hosts_stop(struct hosts *hosts, const char *name, enum rrtype type, boo
     return err == ERR_OK && both ? stop_one(hosts, name, other, code, detail) : err;
 }
 
-size_t hosts_clear(struct hosts *hosts, const char *name)
+size_t hosts_clear(struct hosts *hosts, const char *name, uint64_t now_ms)
 {
     size_t cleared = 0;
     for (size_t i = 0; i < HOSTS_BUCKETS; i++) {
@@ -108,9 +127,13 @@ size_t hosts_clear(struct hosts *hosts, const char *name)
             struct host *host = *slot;
             if (host->stop_detail != NULL && (name == NULL || strcmp(host->name, name) == 0)) {
                 cleared++;
-                drop(slot); /* and its row of repetitions: a person looked */
+                free(TAKE(host->stop_detail));
+                host->repeats = 0; /* and its row of repetitions: a person looked */
+            }
+            if (is_idle(hosts, host, now_ms)) {
+                drop(slot);
             } else {
-                slot = &host->next;
+                slot = &host->next; /* how often it may be written is no person's to say */
             }
         }
     }

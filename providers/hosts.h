@@ -22,13 +22,18 @@ struct hosts {
 
 void hosts_deinit(struct hosts *hosts);
 
+/** What @p from remembers of its names, for a table that is empty; its rate is its own. Without memory some is
+ * forgotten. */
+void hosts_inherit(struct hosts *hosts, const struct hosts *from);
+
 /** @return the code that stopped this type of the name, with its detail; NULL = it may be asked about. */
 const char *hosts_stopped(const struct hosts *hosts, const char *name, enum rrtype type, const char **ret_detail);
 /** Stops this type of the name, or both. @return ERR_NOMEM: not remembered; the service will say it again. */
 enum err hosts_stop(struct hosts *hosts, const char *name, enum rrtype type, bool both, const char *code,
                     const char *detail) MUST_CHECK;
-/** A person cleared it. @param name NULL = all names. @return how many stops were lifted. */
-size_t hosts_clear(struct hosts *hosts, const char *name);
+/** A person cleared it; how often a name may be written stays. @param name NULL = all names. @param now_ms monotonic.
+ * @return how many stops were lifted. */
+size_t hosts_clear(struct hosts *hosts, const char *name, uint64_t now_ms);
 
 /** Counts @p code about this type of the name; NULL ends a row. @param now_ms monotonic. @return how many in a row,
  * this one included; 1 without memory. */

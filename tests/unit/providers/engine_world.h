@@ -82,6 +82,8 @@ static struct {
     struct reply faulty;
     uint64_t retry_after_s;
     unsigned requests, faults_left;
+    unsigned once;       /* of the requests, that may not be sent again unasked */
+    uint32_t timeout_ms; /* of the last request */
     struct http_transfer transfers[TRANSFERS_MAX];
     /* the authoritative server */
     struct stream stream;
@@ -245,6 +247,8 @@ enum err http_start(struct http_client *client, const struct http_request *reque
         assert_true(++transfer < world.transfers + TRANSFERS_MAX);
     }
     world.requests++;
+    world.once += request->once;
+    world.timeout_ms = request->timeout_ms;
     *transfer = (struct http_transfer){.done = request->done,
                                        .context = request->context,
                                        .at_ms = world.now_ms + MIN(ANSWER_MS, request->timeout_ms),

@@ -93,6 +93,28 @@ static void a_probe_that_was_not_used_is_the_next_callers(void **state)
     assert_false(breaker_allow(&breaker, delay));
 }
 
+static void a_successor_keeps_the_peers_wait_and_not_ours(void **state)
+{
+    (void)state;
+    struct breaker breaker, next;
+    breaker_init(&breaker, 1, 100, 1000);
+    breaker_init(&next, 1, 100, 1000);
+    (void)breaker_failure(&breaker, 0, 99);
+    breaker_inherit(&next, &breaker);
+    assert_int_equal(breaker_next_ms(&next, 0), 0);
+    breaker_hold(&breaker, 10, 5000);
+    breaker_inherit(&next, &breaker);
+    assert_int_equal(breaker_next_ms(&next, 10), 5010);
+    assert_true(breaker_allow(&breaker, 5010)); /* a probe that ends with the old one */
+    breaker_init(&next, 1, 100, 1000);
+    breaker_inherit(&next, &breaker);
+    assert_true(breaker_allow(&next, 5010));
+    breaker_success(&breaker);
+    breaker_init(&next, 1, 100, 1000);
+    breaker_inherit(&next, &breaker);
+    assert_int_equal(next.state, BREAKER_CLOSED);
+}
+
 static void delay_is_never_zero_once_open(void **state)
 {
     (void)state;
@@ -109,6 +131,7 @@ int main(void)
         cmocka_unit_test(probe_that_is_only_admitted_does_not_shorten_the_next_wait),
         cmocka_unit_test(peers_wait_is_kept_whatever_else_happens),
         cmocka_unit_test(a_probe_that_was_not_used_is_the_next_callers),
+        cmocka_unit_test(a_successor_keeps_the_peers_wait_and_not_ours),
         cmocka_unit_test(delay_is_never_zero_once_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

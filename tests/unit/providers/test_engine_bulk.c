@@ -1,245 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the engine does for services with bulk APIs, in the world of engine_world.h: documented rates, lookups that
- * others wait for, stops that outlive it, listings page by page. The provider is this file's own; the real ones are
- * replayed (test_replay.c) and run against strict services (tests/contract).
+ * What the engine does for services with bulk APIs: documented rates, lookups that others wait for, listings page by
+ * page. The service is bulk_service.h's; the real ones are replayed (test_replay.c) and run against strict services
+ * (tests/contract).
  */
-#include "engine_world.h"
-#include "providers/provider.h"
-
-const struct provider_ops *registered_find(struct view name);
-#define provider_find registered_find
-#include "providers/provider.c"
-#undef provider_find
-
-enum { STAGE_ID = PROVIDER_STAGE_ZONE, STAGE_TOKEN = PROVIDER_STAGE_ACCOUNT, WRITES_MAX = 4000 };
-
-/** What the provider of this file does, and what it saw. */
-static struct {
-    struct provider_limits limits;
-    bool wants_token, wants_id, asks;
-    unsigned lookups;    /* of the zone's id, before it is known */
-    const char *missing; /* a zone that the service does not have; NULL = none */
-    uint32_t cost;
-    enum batch_stop stop; /* the next write's first item is refused and stopped */
-    bool token;
-    bool partial; /* the next write's first item is refused, the others go once more */
-    unsigned tokens, ids, writes, items, pages, follows;
-    uint64_t writes_ms[WRITES_MAX];
-} bulk;
-
-static enum err bulk_open(const struct engine_account_config *config, const struct template *template, void **ret_state,
-                          struct errinfo *info)
-{
-    (void)config;
-    (void)template;
-    (void)info;
-    *ret_state = &bulk;
-    return ERR_OK;
-}
-
-static void bulk_close(void *state)
-{
-    (void)state;
-}
-
-static void bulk_limits(const void *state, struct provider_limits *ret_limits)
-{
-    (void)state;
-    *ret_limits = bulk.limits;
-}
-
-static uint32_t bulk_cost(const void *state, const struct batch_item *item)
-{
-    (void)state;
-    (void)item;
-    return bulk.cost;
-}
-
-static void bulk_cache_free(void *cache)
-{
-    free(cache);
-}
-
-static enum err bulk_build(void *state, struct provider_zone *zone, struct batch *batch,
-                           struct provider_request *request)
-{
-    (void)state;
-    assert_true(request->now_ms == world.now_ms && request->wall_ms > 0);
-    if (bulk.wants_token && !bulk.token) {
-        request->stage = STAGE_TOKEN;
-        bulk.tokens++;
-    } else if (bulk.wants_id && zone->cache == NULL) {
-        request->stage = STAGE_ID;
-        bulk.ids++;
-    } else {
-        assert_true(bulk.writes < WRITES_MAX);
-        bulk.writes_ms[bulk.writes++] = world.now_ms;
-        bulk.items += (unsigned)batch->len;
-    }
-    return strbuf_adds(&request->url, "https://h.example/");
-}
-
-static enum err bulk_parse(void *state, struct provider_zone *zone, struct batch *batch,
-                           const struct provider_request *request, const struct provider_reply *reply,
-                           struct verdict *ret_verdict)
-{
-    (void)state;
-    (void)reply;
-    *ret_verdict = (struct verdict){.kind = VERDICT_CONTINUE};
-    if (request->stage == STAGE_TOKEN) {
-        bulk.token = true;
-        return ERR_OK;
-    }
-    if (request->stage == STAGE_ID && bulk.missing != NULL && strcmp(bulk.missing, zone->name) == 0) {
-        verdict_set(ret_verdict, VERDICT_RETRY, "notfound", "there is no such zone");
-        ret_verdict->zone_only = true;
-        return ERR_OK;
-    }
-    if (request->stage == STAGE_ID && bulk.ids < bulk.lookups) {
-        return ERR_OK;
-    }
-    if (request->stage == STAGE_ID) {
-        zone->cache = malloc(1);
-        return zone->cache != NULL ? ERR_OK : ERR_NOMEM;
-    }
-    if (bulk.partial) {
-        bulk.partial = false;
-        batch->items[0].outcome = OUTCOME_REFUSED;
-        batch->items[0].error = "refused";
-        return ERR_OK;
-    }
-    ret_verdict->kind = VERDICT_SETTLED;
-    for (size_t i = 0; i < batch->len; i++) {
-        batch->items[i].outcome = batch->items[i].error == NULL ? OUTCOME_APPLIED : OUTCOME_REFUSED;
-    }
-    if (bulk.stop != BATCH_STOP_NONE) {
-        batch->items[0].outcome = OUTCOME_REFUSED;
-        batch->items[0].error = "nohost";
-        batch->items[0].stop = bulk.stop;
-        batch->items[0].stop_detail = "create it";
-        bulk.stop = BATCH_STOP_NONE;
-    }
-    return ERR_OK;
-}
-
-static enum err bulk_list_begin(void *state, struct provider_zone *zone, const struct provider_listing *listing,
-                                struct provider_request *request, void **ret_list)
-{
-    (void)state;
-    (void)zone;
-    (void)request;
-    struct provider_listing *list = malloc(sizeof(*list));
-    assert_non_null(list);
-    *list = *listing;
-    *ret_list = list;
-    return ERR_OK;
-}
-
-static enum err bulk_list_next(void *list, struct provider_request *request)
-{
-    (void)list;
-    return strbuf_addf(&request->url, "https://h.example/page=%u", bulk.pages + 1);
-}
-
-static enum err bulk_list_feed(void *list, const struct provider_request *request, const struct provider_reply *reply,
-                               bool *ret_done, struct errinfo *info)
-{
-    const struct provider_listing *listing = list;
-    (void)request;
-    if (reply->status != 200) {
-        return errinfo_set(info, ERR_IO, "http", reply->status, "HTTP %ld", reply->status);
-    }
-    bulk.pages++;
-    for (uint8_t i = 1; i <= 2; i++) { /* a set that lies across a page's end stays one */
-        struct ip ip = {.family = IP_V4, .bytes = {192, 0, 2, (uint8_t)(10 * bulk.pages + i)}};
-        listing->each(listing->context, "a.example", RRTYPE_A, 60, &ip);
-    }
-    *ret_done = bulk.pages >= 2;
-    return ERR_OK;
-}
-
-static void bulk_list_end(void *list)
-{
-    free(list);
-}
-
-static enum err bulk_build_follow(void *state, struct provider_zone *zone, struct provider_request *request)
-{
-    (void)state;
-    (void)zone;
-    request->stage = STAGE_ID;
-    return strbuf_adds(&request->url, "https://h.example/change");
-}
-
-static enum err bulk_parse_follow(void *state, struct provider_zone *zone, const struct provider_request *request,
-                                  const struct provider_reply *reply, bool *ret_done)
-{
-    (void)state;
-    (void)zone;
-    (void)request;
-    (void)reply;
-    *ret_done = ++bulk.follows == 3;
-    return ERR_OK;
-}
-
-static struct provider_ops ops = {.about = {.name = "bulk"},
-                                  .transport = PROVIDER_HTTP,
-                                  .takes = PROVIDER_URL | PROVIDER_USERNAME | PROVIDER_PASSWORD,
-                                  .open = bulk_open,
-                                  .close = bulk_close,
-                                  .limits = bulk_limits,
-                                  .item_cost = bulk_cost,
-                                  .cache_free = bulk_cache_free,
-                                  .build_request = bulk_build,
-                                  .parse_reply = bulk_parse,
-                                  .list_begin = bulk_list_begin,
-                                  .list_next = bulk_list_next,
-                                  .list_feed = bulk_list_feed,
-                                  .list_end = bulk_list_end};
-
-const struct provider_ops *provider_find(struct view name)
-{
-    return view_equals(name, "bulk") ? &ops : registered_find(name);
-}
-
-struct told {
-    unsigned applied, refused, unknown;
-    char error[32];
-};
-
-static void on_settled(void *context, const struct engine_result *results, size_t results_len)
-{
-    struct told *told = context;
-    for (size_t i = 0; i < results_len; i++) {
-        told->applied += results[i].outcome == OUTCOME_APPLIED;
-        told->refused += results[i].outcome == OUTCOME_REFUSED;
-        told->unknown += results[i].outcome == OUTCOME_UNKNOWN;
-        if (results[i].error != NULL) {
-            (void)snprintf(told->error, sizeof(told->error), "%s", results[i].error); /* ids are short */
-        }
-    }
-}
-
-static void begin(struct service *service, struct provider_limits limits)
-{
-    memset(&bulk, 0, sizeof(bulk));
-    bulk.limits = limits;
-    bulk.cost = 1;
-    ops.asks = false;
-    ops.build_follow = NULL;
-    ops.parse_follow = NULL;
-    service_open_as(service, "bulk", 0);
-}
-
-static void submit_many(struct engine_zone *zone, unsigned count, uint8_t last, uint64_t rev)
-{
-    char name[32];
-    for (unsigned i = 0; i < count; i++) {
-        (void)snprintf(name, sizeof(name), "n%u.example", i); /* fits */
-        submit(zone, name, last, rev + i);
-    }
-}
+#include "bulk_service.h"
 
 static void a_zone_under_constant_change_keeps_the_daily_limit(void **state)
 {
@@ -324,6 +89,8 @@ static void one_token_serves_every_zone_of_the_account(void **state)
     assert_int_equal(bulk.tokens, 1);
     assert_int_equal(bulk.ids, 2);
     assert_int_equal(bulk.writes, 2);
+    assert_int_equal(world.once, 2);           /* a lookup may be asked again unasked */
+    assert_int_equal(world.timeout_ms, 10000); /* whatever the lookups before took */
     service_close(&service);
 }
 
@@ -486,77 +253,21 @@ static void a_name_is_not_written_more_often_than_the_service_allows(void **stat
     service_close(&service);
 }
 
-struct kept {
-    char account[65], name[DNSNAME_SIZE], error[32], detail[64];
-    enum rrtype type;
-    bool both;
-    unsigned len;
-};
-
-static void keep_stop(void *context, const struct engine_stop *stop)
-{
-    struct kept *kept = context;
-    kept->len++;
-    kept->type = stop->type;
-    kept->both = stop->both;
-    (void)snprintf(kept->account, sizeof(kept->account), "%s", stop->account); /* these four fit */
-    (void)snprintf(kept->name, sizeof(kept->name), "%s", stop->name);
-    (void)snprintf(kept->error, sizeof(kept->error), "%s", stop->error);
-    (void)snprintf(kept->detail, sizeof(kept->detail), "%s", stop->detail);
-}
-
-static void a_stop_outlives_the_engine_until_a_person_clears_it(void **state)
+static void a_name_that_never_left_is_not_held_up(void **state)
 {
     (void)state;
+    static const struct reply script[] = {{0, "", ERR_CRYPTO}};
     struct service service;
     struct told told = {0};
-    struct kept kept = {0};
-    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
-    engine_on_stop(service.engine, keep_stop, &kept);
-    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
-    bulk.stop = BATCH_STOP_HOST;
-    submit(zone, "a.example", 1, 1);
-    run_until(2000);
-    assert_int_equal(kept.len, 1);
-    assert_string_equal(kept.account, "t");
-    assert_string_equal(kept.name, "a.example");
-    assert_string_equal(kept.error, "nohost");
-    assert_true(kept.both);
-    service_close(&service);
-
-    begin(&service, bulk.limits);
-    struct engine_stop stop = {
-        .name = kept.name, .type = kept.type, .both = kept.both, .error = kept.error, .detail = kept.detail};
-    assert_int_equal(engine_account_restore_stop(service.account, &stop), ERR_OK);
-    zone = service_zone(&service, "example", on_settled, &told);
-    told = (struct told){0};
-    submit(zone, "a.example", 1, 1);
-    run_until(2000);
-    assert_int_equal(told.refused, 1);
-    assert_string_equal(told.error, "nohost");
-    assert_int_equal(bulk.writes, 0);
-    assert_int_equal(engine_account_clear_stops(service.account, "a.example"), 2);
-    submit(zone, "a.example", 1, 2);
-    run_until(4000);
-    assert_int_equal(told.applied, 1);
-    service_close(&service);
-}
-
-static void an_account_that_was_stopped_starts_stopped(void **state)
-{
-    (void)state;
-    struct service service;
-    struct told told = {0};
-    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
-    struct engine_stop stop = {.name = "", .error = "badauth", .detail = "mend the account"};
-    assert_int_equal(engine_account_restore_stop(service.account, &stop), ERR_OK);
+    begin(&service, (struct provider_limits){.batch_max = 10,
+                                             .depth_max = 1,
+                                             .rates = {{RATE_OF_HOST, RATE_WRITES, 1, 600 * 1000, 0}},
+                                             .rates_len = 1});
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
     struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
     submit(zone, "a.example", 1, 1);
-    run_until(24 * (uint64_t)HOURS);
-    assert_int_equal(world.requests, 0);
-    assert_string_equal(told.error, "badauth");
-    assert_int_equal(engine_account_clear_stops(service.account, NULL), 1);
-    run_until(25 * (uint64_t)HOURS);
+    run_until(60 * 1000);
     assert_int_equal(told.applied, 1);
     service_close(&service);
 }
@@ -605,6 +316,55 @@ static void a_zone_is_listed_page_by_page(void **state)
     service_close(&service);
 }
 
+static void a_stopped_account_is_listed_for_a_person_only(void **state)
+{
+    (void)state;
+    struct service service;
+    struct listed listed = {0};
+    struct engine_listing listing = {.each = list_each, .done = list_done, .context = &listed};
+    struct engine_stop stop = {.name = "", .error = "badauth", .detail = "mend the account"};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    assert_int_equal(engine_account_restore_stop(service.account, &stop), ERR_OK);
+    struct engine_zone *zone = service_zone(&service, "example", NULL, NULL);
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_DENIED);
+    run_until(60 * 1000);
+    assert_int_equal(world.requests, 0);
+    assert_int_equal(listed.done, 0);
+    listing.asked = true;
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_OK);
+    run_until(120 * 1000);
+    assert_int_equal(listed.done, 1);
+    assert_int_equal(listed.err, ERR_OK);
+    service_close(&service);
+}
+
+static void a_listing_obeys_the_wait_that_the_service_asked_for(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{429, "", ERR_OK}, {200, "", ERR_OK}, {429, "", ERR_OK}};
+    struct service service;
+    struct told told = {0};
+    struct listed listed = {0};
+    struct engine_listing listing = {.each = list_each, .done = list_done, .context = &listed};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    world.retry_after_s = 3600; /* more than a listing waits */
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_OK);
+    run_until(2000);
+    assert_int_equal(listed.done, 1);
+    submit(zone, "a.example", 1, 1); /* the wait is the account's */
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_OK);
+    run_until(1000 * 1000);
+    assert_int_equal(listed.done, 2);
+    assert_int_equal(listed.err, ERR_AGAIN);
+    assert_int_equal(world.requests, 1);
+    run_until(2 * HOURS);
+    assert_int_equal(told.applied, 1);
+    service_close(&service);
+}
+
 static void a_listing_that_fails_says_so_once(void **state)
 {
     (void)state;
@@ -634,13 +394,17 @@ static void what_became_of_a_change_is_sampled(void **state)
     ops.parse_follow = bulk_parse_follow;
     struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
     submit_many(zone, 5, 1, 1);
+    run_until(3000);
+    submit_many(zone, 5, 3, 10);
     run_until(30 * 1000);
-    submit_many(zone, 5, 2, 10);
+    assert_int_equal(bulk.followed, 1);
+    submit_many(zone, 5, 2, 20);
     run_until(50 * 1000); /* too soon for another sample */
+    assert_int_equal(bulk.followed, 1);
     assert_int_equal(bulk.follows, 3);
     engine_zone_status(zone, &status);
     assert_in_range(status.insync_ms, 6000, 6500);
-    assert_int_equal(told.applied, 10);
+    assert_int_equal(told.applied, 15);
     service_close(&service);
 }
 
@@ -670,10 +434,11 @@ int main(void)
         cmocka_unit_test(a_zone_has_no_more_changes_out_than_it_may),
         cmocka_unit_test(an_unknown_outcome_is_sent_again_where_that_does_no_harm),
         cmocka_unit_test(a_name_is_not_written_more_often_than_the_service_allows),
-        cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
-        cmocka_unit_test(an_account_that_was_stopped_starts_stopped),
+        cmocka_unit_test(a_name_that_never_left_is_not_held_up),
         cmocka_unit_test(a_zone_is_listed_page_by_page),
         cmocka_unit_test(a_listing_that_fails_says_so_once),
+        cmocka_unit_test(a_stopped_account_is_listed_for_a_person_only),
+        cmocka_unit_test(a_listing_obeys_the_wait_that_the_service_asked_for),
         cmocka_unit_test(what_became_of_a_change_is_sampled),
         cmocka_unit_test(a_ttl_is_what_the_service_takes),
     };
