@@ -222,6 +222,14 @@ bool template_fill(void *context, enum template_slot slot, struct view key, stru
 /* ---- the parts of a request ---- */
 
 /** Appends "key=value" for each parameter that has a value. @param first what stands before the first one. */
+/** A parameter without a value is not sent, but for that which names the host: where the zone itself has the empty
+ * name, it is the name. */
+static bool is_sent(const char *text, const struct strbuf *value)
+{
+    return value->len > 0 || template_text_uses(text, TEMPLATE_SLOT_HOST) ||
+           template_text_uses(text, TEMPLATE_SLOT_HOSTS);
+}
+
 static enum err add_parameters(const struct config_map *map, enum template_place place, const char *first,
                                struct template_scene *scene, struct strbuf *out)
 {
@@ -231,7 +239,7 @@ static enum err add_parameters(const struct config_map *map, enum template_place
     for (size_t i = 0; err == ERR_OK && i < map->len; i++) {
         strbuf_clear(&value);
         err = template_text_expand(map->items[i].value, place, template_fill, scene, &value);
-        if (err == ERR_OK && value.len > 0) {
+        if (err == ERR_OK && is_sent(map->items[i].value, &value)) {
             (void)strbuf_adds(out, first); /* looked at below */
             first = "&";
             err = template_text_expand(map->items[i].key, place, template_fill, scene, out);

@@ -133,7 +133,7 @@ static enum err check_header(struct view value, struct errinfo *info)
         {TEXT("url6", owner, prefix url6), .max = TEMPLATE_URL_MAX, .check = check_text,                               \
          .help = "the same for IPv6 where that goes to another address"},                                              \
         {ROW("query", CONFIG_MAP, owner, prefix query), .max = TEMPLATE_PARAMETERS_MAX, .check = check_text,           \
-         .help = "parameters of the query; one whose value comes out empty is left out"},                              \
+         .help = "parameters of the query; one whose value comes out empty is left out, but for the host's"},          \
         {CHOICE("auth", owner, prefix auth, auths), .def = "none", .help = "how the login travels"},                   \
         {TEXT("auth_user", owner, prefix auth_user), .max = 256, .check = check_text,                                  \
          .help = "user of `auth: basic`; {username} by default"},                                                      \

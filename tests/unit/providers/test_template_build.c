@@ -125,6 +125,21 @@ static void hosts_go_together_up_to_the_limit_and_with_one_address(void **state)
     rig_close(&rig);
 }
 
+/** Where the zone's own name is the empty text, that text names the host, and the service asks for it. */
+static void an_empty_name_is_a_name(void **state)
+{
+    (void)state;
+    static const char text[] =
+        TEMPLATE_HEAD "hosts: {form: label, apex: \"\"}\n"
+                      "request: {url: \"https://t.example/u\", query: {h: \"{host}\", ip: \"{ip}\"}}\n" RULES;
+    struct rig rig;
+    rig_open(&rig, text, (struct engine_account_config){0}, NULL, NULL);
+    struct batch_item item = rig_item("example.org", "192.0.2.1");
+    struct batch batch = {.items = &item, .len = 1};
+    assert_string_equal(rig_build(&rig, &batch), "GET https://t.example/u?h=&ip=192.0.2.1\n");
+    rig_close(&rig);
+}
+
 static void what_a_service_cannot_do_is_refused_unsent(void **state)
 {
     (void)state;
@@ -357,6 +372,7 @@ int main(void)
         cmocka_unit_test(placeholders_are_encoded_for_where_they_stand),
         cmocka_unit_test(families_travel_as_the_template_says),
         cmocka_unit_test(hosts_go_together_up_to_the_limit_and_with_one_address),
+        cmocka_unit_test(an_empty_name_is_a_name),
         cmocka_unit_test(what_a_service_cannot_do_is_refused_unsent),
         cmocka_unit_test(each_host_has_its_own_secret),
         cmocka_unit_test(no_secret_survives_in_a_text_for_people),
