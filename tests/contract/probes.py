@@ -18,6 +18,7 @@ class Session:
     def __init__(self, probes, name):
         self.probes, self.name = probes, name
         self.arrived, self.events = queue.Queue(), []
+        self.told = []  # every event, whatever became of it here
 
     def send(self, *words):
         self.probes.send(self.name, *words)
@@ -83,6 +84,7 @@ class Probes:
             event = json.loads(line)
             session = self.sessions.get(event.pop("id", ""))
             if session is not None:
+                session.told.append(event)
                 session.arrived.put(event)
         for session in list(self.sessions.values()):
             session.arrived.put(None)

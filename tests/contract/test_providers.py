@@ -23,13 +23,14 @@ from muster_testlib.procs import Workspace  # noqa: E402
 import fakes  # noqa: E402
 from fakes import base, server, zones  # noqa: E402
 from probes import DEADLINE, Probes  # noqa: E402
+import service_cases  # noqa: E402
+from service_cases import V4, V6  # noqa: E402
 
 OWN_TESTS = {"rfc2136", "powerdns", "dyndns2"}
 ONLY = set(os.environ.get("MUSTER_PROVIDERS", "").split())  # by hand: a few of them
 THREADS = 48
 COMPARE_AND_SET = {"route53", "google", "azure"}  # a change of somebody else is seen however late it came
 MOST = {"route53": 500}  # UPSERTs of one address: each counts twice against the 1,000 of a call
-V4, V6 = "192.0.2.{}", "2001:db8::{}"
 PATIENT, HASTY = "30s", "1500ms"  # of one request: a machine may be slow; where it must run out
 
 
@@ -46,12 +47,18 @@ def provider_list():
     return [{**row, "provider": name} for row in json.loads(done.stdout) for name in row["providers"]]
 
 
+def shown(name):
+    done = subprocess.run([build_dir() / "cli" / "muster", "provider", "show", "--json", name], capture_output=True, text=True,
+                          check=True, timeout=DEADLINE)
+    return json.loads(done.stdout)
+
+
 class Rig:
     """What one case has of one provider: the service, and a zone of ours at it."""
 
     def __init__(self, suite, fake, place, label):
         self.suite, self.fake, self.place, self.label = suite, fake, place, label
-        self.sessions, self.held = [], []
+        self.sessions, self.held, self.processes, self.opened = [], [], [], 0
 
     def hold(self):
         """The next request is applied, and answered when the test says so."""
@@ -63,18 +70,36 @@ class Rig:
     def host(self, label):
         return self.fake.host(f"{self.label}{label}")
 
-    def open(self, hosts=(), timeout=PATIENT, mode="dedicated", **options):
-        """A session whose account may change `hosts`."""
-        name = f"{self.label}-{self.fake.name}-{len(self.sessions)}"
-        session = self.suite.probes.open(name, self.suite.config(self, name, hosts, timeout, options), self.fake.zone, mode)
+    def open(self, hosts=(), timeout=PATIENT, mode="dedicated", apart=False, **options):
+        """A session whose account may change `hosts`. `apart`: in a process of its own, which ends with the case."""
+        name = f"{self.label}-{self.fake.name}-{self.opened}"
+        self.opened += 1
+        probes = self.suite.probes
+        if apart:
+            probes = Probes()
+            self.processes.append(probes)
+        session = probes.open(name, self.suite.config(self, name, hosts, timeout, options), self.fake.zone, mode)
         self.sessions.append(session)
         return session
+
+    def done(self, session):
+        """Whatever was still to be sent is not."""
+        session.status()
+        session.close()
+        self.sessions.remove(session)
 
     def applied(self, session, host, address, rev, rtype="A", **more):
         session.submit(host, address, rev, rtype=rtype, **more)
         event = session.settled(rev)
         assert event["outcome"] == "applied", event
         self.holds(host, [address] if address != "-" else [], rtype)
+
+    def at_once(self, session, host, address, rev, rtype="A", **more):
+        """Nothing went wrong, so nothing else may be told: else a reply that is not understood would pass, for what the zone
+        holds then decides."""
+        self.applied(session, host, address, rev, rtype, **more)
+        others = [event for event in session.events if event["event"] == "settled" and event["rev"] == rev]
+        assert not others, f"not understood at once: {others}"
 
     def holds(self, host, values, rtype="A"):
         found = self.fake.values(host, rtype)
@@ -87,10 +112,8 @@ class Rig:
 
     def hosts_max(self, session):
         """Names that one request takes at most; what the program calls a batch may be the two families of one."""
-        done = subprocess.run([build_dir() / "cli" / "muster", "provider", "show", "--json", self.fake.name], capture_output=True,
-                              text=True, check=True, timeout=DEADLINE)
-        shown = json.loads(done.stdout)
-        return shown["ways"]["hosts_max"] if shown["template"] else session.status()["batch"]
+        ways = shown(self.fake.name)["ways"]
+        return ways["hosts_max"] if ways else session.status()["batch"]
 
     @property
     def alone(self):
@@ -105,6 +128,8 @@ class Rig:
             held.released.set()
         for session in self.sessions:
             session.close()
+        for probes in self.processes:
+            probes.__exit__()
 
 
 # ---- the contract: one function a case ----
@@ -112,10 +137,10 @@ class Rig:
 def case_create_change_and_the_same_again(rig):
     host = rig.host("a")
     session = rig.open([host])
-    rig.applied(session, host, V4.format(1), 1)
-    rig.applied(session, host, V4.format(2), 2)
+    rig.at_once(session, host, V4.format(1), 1)
+    rig.at_once(session, host, V4.format(2), 2)
     rig.later(40)  # as a refresh does it
-    rig.applied(session, host, V4.format(2), 3)
+    rig.at_once(session, host, V4.format(2), 3)
 
 
 def case_families_do_not_disturb_each_other(rig):
@@ -133,24 +158,33 @@ def case_families_do_not_disturb_each_other(rig):
         assert event["outcome"] == "applied", event
     rig.holds(host, [V4.format(1)])
     rig.holds(host, [V6.format(1)], "AAAA")
-    rig.applied(session, host, V4.format(2), 3)
+    rig.at_once(session, host, V4.format(2), 3)
     rig.holds(host, [V6.format(1)], "AAAA")
-    rig.applied(session, host, V6.format(2), 4, rtype="AAAA")
+    rig.at_once(session, host, V6.format(2), 4, rtype="AAAA")
     rig.holds(host, [V4.format(2)])
 
 
 def case_what_is_removed_is_gone_or_said_to_stay(rig):
+    """A family at a time: what is left stays. Removed once more, it is still gone."""
     host = rig.host("d")
     session = rig.open([host])
-    rig.applied(session, host, V4.format(1), 1)
-    session.submit(host, "-", 2)
-    event = session.settled(2)
-    if event["outcome"] == "refused":
-        assert event["error"] == "no-delete", event
-        rig.holds(host, [V4.format(1)])
-    else:
-        rig.holds(host, [])
-    assert (event["outcome"] == "applied") <= rig.fake.deletes, "the service has no such request"
+    first = {"A": V4.format(1), "AAAA": V6.format(1)}
+    rtypes = ("A", "AAAA") if "AAAA" in (rig.fake.alone or rig.fake.families) else ("A",)
+    for rev, rtype in enumerate(rtypes, 1):
+        rig.applied(session, host, first[rtype], rev, rtype=rtype)
+    for rev, rtype in enumerate((*reversed(rtypes), "A"), 11):
+        session.submit(host, "-", rev, rtype=rtype)
+        event = session.settled(rev)
+        if event["outcome"] == "refused":
+            assert event["error"] == "no-delete", event
+            rig.holds(host, [first[rtype]], rtype)
+            return
+        assert rig.fake.deletes, "the service has no such request"
+        rig.holds(host, [], rtype)
+        rig.holds(host, [] if rtype == "A" else [first["A"]])
+        others = [event for event in session.events if event["event"] == "settled" and event["rev"] == rev]
+        assert not others, f"not understood at once: {others}"
+    rig.at_once(session, host, V4.format(2), 21)
 
 
 def case_a_batch_is_full_at_its_limit_and_no_earlier(rig):
@@ -250,6 +284,9 @@ def case_a_page_in_place_of_a_reply_is_not_believed(rig):
     rig.applied(session, host, V4.format(1), 1)
     rig.fake.script[:] = ["apply-html"]
     rig.applied(session, host, V4.format(2), 2)
+    if rig.fake.own_reply.status != 200 or rig.fake.own_reply.body.strip():  # else the status alone says it
+        rig.fake.script[:] = [base.Response(200, "Down for maintenance until tonight\n")]
+        rig.applied(session, host, V4.format(3), 3)
 
 
 def case_wrong_credentials_stop_the_account(rig):
@@ -260,6 +297,8 @@ def case_wrong_credentials_stop_the_account(rig):
     session.submit(hosts[0], V4.format(1), 1)
     event = session.settled(1, ("retry", "refused"))
     assert event["error"] and event["detail"], event
+    stopped = session.status()["state"] == "broken" and event["alarm"]
+    assert stopped or event["outcome"] == "refused" and rig.fake.denial_is_of_a_host(), f"the account goes on: {event}"
     sent = rig.fake.calls + rig.fake.lookups
     assert sent <= 3, f"{sent} requests with credentials that are refused"
     session.submit(hosts[-1], V4.format(2), 2)
@@ -309,6 +348,7 @@ def case_what_somebody_else_wrote_stays_in_a_shared_zone(rig):
 
 
 CASES = {name[len("case_"):]: value for name, value in list(globals().items()) if name.startswith("case_")}
+CASES |= service_cases.CASES
 APART = {"a_service_that_is_away_loses_nothing"}  # a server of its own for each provider
 
 
@@ -409,6 +449,19 @@ class Providers(unittest.TestCase):
         self.assertEqual(sorted(offered - known), [], "providers that nothing proves")
         unused = {name for name, kind in fakes.classes().items() if kind.sets_given_address and not kind.planned} - offered
         self.assertEqual(sorted(unused), [], "stand-ins of services that nobody serves")
+
+    def test_no_more_is_sent_than_the_services_pages_allow(self):
+        """Rates as the stand-ins know them, beside what the templates say. That the engine holds what is said, and those of the
+        natives, is proven on a simulated clock (tests/unit/providers)."""
+        for name, kind in fakes.classes().items():
+            ways = shown(name)["ways"] if any(row["provider"] == name for row in self.rows) else None
+            if ways is None or ONLY and name not in ONLY:
+                continue
+            with self.subTest(name):
+                fake = kind()
+                for calls, seconds, of in service_cases.documented_rates(fake):
+                    kept = service_cases.is_kept(ways, fake.hosts_per_account == 1, calls, seconds, of)
+                    self.assertTrue(kept, f"{calls} in {seconds} s of one {of}: {ways}")
 
     def test_ok_means_that_a_vendors_page_was_read_on_both_sides(self):
         kinds = fakes.classes()

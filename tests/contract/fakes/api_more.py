@@ -217,7 +217,7 @@ class DreamHost(Simple):
 
 class MythicBeasts(Simple):
     """The `dynamic` endpoint has no parameter for an address: it takes the connection's. The records' API replaces by PUT."""
-    name, service, deletes = "mythicbeasts", "Mythic Beasts", True
+    name, service, deletes, takes_ttl = "mythicbeasts", "Mythic Beasts", True, True
     hosts = ("api.mythic-beasts.com", "ipv4.api.mythic-beasts.com", "ipv6.api.mythic-beasts.com")
     source = "https://www.mythic-beasts.com/support/api/dnsv2"
 

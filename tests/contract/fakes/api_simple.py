@@ -10,7 +10,7 @@ from .simple import Simple
 class Ids(Simple):
     """Records with numbers, one address each: {id: (name, rtype, value, ttl)}. The zone shows what they say together."""
     state = ("records", "changed", "rows", "last")
-    deletes = True
+    deletes, takes_ttl = True, True
 
     def __init__(self):
         super().__init__()
@@ -34,6 +34,10 @@ class Ids(Simple):
         self.rows[number] = (name.lower(), rtype, value, ttl)
         for key in {old[:2], (name.lower(), rtype)}:
             self.show(*key)
+
+    def take_away(self, name, rtype):
+        for number in [number for number, row in self.rows.items() if row[:2] == (name.lower(), rtype)]:
+            self.drop(number)
 
     def drop(self, number):
         self.show(*self.rows.pop(number)[:2])

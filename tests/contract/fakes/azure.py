@@ -29,7 +29,7 @@ BUCKETS = {"write": (200, 10), "delete": (200, 10), "read": (250, 25)}
 class Azure(Fake):
     name, service, hosts = "azure", "Azure DNS", (MANAGEMENT, LOGIN, METADATA)
     source, read = "https://learn.microsoft.com/en-us/rest/api/dns/record-sets/create-or-update", "2026-11-23"
-    state = ("records", "etags", "tokens", "metadata")
+    state, takes_ttl = ("records", "etags", "tokens", "metadata"), True
 
     def __init__(self):
         super().__init__()

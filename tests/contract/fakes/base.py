@@ -166,6 +166,9 @@ class Fake:
     alone = None  # families that can be changed without harm to the other, where these are not all of `families`
     planned = False  # True: Muster has no provider for it yet
     ttl = 60  # what the service serves where a request does not say
+    apex_is_a_host = True  # whether the zone itself can have addresses by this service
+    takes_ttl = False  # True: a request says what is served; "made": only the one that makes the record does
+    denies_a_host = False  # True: wrong credentials and a name that is not the account's are told in the same words
     deletes = True  # whether a name's addresses can be taken away
     state = ("records",)  # attributes that a fault which must not apply takes back
     calls_a_change = 1  # 2: what is there cannot be changed, only removed and made anew
@@ -178,8 +181,10 @@ class Fake:
         self.records = {}  # (name, rtype): (ttl, sorted values)
         self.violations = []  # (rule, detail)
         self.calls, self.lookups, self.bytes = 0, 0, 0
-        self.script, self.lookup_script = [], []  # for the next writes, the next lookups: words of FAULTS, Response, Held
+        # for the next writes, the next lookups: words of FAULTS, Response, Held, or what makes a Response of the request
+        self.script, self.lookup_script = [], []
         self.bad = set()  # names that the service refuses, in its own way
+        self.own_reply = None  # what the service itself made of the newest request
         self.retry_after = 2  # of a scripted 429 or 503, seconds; None sends none
         self.requests = collections.deque(maxlen=4096)
         self.clock = time.monotonic
@@ -203,6 +208,14 @@ class Fake:
 
     def values(self, name, rtype):
         return self.records.get((name.lower(), rtype), (0, []))[1]
+
+    def take_away(self, name, rtype):
+        """Somebody else removes it."""
+        self.remove(name, rtype)
+
+    def denial_is_of_a_host(self):
+        """Whether denied() is said of one name, or of credentials and name together, so that others may go on."""
+        return self.denies_a_host or "host_secrets" in self.account([self.host("www")])
 
     # ---- for the fakes ----
 
@@ -303,7 +316,7 @@ class Fake:
                 self.calls += 1
             script = self.lookup_script if lookup else self.script
             word = script.pop(0) if script else None
-            applies, how = FAULTS[word] if isinstance(word, str) else (not isinstance(word, Response), "reply")
+            applies, how = FAULTS[word] if isinstance(word, str) else (word is None or isinstance(word, Held), "reply")
             kept = None if applies else {name: copy.deepcopy(getattr(self, name)) for name in self.state}
             self.changes = []
             if self.told + GRACE < self.clock() < self.not_before - EARLY:
@@ -315,6 +328,7 @@ class Fake:
                     setattr(self, name, value)
                 self.changes = []
             waiter = self.publish(self.changes) if self.publish and self.changes else None
+            self.own_reply = response
             response, how = self._instead(word, how, request, response)
             if how in ("stall", "cut"):
                 self.lost(request)
@@ -340,6 +354,8 @@ class Fake:
             return response, word
         if isinstance(word, Response):
             return word, how
+        if callable(word):
+            return word(request), how
         if word in ("html", "apply-html"):
             return Response(200, HTML, content_type="text/html; charset=utf-8"), how
         if word == "empty":

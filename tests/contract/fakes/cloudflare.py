@@ -41,7 +41,7 @@ def error(status, code, message, chain=()):
 class Cloudflare(Fake):
     name, service, hosts = "cloudflare", "Cloudflare", ("api.cloudflare.com",)
     source, read = "https://developers.cloudflare.com/api/resources/dns/subresources/records/", "2026-11-23"
-    state = ("records", "rrs", "names", "made")
+    state, takes_ttl = ("records", "rrs", "names", "made"), True
 
     def __init__(self):
         super().__init__()

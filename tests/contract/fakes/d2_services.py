@@ -24,7 +24,7 @@ row("dyn", "Dyn / DynDNS", ("members.dyndns.org",), "https://help.dyn.com/remote
     omitted=("deletes", "deletes"), alone=("A",))  # told in https://github.com/openwrt/packages/issues/17875
 
 row("noip", "No-IP", ("dynupdate.no-ip.com",), "https://www.noip.com/integrate/request", listed=True,
-    extra={"offline": r"YES|NO"}, waits={"911": 1800, "dnserr": 1800},
+    extra={"offline": r"YES|NO"}, waits={"911": 1800, "dnserr": 1800}, means={"abuse": "account"},  # "Username is blocked due to abuse"
     # "Company NameOfProgram/OSVersion-ReleaseVersion maintainer-contact@example.com"
     agent=re.compile(r"[A-Za-z][^\r\n]*/\S*\d+(\.\d+)+\S* .*[^\s@]+@[^\s@]+\.[^\s@]+.*"))
 
@@ -33,7 +33,7 @@ row("dnsomatic", "DNS-O-Matic", ("updates.dnsomatic.com",), "https://www.dnsomat
 
 row("dynu", "Dynu", ("api.dynu.com",), "https://www.dynu.com/DynamicDNS/IP-Update-Protocol", v6_field="myipv6", paired=True,
     keep_word="no", omitted=("detects", "keeps"), auth=BASIC_OR_QUERY, extra={"location": r"[^,]+", "alias": r"[A-Za-z0-9.-]+"},
-    waits={"911": 600, "dnserr": 600, "servererror": 600})
+    waits={"911": 600, "dnserr": 600})
 
 row("he", "Hurricane Electric DNS", ("dyn.dns.he.net",), "https://dns.he.net/docs.html", login="host", max_hosts=1,
     auth=("basic", ("hostname", "password")), rates=((10, 120, "host", "interval"),), waits={"interval": 60, "911": 600})
@@ -80,7 +80,8 @@ row("eurodns", "EuroDNS", ("update.eurodyndns.org",), "http://eurodns.com/docume
 row("hosting-de", "hosting.de", ("ddns.hosting.de",), OPENWRT, False)
 
 row("itsdns", "itsdns.de", ("www.itsdns.de",), "https://www.itsdns.de/dynupdatehelp.htm", paths=("/update.php",),
-    auth=BASIC_OR_QUERY, max_hosts=1, refuses_unknown="badauth",  # e-mail, key and host name are judged together
+    auth=BASIC_OR_QUERY, max_hosts=1, means={"notfqdn": "request"},
+    refuses_unknown="badauth", denies_a_host=True,  # e-mail, key and host name are judged together
     words={"badauth": (401, "Die Zugangsdaten stimmen nicht"), "notfqdn": (400, "Der Parameter hostname fehlt"),
            "dnserr": (500, "DNS-Update fehlgeschlagen")})
 
@@ -93,7 +94,7 @@ row("apertodns", "ApertoDNS", ("api.apertodns.com",),
     omitted=("detects", "keeps"), alone=("A",), extra={"wildcard": r"ON|OFF", "offline": r"YES"}, rates=((60, 60, "account", "abuse"),))
 
 row("gigahost", "Gigahost.no", ("api.gigahost.no",), "https://gigahost.no/en/api-dokumentasjon",
-    paths=("/api/v0/dns/dyndns",), v6_field="myipv6", paired=True, max_hosts=1, words={"badauth": (401, "badauth")})
+    paths=("/api/v0/dns/dyndns",), v6_field="myipv6", paired=True, max_hosts=1, means={"badagent": "host"}, words={"badauth": (401, "badauth")})
 
 row("all-inkl", "all-inkl.com", ("dyndns.kasserver.com",), "https://github.com/qdm12/ddns-updater/issues/399", paths=("/",),
     host_field=None, v6_field="myip6", paired=True, extra={"host": r".*", "hostname": r".*"}, words={"badauth": (401, "badauth")})
@@ -128,5 +129,5 @@ row("xlhost", "xlhost.de", ("nsupdate.xlhost.de",), OPENWRT, False, paths=("/nic
 row("domopoli", "Domopoli", ("dyndns.domopoli.de",), INADYN, False, families=("A",))
 
 row("ydns", "YDNS", ("ydns.io",), "https://ydns.io/api/v1", paths=("/api/v1/update/",), host_field="host", v4_field="ip",
-    max_hosts=1, extra={"record_id": r"\d+"}, agent=AGENT, echoes=False,
+    max_hosts=1, means={"notfqdn": "request"}, extra={"record_id": r"\d+"}, agent=AGENT, echoes=False,
     words={"nochg": (200, "good"), "badauth": (401, "badauth"), "nohost": (404, "nohost"), "notfqdn": (400, "notfqdn")})

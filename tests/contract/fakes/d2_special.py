@@ -15,6 +15,7 @@ class Desec(D2):
 
     name, service, hosts = "desec-dyndns", "deSEC / dedyn.io", ("update.dedyn.io", "update6.dedyn.io")
     source, read = "https://desec.readthedocs.io/en/latest/dyndns/update-api.html", READ
+    own_words = True
     keep_word, omitted, deletes, one_answer, max_hosts = "preserve", ("detects", "deletes"), True, True, 10000
     auth = BASIC_OR_QUERY
     words = {"good": (200, "good"), "nochg": (200, "good"), "badauth": (401, "badauth"), "nohost": (404, "nohost"),
@@ -197,6 +198,8 @@ class EasyDns(D2):
 
     name, service, hosts = "easydns", "easyDNS", ("api.cp.easydns.com", "members.easydns.com")
     source, read = "http://support.easydns.com/tutorials/dynamicUpdateSpecs.php", READ
+    own_words = True
+    means = {"notfqdn": "request"}
     paths, max_hosts = ("/dyn/generic.php", "/dyn/dyndns.php"), 1
     extra = {"tld": r"[a-z.]+", **{name: CLASSIC[name] for name in ("wildcard", "mx", "backmx")}}
     words = {"good": (200, "NOERROR"), "nochg": (200, "NOERROR"), "badauth": (200, "NOACCESS"), "nohost": (200, "NOSERVICE"),
@@ -225,6 +228,7 @@ class Domeneshop(D2):
 
     name, service, hosts = "domeneshop", "Domeneshop", ("api.domeneshop.no",)
     source, read = "https://api.domeneshop.no/docs/", READ
+    own_words = True
     paths, listed, one_answer = ("/v0/dyndns/update",), True, True
     words = {"good": (204, ""), "nochg": (204, ""), "badauth": (401, "Unauthorized"), "nohost": (404, "Not found"),
              "notfqdn": (404, "Not found")}
@@ -243,6 +247,7 @@ class Selfhost(D2):
     name, service, hosts = "selfhost", "selfhost.de", ("carol.selfhost.de",)
     source, read = "https://de.scribd.com/document/720787648/api", READ
     paths, families, host_field, auth = ("/nic/update", "/update"), ("A",), None, BASIC_OR_QUERY
+    means = {"nohost": "account"}  # "no zones found" for the login
     extra = {"hostname": r".+", "hostlist": "1", "remote": "1", "http_status": "[01]", "textmodi": "[01]"}
     words = {"nochg": (204, ""), "badauth": (401, "badauth"), "nohost": (409, "nohost"), "private": (412, "private IP"),
              "overloaded": (503, "update too early")}
@@ -272,8 +277,11 @@ class OpenDns(D2):
 
     name, service, hosts = "opendns", "OpenDNS (IP updater)", ("updates.opendns.com",)
     source, read = "https://support.opendns.com/hc/en-us/articles/227986527", READ
-    families, max_hosts, rates, waits = ("A",), 1, ((1, 60, "account", "abuse"),), {"911": 600, "dnserr": 600}
+    means = {"nohost": "account", "abuse": "wait"}
+    families, max_hosts, rates = ("A",), 1, ((1, 60, "account", "abuse"),)
+    waits = {"911": 600, "dnserr": 600, "abuse": 60}
 
+    apex_is_a_host = False
     hosts_per_account = 1  # of the program's: the account names the network
 
     def account(self, hosts=()):
@@ -295,6 +303,7 @@ class Tunnelbroker(D2):
     name, service, hosts = "tunnelbroker", "Hurricane Electric Tunnelbroker", ("ipv4.tunnelbroker.net",)
     source, read = "https://forums.he.net/index.php?topic=1994", READ
     zone, families, max_hosts, auth = "tunnelbroker.net", ("A",), 1, BASIC_OR_QUERY
+    apex_is_a_host = False
     hosts_per_account = 1  # of the program's: the account names the tunnel
 
     def account(self, hosts=()):
@@ -316,6 +325,8 @@ class DnsEver(D2):
 
     name, service, hosts = "dnsever", "DNSever", ("dyna.dnsever.com",)
     source, read = "https://support.dnsever.com/hc/ko/articles/219666247", READ
+    own_words = True
+    means = {"badauth": "account", "nohost": "host"}
     paths, families, plain_http, max_hosts = ("/update.php",), ("A",), True, 100
     MESSAGES = {"701": "DDNS Update Success", "103": "Login Failed", "304": "DDNS not registered or Not Your Domain",
                 "210": "Update Failure"}

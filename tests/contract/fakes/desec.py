@@ -32,7 +32,7 @@ class Desec(Fake):
     name, service, hosts = "desec", "deSEC / dedyn.io", ("desec.io",)
     source, read = "https://desec.readthedocs.io/en/latest/dns/rrsets.html", "2026-11-23"
     ttl = 3600  # the least that a domain takes unless support lowers it
-    state = ("records",)
+    state, takes_ttl = ("records",), True
 
     def __init__(self):
         super().__init__()

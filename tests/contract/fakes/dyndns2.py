@@ -59,6 +59,8 @@ class D2(Fake):
     waits = {"911": 600, "dnserr": 600}  # seconds before the next request of the account
     refresh = 20 * 86400
     deletes = False
+    own_words = False  # True: the service answers in words of its own, `words` has those that mean a code
+    means = {}  # code -> account, host, wait, or request (what was sent), where its page means another than the protocol
     client_address = {"A": "127.0.0.1"}  # what the service detects
 
     def __init__(self):

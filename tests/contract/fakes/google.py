@@ -41,7 +41,7 @@ def unpadded(text):
 class Google(Fake):
     name, service, hosts = "google", "Google Cloud DNS", ("dns.googleapis.com", "oauth2.googleapis.com")
     source, read = "https://cloud.google.com/dns/docs/reference/rest/v1/changes/create", "2026-11-23"
-    state = ("records", "made", "tokens")
+    state, takes_ttl = ("records", "made", "tokens"), True
 
     def __init__(self):
         super().__init__()

@@ -14,7 +14,7 @@ class Refused(Exception):
 
 
 class Rest(Simple):
-    deletes = True
+    deletes, takes_ttl = True, True
     ttl_range = (1, 2 ** 31 - 1)
 
     def account(self, hosts=()):
@@ -223,6 +223,7 @@ class GoDaddy(Rest):
 class HetznerCloud(Rest):
     """set_records replaces the values of an RRset that is there; add_records makes one; the TTL has a call of its own."""
     name, service, hosts, ttl, ttl_range = "hetzner", "Hetzner Cloud DNS", ("api.hetzner.cloud",), 3600, (60, 2147483647)
+    takes_ttl = "made"
     source, rate, wrong_status = "https://github.com/hetznercloud/hcloud-go (b8cfa39), https://docs.hetzner.cloud/reference/cloud#zone-rrsets", (3600, 3600), 422
 
     def fault(self, status, text):

@@ -45,7 +45,7 @@ def reversed_labels(name):
 class Route53(Fake):
     name, service, hosts = "route53", "Route 53", ("route53.amazonaws.com",)
     source, read = "https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html", "2026-11-23"
-    state = ("records", "pending")
+    state, takes_ttl = ("records", "pending"), True
 
     def __init__(self):
         super().__init__()

@@ -12,7 +12,7 @@ OPENWRT = "https://github.com/openwrt/packages net/ddns-scripts (2.8.4, 0521bb5)
 
 class Nineteen84(Get):
     name, service, hosts = "1984is", "1984.is", ("api.1984.is",)
-    source, documented = DDCLIENT, False
+    source, documented, denies_a_host = DDCLIENT, False, True  # the words of its messages are not documented
     path, host_param, secret_param, families = "/1.0/freedns/", "domain", "apikey", ("A",)
 
     def answer(self, q, outcomes, wanted):
@@ -48,6 +48,7 @@ class ChangeIp(Get):
 class DdnsFm(Get):
     name, service, hosts = "ddnsfm", "DDNS.fm", ("api.ddns.fm",)
     source, documented = DDCLIENT + ", which names https://ddns.fm/docs", False
+    denies_a_host = True  # a key is one domain's
     path, host_param, secret_param, addresses = "/update", "domain", "key", {"myip": ("A", "AAAA")}  # one family a request
 
     def answer(self, q, outcomes, wanted):
@@ -283,7 +284,7 @@ class Moniker(KeySystems):
 class DonDominio(Get):
     """The page names the key `apikey`; all clients, the vendor's own too, send it as `password`: both are taken."""
     name, service, hosts = "dondominio", "DonDominio", ("dondns.dondominio.com",)
-    source, families = "https://dondominio.dev/en/dondns/docs/api", ("A",)
+    source, families, denies_a_host = "https://dondominio.dev/en/dondns/docs/api", ("A",), True
     path, host_param, user_param, methods = ("/plain/", "/json/"), "host", "user", ("GET", "POST")
     optional = ("apikey", "password", "lang")
 
@@ -340,6 +341,7 @@ class DslReports(Get):
 class DuckDns(Get):
     """`ip` may hold either family; without it, and without `ipv6`, the IPv4 address is that of the connection."""
     name, service, hosts, zone = "duckdns", "Duck DNS", ("www.duckdns.org", "duckdns.org"), "duckdns.org"
+    apex_is_a_host, denies_a_host = False, True
     source, deletes, many = "https://www.duckdns.org/spec.jsp", True, 20
     path, host_param, secret_param = "/update", "domains", "token"
     addresses, optional = {"ip": ("A", "AAAA"), "ipv6": ("AAAA",)}, ("verbose", "clear")

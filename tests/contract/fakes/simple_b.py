@@ -16,6 +16,7 @@ class Dynadot(Get):
     name, service, hosts = "dynadot", "Dynadot", ("www.dynadot.com",)
     source = "https://github.com/jeessy2/ddns-go/pull/1050 and /1055, dns/dynadot.go (2699a61)"
     path, host_param, domain_param, secret_param, many = "/set_ddns", None, "domain", "pwd", 20
+    takes_ttl, denies_a_host = True, True
     addresses, required = {"ip": ("A", "AAAA")}, ("subDomain", "type", "ttl", "containRoot")
 
     def params(self, request):
@@ -273,6 +274,7 @@ class GiraDns(Get):
 class GoIp(Get):
     """shortResponse=true: one line instead of a page. Without `subdomain` all hosts of the router are set."""
     name, service, hosts, zone, many = "goip", "GoIP.de", ("www.goip.de", "goip.de", "www.goip.it"), "goip.de", 20
+    denies_a_host = True
     source, alone = "http://www.goip.it/update-url.html", ("A",)  # without `ip` IPv4 is that of the connection
     path, host_param, user_param, secret_param = "/setip", "subdomain", "username", "password"
     addresses, optional = {"ip": ("A",), "ip6": ("AAAA",)}, ("shortResponse",)

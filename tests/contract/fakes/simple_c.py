@@ -99,7 +99,7 @@ class Regfish(Get):
 class Sitelutions(Get):
     """id is the number of an A record, several with commas; a TTL that is not given stays. detectip=1 takes the connection's."""
     name, service, hosts, families = "sitelutions", "Sitelutions", ("www.sitelutions.com", "dnsup.sitelutions.com", "api2.sitelutions.com"), ("A",)
-    source, many = "http://www.sitelutions.com/help/dynamic_dns_clients", 20
+    source, many, takes_ttl = "http://www.sitelutions.com/help/dynamic_dns_clients", 20, True
     path, host_param, user_param, secret_param, optional = "/dnsup", "id", "user", "pass", ("ttl", "detectip")
 
     def __init__(self):
