@@ -91,7 +91,8 @@ row("now-dns", "Now-DNS", ("now-dns.com",), "https://github.com/Now-DNS/Updater"
 
 row("apertodns", "ApertoDNS", ("api.apertodns.com",),
     "https://github.com/apertodns/apertodns-protocol/blob/main/APERTODNS-PROTOCOL.md", v6_field="myipv6", paired=True,
-    omitted=("detects", "keeps"), alone=("A",), extra={"wildcard": r"ON|OFF", "offline": r"YES"}, rates=((60, 60, "account", "abuse"),))
+    omitted=("detects", "keeps"), alone=("A",), extra={"wildcard": r"ON|OFF", "offline": r"YES"}, rates=((60, 60, "account", "abuse"),),
+    waits={"911": 600, "dnserr": 600, "abuse": 60}, means={"abuse": "wait"})  # its word for the rate
 
 row("gigahost", "Gigahost.no", ("api.gigahost.no",), "https://gigahost.no/en/api-dokumentasjon",
     paths=("/api/v0/dns/dyndns",), v6_field="myipv6", paired=True, max_hosts=1, means={"badagent": "host"}, words={"badauth": (401, "badauth")})

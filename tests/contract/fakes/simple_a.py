@@ -390,6 +390,7 @@ class DuiaDns(Get):
     own host, both to that of IPv4; the word none removes an address. They look at the status only: 200 is done, 401 "invalid
     hostname or password", any other a failure. Open: what a reply says (here nothing), and the other failures' number (here 400)."""
     name, service, hosts = "duiadns", "DuiaDNS", ("ipv4.duiadns.net", "ipv6.duiadns.net")
+    denies_a_host = True
     source = "https://github.com/duiadns/download console/bash/duiadns.sh, console/go/duiadns.go (7ac2d80)"
     path, host_param, secret_param, deletes = "/dynamic.duia", "host", "password", True
     addresses = {"ip4": ("A",), "ip6": ("AAAA",)}
