@@ -13,21 +13,11 @@
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
 #include "coordinator/limits.h"
+#include "coordinator/listed.h"
 #include "coordinator/zoneplan.h"
 
 #define PAGE_RECORDS    2000
 #define SWEEP_ARENA_MAX ((size_t)1 << 30) /* a zone of millions of names */
-#define FIRST_BUCKETS   1024u
-
-/* One RRset of the zone as listed. */
-struct listed {
-    struct listed *next;
-    struct rrset_value value;
-    uint32_t ttl;
-    uint16_t type;
-    bool seen; /* a stored record names it */
-    const char *name;
-};
 
 struct action {
     struct store_record record;    /* texts in the sweep's arena */
@@ -45,8 +35,7 @@ struct sweep {
     sweep_done_fn done;
     void *context;
     struct arena arena;
-    struct listed **buckets;
-    size_t buckets_len, listed_count;
+    struct listed_set listed;
     struct action *actions;
     size_t actions_len, actions_size;
     struct sweep_difference *differences;
@@ -77,64 +66,12 @@ static const struct zone_config *zone_config_of(const struct sweep *sweep)
     return &((const struct zone_config *)sweep->sweeper->coordinator->settings->config.zones.items)[sweep->zone];
 }
 
-static struct listed **bucket_of(const struct sweep *sweep, struct view name, enum rrtype type)
-{
-    uint64_t hash = (view_hash(name) + (uint64_t)type) * 0x9e3779b97f4a7c15u;
-    return &sweep->buckets[(hash >> 32) & (sweep->buckets_len - 1)];
-}
-
-static struct listed *find_listed(const struct sweep *sweep, const char *name, enum rrtype type)
-{
-    for (struct listed *listed = *bucket_of(sweep, view_of(name), type); listed != NULL; listed = listed->next) {
-        if (listed->type == type && strcmp(listed->name, name) == 0) {
-            return listed;
-        }
-    }
-    return NULL;
-}
-
-static void grow_buckets(struct sweep *sweep)
-{
-    if (sweep->listed_count < sweep->buckets_len) {
-        return;
-    }
-    struct listed **buckets = calloc(sweep->buckets_len * 2, sizeof(struct listed *));
-    if (buckets == NULL) {
-        return; /* longer chains, nothing worse */
-    }
-    struct listed **old = sweep->buckets;
-    size_t old_len = sweep->buckets_len;
-    sweep->buckets = buckets;
-    sweep->buckets_len = old_len * 2;
-    for (size_t i = 0; i < old_len; i++) {
-        while (old[i] != NULL) {
-            struct listed *listed = old[i];
-            old[i] = listed->next;
-            struct listed **bucket = bucket_of(sweep, view_of(listed->name), (enum rrtype)listed->type);
-            listed->next = *bucket;
-            *bucket = listed;
-        }
-    }
-    free(old);
-}
-
 static void take_listed(void *context, const char *name, enum rrtype type, uint32_t ttl,
                         const struct rrset_value *value)
 {
     struct sweep *sweep = context;
-    struct listed *listed = arena_alloc(&sweep->arena, sizeof(*listed));
-    if (listed == NULL || (listed->name = arena_strdup(&sweep->arena, view_of(name))) == NULL) {
-        sweep->result.err = ERR_NOMEM;
-        return;
-    }
-    grow_buckets(sweep);
-    listed->type = (uint16_t)type;
-    listed->ttl = ttl;
-    listed->value = *value;
-    struct listed **bucket = bucket_of(sweep, view_of(name), type);
-    listed->next = *bucket;
-    *bucket = listed;
-    sweep->listed_count++;
+    enum err err = listed_add(&sweep->listed, name, type, ttl, value);
+    sweep->result.err = err != ERR_OK ? err : sweep->result.err;
 }
 
 static void note(struct sweep *sweep, const struct zoneplan_change *change)
@@ -239,7 +176,7 @@ static void judge(struct sweep *sweep, const struct store_record *record, const 
 
 static void judge_record(struct sweep *sweep, const struct store_record *record)
 {
-    struct listed *listed = sweep->listed_ok ? find_listed(sweep, record->name, record->type) : NULL;
+    struct listed *listed = sweep->listed_ok ? listed_find(&sweep->listed, record->name, record->type) : NULL;
     if (listed != NULL) {
         listed->seen = true;
     }
@@ -250,8 +187,8 @@ static void judge_record(struct sweep *sweep, const struct store_record *record)
 
 static void judge_unstored(struct sweep *sweep)
 {
-    for (size_t i = 0; i < sweep->buckets_len; i++) {
-        for (const struct listed *listed = sweep->buckets[i]; listed != NULL; listed = listed->next) {
+    for (size_t i = 0; i < sweep->listed.buckets_len; i++) {
+        for (const struct listed *listed = sweep->listed.buckets[i]; listed != NULL; listed = listed->next) {
             if (!listed->seen) {
                 judge(sweep, NULL, listed, listed->name, (enum rrtype)listed->type);
             }
@@ -319,8 +256,7 @@ static void apply_actions(struct sweep *sweep)
 
 static void clean(struct sweep *sweep)
 {
-    free(sweep->buckets);
-    sweep->buckets = NULL;
+    listed_deinit(&sweep->listed);
     free(sweep->actions);
     sweep->actions = NULL;
     sweep->actions_len = 0;
@@ -339,7 +275,7 @@ static void finish(struct sweep *sweep, enum err err, const char *detail)
     sweep->result.err = sweep->result.err != ERR_OK ? sweep->result.err : err;
     sweep->result.detail = detail != NULL ? detail : "";
     if (sweep->listed_ok) {
-        sweep->result.tally.existing = sweep->listed_count;
+        sweep->result.tally.existing = sweep->listed.len;
     }
     if (sweep->result.err == ERR_OK) {
         judge_unstored(sweep);
@@ -469,20 +405,18 @@ enum err sweeper_run(struct sweeper *sweeper, uint16_t zone, const struct sweep_
     sweep->started_ms = coordinator_now().wall_ms;
     sweep->after_set = false;
     sweep->listed_ok = false;
-    sweep->listed_count = 0;
     sweep->result = (struct sweep_result){0};
     arena_init(&sweep->arena, SWEEP_ARENA_MAX);
-    sweep->buckets_len = FIRST_BUCKETS;
-    sweep->buckets = calloc(FIRST_BUCKETS, sizeof(struct listed *));
+    enum err err = listed_init(&sweep->listed, &sweep->arena);
     sweep->page = calloc(PAGE_RECORDS, sizeof(*sweep->page));
     sweep->differences = calloc(SWEEP_DIFFERENCES_MAX, sizeof(*sweep->differences));
-    if (sweep->buckets == NULL || sweep->page == NULL || sweep->differences == NULL) {
+    if (err != ERR_OK || sweep->page == NULL || sweep->differences == NULL) {
         clean(sweep);
         sweep->running = false;
         return ERR_NOMEM;
     }
     const struct engine_listing listing = {.each = take_listed, .done = listing_done, .context = sweep};
-    enum err err = engine_zone_list(sweeper->coordinator->zones[zone].engine_zone, &listing);
+    err = engine_zone_list(sweeper->coordinator->zones[zone].engine_zone, &listing);
     if (err == ERR_UNSUPPORTED) {
         listing_done(sweep, ERR_UNSUPPORTED, NULL);
         return ERR_OK;
