@@ -14,7 +14,7 @@ static const struct template_code codes[] = {
     {"good", "", TEMPLATE_APPLIED, 0, 0},
     {"nochg",
      "the service said twice in a row that nothing changed, and blocks names for that: see who else updates this name, "
-     "then reload",
+     "then muster provider resume",
      TEMPLATE_UNCHANGED, 0, 2},
     {"badauth", "user name or password is wrong: mend the account, then reload", TEMPLATE_STOP_ACCOUNT, 0, 0},
     {"badagent", "the service refuses this client: ask it, then change the account", TEMPLATE_STOP_SERVICE, 0, 0},
@@ -78,7 +78,8 @@ static const struct template_code unauthorised = {"badauth", "user name, passwor
 static const struct template_code forbidden = {"forbidden", "the service refuses this account or url",
                                                TEMPLATE_STOP_ACCOUNT, 0, 0};
 static const struct template_code absent = {
-    "notfound", "the service does not know the name: create it there, then reload", TEMPLATE_STOP_HOST, 0, 0};
+    "notfound", "the service does not know the name: create it there, then muster provider resume", TEMPLATE_STOP_HOST,
+    0, 0};
 static const struct template_code malformed = {
     "badrequest", "the service could not read the request: check url and ipv6 of the account", TEMPLATE_MALFORMED, 0,
     0};
@@ -109,11 +110,13 @@ const struct template_code *template_default_code(enum template_then then)
         [TEMPLATE_APPLIED] = {"good", "", TEMPLATE_APPLIED, 0, 0},
         [TEMPLATE_UNCHANGED] = {"nochg",
                                 "the service said again and again that nothing changed: see who else updates this "
-                                "name, then reload",
+                                "name, then muster provider resume",
                                 TEMPLATE_UNCHANGED, 0, 0},
-        [TEMPLATE_MISSING] = {"norecord", "the record does not exist: create it once at the service, then reload",
+        [TEMPLATE_MISSING] = {"norecord",
+                              "the record does not exist: create it once at the service, then muster provider resume",
                               TEMPLATE_MISSING, 0, 0},
-        [TEMPLATE_STOP_HOST] = {"refused", "the service refuses this name: look it up there, then reload",
+        [TEMPLATE_STOP_HOST] = {"refused",
+                                "the service refuses this name: look it up there, then muster provider resume",
                                 TEMPLATE_STOP_HOST, 0, 0},
         [TEMPLATE_STOP_FAMILY] = {"family-refused", "the service refuses this kind of address for the name",
                                   TEMPLATE_STOP_FAMILY, 0, 0},
