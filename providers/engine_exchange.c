@@ -120,7 +120,8 @@ static void finish_item(struct engine_zone *zone, struct change *change, const s
             verify_start(zone, change);
         } else { /* the same again does no harm */
             change_mark_unsure(change);
-            change_queue_delay(&zone->queue, change, now + change_backoff(zone, change));
+            change->lost = true; /* and what is sent next must not be overtaken by it */
+            change_queue_delay(&zone->queue, change, now + zone->account->retry_min_ms + change_backoff(zone, change));
         }
         break;
     }

@@ -287,7 +287,7 @@ void verify_hand_over(struct engine_zone *zone);
 /** The change that was submitted last is asked for first if it was handed over, or waits where nobody is asked: what
  * the zone before had sent must not come after it. */
 void verify_take_over(struct engine_zone *zone);
-/** The change that was submitted last may have been sent by a process that is gone: asked for before it is sent. */
+/** The same of one that may have been sent by a process that is gone. */
 void verify_ask_first(struct engine_zone *zone, const struct rrset_change *submitted);
 /** Forgets what was noted and is older than @p now_ms allows. */
 void verify_forget(struct engine *engine, uint64_t now_ms);

@@ -233,6 +233,7 @@ static void replace(struct change_queue *queue, struct change **slot, struct cha
     fresh->hash_next = old->hash_next;
     fresh->state = old->state;
     fresh->time_ms = old->time_ms;
+    fresh->lost = old->lost;
     fresh->told = old->told && fresh->rev == old->rev; /* of a newer value nobody has heard yet */
     *slot = fresh;
     struct change_list *list = list_of(queue, old);
@@ -291,6 +292,7 @@ void change_queue_take(struct change_queue *queue, struct change *change)
     assert(change->state == CHANGE_WAITING);
     list_unlink(&queue->waiting, change);
     change->state = CHANGE_TAKEN;
+    change->lost = false;
 }
 
 /** Puts the newer change of the same RRset, if there is one, into the table instead of @p change. */
@@ -305,6 +307,7 @@ static struct change *newest(struct change_queue *queue, struct change *change)
     newer->hash_next = change->hash_next;
     newer->state = change->state;
     newer->attempts = change->attempts;
+    newer->lost = change->lost;
     *slot = newer;
     free(change);
     return newer;

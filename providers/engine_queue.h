@@ -30,6 +30,7 @@ struct change {
     uint8_t type, state;
     uint8_t name_len, want_len, have_len, sent_len;
     bool have_known : 1, adopt : 1, unsure : 1, shared : 1, told : 1;
+    bool lost : 1;     /* DELAYED: a message about the RRset went unanswered, and may yet be done */
     bool doubted : 1;  /* refused alone once, and the zone took updates right after */
     uint8_t tries : 2; /* questions of engine_verify, less than 4 */
     uint8_t data[];    /* name and NUL, want; in shared zones room for RRSET_VALUES_MAX of have and of sent */

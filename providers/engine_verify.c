@@ -336,9 +336,26 @@ void verify_hand_over(struct engine_zone *zone)
             note(zone, exchange->changes[i]);
         }
     }
+    for (const struct change *change = zone->queue.delayed.head; change != NULL; change = change->next) {
+        if (change->lost) {
+            note(zone, change);
+        }
+    }
     for (const struct change *change = zone->verify != NULL ? zone->verify->list : NULL; change != NULL;
          change = change->next) {
         note(zone, change);
+    }
+}
+
+/** The tail of what waits: asked for, or out of the way until what may be on its way to the service has come. */
+static void settle_first(struct engine_zone *zone, struct change *change)
+{
+    change_queue_take(&zone->queue, change);
+    if (zone->verify != NULL) {
+        verify_start(zone, change);
+    } else {
+        change->lost = true;
+        change_queue_delay(&zone->queue, change, zone_now(zone) + zone->account->retry_min_ms);
     }
 }
 
@@ -360,22 +377,16 @@ void verify_take_over(struct engine_zone *zone)
     if (entry != NULL) {
         *at = entry->next;
         free(entry);
-        change_queue_take(&zone->queue, change);
-        if (zone->verify != NULL) {
-            verify_start(zone, change);
-        } else {
-            change_queue_delay(&zone->queue, change, zone_now(zone) + zone->account->retry_min_ms);
-        }
+        settle_first(zone, change);
     }
 }
 
 void verify_ask_first(struct engine_zone *zone, const struct rrset_change *submitted)
 {
     struct change *change = zone->queue.waiting.tail; /* as above; one that the zone knew already has its place */
-    if (zone->verify != NULL && change != NULL && change->rev == submitted->rev && change->type == submitted->type &&
-        strcmp(change_name(change), submitted->name) == 0) {
-        change_queue_take(&zone->queue, change);
-        verify_start(zone, change);
+    if (zone->account->ops->transport == PROVIDER_HTTP && change != NULL && change->rev == submitted->rev &&
+        change->type == submitted->type && strcmp(change_name(change), submitted->name) == 0) {
+        settle_first(zone, change);
     }
 }
 

@@ -25,7 +25,8 @@ static struct {
     bool token;
     bool partial; /* the next write's first item is refused, the others go once more */
     unsigned tokens, ids, writes, items, pages, follows;
-    unsigned followed; /* writes while another one was asked about */
+    unsigned followed;                        /* writes while another one was asked about */
+    void (*wrote)(const struct batch *batch); /* a test's own; NULL = none */
     uint64_t writes_ms[WRITES_MAX];
 } bulk;
 
@@ -77,6 +78,9 @@ static enum err bulk_build(void *state, struct provider_zone *zone, struct batch
         assert_true(bulk.writes < WRITES_MAX);
         bulk.writes_ms[bulk.writes++] = world.now_ms;
         bulk.items += (unsigned)batch->len;
+        if (bulk.wrote != NULL) {
+            bulk.wrote(batch);
+        }
     }
     return strbuf_adds(&request->url, "https://h.example/");
 }

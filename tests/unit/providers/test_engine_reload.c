@@ -89,6 +89,142 @@ static void a_stop_outlives_a_reload_that_nobody_wrote_down(void **state)
     service_close(&service);
 }
 
+enum { NAMES = 5, LATE_MS = 900 /* less than retry_min */, ROUNDS = 400 };
+
+/** A service that loses answers, and does late what it was asked: what it holds, and what of it is to come. */
+static struct {
+    uint64_t random;
+    unsigned newest[NAMES], sent[NAMES], settled[NAMES], served[NAMES]; /* revisions; the value is the revision's */
+    bool open[NAMES];                                                   /* in an unanswered message */
+    struct {
+        uint64_t at_ms; /* 0 = free */
+        unsigned name, rev;
+    } coming[256];
+    struct reply answers[ROUNDS * NAMES * 4];
+    size_t answers_len;
+} chaos;
+
+static uint64_t chance(uint64_t below)
+{
+    chaos.random ^= chaos.random << 13;
+    chaos.random ^= chaos.random >> 7;
+    chaos.random ^= chaos.random << 17;
+    return chaos.random % below;
+}
+
+/** What has come to be done by now, in its order. */
+static void chaos_run(void)
+{
+    for (;;) {
+        size_t first = ARRAY_LEN(chaos.coming);
+        for (size_t i = 0; i < ARRAY_LEN(chaos.coming); i++) {
+            bool due = chaos.coming[i].at_ms != 0 && chaos.coming[i].at_ms <= world.now_ms;
+            if (due && (first == ARRAY_LEN(chaos.coming) || chaos.coming[i].at_ms < chaos.coming[first].at_ms)) {
+                first = i;
+            }
+        }
+        if (first == ARRAY_LEN(chaos.coming)) {
+            return;
+        }
+        chaos.served[chaos.coming[first].name] = chaos.coming[first].rev;
+        chaos.coming[first].at_ms = 0;
+    }
+}
+
+static void chaos_wrote(const struct batch *batch)
+{
+    bool lost = chance(3) == 0;
+    uint64_t at_ms = world.now_ms + 1 + chance(lost ? LATE_MS : ANSWER_MS - 1);
+    chaos_run();
+    assert_true(chaos.answers_len < ARRAY_LEN(chaos.answers));
+    chaos.answers[chaos.answers_len++] = (struct reply){200, NULL, lost ? ERR_IO : ERR_OK};
+    world.script_len++;
+    for (size_t i = 0; i < batch->len; i++) {
+        unsigned name = (unsigned)(batch->items[i].name[0] - 'a'), rev = chaos.newest[name];
+        size_t slot = 0;
+        while (rev > 0 && (uint8_t)rev != batch->items[i].want.ips[0].bytes[3]) {
+            rev--; /* the latest of that value */
+        }
+        assert_true(rev >= chaos.sent[name]); /* nothing older after something newer */
+        assert_false(chaos.open[name]);
+        chaos.sent[name] = rev;
+        chaos.open[name] = true;
+        while (chaos.coming[slot].at_ms != 0) {
+            assert_true(++slot < ARRAY_LEN(chaos.coming));
+        }
+        chaos.coming[slot].at_ms = at_ms;
+        chaos.coming[slot].name = name;
+        chaos.coming[slot].rev = rev;
+    }
+}
+
+static void chaos_settled(void *context, const struct engine_result *results, size_t results_len)
+{
+    (void)context;
+    for (size_t i = 0; i < results_len; i++) {
+        unsigned name = (unsigned)(results[i].name[0] - 'a');
+        if (results[i].outcome == OUTCOME_APPLIED) {
+            chaos.settled[name] = (unsigned)results[i].rev;
+        }
+        if (results[i].outcome != OUTCOME_RETRY) {
+            chaos.open[name] = false;
+        }
+    }
+}
+
+static const char *const chaos_names[NAMES] = {"a.example", "b.example", "c.example", "d.example", "e.example"};
+
+/** What is not settled is submitted again; the answers that were to come are nobody's. */
+static struct engine_zone *chaos_reload(struct service *service, struct engine_zone *zone)
+{
+    struct engine_account *old = service->account;
+    service_account(service, "bulk", "https://h.example/u", 0);
+    engine_zone_free(zone);
+    engine_account_free(old);
+    world.script = chaos.answers + chaos.answers_len;
+    world.script_len = 0;
+    memset(chaos.open, 0, sizeof(chaos.open));
+    zone = service_zone(service, "example", chaos_settled, NULL);
+    for (unsigned i = 0; i < NAMES; i++) {
+        if (chaos.settled[i] < chaos.newest[i]) {
+            submit(zone, chaos_names[i], (uint8_t)chaos.newest[i], chaos.newest[i]);
+        }
+    }
+    return zone;
+}
+
+static void whatever_happens_the_newest_value_is_the_last(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct service service;
+        begin(&service, (struct provider_limits){.batch_max = 2, .depth_max = 2});
+        memset(&chaos, 0, sizeof(chaos));
+        chaos.random = seed * 0x9e3779b97f4a7c15u;
+        bulk.wrote = chaos_wrote;
+        world.script = chaos.answers;
+        struct engine_zone *zone = service_zone(&service, "example", chaos_settled, NULL);
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            unsigned name = (unsigned)chance(NAMES);
+            chaos.newest[name]++;
+            submit(zone, chaos_names[name], (uint8_t)chaos.newest[name], chaos.newest[name]);
+            if (chance(20) == 0) {
+                zone = chaos_reload(&service, zone);
+            }
+            run_until(world.now_ms + chance(500));
+            chaos_run();
+        }
+        run_until(world.now_ms + HOURS);
+        chaos_run();
+        for (unsigned i = 0; i < NAMES; i++) {
+            if (chaos.served[i] != chaos.newest[i] || chaos.settled[i] != chaos.newest[i]) {
+                fail_msg("seed %u: %s is %u of %u", (unsigned)seed, chaos_names[i], chaos.served[i], chaos.newest[i]);
+            }
+        }
+        service_close(&service);
+    }
+}
+
 struct kept {
     char account[65], name[DNSNAME_SIZE], error[32], detail[64];
     enum rrtype type;
@@ -170,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_reload_does_not_renew_what_may_be_spent),
         cmocka_unit_test(what_was_under_way_at_a_reload_is_not_overtaken),
         cmocka_unit_test(a_stop_outlives_a_reload_that_nobody_wrote_down),
+        cmocka_unit_test(whatever_happens_the_newest_value_is_the_last),
         cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
         cmocka_unit_test(an_account_that_was_stopped_starts_stopped),
     };
