@@ -408,7 +408,7 @@ void exchange_account(struct exchange *exchange)
     budget_spend(&zone->budget, write, cost, now);
     zone->lookups_made += !write;
     if (http) {
-        exchange->hold = write                                               ? HOLD_NONE
+        exchange->hold = write || exchange->kind == EXCHANGE_FOLLOW          ? HOLD_NONE /* it finds nothing out */
                          : exchange->request.stage >= PROVIDER_STAGE_ACCOUNT ? HOLD_ACCOUNT
                                                                              : HOLD_ZONE;
         account->requests++;
