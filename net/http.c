@@ -37,7 +37,6 @@ struct http_transfer {
     bool no_memory;
     bool head_ended; /* the empty line after the reply's head has come */
     bool once;       /* of the request */
-    bool left;       /* it is about to be sent, or was */
     bool stopped;    /* it was about to be sent once more */
     enum err unbound;
     char interface[IF_NAMESIZE]; /* "" = any */
@@ -335,12 +334,13 @@ static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
 static int on_request(void *context, char *peer, char *local, int peer_port, int local_port)
 {
     struct http_transfer *transfer = context;
+    long sent = 0;
     (void)peer;
     (void)local;
     (void)peer_port;
     (void)local_port;
-    transfer->stopped = transfer->once && transfer->left;
-    transfer->left = true;
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent); /* 0 before the first byte leaves */
+    transfer->stopped = transfer->once && sent > 0;
     return transfer->stopped ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 

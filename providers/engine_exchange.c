@@ -404,6 +404,9 @@ void exchange_account(struct exchange *exchange)
     uint64_t now = zone_now(zone);
     bool http = ops->transport == PROVIDER_HTTP, write = !http || exchange->request.stage == PROVIDER_STAGE_CHANGE;
     uint64_t cost = write ? cost_of(exchange) : 0;
+    for (size_t i = 0; write && i < exchange->batch.len; i++) {
+        hosts_wrote(&account->hosts, exchange->batch.items[i].name, exchange->batch.items[i].type, now);
+    }
     budget_spend(&account->budget, write, cost, now);
     budget_spend(&zone->budget, write, cost, now);
     zone->lookups_made += !write;
@@ -419,12 +422,11 @@ void exchange_account(struct exchange *exchange)
 
 /** What never left is no writing of its names: a service that cannot be reached for a moment would hold each of them up
  * for as long as it may not be written twice. */
-static void note_written(struct exchange *exchange)
+static void take_back_writing(struct exchange *exchange)
 {
-    struct engine_zone *zone = exchange->zone;
     for (size_t i = 0; exchange->request.stage == PROVIDER_STAGE_CHANGE && i < exchange->batch.len; i++) {
         const struct batch_item *item = &exchange->batch.items[i];
-        hosts_wrote(&zone->account->hosts, item->name, item->type, zone_now(zone));
+        hosts_unwrote(&exchange->zone->account->hosts, item->name, item->type);
     }
 }
 
@@ -432,8 +434,8 @@ void exchange_landed(struct exchange *exchange, bool sent)
 {
     struct engine_zone *zone = exchange->zone;
     struct engine_account *account = zone->account;
-    if (sent) {
-        note_written(exchange);
+    if (!sent) {
+        take_back_writing(exchange);
     }
     bool full = account->limits.account_max != 0 && account->requests >= account->limits.account_max;
     account->requests--;

@@ -184,6 +184,15 @@ void hosts_wrote(struct hosts *hosts, const char *name, enum rrtype type, uint64
     }
 }
 
+void hosts_unwrote(struct hosts *hosts, const char *name, enum rrtype type)
+{
+    struct host *host = hosts->rate.units > 0 ? *slot_of(hosts, name, type) : NULL;
+    if (host != NULL && host->wrote_len > 0) {
+        host->wrote_next = (uint8_t)((host->wrote_next + HOSTS_RATE_MAX - 1) % HOSTS_RATE_MAX);
+        host->wrote_len--;
+    }
+}
+
 enum batch_stop hosts_learn(struct hosts *hosts, struct batch_item *item, uint64_t now_ms)
 {
     unsigned row = hosts_count(hosts, item->name, item->type, item->repeat, now_ms);

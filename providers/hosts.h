@@ -43,6 +43,8 @@ unsigned hosts_count(struct hosts *hosts, const char *name, enum rrtype type, co
 uint64_t hosts_ready_ms(const struct hosts *hosts, const char *name, enum rrtype type, uint64_t now_ms);
 /** It was written. Without memory it is not remembered. */
 void hosts_wrote(struct hosts *hosts, const char *name, enum rrtype type, uint64_t now_ms);
+/** What hosts_wrote noted last of the name was not written after all. */
+void hosts_unwrote(struct hosts *hosts, const char *name, enum rrtype type);
 
 /** What a settled item says of its name for later: a code that came too often becomes its alarm, and what must not be
  * asked for again is stopped. @return what was stopped, under item->error or else item->repeat. */

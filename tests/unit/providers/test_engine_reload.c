@@ -67,6 +67,27 @@ static void what_was_under_way_at_a_reload_is_not_overtaken(void **state)
     service_close(&service);
 }
 
+static void what_is_under_way_at_a_reload_counts_as_written(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service,
+          (struct provider_limits){
+              .batch_max = 10, .depth_max = 1, .rates = {{RATE_OF_HOST, RATE_WRITES, 1, HOURS, 0}}, .rates_len = 1});
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(1000 + ANSWER_MS / 2);
+    zone = reload(&service, zone, &told);
+    submit(zone, "a.example", 2, 2);
+    run_until(HOURS / 2);
+    assert_int_equal(bulk.writes, 1);
+    run_until(2 * HOURS);
+    assert_int_equal(bulk.writes, 2);
+    assert_int_equal(told.applied, 1);
+    service_close(&service);
+}
+
 static void a_stop_outlives_a_reload_that_nobody_wrote_down(void **state)
 {
     (void)state;
@@ -305,6 +326,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reload_does_not_renew_what_may_be_spent),
         cmocka_unit_test(what_was_under_way_at_a_reload_is_not_overtaken),
+        cmocka_unit_test(what_is_under_way_at_a_reload_counts_as_written),
         cmocka_unit_test(a_stop_outlives_a_reload_that_nobody_wrote_down),
         cmocka_unit_test(whatever_happens_the_newest_value_is_the_last),
         cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
