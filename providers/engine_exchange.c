@@ -173,6 +173,7 @@ static bool add_group(struct engine_zone *zone, struct change *const *changes, s
 static void put_back_changes(struct engine_zone *zone, struct change *const *changes, size_t len)
 {
     while (len > 0) {
+        changes[len - 1]->told = false;                                            /* of what became of the batch */
         (void)change_queue_put_back(&zone->queue, changes[--len], zone_now(zone)); /* found again by taking */
     }
 }

@@ -327,6 +327,7 @@ void zone_timer(void *context)
         follow_run(zone, now, &wake);
         keep_alive(zone, now, &wake);
     } else if (zone->phase == PHASE_RUNNING) {
+        groups_put_back(zone); /* parts of a batch that had to wait for the one that was stopped */
         tell_stopped(zone);
     }
     zone_kick_at(zone, MIN(wake, zone->wake_ms));

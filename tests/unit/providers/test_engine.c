@@ -323,6 +323,30 @@ static void who_comes_after_a_stop_is_told(void **state)
     service_close(&service);
 }
 
+static void a_stop_in_the_middle_of_a_bisection_is_told_to_all(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{200, "numhost", ERR_OK}, {200, "badauth", ERR_OK}};
+    struct service service;
+    struct told told = {0};
+    service_open(&service);
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    submit(zone, "b.example", 1, 2);
+    submit(zone, "c.example", 1, 3);
+    submit(zone, "d.example", 1, 4);
+    run_until(1 * HOURS);
+    assert_int_equal(world.requests, 2);
+    assert_int_equal(told.retried, 4);
+    assert_string_equal(told.error, "badauth");
+    assert_int_equal(engine_account_clear_stops(service.account, NULL), 1);
+    run_until(2 * HOURS);
+    assert_int_equal(told.applied, 4);
+    service_close(&service);
+}
+
 static void a_refused_client_stops_every_account_of_that_service(void **state)
 {
     (void)state;
@@ -479,6 +503,7 @@ int main(void)
         cmocka_unit_test(what_is_never_applied_is_sent_ever_more_rarely),
         cmocka_unit_test(lookups_are_calls_of_the_budget_too),
         cmocka_unit_test(who_comes_after_a_stop_is_told),
+        cmocka_unit_test(a_stop_in_the_middle_of_a_bisection_is_told_to_all),
         cmocka_unit_test(a_refused_client_stops_every_account_of_that_service),
         cmocka_unit_test(the_second_nochg_is_told_and_is_the_last_request),
         cmocka_unit_test(submitting_from_inside_settled_is_safe),
