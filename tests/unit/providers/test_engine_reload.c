@@ -116,6 +116,7 @@ enum { NAMES = 5, LATE_MS = 900 /* less than retry_min */, ROUNDS = 400 };
 static struct {
     uint64_t random;
     unsigned newest[NAMES], sent[NAMES], settled[NAMES], served[NAMES]; /* revisions; the value is the revision's */
+    bool unknown[NAMES];                                                /* asked about before the next message */
     bool open[NAMES];                                                   /* in an unanswered message */
     struct {
         uint64_t at_ms; /* 0 = free */
@@ -168,6 +169,8 @@ static void chaos_wrote(const struct batch *batch)
         }
         assert_true(rev >= chaos.sent[name]); /* nothing older after something newer */
         assert_false(chaos.open[name]);
+        assert_false(ops.asks && chaos.unknown[name]);
+        chaos.unknown[name] = lost;
         chaos.sent[name] = rev;
         chaos.open[name] = true;
         while (chaos.coming[slot].at_ms != 0) {
@@ -193,6 +196,19 @@ static void chaos_settled(void *context, const struct engine_result *results, si
     }
 }
 
+/** The authoritative server: what the service holds of a name, one letter before the zone's. */
+static size_t chaos_serve(const uint8_t *query, size_t len, uint8_t *reply)
+{
+    unsigned name = (unsigned)(query[13] - 'a');
+    chaos_run();
+    chaos.unknown[name] = false;
+    world.served[0] = 192;
+    world.served[1] = 0;
+    world.served[2] = 2;
+    world.served[3] = (uint8_t)chaos.served[name];
+    return serve_address(query, len, reply);
+}
+
 static const char *const chaos_names[NAMES] = {"a.example", "b.example", "c.example", "d.example", "e.example"};
 
 /** What is not settled is submitted again; the answers that were to come are nobody's. */
@@ -204,7 +220,10 @@ static struct engine_zone *chaos_reload(struct service *service, struct engine_z
     engine_account_free(old);
     world.script = chaos.answers + chaos.answers_len;
     world.script_len = 0;
-    memset(chaos.open, 0, sizeof(chaos.open));
+    for (unsigned i = 0; i < NAMES; i++) {
+        chaos.unknown[i] |= chaos.open[i];
+        chaos.open[i] = false;
+    }
     zone = service_zone(service, "example", chaos_settled, NULL);
     for (unsigned i = 0; i < NAMES; i++) {
         if (chaos.settled[i] < chaos.newest[i]) {
@@ -214,15 +233,17 @@ static struct engine_zone *chaos_reload(struct service *service, struct engine_z
     return zone;
 }
 
-static void whatever_happens_the_newest_value_is_the_last(void **state)
+static void run_chaos(bool asks)
 {
-    (void)state;
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct service service;
         begin(&service, (struct provider_limits){.batch_max = 2, .depth_max = 2});
         memset(&chaos, 0, sizeof(chaos));
         chaos.random = seed * 0x9e3779b97f4a7c15u;
         bulk.wrote = chaos_wrote;
+        ops.asks = asks;
+        world.serve = chaos_serve;
+        world.authority = true;
         world.script = chaos.answers;
         struct engine_zone *zone = service_zone(&service, "example", chaos_settled, NULL);
         for (unsigned round = 0; round < ROUNDS; round++) {
@@ -244,6 +265,18 @@ static void whatever_happens_the_newest_value_is_the_last(void **state)
         }
         service_close(&service);
     }
+}
+
+static void whatever_happens_the_newest_value_is_the_last(void **state)
+{
+    (void)state;
+    run_chaos(false);
+}
+
+static void whatever_happens_nothing_is_repeated_before_it_is_asked_for(void **state)
+{
+    (void)state;
+    run_chaos(true);
 }
 
 struct kept {
@@ -329,6 +362,7 @@ int main(void)
         cmocka_unit_test(what_is_under_way_at_a_reload_counts_as_written),
         cmocka_unit_test(a_stop_outlives_a_reload_that_nobody_wrote_down),
         cmocka_unit_test(whatever_happens_the_newest_value_is_the_last),
+        cmocka_unit_test(whatever_happens_nothing_is_repeated_before_it_is_asked_for),
         cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
         cmocka_unit_test(an_account_that_was_stopped_starts_stopped),
     };
