@@ -27,6 +27,7 @@ static struct {
     unsigned tokens, ids, writes, items, pages, follows;
     unsigned followed;                        /* writes while another one was asked about */
     void (*wrote)(const struct batch *batch); /* a test's own; NULL = none */
+    enum verdict_kind (*judge)(void);         /* of the next write that is answered; NULL = all is well */
     uint64_t writes_ms[WRITES_MAX];
 } bulk;
 
@@ -113,6 +114,11 @@ static enum err bulk_parse(void *state, struct provider_zone *zone, struct batch
         bulk.partial = false;
         batch->items[0].outcome = OUTCOME_REFUSED;
         batch->items[0].error = "refused";
+        return ERR_OK;
+    }
+    enum verdict_kind kind = bulk.judge != NULL ? bulk.judge() : VERDICT_SETTLED;
+    if (kind != VERDICT_SETTLED) {
+        verdict_set(ret_verdict, kind, "refused", "not now");
         return ERR_OK;
     }
     ret_verdict->kind = VERDICT_SETTLED;

@@ -36,8 +36,9 @@ struct loop_timer {
 struct http_transfer {
     http_fn done; /* NULL = free */
     void *context;
-    uint64_t at_ms; /* of its answer */
-    bool timed_out; /* the answer would have come too late */
+    uint64_t at_ms;  /* of its answer */
+    unsigned number; /* answers that are due at once come in the order of their requests */
+    bool timed_out;  /* the answer would have come too late */
     char url[512];
 };
 
@@ -252,6 +253,7 @@ enum err http_start(struct http_client *client, const struct http_request *reque
     *transfer = (struct http_transfer){.done = request->done,
                                        .context = request->context,
                                        .at_ms = world.now_ms + MIN(ANSWER_MS, request->timeout_ms),
+                                       .number = world.requests,
                                        .timed_out = request->timeout_ms < ANSWER_MS};
     (void)snprintf(transfer->url, sizeof(transfer->url), "%s", request->url); /* fits: a few hosts */
     *ret_transfer = transfer;
@@ -390,7 +392,9 @@ static void run_world(uint64_t until_ms, unsigned requests)
         }
         for (size_t i = 0; i < TRANSFERS_MAX; i++) {
             struct http_transfer *other = &world.transfers[i];
-            if (other->done != NULL && (transfer == NULL || other->at_ms < transfer->at_ms)) {
+            bool sooner = transfer == NULL || other->at_ms < transfer->at_ms ||
+                          (other->at_ms == transfer->at_ms && other->number < transfer->number);
+            if (other->done != NULL && sooner) {
                 transfer = other;
             }
         }

@@ -123,6 +123,7 @@ static struct {
         unsigned name, rev;
     } coming[256];
     struct reply answers[ROUNDS * NAMES * 4];
+    enum verdict_kind kinds[ROUNDS * NAMES * 4]; /* beside the answers */
     size_t answers_len;
 } chaos;
 
@@ -155,10 +156,11 @@ static void chaos_run(void)
 
 static void chaos_wrote(const struct batch *batch)
 {
-    bool lost = chance(3) == 0;
+    bool lost = chance(3) == 0, refused = !lost && chance(5) == 0;
     uint64_t at_ms = world.now_ms + 1 + chance(lost ? LATE_MS : ANSWER_MS - 1);
     chaos_run();
     assert_true(chaos.answers_len < ARRAY_LEN(chaos.answers));
+    chaos.kinds[chaos.answers_len] = !refused ? VERDICT_SETTLED : batch->len == 1 ? VERDICT_RETRY : VERDICT_SPLIT;
     chaos.answers[chaos.answers_len++] = (struct reply){200, NULL, lost ? ERR_IO : ERR_OK};
     world.script_len++;
     for (size_t i = 0; i < batch->len; i++) {
@@ -172,14 +174,20 @@ static void chaos_wrote(const struct batch *batch)
         assert_false(ops.asks && chaos.unknown[name]);
         chaos.unknown[name] = lost;
         chaos.sent[name] = rev;
-        chaos.open[name] = true;
+        chaos.open[name] = !refused; /* nothing of it is written then */
         while (chaos.coming[slot].at_ms != 0) {
             assert_true(++slot < ARRAY_LEN(chaos.coming));
         }
-        chaos.coming[slot].at_ms = at_ms;
+        chaos.coming[slot].at_ms = refused ? 0 : at_ms;
         chaos.coming[slot].name = name;
         chaos.coming[slot].rev = rev;
     }
+}
+
+/** Of the answer that was read last: they come in their order. */
+static enum verdict_kind chaos_judge(void)
+{
+    return chaos.kinds[world.script - chaos.answers - 1];
 }
 
 static void chaos_settled(void *context, const struct engine_result *results, size_t results_len)
@@ -241,6 +249,7 @@ static void run_chaos(bool asks)
         memset(&chaos, 0, sizeof(chaos));
         chaos.random = seed * 0x9e3779b97f4a7c15u;
         bulk.wrote = chaos_wrote;
+        bulk.judge = chaos_judge;
         ops.asks = asks;
         world.serve = chaos_serve;
         world.authority = true;
