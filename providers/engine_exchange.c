@@ -431,6 +431,24 @@ static void take_back_writing(struct exchange *exchange)
     }
 }
 
+/** Who had a turn is the last to be looked at: a zone with much to do would keep the account's one request for ever. A
+ * zone that ends is in the list no more. */
+static void move_last(struct engine_zone *zone)
+{
+    struct engine_zone **at = &zone->engine->zones;
+    while (*at != NULL && *at != zone) {
+        at = &(*at)->next;
+    }
+    if (*at == zone) {
+        *at = zone->next;
+        while (*at != NULL) {
+            at = &(*at)->next;
+        }
+        zone->next = NULL;
+        *at = zone;
+    }
+}
+
 void exchange_landed(struct exchange *exchange, bool sent)
 {
     struct engine_zone *zone = exchange->zone;
@@ -443,6 +461,7 @@ void exchange_landed(struct exchange *exchange, bool sent)
     account->lookups -= exchange->hold == HOLD_ACCOUNT;
     zone->lookups -= exchange->hold == HOLD_ZONE;
     if (full || exchange->hold == HOLD_ACCOUNT) {
+        move_last(zone);
         account_kick(account);
     } else {
         zone_kick(zone);

@@ -258,7 +258,7 @@ static void account_limits(const void *context, struct provider_limits *ret_limi
     bool pairs = account->send == TEMPLATE_LIST || account->send == TEMPLATE_PAIR;
     *ret_limits = (struct provider_limits){.batch_max = MAX(config->hosts.max, pairs ? 2u : 1u),
                                            .depth_max = config->limits.requests,
-                                           .account_max = config->limits.requests > 1 ? config->limits.requests : 0,
+                                           .account_max = config->limits.requests,
                                            .ttl_min = config->limits.ttl_min,
                                            .ttl_max = config->limits.ttl_max,
                                            .refresh_s = (uint32_t)(config->limits.refresh / 1000)};

@@ -31,6 +31,7 @@ struct loop_timer {
     void *context;
     uint64_t at_ms; /* UINT64_MAX = not armed */
     bool used;
+    unsigned number; /* timers that are due at once fire in the order in which they were armed */
 };
 
 struct http_transfer {
@@ -77,6 +78,7 @@ struct reply {
 static struct {
     uint64_t now_ms;
     struct loop_timer timers[TIMERS_MAX];
+    unsigned armed;
     /* the service: script, then `faulty` so many times, then all is well */
     const struct reply *script;
     size_t script_len;
@@ -112,7 +114,7 @@ enum err loop_timer_new(struct loop *loop, loop_fn fn, void *context, struct loo
     (void)loop;
     for (size_t i = 0; i < TIMERS_MAX; i++) {
         if (!world.timers[i].used) {
-            world.timers[i] = (struct loop_timer){fn, context, UINT64_MAX, true};
+            world.timers[i] = (struct loop_timer){.fn = fn, .context = context, .at_ms = UINT64_MAX, .used = true};
             *ret_timer = &world.timers[i];
             return ERR_OK;
         }
@@ -122,12 +124,13 @@ enum err loop_timer_new(struct loop *loop, loop_fn fn, void *context, struct loo
 
 void loop_timer_at(struct loop_timer *timer, uint64_t mono_ms)
 {
-    timer->at_ms = mono_ms;
+    timer->at_ms = MAX(mono_ms, world.now_ms);
+    timer->number = ++world.armed;
 }
 
 void loop_timer_after(struct loop_timer *timer, uint64_t delay_ms)
 {
-    timer->at_ms = world.now_ms + delay_ms;
+    loop_timer_at(timer, world.now_ms + delay_ms);
 }
 
 void loop_timer_stop(struct loop_timer *timer)
@@ -386,8 +389,11 @@ static void run_world(uint64_t until_ms, unsigned requests)
         struct http_transfer *transfer = NULL;
         struct dnsask *ask = NULL;
         for (size_t i = 0; i < TIMERS_MAX; i++) {
-            if (world.timers[i].used && (timer == NULL || world.timers[i].at_ms < timer->at_ms)) {
-                timer = &world.timers[i];
+            struct loop_timer *other = &world.timers[i];
+            bool sooner = timer == NULL || other->at_ms < timer->at_ms ||
+                          (other->at_ms == timer->at_ms && other->number < timer->number);
+            if (other->used && sooner) {
+                timer = other;
             }
         }
         for (size_t i = 0; i < TRANSFERS_MAX; i++) {

@@ -191,6 +191,27 @@ static void an_account_has_no_more_requests_out_than_it_may(void **state)
     service_close(&service);
 }
 
+static void a_zone_with_much_to_do_leaves_room_for_others(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told much = {0}, little[2] = {{0}};
+    begin(&service, (struct provider_limits){.batch_max = 1, .depth_max = 1, .account_max = 1});
+    struct engine_zone *first = service_zone(&service, "first.example", on_settled, &little[0]);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &much);
+    struct engine_zone *last = service_zone(&service, "last.example", on_settled, &little[1]);
+    submit_many(zone, 50, 1, 1);
+    run_until(1010);
+    submit(first, "a.first.example", 1, 1);
+    submit(last, "a.last.example", 1, 1);
+    run_until(1000 + 6 * ANSWER_MS);
+    assert_int_equal(little[0].applied, 1);
+    assert_int_equal(little[1].applied, 1);
+    run_until(60 * 1000);
+    assert_int_equal(much.applied, 50);
+    service_close(&service);
+}
+
 static void a_zone_has_no_more_changes_out_than_it_may(void **state)
 {
     (void)state;
@@ -435,6 +456,7 @@ int main(void)
         cmocka_unit_test(each_request_of_a_batch_has_its_own_time),
         cmocka_unit_test(batches_of_a_zone_wait_for_one_lookup),
         cmocka_unit_test(an_account_has_no_more_requests_out_than_it_may),
+        cmocka_unit_test(a_zone_with_much_to_do_leaves_room_for_others),
         cmocka_unit_test(a_zone_has_no_more_changes_out_than_it_may),
         cmocka_unit_test(an_unknown_outcome_is_sent_again_where_that_does_no_harm),
         cmocka_unit_test(a_name_is_not_written_more_often_than_the_service_allows),
