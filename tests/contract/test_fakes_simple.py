@@ -110,8 +110,8 @@ SIMPLE = {
                 ("success|100", "success|101", "failure|401", "failure|412")),
     "sitelutions": (lambda s, h, ip, key: s.send("/dnsup", {"id": s.of(h), "user": s.user, "pass": key or s.key, "ip": ip}),
                     ("success", "success", "noauth", "noauth")),
-    "zoneedit": (lambda s, h, ip, key: s.send("/dyn/generic.php", {"hostname": h, "myip": ip}, login=(s.user, key or s.key)),
-                 ('CODE="200"', 'CODE="201"', 'CODE="708"', 'CODE="709"')),
+    "zoneedit": (lambda s, h, ip, key: s.send("/auth/dynamic.html", {"host": h, "dnsto": ip}, login=(s.user, key or s.key)),
+                 ('CODE="200"', 'CODE="201"', "401 ", 'CODE="701"')),
     "dinahosting": (lambda s, h, ip, key: s.send("/special/api.php", {
         "hostname": h.partition(".")[0], "domain": h.partition(".")[2], "command": f"Domain_Zone_UpdateType{'AAAA' if ':' in ip else 'A'}", "ip": ip,
         "responseType": "Json"}, login=(s.user, key or s.key)), ('"responseCode": 1000', '"responseCode": 1000', "2200", ": 2")),
@@ -314,7 +314,7 @@ class Peculiarities(unittest.TestCase):
         self.assertEqual(service.rules(), ["host"])
 
     def test_intervals_are_kept(self):
-        for name, seconds, refusal in (("domaindiscount24", 1800, "abuse prevention"), ("zoneedit", 600, 'CODE="702"'), ("dnsexit", 240, "4 minutes")):
+        for name, seconds, refusal in (("domaindiscount24", 1800, "abuse prevention"), ("zoneedit", 600, 'CODE="707"'), ("dnsexit", 240, "4 minutes")):
             with self.subTest(name):
                 service, ask = Ask(name), SIMPLE[name][0]
                 service.fake.interval = type(service.fake).interval
@@ -424,13 +424,6 @@ class Peculiarities(unittest.TestCase):
         self.assertIn('"code": 0', service.send("/dns/", method="POST", data=gone))
         self.assertIn('"code": 5', service.send("/dns/", method="POST", data={**body, "update": {"type": "WKS", "name": "a", "content": V4}}))
         self.assertEqual((service.fake.records, service.rules()), ({}, ["record-type"]))
-
-    def test_a_reply_line_for_each_host(self):
-        service = Ask("zoneedit")
-        service.fake.bad.add(service.b)
-        reply = service.send("/dyn/generic.php", {"hostname": f"{service.a},{service.b}", "myip": V4}, login=(service.user, service.key))
-        self.assertEqual([line.partition(" ")[0] for line in reply.splitlines()], ["<SUCCESS", "<ERROR"])
-        self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([V4], []))
 
     def test_beget_replaces_every_type_of_the_name(self):
         service = Ask("beget")

@@ -134,34 +134,31 @@ class Sitelutions(Get):
 
 
 class ZoneEdit(Get):
-    """dyn/generic.php of the new panel and auth/dynamic.html of the old one; at least 600 s between two requests."""
-    name, service, hosts, families, interval, many = "zoneedit", "ZoneEdit", ("api.cp.zoneedit.com", "dynamic.zoneedit.com"), ("A",), 600, 20
-    source, documented, basic = UPDATER + ", which names https://support.zoneedit.com/en/knowledgebase/article/dynamic-dns; " + DDCLIENT, False, True
-    path, together = ("/dyn/generic.php", "/auth/dynamic.html"), False
+    """auth/dynamic.html with its list of return codes; a wrong login is HTTP's 401. Open: several hosts in one request, how soon is
+    707's "too frequent" (a newer panel says 600 seconds), what an address that is none is told (here 702, "Update failed.")."""
+    name, service, hosts, families, interval = "zoneedit", "ZoneEdit", ("dynamic.zoneedit.com",), ("A",), 600
+    source, basic = "http://www.zoneedit.com/doc/dynamic.html", True  # quoted in Tomato's mdu.c, ReturnCodes.txt with it
+    path, host_param, addresses = "/auth/dynamic.html", "host", {"dnsto": ("A",)}
 
-    def params(self, request):
-        old = request.path == "/auth/dynamic.html"
-        if old != (request.host == "dynamic.zoneedit.com"):
-            self.violate("path", f"{request.host}{request.path}")
-        self.host_param, self.addresses = ("host", {"dnsto": ("A",)}) if old else ("hostname", {"myip": ("A",)})
-        self.optional = ("zone",) if old else ("wildcard",)
-        return super().params(request)
-
-    def line(self, host, word, wanted):
-        zone = f'ZONE="{self.zone}"'
-        return {"good": f'<SUCCESS CODE="200" TEXT="Update succeeded." {zone} HOST="{host}" IP="{wanted["A"]}">',
-                "nochg": f'<SUCCESS CODE="201" TEXT="No records need updating." {zone}>',
-                "early": f'<ERROR CODE="702" TEXT="Minimum 600 seconds between requests." {zone}>'}.get(
-                    word, f'<ERROR CODE="709" TEXT="Invalid Hostname." ZONE="{host}">')
+    def page(self, line):
+        return Response(200, line + "\n", content_type="text/html")
 
     def answer(self, q, outcomes, wanted):
-        return Response(200, "\n".join(self.line(host, word, wanted) for host, word in outcomes) + "\n", content_type="text/html")
+        (host, word), zone = outcomes[0], f'ZONE="{self.zone}"'
+        return self.page({"good": f'<SUCCESS CODE="200" TEXT="Update succeeded." {zone} HOST="{host}" IP="{wanted["A"]}">',
+                          "nochg": f'<SUCCESS CODE="201" TEXT="No records need updating." {zone}>',
+                          "early": f'<ERROR CODE="707" TEXT="Too frequent updates for the same host, adjust client settings" {zone}>'}.get(
+                              word, f'<ERROR CODE="701" TEXT="Zone is not set up in this account." ZONE="{host}">'))
 
     def denied(self, request):
-        return Response(200, '<ERROR CODE="708" TEXT="Failed Login." ZONE="">\n', content_type="text/html")
+        body = "<html><head><title>Authentication Failed </title></head><body></body></html>\n"
+        return Response(401, body, [("WWW-Authenticate", 'Basic realm="ZoneEdit"')], content_type="text/html")
 
     def malformed(self, request):
-        return Response(200, '<ERROR CODE="704" TEXT="Zone must be a valid hostname." ZONE="">\n', content_type="text/html")
+        return self.page('<ERROR CODE="703" TEXT="one of either parameters \'zones\' or \'host\' are required.">')
+
+    def refused(self, request):
+        return self.page(f'<ERROR CODE="702" TEXT="Update failed." ZONE="{self.zone}">')
 
 
 class Dinahosting(Get):
