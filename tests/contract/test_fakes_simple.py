@@ -64,7 +64,8 @@ SIMPLE = {
              ('"ok": true', '"unaltered"', '"ok": false', '"ok": false')),
     "changeip": (lambda s, h, ip, key: s.send("/nic/update", {"hostname": h, "ip": ip}, login=(s.user, key or s.key)),
                  ("Successful", "Successful", "401 ", "422 ")),
-    "ddnsfm": (lambda s, h, ip, key: s.send("/update", {"key": key or s.key, "domain": h, "myip": ip}), ("ok", "ok", "401 ", "404 ")),
+    "ddnsfm": (lambda s, h, ip, key: s.send("/update", {"key": key or s.fake.host_secret(h), "domain": h, "myip": ip}),
+               ("OK ", "OK ", "400 ERROR", "400 ERROR")),
     "ddnss": (lambda s, h, ip, key: s.send("/upd.php", {"key": key or s.key, "host": h, either(ip): ip}, f"ip{6 if ':' in ip else 4}.ddnss.de"),
               ("Updated 1 hostname.", "No change", "badauth", "nohost")),
     "ddojp": (lambda s, h, ip, key: s.send("/dnsupdate.php", {"dn": h, "pw": key or s.of(h), "ip": ip}), ("SUCCESS", "SUCCESS", "FAIL", "FAIL")),
@@ -130,7 +131,7 @@ CONNECTION = {  # no parameter for an address is known
     "no-ip-pl": lambda s: s.send("/", {"hostname": s.a}, login=(s.user, s.key)),
 }
 KEYED = {"freedns", "myaddr", "directnic", "dnsmadeeasy", "sitelutions", "dslreports"}  # a key or id stands for the host
-PER_HOST = {"ddojp", "dnshome", "domaindiscount24", "moniker", "freemyip", "njalla"}
+PER_HOST = {"ddnsfm", "ddojp", "dnshome", "domaindiscount24", "moniker", "freemyip", "njalla"}
 APIS = {"cloudns", "dnspod", "dreamhost", "mythicbeasts", "namesilo"}
 
 

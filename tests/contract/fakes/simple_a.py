@@ -46,13 +46,23 @@ class ChangeIp(Get):
 
 
 class DdnsFm(Get):
+    """What the operator's own tools and answers say: a key is one name's, one address a request, whose form is its family; "updating
+    IPv4 will not delete IPv6 records". Done is 200 and "OK name address"; a failure has ERROR in its text. Open: the words behind
+    it and the status (here 400)."""
     name, service, hosts = "ddnsfm", "DDNS.fm", ("api.ddns.fm",)
-    source, documented = DDCLIENT + ", which names https://ddns.fm/docs", False
-    denies_a_host = True  # a key is one domain's
-    path, host_param, secret_param, addresses = "/update", "domain", "key", {"myip": ("A", "AAAA")}  # one family a request
+    source = "https://github.com/ddclient/ddclient/pull/695; https://github.com/woolflare/EasyInstall fmcert (0b19792)"
+    path, host_param, secret_param, per_host, addresses = "/update", "domain", "key", True, {"myip": ("A", "AAAA")}
 
     def answer(self, q, outcomes, wanted):
-        return Response(404, "not found") if outcomes[0][1] == "unknown" else Response(200, "ok")
+        if outcomes[0][1] == "unknown":
+            return self.denied(None)
+        return Response(200, f"OK {outcomes[0][0]} {next(iter(wanted.values()))}\n")
+
+    def denied(self, request):
+        return Response(400, "ERROR\n")
+
+    def malformed(self, request):
+        return self.denied(request)
 
 
 class Ddnss(Get):
