@@ -53,7 +53,6 @@ PAGES = {
     "ipnodns": ("/cgi-bin/dyndns.cgi?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "udmedia": ("/nic/update?myip={v4} basic", "/nic/update?myip={v6} basic", "good {v4}", "nochg {v4}"),
     "simply": ("/2/ddns/?hostname={host}&myip={v4} basic", "/nic/update?hostname={host}&myip={v6} basic", "good {v4}", "nochg {v4}"),
-    "luadns": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "updatedip": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "websupport": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
     "xlhost": ("/nic/update?hostname={host}&myip={v4} basic", None, "good {v4}", "nochg {v4}"),
@@ -108,7 +107,7 @@ class EveryService(unittest.TestCase):
         self.assertEqual(names, set(PAGES))
         simple = {"DNSPark", "system-ns.com", "dnsmax.com", "thatip.com"}
         gone = [row for row in dead.DEAD if row[0] not in simple]
-        self.assertEqual(len(names) + len(gone), 49)  # the class of 47, LuaDNS and ipnodns.ru
+        self.assertEqual(len(names) + len(gone), 48)  # the class of 47, and ipnodns.ru
 
     def test_the_request_of_the_vendors_page_is_taken(self):
         for name, (first, _, answer, again) in PAGES.items():

@@ -179,7 +179,7 @@ NUMBERED = {  # name: headers, path of the records, body(label, address), where 
     "vultr": (lambda a: {"Authorization": f"Bearer {a['password']}"}, "/v2/domains/ZONE/records", "records", "PATCH", (204, 204),
               lambda s, label, ip: {"type": "A", "name": label, "data": ip, "ttl": 600}),
     "namecom": (login, "/v4/domains/ZONE/records", "records", "PUT", (200, 200), lambda s, label, ip: {"type": "A", "host": label, "answer": ip, "ttl": 600}),
-    "luadns-api": (login, "/v1/zones/5/records", None, "PUT", (200, 200),
+    "luadns": (login, "/v1/zones/5/records", None, "PUT", (200, 200),
                lambda s, label, ip: {"type": "A", "name": f"{label}.{s.zone}.", "content": ip, "ttl": 600}),
 }
 
@@ -226,9 +226,9 @@ class Numbered(unittest.TestCase):
         self.assertEqual((len(service.reply["domain_records"]), "next" in service.reply["links"]["pages"]), (20, True))
 
     def test_luadns_changes_many_at_once(self):
-        service, path = Api("luadns-api", login), "/v1/zones/5/records"
-        service.ask("GET", "/v1/zones")
-        self.assertEqual((service.reply[0]["id"], service.reply[0]["name"]), (5, service.zone))
+        service, path = Api("luadns", login), "/v1/zones/5/records"
+        service.ask("GET", "/v1/zones?query=ZONE")
+        self.assertEqual([(row["id"], row["name"]) for row in service.reply], [(4, f"not-{service.zone}"), (5, service.zone)])
         rows = [{"name": f"{label}.{service.zone}.", "type": "A", "content": V4, "ttl": 300} for label in "ab"]
         self.assertEqual((service.ask("POST", path + "/create_many", rows), len(service.fake.records)), (200, 2))
         self.assertEqual(service.ask("PATCH", path, [{**rows[0], "content": NEXT}]), 200)
@@ -237,6 +237,16 @@ class Numbered(unittest.TestCase):
         self.assertEqual((service.fake.values(service.a, "A"), service.rules()), ([NEXT], ["bad-address", "body"]))
         self.assertEqual(service.ask("POST", path + "/delete_many", [{"name": rows[0]["name"], "type": "A"}]), 200)
         self.assertEqual((list(service.fake.records), service.rules()), ([(service.fake.host("b"), "A")], []))
+
+    def test_luadns_counts_in_five_minutes_by_the_clock(self):
+        service, now = Api("luadns", login), [599.0]
+        service.fake.clock = lambda: now[0]
+        self.assertEqual({service.ask("GET", "/v1/zones") for _ in range(1200)}, {200})
+        self.assertEqual((service.ask("GET", "/v1/zones"), service.rules()), (429, ["rate"]))
+        now[0] += 1
+        self.assertEqual((service.ask("GET", "/v1/zones"), service.rules()), (200, ["before-retry-after"]))
+        now[0] += 300
+        self.assertEqual((service.ask("GET", "/v1/zones"), service.rules()), (200, []))
 
 
 class Peculiarities(unittest.TestCase):

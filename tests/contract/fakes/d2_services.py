@@ -118,9 +118,7 @@ row("simply", "Simply.com", ("api.simply.com", "ddns.simply.com", "dyndns.simply
     paths=("/2/ddns/", "/2/dyndns/", "/nic/update"), methods=("GET", "POST"), max_hosts=1, extra={"domain": r"[a-z0-9.-]+"},
     words={"badauth": (401, "badauth")})
 
-# These three are entries of ddclient's documentation that nobody has said to have tried (its pull requests 924, 925).
-row("luadns", "LuaDNS", ("app.luadns.com",), DDCLIENT, False)
-
+# These two are entries of ddclient's documentation that nobody has said to have tried (its pull requests 924, 925).
 row("updatedip", "UpdatedIP", ("updatedip.com",), DDCLIENT, False)
 
 row("websupport", "WebSupport", ("dyndns.websupport.sk",), DDCLIENT, False)

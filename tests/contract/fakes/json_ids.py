@@ -196,10 +196,16 @@ class NameCom(Numbered):
 
 class LuaDns(Numbered):
     """PATCH on the records of a zone replaces those of every name and type in its array, POST delete_many removes what matches:
-    many RRsets a call, without ids of records. Names are absolute, with the last dot."""
-    planned = True  # the name `luadns` is that of its dyndns2
-    name, service, hosts, data, ttl, ttl_range = "luadns-api", "LuaDNS", ("api.luadns.com",), "content", 3600, (60, 2 ** 31 - 1)
+    many RRsets a call, without ids of records. Names are absolute, with the last dot. 1,200 requests in five minutes by the
+    clock. `query` of the zones' list is taken to be what they have to contain. Open: the TTL's bounds, the status of a wrong
+    login (here 401), how many records an array may have."""
+    name, service, hosts, data, ttl, ttl_range = "luadns", "LuaDNS", ("api.luadns.com",), "content", 3600, (60, 2 ** 31 - 1)
     source = "https://github.com/luadns/luadns-go client_records.go (b473781), https://www.luadns.com/api.html"
+    limit, period = 1200, 300
+
+    def __init__(self):
+        super().__init__()
+        self.counted = (0, 0)  # which period, how many requests in it
 
     def account(self, hosts=()):
         return {"username": self.username(), "password": self.secret("key", "0123456789abcdef", 32)}
@@ -220,6 +226,29 @@ class LuaDns(Numbered):
     def limited(self, request):
         return self.fault(429, "")
 
+    def over(self):
+        period = int(self.clock() // self.period)
+        self.counted = (period, self.counted[1] + 1 if self.counted[0] == period else 1)
+        if not self.limits_hold or self.counted[1] <= self.limit:
+            return False
+        self.violate("rate", f"more than {self.limit} in {self.period} s")
+        return True
+
+    def handle(self, request):
+        response = super().handle(request)
+        left, reset = max(0, self.limit - self.counted[1]), (self.counted[0] + 1) * self.period
+        response.headers += [("X-Ratelimit-Limit", str(self.limit)), ("X-Ratelimit-Remaining", str(left)), ("X-Ratelimit-Reset", str(reset))]
+        if response.status == 429:
+            response.headers.append(("Retry-After", str(self.period)))
+        return response
+
+    def zone_list(self, request):
+        """Another zone of the account first, which the query may match as well."""
+        self.fields(request.query, (), ("query", "limit", "page"))
+        names = {4: f"not-{self.zone}", 5: self.zone}
+        return Response(200, [{"id": number, "name": name, "template_id": 0, "synced": False, "queries_count": 0, "records_count": len(self.rows)}
+                              for number, name in names.items() if request.get("query", "").lower() in name])
+
     def full(self, label):
         if not label.endswith("."):
             raise Wrong(f"name {label} without its dot")
@@ -232,7 +261,7 @@ class LuaDns(Numbered):
 
     def call(self, request, path):
         if path == ["v1", "zones"] and request.method == "GET":
-            return Response(200, [{"id": 5, "name": self.zone, "synced": False, "records_count": len(self.rows)}])
+            return self.zone_list(request)
         if path[:2] != ["v1", "zones"] or len(path) not in (4, 5) or path[3] != "records":
             return self.lost_path(request)
         if path[2] != "5":
@@ -290,8 +319,10 @@ class LuaDns(Numbered):
         return Response(200, [self.record(self.add(*item)) for item in found])
 
     def delete_many(self, request):
-        gone = []
-        for item in self.body(request):
+        gone, items = [], self.body(request)
+        if not isinstance(items, list):
+            raise Wrong("an array of records")
+        for item in items:
             self.shape(item, {"name": str}, {"type": str, "content": str, "ttl": int})
             name = self.full(item["name"]).lower()
             gone += [row[0] for row in self.rows_of() if row[1] == name and item.get("type", row[2]) == row[2]
