@@ -141,12 +141,12 @@ class CloudNs(Ids):
     name, service, hosts = "cloudns", "ClouDNS", ("api.cloudns.net",)
     source = "https://cloudns.net/wiki/article/41, /57, /58, /59, /60; https://github.com/ClouDNS/octodns_cloudns (c29be64)"
     ttls = (60, 300, 900, 1800, 3600, 21600, 43200, 86400, 172800, 259200, 604800, 1209600, 2592000)
-    rates = ((20, 1), (600, 60), (36000, 3600))  # of an address that requests come from
+    rates = ((20, 1, "account"), (600, 60, "account"), (36000, 3600, "account"))  # of an address that requests come from
     logins = ("auth-id", "sub-auth-id", "sub-auth-user")
 
     def __init__(self):
         super().__init__()
-        self.windows = [Window(*rate) for rate in self.rates]
+        self.windows = [Window(calls, per) for calls, per, _ in self.rates]
 
     def account(self, hosts=()):
         return {"username": self.secret("id", "123456789", 5), "password": self.password()}

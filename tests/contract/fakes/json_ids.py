@@ -199,9 +199,9 @@ class LuaDns(Numbered):
     many RRsets a call, without ids of records. Names are absolute, with the last dot. 1,200 requests in five minutes by the
     clock. `query` of the zones' list is taken to be what they have to contain. Open: the TTL's bounds, the status of a wrong
     login (here 401), how many records an array may have."""
-    name, service, hosts, data, ttl, ttl_range = "luadns", "LuaDNS", ("api.luadns.com",), "content", 3600, (60, 2 ** 31 - 1)
+    name, service, hosts, data, ttl, ttl_range = "luadns", "LuaDNS", ("api.luadns.com",), "content", 3600, (1, 2 ** 31 - 1)
     source = "https://github.com/luadns/luadns-go client_records.go (b473781), https://www.luadns.com/api.html"
-    limit, period = 1200, 300
+    rates = ((1200, 300, "account"),)
 
     def __init__(self):
         super().__init__()
@@ -227,19 +227,21 @@ class LuaDns(Numbered):
         return self.fault(429, "")
 
     def over(self):
-        period = int(self.clock() // self.period)
+        calls, seconds, _ = self.rates[0]
+        period = int(self.clock() // seconds)
         self.counted = (period, self.counted[1] + 1 if self.counted[0] == period else 1)
-        if not self.limits_hold or self.counted[1] <= self.limit:
+        if not self.limits_hold or self.counted[1] <= calls:
             return False
-        self.violate("rate", f"more than {self.limit} in {self.period} s")
+        self.violate("rate", f"more than {calls} in {seconds} s")
         return True
 
     def handle(self, request):
         response = super().handle(request)
-        left, reset = max(0, self.limit - self.counted[1]), (self.counted[0] + 1) * self.period
-        response.headers += [("X-Ratelimit-Limit", str(self.limit)), ("X-Ratelimit-Remaining", str(left)), ("X-Ratelimit-Reset", str(reset))]
+        calls, seconds, _ = self.rates[0]
+        left, reset = max(0, calls - self.counted[1]), (self.counted[0] + 1) * seconds
+        response.headers += [("X-Ratelimit-Limit", str(calls)), ("X-Ratelimit-Remaining", str(left)), ("X-Ratelimit-Reset", str(reset))]
         if response.status == 429:
-            response.headers.append(("Retry-After", str(self.period)))
+            response.headers.append(("Retry-After", str(seconds)))
         return response
 
     def zone_list(self, request):
