@@ -23,7 +23,7 @@ enum {
     CALLS_MAX = 1200, /* API limits: for each user in five minutes, whichever way they come */
     CALLS_PERIOD_MS = 300000,
     BLOCKED_MS = 300000, /* API limits: what comes over the limit is blocked for five minutes */
-    FRESH_MS = 30000,    /* so long a listing is believed where others write too */
+    FRESH_MS = 30000,    /* so long after its end a listing is believed where others write too */
     LISTING_MS = 600000, /* one that takes longer begins anew */
     STAGE_ZONE = PROVIDER_STAGE_ZONE,
     STAGE_LIST,
@@ -52,7 +52,8 @@ struct cf_zone {
     unsigned page;                     /* that comes next */
     bool listed;                       /* all pages are in */
     bool doubtful;                     /* a batch went out and its answer never came in */
-    uint64_t listed_ms;                /* when its first page was asked for */
+    int64_t total;                     /* records of the zone, as its first page says; -1 = it does not */
+    uint64_t begun_ms, listed_ms;      /* when its first page was asked for, and when its last one came */
     char refused[PROVIDER_DETAIL_MAX]; /* why items of the batch under way are OUTCOME_REFUSED */
 };
 
@@ -181,7 +182,7 @@ static void forget_records(struct cf_zone *cf)
 
 static bool is_fresh(const struct cf_zone *cf, uint64_t now_ms)
 {
-    return cf->listed && now_ms - cf->listed_ms < FRESH_MS;
+    return cf->listed && now_ms < cf->listed_ms + FRESH_MS;
 }
 
 static void begin(const struct cloudflare *state, struct provider_request *request, enum http_verb verb, uint8_t stage)
@@ -269,12 +270,15 @@ static enum err cloudflare_build(void *context, struct provider_zone *zone, stru
         }
         forget_records(cf); /* nothing to do: believed of a new listing only */
     }
-    if (cf->page > 0 && request->now_ms - cf->listed_ms > LISTING_MS) {
+    if (cf->page > 0 && request->now_ms > cf->begun_ms + LISTING_MS) {
         forget_records(cf); /* given up long ago */
     }
-    cf->listed_ms = cf->page == 0 ? request->now_ms : cf->listed_ms;
+    cf->begun_ms = cf->page == 0 ? request->now_ms : cf->begun_ms;
     return build_page(state, cf->id, cf->page + 1, request);
 }
+
+static const char changed_detail[] =
+    "somebody else added or deleted records while they were listed: they are listed again";
 
 static void judge_zone(const json_t *json, const char *name, char ret_id[static CLOUDFLARE_ID_SIZE],
                        struct verdict *verdict)
@@ -312,12 +316,18 @@ static enum err take_records(struct cf_zone *cf, const json_t *records)
 
 /** One page of the listing. After the last, a batch that finds all as it should be is settled. */
 static enum err take_page(const struct cloudflare *state, const struct provider_zone *zone, struct batch *batch,
-                          const json_t *json, struct verdict *verdict)
+                          const json_t *json, uint64_t now_ms, struct verdict *verdict)
 {
     struct cf_zone *cf = zone->cache;
     if (!cloudflare_is_of_zone(json, zone->name)) {
         verdict_set(verdict, VERDICT_RETRY, "notfound", "the option zone_id is the id of another zone than %s",
                     zone->name);
+        verdict->zone_only = true;
+        return ERR_OK;
+    }
+    if (!cloudflare_is_whole(json, cf->page + 1, &cf->total)) {
+        forget_records(cf);
+        verdict_set(verdict, VERDICT_RETRY, "stale", "%s", changed_detail);
         verdict->zone_only = true;
         return ERR_OK;
     }
@@ -330,6 +340,7 @@ static enum err take_page(const struct cloudflare *state, const struct provider_
     struct cloudflare_plan plan;
     cloudflare_plan_init(&plan);
     cf->listed = true;
+    cf->listed_ms = now_ms;
     plan_batch(&plan, state, zone->mode, cf, batch);
     if (plan.len == 0) {
         httpjson_settle_because(batch, cf->refused, verdict);
@@ -455,7 +466,7 @@ static enum err cloudflare_parse(void *context, struct provider_zone *zone, stru
     } else if (request->stage == STAGE_ZONE) {
         judge_zone(json, zone->name, cf->id, ret_verdict);
     } else if (request->stage == STAGE_LIST) {
-        err = take_page(state, zone, batch, json, ret_verdict);
+        err = take_page(state, zone, batch, json, reply->now_ms, ret_verdict);
     } else {
         cf->doubtful = false;
         err = take_result(cf, batch, json, ret_verdict);
@@ -472,6 +483,7 @@ struct list {
     struct provider_listing listing;
     char name[DNSNAME_SIZE], id[CLOUDFLARE_ID_SIZE];
     unsigned page;
+    int64_t total; /* as in struct cf_zone */
 };
 
 static enum err cloudflare_list_begin(void *context, struct provider_zone *zone, const struct provider_listing *listing,
@@ -524,6 +536,8 @@ static enum err cloudflare_list_feed(void *context, const struct provider_reques
         httpjson_refusal(&api, request, reply->status, json, &verdict);
     } else if (!final && request->stage == STAGE_ZONE) {
         judge_zone(json, list->name, list->id, &verdict);
+    } else if (!final && !cloudflare_is_whole(json, list->page + 1, &list->total)) {
+        verdict_set(&verdict, VERDICT_RETRY, "stale", "%s", changed_detail);
     } else if (!final) {
         tell_records(list, json_object_get(json, "result"));
         list->page++;

@@ -56,6 +56,14 @@ bool cloudflare_more_pages(const json_t *json, unsigned page)
            (json_is_integer(pages) ? json_integer_value(pages) > (json_int_t)page : len >= CLOUDFLARE_PAGE_RECORDS);
 }
 
+bool cloudflare_is_whole(const json_t *json, unsigned page, int64_t *total)
+{
+    const json_t *count = httpjson_at(json, "/result_info/total_count");
+    int64_t here = json_is_integer(count) ? (int64_t)json_integer_value(count) : -1;
+    *total = page == 1 ? here : *total;
+    return here == *total;
+}
+
 bool cloudflare_is_of_zone(const json_t *json, const char *zone)
 {
     char name[DNSNAME_SIZE];

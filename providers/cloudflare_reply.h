@@ -20,5 +20,8 @@ enum err cloudflare_pick_zone(const json_t *json, const char *name, char ret_id[
 bool cloudflare_read_record(const json_t *json, char name[static DNSNAME_SIZE], struct zonecache_record *ret_record);
 /** Is there a page behind @p page of a listing? */
 bool cloudflare_more_pages(const json_t *json, unsigned page);
+/** False: the number of records is not what the first page said, so they have moved between the pages, and one of them
+ * may have been passed over. @param total the first page fills it. */
+bool cloudflare_is_whole(const json_t *json, unsigned page, int64_t *total);
 /** False: what is listed belongs to another zone. */
 bool cloudflare_is_of_zone(const json_t *json, const char *zone);

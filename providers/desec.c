@@ -18,7 +18,8 @@ enum {
     BATCH_MAX = 1000, /* nothing is documented; one signing run for so many stays far from the engine's deadline */
     TTL_MAX = 86400,
     CURSOR_SIZE = 256,
-    FRESH_MS = 60000, /* so long a listing is believed where others write too: 500 RRsets a page, 50 reads a minute */
+    FRESH_MS = 60000,     /* so long after its end a listing is believed where others write too */
+    LISTING_MS = 3600000, /* one that takes longer begins anew: 500 RRsets a page, 50 reads a minute */
     STAGE_DOMAIN = PROVIDER_STAGE_ZONE,
     STAGE_LIST,
 };
@@ -38,8 +39,8 @@ struct desec_zone {
     uint32_t ttl_min; /* 0 = not known yet */
     struct zonecache *records;
     struct cursor cursor;
-    bool listed, doubtful; /* all pages are in; a change went out and its answer never came in */
-    uint64_t listed_ms;
+    bool listed, doubtful;             /* all pages are in; a change went out and its answer never came in */
+    uint64_t begun_ms, listed_ms;      /* when its first page was asked for, and when its last one came */
     char refused[PROVIDER_DETAIL_MAX]; /* why items of the batch under way are OUTCOME_REFUSED */
 };
 
@@ -102,9 +103,10 @@ static void desec_limits(const void *state, struct provider_limits *ret_limits)
                   {.of = RATE_OF_ZONE, .what = RATE_WRITES, .units = 15, .period_ms = 60000},
                   {.of = RATE_OF_ZONE, .what = RATE_WRITES, .units = 100, .period_ms = 3600000},
                   {.of = RATE_OF_ZONE, .what = RATE_WRITES, .units = 300, .period_ms = 86400000},
+                  {.of = RATE_OF_ACCOUNT, .what = RATE_CALLS, .units = 10, .period_ms = 1000},
                   {.of = RATE_OF_ACCOUNT, .what = RATE_CALLS, .units = 50, .period_ms = 60000},
                   {.of = RATE_OF_ACCOUNT, .what = RATE_CALLS, .units = 2000, .period_ms = 86400000}},
-        .rates_len = 6};
+        .rates_len = 7};
 }
 
 static void desec_redact(const void *context, char *text)
@@ -205,6 +207,14 @@ static enum err build_changes(const struct desec *state, const struct provider_z
     return err;
 }
 
+/** What is listed, or was half way given up, is not believed any more. */
+static bool is_old(const struct desec_zone *cache, uint64_t now_ms)
+{
+    bool half = cache->cursor.text[0] != '\0';
+    return (cache->listed && now_ms >= cache->listed_ms + FRESH_MS) ||
+           (half && now_ms >= cache->begun_ms + LISTING_MS) || ((cache->listed || half) && cache->doubtful);
+}
+
 static enum err desec_build(void *context, struct provider_zone *zone, struct batch *batch,
                             struct provider_request *request)
 {
@@ -218,8 +228,7 @@ static enum err desec_build(void *context, struct provider_zone *zone, struct ba
         return httpjson_built(request);
     }
     if (zone->mode == ZONE_SHARED) {
-        bool old = request->now_ms - cache->listed_ms >= FRESH_MS;
-        if ((cache->listed || cache->cursor.text[0] != '\0') && (cache->doubtful || old)) {
+        if (is_old(cache, request->now_ms)) {
             forget_records(cache);
         }
         if (cache->listed) {
@@ -229,7 +238,7 @@ static enum err desec_build(void *context, struct provider_zone *zone, struct ba
             if (cache->listed) {
                 forget_records(cache);
             }
-            cache->listed_ms = cache->cursor.text[0] == '\0' ? request->now_ms : cache->listed_ms;
+            cache->begun_ms = cache->cursor.text[0] == '\0' ? request->now_ms : cache->begun_ms;
             return build_page(state, zone->name, &cache->cursor, request);
         }
     }
@@ -320,6 +329,7 @@ static enum err take_page(struct desec_zone *cache, enum zone_mode mode, struct 
         return err;
     }
     cache->listed = true;
+    cache->listed_ms = reply->now_ms;
     cache->cursor = (struct cursor){0};
     check_present(mode, cache, batch);
     if (httpjson_count_open(batch) == 0) {

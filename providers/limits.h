@@ -7,7 +7,7 @@
 #define TSIG_KEY_FILE_MAX 4096  /* one key with comments */
 
 #define PROVIDER_BATCH_MAX        3500 /* changes a message: what Cloudflare takes at most; DNS messages are full at 1,300 */
-#define PROVIDER_RATES_MAX        6  /* documented limits of one service; deSEC has the most, five */
+#define PROVIDER_RATES_MAX        7  /* documented limits of one service; deSEC has the most */
 #define ACCOUNT_NAME_SIZE         65 /* 64 bytes, as the config allows */
 #define PROVIDER_OPTIONS_MAX      16 /* keys of an account's `options` */
 #define PROVIDER_DEPTH_MAX        16 /* messages in flight: beyond it neither BIND nor Knot got faster when measured */
