@@ -14,7 +14,7 @@
 
 #define SCOPE "https://www.googleapis.com/auth/ndev.clouddns.readwrite"
 
-enum { STALE_MAX = 3, DEPTH_MAX = 10, DATA_OF_VALUE = IP_TEXT_SIZE + 3 };
+enum { DEPTH_MAX = 10, DATA_OF_VALUE = IP_TEXT_SIZE + 3 };
 
 const struct httpjson_api google_api = {
     .name = "Google Cloud DNS",
@@ -150,6 +150,7 @@ enum err google_build_zone(const struct google *state, const char *zone, struct 
     strbuf_addf(&request->url, "%s/dns/v1/projects", state->url);
     httpjson_path(&request->url, view_of(state->project));
     strbuf_addf(&request->url, "/managedZones?dnsName=%s.", zone);
+    request->reply_max = GOOGLE_REPLY_MAX; /* private zones of that name may have long lists of networks */
     return httpjson_built(request);
 }
 
@@ -334,22 +335,35 @@ static void take_change(struct google_cache *cache, bool following, const struct
 /** Something that was believed is not so: once more, but not for ever. */
 static void try_again(struct google_cache *cache, struct verdict *verdict)
 {
-    if (++cache->stale <= STALE_MAX) {
+    if (++cache->stale <= GOOGLE_STALE_MAX) {
         *verdict = (struct verdict){.kind = VERDICT_CONTINUE};
         return;
     }
     cache->stale = 0;
-    verdict_set(verdict, VERDICT_RETRY, "conflict", "another writer changes the same records all the time");
+    verdict_set(verdict, VERDICT_RETRY, "conflict", "%s", google_conflict_detail);
     verdict->zone_only = true;
+}
+
+/** A conflict that names nothing: all is listed again; when that does not help, the one to blame is looked for. */
+static void list_again(struct google_cache *cache, struct batch *batch, struct verdict *verdict)
+{
+    cache->listed = false;
+    try_again(cache, verdict);
+    if (verdict->kind == VERDICT_RETRY && batch->len > 1) {
+        verdict->kind = VERDICT_SPLIT;
+    } else if (verdict->kind == VERDICT_RETRY) {
+        google_leave(cache, &batch->items[0]);
+        google_settle(cache, batch, verdict);
+    }
 }
 
 static void judge_refusal(struct google_cache *cache, enum zone_mode mode, struct batch *batch,
                           const struct provider_request *request, const struct provider_reply *reply,
                           const json_t *json, struct verdict *verdict)
 {
-    struct view message = httpjson_text_at(json, "/error/message");
     bool change = request->stage == GOOGLE_STAGE_CHANGE;
-    if (change && google_judge_change(cache, mode, batch, reply->status, message)) {
+    if (change && google_judge_change(cache, mode, batch, reply->status, json)) {
+        cache->stale = cache->stale < GOOGLE_STALE_MAX ? cache->stale : 0; /* what lost so often is out of the batch */
         if (google_refuse_foreign(cache, mode, batch) == 0) {
             google_settle(cache, batch, verdict);
         } else {
@@ -359,9 +373,11 @@ static void judge_refusal(struct google_cache *cache, enum zone_mode mode, struc
         google_forget(cache);
         try_again(cache, verdict);
     } else if (change && (reply->status == 409 || reply->status == 412)) {
-        cache->listed = false;
-        try_again(cache, verdict);
+        list_again(cache, batch, verdict);
     } else {
+        if (request->stage == GOOGLE_STAGE_RECORDS) {
+            free(TAKE(cache->page)); /* it may be its token that is refused: from the first page on */
+        }
         httpjson_refusal(&google_api, request, reply->status, json, verdict);
     }
 }

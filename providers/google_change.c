@@ -198,15 +198,32 @@ static struct batch_item *item_at(const struct google_cache *cache, enum zone_mo
     return NULL;
 }
 
-/** The message is about what stands there: "already exists", "does not exist", "precondition not met". */
-static bool is_conflict(long status)
+const char google_conflict_detail[] = "another writer changes the same records all the time";
+
+void google_leave(struct google_cache *cache, struct batch_item *item)
 {
-    return status == 409 || status == 412 || status == 404;
+    refuse(cache, item, "conflict", view_of(google_conflict_detail));
+    item->outcome = OUTCOME_RETRY;
+}
+
+/** The message is about what stands there: "already exists", "does not exist", "precondition not met". A CNAME in the
+ * way (cnameResourceRecordSetConflict) is no matter of looking again. */
+static bool is_conflict(long status, const json_t *json)
+{
+    static const char *const reasons[] = {"", "alreadyExists", "conditionNotMet", "preconditionFailed", "notFound"};
+    struct view reason = httpjson_text_at(json, "/error/errors/0/reason");
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        if (view_equals(reason, reasons[i])) {
+            return status == 409 || status == 412 || status == 404;
+        }
+    }
+    return false;
 }
 
 bool google_judge_change(struct google_cache *cache, enum zone_mode mode, struct batch *batch, long status,
-                         struct view message)
+                         const json_t *json)
 {
+    struct view message = httpjson_text_at(json, "/error/message");
     static const char *const lists[] = {"entity.change.deletions[", "entity.change.additions["};
     struct batch_item *named[16]; /* one message names one; more are found by sending again */
     size_t len = 0;
@@ -219,7 +236,9 @@ bool google_judge_change(struct google_cache *cache, enum zone_mode mode, struct
         }
     }
     for (size_t i = 0; i < len; i++) { /* not before all are found: a plan changes with its item */
-        if (is_conflict(status)) {
+        if (is_conflict(status, json) && cache->stale >= GOOGLE_STALE_MAX) {
+            google_leave(cache, named[i]);
+        } else if (is_conflict(status, json)) {
             doubt(cache, named[i]);
             named[i]->unsure |= mode == ZONE_SHARED; /* it may be our own, by a reply that was lost */
         } else {

@@ -12,6 +12,7 @@
 #define GOOGLE_DATA      100000           /* totalRrdataSizePerChange */
 #define GOOGLE_REPLY_MAX (4u << 20)       /* a page of the zone, or a change given back */
 #define GOOGLE_SPECIAL   "routing policy" /* in the cache, for what is no list of values */
+#define GOOGLE_STALE_MAX 3                /* rounds that a batch may lose to something stale */
 #define GOOGLE_UNKNOWN   "?"              /* and for what must be asked again */
 
 enum {
@@ -78,10 +79,13 @@ enum err google_see(struct google_cache *cache, const char *name, enum rrtype ty
 size_t google_refuse_foreign(struct google_cache *cache, enum zone_mode mode, struct batch *batch);
 enum err google_write(const struct google_cache *cache, enum zone_mode mode, struct batch *batch,
                       struct strbuf *body) MUST_CHECK;
-/** The service refused the change: items that it names are refused, or asked for again. @return false: it names none.
- */
+/** The service refused the change: items that it names are refused, or asked for again; after too many such rounds they
+ * are left to another batch. @return false: it names none. */
 bool google_judge_change(struct google_cache *cache, enum zone_mode mode, struct batch *batch, long status,
-                         struct view message);
+                         const json_t *json);
+/** Another writer changes the record all the time: it waits by itself. */
+void google_leave(struct google_cache *cache, struct batch_item *item);
+extern const char google_conflict_detail[];
 void google_settle(struct google_cache *cache, struct batch *batch, struct verdict *verdict);
 
 /* As in struct provider_ops. */

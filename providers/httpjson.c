@@ -252,7 +252,7 @@ void httpjson_redact(char *text, struct view secret)
 
 bool httpjson_is_refused(const struct batch_item *item)
 {
-    return item->outcome == OUTCOME_REFUSED && item->error != NULL;
+    return (item->outcome == OUTCOME_REFUSED || item->outcome == OUTCOME_RETRY) && item->error != NULL;
 }
 
 size_t httpjson_count_open(const struct batch *batch)

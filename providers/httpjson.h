@@ -77,6 +77,7 @@ void httpjson_redact(char *text, struct view secret);
 
 /* Batches of which some items were refused while the rest went on (VERDICT_CONTINUE). */
 
+/** Or left to another batch (OUTCOME_RETRY). */
 bool httpjson_is_refused(const struct batch_item *item);
 /** Items that are not refused. */
 size_t httpjson_count_open(const struct batch *batch);

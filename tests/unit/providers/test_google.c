@@ -46,14 +46,20 @@ static struct google *open_account(void)
     return state;
 }
 
-/** Builds the next request of @p batch and hands it @p body. */
-static enum err exchange(struct google *state, struct provider_zone *zone, struct batch *batch, const char *body,
-                         struct provider_request *request, struct verdict *verdict)
+/** Builds the next request of @p batch and hands it @p body with @p status. */
+static enum err exchange_as(struct google *state, struct provider_zone *zone, struct batch *batch, long status,
+                            const char *body, struct provider_request *request, struct verdict *verdict)
 {
-    struct provider_reply reply = {.status = 200, .body = view_of(body), .now_ms = 1};
+    struct provider_reply reply = {.status = status, .body = view_of(body), .now_ms = 1};
     provider_request_reset(request, 1795420800000, 1);
     enum err err = provider_google.build_request(state, zone, batch, request);
     return err == ERR_OK ? provider_google.parse_reply(state, zone, batch, request, &reply, verdict) : err;
+}
+
+static enum err exchange(struct google *state, struct provider_zone *zone, struct batch *batch, const char *body,
+                         struct provider_request *request, struct verdict *verdict)
+{
+    return exchange_as(state, zone, batch, 200, body, request, verdict);
 }
 
 static void one_call_is_as_large_as_the_quota(void **unused)
@@ -89,6 +95,96 @@ static void one_call_is_as_large_as_the_quota(void **unused)
     assert_int_equal(json_parse(strbuf_view(&request.body), request.body.len, 8, &json, NULL), ERR_OK);
     assert_int_equal(json_array_size(json_object_get(json, "additions")), GOOGLE_CHANGES);
     json_decref(json);
+    provider_request_deinit(&request);
+    provider_google.cache_free(zone.cache);
+    provider_google.close(state);
+}
+
+#define ERROR(code, message, reason)                                                                                   \
+    "{\"error\":{\"code\":" code ",\"message\":\"" message "\",\"errors\":[{\"reason\":\"" reason "\"}]}}"
+
+/** What every change is answered with; look-ups find an empty zone. @return when it is over, or goes on for ever. */
+static struct verdict refuse_changes(struct google *state, struct provider_zone *zone, struct batch *batch, long status,
+                                     const char *body)
+{
+    struct provider_request request;
+    struct verdict verdict = {.kind = VERDICT_CONTINUE};
+    provider_request_init(&request);
+    for (int round = 0; round < 30 && verdict.kind == VERDICT_CONTINUE; round++) {
+        struct google_cache *cache = google_cache_of(zone);
+        bool token = oauth_fresh(&state->token, 1), write = token && cache->zone[0] != '\0' && cache->listed;
+        for (size_t i = 0; write && i < batch->len; i++) {
+            write &= google_plan_of(cache, zone->mode, &batch->items[i]) != GOOGLE_ASK;
+        }
+        const char *answer = !token ? TOKEN_REPLY : cache->zone[0] == '\0' ? ZONES_REPLY : write ? body : "{}";
+        assert_int_equal(exchange_as(state, zone, batch, write ? status : 200, answer, &request, &verdict), ERR_OK);
+        assert_true((request.stage == GOOGLE_STAGE_CHANGE) == write);
+    }
+    provider_request_deinit(&request);
+    return verdict;
+}
+
+/** One record that cannot be written must not hold up the others of its batch, now or at the next try. */
+static void one_conflict_holds_nothing_up(void **unused)
+{
+    (void)unused;
+    static const struct {
+        long status;
+        const char *body;
+        size_t len; /* items of the batch */
+        enum verdict_kind kind;
+        enum outcome outcome; /* of the first, when settled */
+    } rows[] = {
+        {409, ERROR("409", "'entity.change.additions[0]' has a CNAME", "cnameResourceRecordSetConflict"), 1,
+         VERDICT_SETTLED, OUTCOME_REFUSED},
+        {409, ERROR("409", "The resource 'entity.change.additions[0]' already exists", "alreadyExists"), 1,
+         VERDICT_SETTLED, OUTCOME_RETRY},
+        {409, ERROR("409", "The resource 'entity.rrset' already exists", "alreadyExists"), 1, VERDICT_SETTLED,
+         OUTCOME_RETRY},
+        {409, ERROR("409", "The resource 'entity.rrset' already exists", "alreadyExists"), 2, VERDICT_SPLIT,
+         OUTCOME_UNKNOWN},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        static const char *const hosts[] = {"a.example.net", "b.example.net"};
+        struct google *state = open_account();
+        struct provider_zone zone = {.name = "example.net"};
+        struct batch_item items[2];
+        struct batch batch = {.items = items, .len = rows[i].len};
+        for (size_t k = 0; k < ARRAY_LEN(items); k++) {
+            items[k] = (struct batch_item){.name = hosts[k], .type = RRTYPE_A, .ttl = 60, .outcome = OUTCOME_UNKNOWN};
+            items[k].want = rrset_value_of((struct ip){.family = IP_V4, .bytes = {192, 0, 2, 1}});
+        }
+        struct verdict verdict = refuse_changes(state, &zone, &batch, rows[i].status, rows[i].body);
+        if (verdict.kind != rows[i].kind || items[0].outcome != rows[i].outcome) {
+            fail_msg("row %zu: verdict %d, outcome %d, %s", i, (int)verdict.kind, (int)items[0].outcome,
+                     verdict.detail);
+        }
+        provider_google.cache_free(zone.cache);
+        provider_google.close(state);
+    }
+}
+
+/** The token of a page may not be taken any more: it was asked with it for ever. */
+static void a_page_that_is_refused_begins_the_listing_anew(void **unused)
+{
+    (void)unused;
+    struct google *state = open_account();
+    struct provider_zone zone = {.name = "example.net"};
+    struct batch_item item = {.name = "a.example.net", .type = RRTYPE_A, .ttl = 60, .outcome = OUTCOME_UNKNOWN};
+    struct batch batch = {.items = &item, .len = 1};
+    struct provider_request request;
+    struct verdict verdict = {0};
+    provider_request_init(&request);
+    assert_int_equal(exchange(state, &zone, &batch, TOKEN_REPLY, &request, &verdict), ERR_OK);
+    assert_int_equal(exchange(state, &zone, &batch, ZONES_REPLY, &request, &verdict), ERR_OK);
+    assert_int_equal(exchange(state, &zone, &batch, "{\"nextPageToken\":\"two\"}", &request, &verdict), ERR_OK);
+    assert_int_equal(exchange_as(state, &zone, &batch, 400, ERROR("400", "Invalid value for 'pageToken'", "invalid"),
+                                 &request, &verdict),
+                     ERR_OK);
+    assert_non_null(strstr(strbuf_str(&request.url), "pageToken=two"));
+    assert_int_equal(verdict.kind, VERDICT_RETRY);
+    assert_int_equal(exchange(state, &zone, &batch, "{}", &request, &verdict), ERR_OK);
+    assert_null(strstr(strbuf_str(&request.url), "pageToken"));
     provider_request_deinit(&request);
     provider_google.cache_free(zone.cache);
     provider_google.close(state);
@@ -212,8 +308,12 @@ static void an_account_opens_whole_or_not_at_all(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_call_is_as_large_as_the_quota),    cmocka_unit_test(a_change_is_followed_until_it_is_done),
-        cmocka_unit_test(the_token_is_taken_out_of_texts),      cmocka_unit_test(without_memory_nothing_counts_as_done),
+        cmocka_unit_test(one_conflict_holds_nothing_up),
+        cmocka_unit_test(a_page_that_is_refused_begins_the_listing_anew),
+        cmocka_unit_test(one_call_is_as_large_as_the_quota),
+        cmocka_unit_test(a_change_is_followed_until_it_is_done),
+        cmocka_unit_test(the_token_is_taken_out_of_texts),
+        cmocka_unit_test(without_memory_nothing_counts_as_done),
         cmocka_unit_test(an_account_opens_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, write_key, remove_key);
