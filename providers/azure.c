@@ -267,6 +267,23 @@ static enum err take_record(struct rrcache *cache, struct provider_zone *zone, s
     return err;
 }
 
+/** This record waits by itself: others of the zone have nothing to do with it. */
+static void leave(struct batch_item *item, const char *error, const char *detail, struct verdict *verdict)
+{
+    settle(item, error, detail, verdict);
+    item->outcome = OUTCOME_RETRY;
+}
+
+/** A request whose reply was lost is being carried out still, or somebody else's is. Other conflicts stay: a CNAME in
+ * the way, a zone that is full. */
+static bool is_pending(const json_t *json)
+{
+    static const char pending[] = "Another operation is pending";
+    struct view text = httpjson_text_at(json, azure_api.text);
+    text = text.len > 0 ? text : httpjson_text_at(json, azure_api.text_too);
+    return text.len > 0 && memmem(text.ptr, text.len, pending, sizeof(pending) - 1) != NULL;
+}
+
 /** The condition did not hold: somebody else wrote, or we did and the reply was lost. */
 static enum err lose_round(struct rrcache *cache, struct batch_item *item, struct verdict *verdict)
 {
@@ -274,8 +291,7 @@ static enum err lose_round(struct rrcache *cache, struct batch_item *item, struc
     item->unsure = true;
     if (lost > STALE_MAX) {
         rrcache_forget(cache, item->name, item->type);
-        verdict_set(verdict, VERDICT_RETRY, "conflict", "another writer changes the same record all the time");
-        verdict->zone_only = true;
+        leave(item, "conflict", "another writer changes the same record all the time", verdict);
         return ERR_OK;
     }
     *verdict = (struct verdict){.kind = VERDICT_CONTINUE};
@@ -315,7 +331,9 @@ static enum err judge(struct provider_zone *zone, struct batch_item *item, const
     if (reply->status == 412 && zone->mode == ZONE_SHARED) {
         return lose_round(cache, item, verdict);
     }
-    if (reply->status < 300) {
+    if (reply->status == 409 && is_pending(json)) {
+        leave(item, "busy", "HTTP 409: another operation on the record is pending at Azure", verdict);
+    } else if (reply->status < 300) {
         take_change(cache, zone->mode, item, request, json, verdict);
     } else if (reply->status == 404 && item->want.len == 0 && is_absent(json)) {
         rrcache_forget(cache, item->name, item->type);
@@ -432,7 +450,21 @@ static enum err tell(const struct list *list, const json_t *rrset, struct strbuf
     return err;
 }
 
-/** The link goes with our token, so it must lead to where the token belongs. */
+/** The link goes with our token, so it must lead to where the token belongs. The Resource Manager may write the port
+ * into it that a URL without one means. */
+static bool leads_home(struct view link, struct view home)
+{
+    static const char port[] = ":443";
+    if (!view_starts_with(link, home)) {
+        return false;
+    }
+    struct view rest = view_n(link.ptr + home.len, link.len - home.len);
+    if (view_starts_with(home, VIEW_LITERAL("https://")) && view_starts_with(rest, view_of(port))) {
+        rest = view_n(rest.ptr + sizeof(port) - 1, rest.len - (sizeof(port) - 1));
+    }
+    return rest.len > 0 && rest.ptr[0] == '/';
+}
+
 static enum err turn_page(struct list *list, const json_t *json, bool *ret_done)
 {
     struct view link = httpjson_text_at(json, "/nextLink"), home = view_of(list->state->url);
@@ -442,8 +474,7 @@ static enum err turn_page(struct list *list, const json_t *json, bool *ret_done)
     if (*ret_done) {
         return ERR_OK;
     }
-    if (same || link.len > LINK_MAX || !view_starts_with(link, home) || link.len == home.len ||
-        link.ptr[home.len] != '/') {
+    if (same || link.len > LINK_MAX || !leads_home(link, home)) {
         return ERR_PARSE;
     }
     list->link = strndup(link.ptr, link.len);

@@ -24,7 +24,8 @@ const struct httpjson_api azure_api = {
     .name = "Azure",
     .login = "give the identity the role DNS Zone Contributor for the zone, and check its secret",
     .wait_ms = 5000,
-    .text = "/message",
+    .text = "/message",           /* of Azure DNS */
+    .text_too = "/error/message", /* of the Resource Manager before it */
     .depth_max = 12,
 };
 

@@ -142,8 +142,9 @@ static void judge(struct verdict *verdict, enum verdict_kind kind, const char *e
                   const struct httpjson_api *api, const json_t *json)
 {
     char reason[REASON_MAX];
-    httpjson_copy_text(api->text != NULL ? httpjson_text_at(json, api->text) : (struct view){0}, reason,
-                       sizeof(reason));
+    struct view text = api->text != NULL ? httpjson_text_at(json, api->text) : (struct view){0};
+    text = text.len == 0 && api->text_too != NULL ? httpjson_text_at(json, api->text_too) : text;
+    httpjson_copy_text(text, reason, sizeof(reason));
     verdict_set(verdict, kind, error, "%s%s%s", detail, reason[0] != '\0' ? ": " : "", reason);
 }
 

@@ -13,11 +13,12 @@
 
 /** What is the service's own in the common judgement. Static storage. */
 struct httpjson_api {
-    const char *name;   /* for people */
-    const char *login;  /* remedy after 401 and 403, no full stop */
-    uint64_t wait_ms;   /* after 429 without Retry-After; 0 = the engine's backoff */
-    const char *text;   /* JSON pointer of the reason in an error reply: "/errors/0/message"; NULL = none */
-    unsigned depth_max; /* nesting of its replies */
+    const char *name;     /* for people */
+    const char *login;    /* remedy after 401 and 403, no full stop */
+    uint64_t wait_ms;     /* after 429 without Retry-After; 0 = the engine's backoff */
+    const char *text;     /* JSON pointer of the reason in an error reply: "/errors/0/message"; NULL = none */
+    const char *text_too; /* and where it stands in other replies of the same service; NULL = nowhere */
+    unsigned depth_max;   /* nesting of its replies */
 };
 
 /* Requests. Failures stick in the buffers: strbuf_error of url, headers and body, or httpjson_built. */

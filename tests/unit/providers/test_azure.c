@@ -128,6 +128,10 @@ static void links_lead_home(void **unused)
         enum err err;
     } rows[] = {
         {ZONE "/recordsets?$skipToken=2", ERR_OK},
+        {"https://management.azure.com:443/subscriptions/s?$skipToken=2", ERR_OK},
+        {"https://management.azure.com:443", ERR_PARSE},
+        {"https://management.azure.com:4433/", ERR_PARSE},
+        {"https://management.azure.com:443@evil.example/", ERR_PARSE},
         {"https://management.azure.com.evil.example/", ERR_PARSE},
         {"https://evil.example/" ZONE, ERR_PARSE},
         {"http://management.azure.com/", ERR_PARSE},
