@@ -436,7 +436,7 @@ static enum err check_request(const struct http_client *client, const struct htt
     if (url.len > HTTP_URL_MAX || request->headers_len > HTTP_HEADERS_MAX) {
         return ERR_LIMIT;
     }
-    if (request->reply_max > HTTP_REPLY_MAX) {
+    if (request->reply_max > HTTP_REPLY_WHOLE_MAX) {
         return ERR_RANGE;
     }
     if ((!https && !http) || (request->method != NULL && !is_method(view_of(request->method)))) {

@@ -9,7 +9,8 @@
 #define HTTP_REPLY_HEADERS_MAX ((size_t)16 * 1024) /* bytes of all header blocks of a reply, 1xx ones included */
 #define HTTP_REPLY_DEFAULT     ((size_t)64 * 1024) /* body of a reply where the caller names no cap */
 #define HTTP_REPLY_MAX         ((size_t)8 * 1024 * 1024)
-#define HTTP_TIMEOUT_MS        15000 /* whole transfer, where the caller names none */
+#define HTTP_REPLY_WHOLE_MAX   ((size_t)64 * 1024 * 1024) /* a zone in one piece, where a service has no pages */
+#define HTTP_TIMEOUT_MS        15000                      /* whole transfer, where the caller names none */
 #define HTTP_CONNECT_MS        8000
 #define HTTP_CONNECTIONS_MAX   16              /* open to one client's hosts together */
 #define HTTP_RETRY_AFTER_MAX_S (24u * 60 * 60) /* no server parks us for more than a day */

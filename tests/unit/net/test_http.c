@@ -288,7 +288,7 @@ static void bad_requests_never_leave(void **state)
         {{.url = "https://api.test/", .headers = nameless, .headers_len = 1}, ERR_INVALID},
         {{.url = "https://api.test/", .headers_len = HTTP_HEADERS_MAX + 1}, ERR_LIMIT},
         {{.url = "https://api.test/", .user = {"a\0b", 3}}, ERR_INVALID},
-        {{.url = "https://api.test/", .reply_max = HTTP_REPLY_MAX + 1}, ERR_RANGE},
+        {{.url = "https://api.test/", .reply_max = HTTP_REPLY_WHOLE_MAX + 1}, ERR_RANGE},
     };
     struct exchange exchange;
     exchange_start(&exchange, trusted());

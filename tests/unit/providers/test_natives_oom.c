@@ -51,7 +51,9 @@ static const struct service services[] = {
        "[{\"name\":\"a.example.net.\",\"type\":\"A\",\"records\":[\"192.0.2.1\"]}]"}}},
     {&provider_powerdns,
      "http://127.0.0.1:8081",
-     {{HTTP_VERB_GET, "/zones/example.net.", 200,
+     {{HTTP_VERB_GET, "/export", 200,
+       "{\"zone\":\"a.example.net.\\t60\\tIN\\tA\\t192.0.2.1\\nexample.net.\\t60\\tIN\\tSOA\\tn. h. 1 2 3 4 5\\n\"}"},
+      {HTTP_VERB_GET, "/zones/example.net.", 200,
        "{\"rrsets\":[{\"name\":\"a.example.net.\",\"type\":\"A\",\"ttl\":60,\"records\":[{\"content\":\"192.0.2.9\"}]}]"
        "}"},
       {HTTP_VERB_PATCH, "/zones/example.net.", 204, ""}}},
