@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/strbuf.h"
 
 void import_file_init(struct import_file *file)
 {
@@ -88,6 +89,32 @@ enum err import_add_setting(struct import_file *file, struct import_section *sec
         return ERR_NOMEM;
     }
     section->settings_len++;
+    return ERR_OK;
+}
+
+const char *import_path_of(const struct import_file *file, uint32_t place)
+{
+    size_t number = place >> IMPORT_LINE_BITS;
+    return number > 0 && number <= file->includes_len ? file->includes[number - 1] : NULL;
+}
+
+enum err import_add_include(struct import_file *file, struct view path, const char **ret_path, uint32_t *ret_place)
+{
+    struct strbuf whole;
+    bool relative = path.len > 0 && *path.ptr != '/' && file->folder != NULL;
+    if (file->includes_len == IMPORT_INCLUDES_MAX) {
+        return ERR_LIMIT;
+    }
+    strbuf_init(&whole, IMPORT_FILE_MAX);
+    enum err err = strbuf_addf(&whole, "%s%s%.*s", relative ? file->folder : "", relative ? "/" : "", VIEW_ARG(path));
+    const char *kept = err == ERR_OK ? arena_strdup(&file->arena, strbuf_view(&whole)) : NULL;
+    strbuf_deinit(&whole);
+    if (kept == NULL) {
+        return err == ERR_OK ? ERR_NOMEM : err;
+    }
+    file->includes[file->includes_len++] = kept;
+    *ret_path = kept;
+    *ret_place = (uint32_t)file->includes_len << IMPORT_LINE_BITS;
     return ERR_OK;
 }
 

@@ -13,9 +13,17 @@
 #define IMPORT_HOSTS_MAX    1024 /* of one section */
 #define IMPORT_ARENA_MAX    ((size_t)32 << 20)
 
+#define IMPORT_INCLUDES_MAX 64
+#define IMPORT_DEPTH_MAX    10 /* of includes in one another, as libConfuse has it */
+
+/* Where something stands: its line from 1, and above IMPORT_LINE_BITS the number of the included file, 0 for the file
+ * itself. Wherever a `line` is kept it is one of these; files are far shorter than what the bits hold. */
+#define IMPORT_LINE_BITS   20
+#define IMPORT_LINE(place) ((place) & ((1u << IMPORT_LINE_BITS) - 1))
+
 struct import_setting {
     const char *key, *value; /* a value may be a secret: it is never shown */
-    uint32_t line;           /* from 1 */
+    uint32_t line;
 };
 
 struct import_host {
@@ -39,6 +47,11 @@ struct import_file {
     struct import_section all; /* settings outside of every section; no id */
     struct import_section *sections;
     size_t sections_len, sections_size;
+    /** Reads a file that is included; the caller frees the text. NULL: none is. */
+    enum err (*read)(const char *path, char **ret_text, size_t *ret_len);
+    const char *folder; /* that a relative path counts from; NULL = the current one */
+    const char *includes[IMPORT_INCLUDES_MAX];
+    size_t includes_len;
 };
 
 void import_file_init(struct import_file *file);
@@ -48,6 +61,12 @@ void import_file_deinit(struct import_file *file);
 typedef enum err (*import_parse_fn)(struct view text, struct import_file *file, struct errinfo *info);
 enum err import_parse_inadyn(struct view text, struct import_file *file, struct errinfo *info) MUST_CHECK;
 enum err import_parse_ddclient(struct view text, struct import_file *file, struct errinfo *info) MUST_CHECK;
+
+/** Path of the included file that a place is in; NULL: the file itself. */
+const char *import_path_of(const struct import_file *file, uint32_t place);
+/** The next included file: its path in full, and the place of its line 0. @return ERR_LIMIT, ERR_NOMEM. */
+enum err import_add_include(struct import_file *file, struct view path, const char **ret_path,
+                            uint32_t *ret_place) MUST_CHECK;
 
 /** The last one of that key; NULL = none. */
 const struct import_setting *import_find(const struct import_section *section, const char *key);

@@ -178,7 +178,8 @@ bool import_find_account(struct import_run *run, size_t *ret_index)
     const struct import_service *service = service_of(run, &account);
     if (service == NULL) {
         import_note(run->plan, section->line, true,
-                    "%s: no provider of Muster's is known for it; a template may serve it: muster provider lint",
+                    "%s: no provider of Muster's is known for it: look for it with muster provider list, or write a "
+                    "template (docs/providers.md)",
                     section->id);
         return false;
     }

@@ -3,11 +3,14 @@
  * inadyn.conf(5), https://man.troglobit.com/man5/inadyn.conf.5.html, read 2026-11-23:
  *     key = value                     value: a word, "quoted" or 'quoted' with \ as escape, or { value, value }
  *     provider NAME { key = value .. }    also custom NAME { .. }
- *     include("file")
+ *     include("file")                     its text stands for it, in a section too
  *     # comment
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/crypto.h"
 #include "base/strbuf.h"
 #include "cli/import.h"
 
@@ -15,7 +18,9 @@ enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_SIGN };
 
 struct lexer {
     struct view rest;
-    uint32_t line;
+    const struct import_file *file;
+    uint32_t line;  /* a place: in an included file its number is part of it */
+    unsigned depth; /* of includes */
     enum token_kind kind;
     char sign;          /* TOKEN_SIGN: = { } ( ) , */
     struct strbuf word; /* TOKEN_WORD */
@@ -43,7 +48,9 @@ static char take(struct lexer *lexer)
 
 static enum err wrong(struct lexer *lexer, const char *what)
 {
-    return errinfo_set(lexer->info, ERR_PARSE, "import", 0, "line %u: %s", (unsigned)lexer->at, what);
+    const char *path = import_path_of(lexer->file, lexer->at);
+    return errinfo_set(lexer->info, ERR_PARSE, "import", 0, "%.100s%sline %u: %s", path != NULL ? path : "",
+                       path != NULL ? " " : "", (unsigned)IMPORT_LINE(lexer->at), what);
 }
 
 static void skip_blank(struct lexer *lexer)
@@ -151,15 +158,54 @@ static enum err store_list(struct lexer *lexer, struct import_file *file, struct
     return err == ERR_OK ? next(lexer) : err;
 }
 
+static enum err parse(struct view text, struct import_file *file, struct import_section *section, uint32_t place,
+                      unsigned depth, struct errinfo *info);
+
+/* The token is the path: what is in the file stands here. */
+static enum err read_included(struct lexer *lexer, struct import_file *file, struct import_section *section)
+{
+    const char *path = NULL;
+    char *text = NULL, why[300];
+    size_t len = 0;
+    uint32_t place = 0;
+    enum err err = lexer->depth == IMPORT_DEPTH_MAX
+                       ? ERR_LIMIT
+                       : import_add_include(file, strbuf_view(&lexer->word), &path, &place);
+    if (err == ERR_LIMIT) {
+        return wrong(lexer, "include: too many files, or files that include each other");
+    }
+    err = err == ERR_OK ? file->read(path, &text, &len) : err;
+    if (err != ERR_OK) {
+        (void)snprintf(why, sizeof(why), "include: %.200s: %s", path != NULL ? path : "", err_text(err)); /* cut */
+        return wrong(lexer, why);
+    }
+    err = parse(view_n(text, len), file, section, place, lexer->depth + 1, lexer->info);
+    crypto_zeroise(text, len); /* it may hold passwords */
+    free(text);
+    return err;
+}
+
+/* KEY(value): include is the only such. */
+static enum err call(struct lexer *lexer, struct import_file *file, struct import_section *section, const char *key)
+{
+    enum err err = next(lexer);
+    if (err == ERR_OK && lexer->kind != TOKEN_WORD) {
+        return wrong(lexer, "the name of a file expected");
+    }
+    if (err == ERR_OK) {
+        err = strcmp(key, "include") == 0 && file->read != NULL ? read_included(lexer, file, section)
+                                                                : store(lexer, file, section, key);
+    }
+    err = err == ERR_OK ? next(lexer) : err;
+    return err == ERR_OK ? expect(lexer, ')', "\")\" expected") : err;
+}
+
 /* Behind a key that is no section. */
 static enum err assignment(struct lexer *lexer, struct import_file *file, struct import_section *section,
                            const char *key)
 {
-    if (at_sign(lexer, '(')) { /* include("file") */
-        enum err err = next(lexer);
-        err = err == ERR_OK ? store(lexer, file, section, key) : err;
-        err = err == ERR_OK ? next(lexer) : err;
-        return err == ERR_OK ? expect(lexer, ')', "\")\" expected") : err;
+    if (at_sign(lexer, '(')) {
+        return call(lexer, file, section, key);
     }
     enum err err = expect(lexer, '=', "\"=\" expected behind the name of a setting");
     if (err != ERR_OK) {
@@ -201,23 +247,39 @@ static enum err section_of(struct lexer *lexer, struct import_file *file, bool c
     return err == ERR_OK ? next(lexer) : err;
 }
 
-enum err import_parse_inadyn(struct view text, struct import_file *file, struct errinfo *info)
+/* Whole sections and settings for all; within a section only settings. */
+static enum err contents(struct lexer *lexer, struct import_file *file, struct import_section *section)
 {
-    struct lexer lexer = {.rest = text, .line = 1, .info = info};
+    enum err err = next(lexer);
+    while (err == ERR_OK && lexer->kind != TOKEN_END) {
+        struct view word = strbuf_view(&lexer->word);
+        bool custom = lexer->kind == TOKEN_WORD && view_equals(word, "custom");
+        bool opens = section == &file->all && (custom || (lexer->kind == TOKEN_WORD && view_equals(word, "provider")));
+        err = opens ? section_of(lexer, file, custom) : setting(lexer, file, section);
+    }
+    return err;
+}
+
+static enum err parse(struct view text, struct import_file *file, struct import_section *section, uint32_t place,
+                      unsigned depth, struct errinfo *info)
+{
+    struct lexer lexer = {.rest = text, .file = file, .line = place + 1, .depth = depth, .info = info};
     if (text.len > IMPORT_FILE_MAX) {
         return errinfo_set(info, ERR_LIMIT, "import", 0, "longer than %u bytes", IMPORT_FILE_MAX);
     }
     strbuf_init(&lexer.word, IMPORT_FILE_MAX);
-    enum err err = next(&lexer);
-    while (err == ERR_OK && lexer.kind != TOKEN_END) {
-        struct view word = strbuf_view(&lexer.word);
-        bool custom = lexer.kind == TOKEN_WORD && view_equals(word, "custom");
-        bool section = custom || (lexer.kind == TOKEN_WORD && view_equals(word, "provider"));
-        err = section ? section_of(&lexer, file, custom) : setting(&lexer, file, &file->all);
-    }
+    enum err err = contents(&lexer, file, section);
     if (err != ERR_OK && err != ERR_PARSE) {
-        err = errinfo_set(info, err, "import", 0, "line %u: %s", (unsigned)lexer.at, err_text(err));
+        err = errinfo_set(info, err, "import", 0, "line %u: %s", (unsigned)IMPORT_LINE(lexer.at), err_text(err));
+    }
+    if (lexer.word.ptr != NULL) {
+        crypto_zeroise(lexer.word.ptr, lexer.word.size); /* it may have been a password */
     }
     strbuf_deinit(&lexer.word);
     return err;
+}
+
+enum err import_parse_inadyn(struct view text, struct import_file *file, struct errinfo *info)
+{
+    return parse(text, file, &file->all, 0, 0, info);
 }

@@ -53,6 +53,11 @@ static uint32_t ttl_of(const struct import_run *run)
     if (text == NULL) {
         return 0;
     }
+    if (strcmp(run->service->provider, "cloudflare") == 0 && strcmp(text, "1") == 0) {
+        import_note(run->plan, import_line(run, "ttl"), false,
+                    "ttl: 1 lets Cloudflare choose: options of the account: {ttl: auto}");
+        return 0;
+    }
     if (!parse_seconds(text, TTL_MAX, &seconds) || seconds < TTL_MIN) {
         import_note(run->plan, import_line(run, "ttl"), false,
                     "ttl: Muster's lie between %u and %u seconds; the default is used", TTL_MIN, TTL_MAX);
@@ -87,10 +92,14 @@ static bool host_name(struct import_run *run, const struct import_host *host, ch
     char text[DNSNAME_SIZE];
     struct view name = view_of(host->name);
     struct errinfo info = {0};
+    const char *domain = run->service->user_is_zone ? import_value(run, run->client->user_key) : run->service->domain;
     name = view_starts_with(name, VIEW_LITERAL("@.")) ? view_n(name.ptr + 2, name.len - 2) : name;
-    bool bare = memchr(name.ptr, '.', name.len) == NULL;
-    int len = snprintf(text, sizeof(text), "%.*s%s%s", VIEW_ARG(name), bare && run->service->domain != NULL ? "." : "",
-                       bare && run->service->domain != NULL ? run->service->domain : "");
+    bool bare = memchr(name.ptr, '.', name.len) == NULL && domain != NULL;
+    if (bare && view_equals(name, "@")) {
+        name = (struct view){0};
+    }
+    int len =
+        snprintf(text, sizeof(text), "%.*s%s%s", VIEW_ARG(name), bare && name.len > 0 ? "." : "", bare ? domain : "");
     enum err err = len < 0 || (size_t)len >= sizeof(text) ? ERR_LIMIT
                                                           : dnsname_parse(view_of(text), DNSNAME_HOST, ret_name, &info);
     if (err != ERR_OK) {
@@ -131,7 +140,8 @@ static bool find_zone(struct import_run *run, const struct import_host *host, co
             continue;
         }
         if (plan->zones[i].account != account) {
-            import_note(plan, host->line, true, "%s: account %s has names in %s already, and a zone has one account",
+            import_note(plan, host->line, true,
+                        "%s: account %s has names in %s already, and a zone has one account: move the name to that one",
                         name, plan->accounts[plan->zones[i].account].name, plan->zones[i].name);
             return false;
         }

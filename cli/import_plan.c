@@ -34,8 +34,7 @@ const char *import_keep(struct import_plan *plan, struct view text)
     return copy != NULL ? copy : "";
 }
 
-/* What another's file says goes to a terminal and into a comment: no character of it may do anything there. */
-static void defuse(char *text)
+void import_defuse(char *text)
 {
     for (char *p = text; *p != '\0'; p++) {
         *p = *p < ' ' || *p > '~' ? '?' : *p;
@@ -49,15 +48,18 @@ void import_note(struct import_plan *plan, uint32_t line, bool lost, const char 
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args); /* a long one is cut */
     va_end(args);
-    defuse(text);
+    import_defuse(text);
     for (size_t i = 0; i < plan->notes_len; i++) {
-        if (plan->notes[i].line == line && strcmp(plan->notes[i].text, text) == 0) {
+        if (plan->notes[i].place == line && strcmp(plan->notes[i].text, text) == 0) {
             return; /* inherited by many hosts, told once */
         }
     }
     if (plan->notes_len < plan->notes_size) {
-        plan->notes[plan->notes_len++] =
-            (struct import_note){.line = line, .lost = lost, .text = import_keep(plan, view_of(text))};
+        plan->notes[plan->notes_len++] = (struct import_note){.path = import_path_of(plan->file, line),
+                                                              .line = IMPORT_LINE(line),
+                                                              .place = line,
+                                                              .lost = lost,
+                                                              .text = import_keep(plan, view_of(text))};
     }
 }
 
@@ -93,10 +95,52 @@ static void judge_settings(struct import_plan *plan, const struct import_client 
     }
 }
 
+static void free_hosts(struct import_account *account)
+{
+    if (account->hosts.ptr != NULL) {
+        crypto_zeroise(account->hosts.ptr, account->hosts.size);
+    }
+    strbuf_deinit(&account->hosts);
+}
+
+/* What names were left out of is of no use either: an account without names may lack what it needs. */
+static void drop_unused(struct import_plan *plan)
+{
+    size_t zones = 0, accounts = 0;
+    for (size_t i = 0; i < plan->zones_len; i++) {
+        bool used = false;
+        for (size_t k = 0; k < plan->names_len; k++) {
+            used = used || plan->names[k].zone == i;
+        }
+        for (size_t k = 0; used && k < plan->names_len; k++) {
+            plan->names[k].zone = plan->names[k].zone == i ? zones : plan->names[k].zone;
+        }
+        if (used) {
+            plan->zones[zones++] = plan->zones[i];
+        }
+    }
+    plan->zones_len = zones;
+    for (size_t i = 0; i < plan->accounts_len; i++) {
+        bool used = false;
+        for (size_t k = 0; k < zones; k++) {
+            used = used || plan->zones[k].account == i;
+        }
+        for (size_t k = 0; used && k < zones; k++) {
+            plan->zones[k].account = plan->zones[k].account == i ? accounts : plan->zones[k].account;
+        }
+        if (used) {
+            plan->accounts[accounts++] = plan->accounts[i];
+        } else {
+            free_hosts(&plan->accounts[i]);
+        }
+    }
+    plan->accounts_len = accounts;
+}
+
 static int by_line(const void *a, const void *b)
 {
     const struct import_note *left = a, *right = b;
-    return left->line < right->line ? -1 : left->line > right->line;
+    return left->place < right->place ? -1 : left->place > right->place;
 }
 
 static enum err make_room(struct import_plan *plan)
@@ -114,7 +158,7 @@ enum err import_plan_make(const struct import_client *client, const struct impor
                           const struct import_options *options, struct import_plan *ret_plan)
 {
     struct import_plan *plan = ret_plan;
-    *plan = (struct import_plan){0};
+    *plan = (struct import_plan){.file = file};
     arena_init(&plan->arena, IMPORT_ARENA_MAX);
     if (make_room(plan) != ERR_OK) {
         return ERR_NOMEM;
@@ -132,6 +176,7 @@ enum err import_plan_make(const struct import_client *client, const struct impor
             import_add_name(&run, &run.section->hosts[k], account);
         }
     }
+    drop_unused(plan);
     qsort(plan->notes, plan->notes_len, sizeof(*plan->notes), by_line);
     return plan->err;
 }
@@ -139,11 +184,7 @@ enum err import_plan_make(const struct import_client *client, const struct impor
 void import_plan_deinit(struct import_plan *plan)
 {
     for (size_t i = 0; i < plan->accounts_len; i++) {
-        struct strbuf *hosts = &plan->accounts[i].hosts;
-        if (hosts->ptr != NULL) {
-            crypto_zeroise(hosts->ptr, hosts->size);
-        }
-        strbuf_deinit(hosts);
+        free_hosts(&plan->accounts[i]);
     }
     arena_deinit(&plan->arena);
 }

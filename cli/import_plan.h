@@ -38,8 +38,9 @@ struct import_options {
 };
 
 struct import_note {
-    uint32_t line;
-    bool lost; /* names that Muster will not write */
+    const char *path;     /* of the included file that the line is in; NULL: the file itself */
+    uint32_t line, place; /* place: as in import.h */
+    bool lost;            /* names that Muster will not write */
     const char *text;
 };
 
@@ -66,7 +67,8 @@ struct import_name {
 
 struct import_plan {
     struct arena arena;
-    struct import_note *notes; /* by line */
+    const struct import_file *file; /* borrowed: what it was made of */
+    struct import_note *notes;      /* by line */
     size_t notes_len, notes_size;
     struct import_account *accounts;
     size_t accounts_len;

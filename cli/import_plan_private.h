@@ -13,6 +13,8 @@ struct import_run {
     const struct import_service *service;
 };
 
+/** What another's file says goes to a terminal and into a comment: no character of it may do anything there. */
+void import_defuse(char *text);
 /** Copy in the plan's arena; without memory the plan has failed and it is "". */
 const char *import_keep(struct import_plan *plan, struct view text);
 /** For a person, once however many hosts inherit it. */

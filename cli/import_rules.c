@@ -35,7 +35,6 @@ const struct import_rule import_inadyn_rules[] = {
     {"secure-ssl", CHECKED_TLS},
     {"broken-rtc", CHECKED_TLS},
     {"user-agent", "Muster names itself"},
-    {"include", "the file is not read: put its lines here, or import it by itself"},
     {"checkip-*", AGENT_ADDRESS},
     {"wildcard", NO_WILDCARD},
     {"proxied", "options of the account: {proxied: \"true\"}"},
@@ -125,8 +124,9 @@ static bool fits(const char *pattern, const char *key)
 
 const char *import_judge(const struct import_rule *rules, const struct import_setting *setting)
 {
-    if (strcmp(setting->key, "ssl") == 0 && import_is_true(setting->value)) {
-        return NULL;
+    bool on = import_is_true(setting->value);
+    if ((strcmp(setting->key, "ssl") == 0 && on) || (strcmp(setting->key, "proxied") == 0 && !on)) {
+        return NULL; /* as Muster has it */
     }
     size_t len = strlen(setting->key);
     if (len > 4 && strcmp(setting->key + len - 4, "_env") == 0) {

@@ -17,6 +17,9 @@
             "the service takes only the address that a request comes from, which would be the coordinator's"           \
     }
 
+#define FREEDNS_TOKENS                                                                                                 \
+    "its records have tokens (freedns.afraid.org/dynamic/v2/): give secrets_file a line \"host token\" each"
+
 /* Names: plugins of inadyn 2.13 and inadyn.conf(5), read 2026-11-23. */
 const struct import_service import_inadyn_services[] = {
     {"default@3322.org", "3322", IMPORT_LOGIN, NULL, false, NULL},
@@ -25,7 +28,7 @@ const struct import_service import_inadyn_services[] = {
     {"default@cloudflare.com", "cloudflare", IMPORT_PASSWORD, NULL, true, NULL},
     PLANNED("default@cloudxns.net"),
     {"default@core-networks.de", "core-networks", IMPORT_LOGIN, NULL, false, NULL},
-    {"default@ddnss.de", "ddnss", IMPORT_PASSWORD, NULL, false, "DDNSS wants the account's update key as password"},
+    {"default@ddnss.de", "ddnss", IMPORT_LOGIN, NULL, false, NULL},
     {"default@desec.io", "desec-dyndns", IMPORT_LOGIN, NULL, false, NULL},
     {"ipv6@desec.io", "desec-dyndns", IMPORT_LOGIN, NULL, false, NULL},
     CALLER_ONLY("default@dhis.org"),
@@ -51,13 +54,14 @@ const struct import_service import_inadyn_services[] = {
     {"ipv6@duiadns.net", "duiadns", IMPORT_PASSWORD, NULL, false, NULL},
     CALLER_ONLY("default@dy.fi"),
     {"default@dyndns.org", "dyn", IMPORT_LOGIN, NULL, false, NULL},
+    {"default@dyn.com", "dyn", IMPORT_LOGIN, NULL, false, NULL},
     {"default@dyndns.it", "dyndns-it", IMPORT_LOGIN, NULL, false, NULL},
     {"default@dynu.com", "dynu", IMPORT_LOGIN, NULL, false, NULL},
     {"ipv4@dynv6.com", "dynv6", IMPORT_USERNAME, NULL, false, NULL},
     {"ipv6@dynv6.com", "dynv6", IMPORT_USERNAME, NULL, false, NULL},
     {"default@ipv4.dynv6.com", "dynv6", IMPORT_USERNAME, NULL, false, NULL},
     {"default@easydns.com", "easydns", IMPORT_LOGIN, NULL, false, NULL},
-    {"default@freedns.afraid.org", "freedns", IMPORT_LOGIN, NULL, false, NULL},
+    {"default@freedns.afraid.org", "freedns", IMPORT_BY_HAND, NULL, false, FREEDNS_TOKENS},
     {"default@freemyip.com", "freemyip", IMPORT_HOSTS, "freemyip.com", false, NULL},
     {"default@gira.de", "gira", IMPORT_LOGIN, NULL, false, NULL},
     {"ipv6@gira.de", "gira", IMPORT_LOGIN, NULL, false, NULL},
@@ -120,8 +124,8 @@ const struct import_service import_ddclient_services[] = {
      "Muster knows API tokens only: where login is an address, the password is the global key, and a token is needed"},
     {"cloudns", "cloudns", IMPORT_BY_HAND, NULL, false,
      "ddclient has a URL for each host, Muster an API user: username and password_file"},
-    {"ddns.fm", "ddnsfm", IMPORT_HOSTS, NULL, false, NULL},
-    {"ddnss", "ddnss", IMPORT_PASSWORD, NULL, false, NULL},
+    {"ddns.fm", "ddnsfm", IMPORT_PASSWORD, NULL, false, NULL},
+    {"ddnss", "ddnss", IMPORT_LOGIN, NULL, false, NULL},
     {"digitalocean", "digitalocean", IMPORT_PASSWORD, NULL, false, NULL},
     {"dinahosting", "dinahosting", IMPORT_LOGIN, NULL, false, NULL},
     {"directnic", "directnic", IMPORT_BY_HAND, NULL, false,
@@ -142,7 +146,7 @@ const struct import_service import_ddclient_services[] = {
     {"easydns", "easydns", IMPORT_LOGIN, NULL, false, NULL},
     {"enom", "enom", IMPORT_BY_HAND, NULL, false,
      "Muster signs in as well: username and password_file, and the domain's password in secrets_file"},
-    {"freedns", "freedns", IMPORT_LOGIN, NULL, false, NULL},
+    {"freedns", "freedns", IMPORT_BY_HAND, NULL, false, FREEDNS_TOKENS},
     {"freemyip", "freemyip", IMPORT_HOSTS, "freemyip.com", false, NULL},
     {"gandi", "gandi", IMPORT_PASSWORD, NULL, false,
      "Gandi takes personal access tokens; its older API keys are no such"},
@@ -183,7 +187,7 @@ const struct import_service import_servers[] = {
     {"dyndns.kasserver.com", "all-inkl", IMPORT_LOGIN, NULL, false, NULL},
     {"api.apertodns.com", "apertodns", IMPORT_LOGIN, NULL, false, NULL},
     {"dyndns.core-networks.de", "core-networks", IMPORT_LOGIN, NULL, false, NULL},
-    {"www.ddnss.de", "ddnss", IMPORT_PASSWORD, NULL, false, "DDNSS wants the account's update key as password"},
+    {"www.ddnss.de", "ddnss", IMPORT_LOGIN, NULL, false, NULL},
     {"update.dedyn.io", "desec-dyndns", IMPORT_LOGIN, NULL, false, NULL},
     {"update6.dedyn.io", "desec-dyndns", IMPORT_LOGIN, NULL, false, NULL},
     GONE("www.dnsdynamic.org"),
@@ -193,6 +197,7 @@ const struct import_service import_servers[] = {
     {"dyndns.domopoli.de", "domopoli", IMPORT_LOGIN, NULL, false, NULL},
     {"members.dyndns.org", "dyn", IMPORT_LOGIN, NULL, false, NULL},
     {"update.dyndns.it", "dyndns-it", IMPORT_LOGIN, NULL, false, NULL},
+    {"dynamicdns.park-your-domain.com", "namecheap", IMPORT_PASSWORD, NULL, true, NULL}, /* not dyndns2 */
     {"api.dynu.com", "dynu", IMPORT_LOGIN, NULL, false, NULL},
     {"dynv6.com", "dynv6", IMPORT_PASSWORD, NULL, false, NULL},
     {"ipv4.dynv6.com", "dynv6", IMPORT_PASSWORD, NULL, false, NULL},

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/import_plan.h"
+#include "cli/import_plan_private.h"
 
 #define DEVICE_GROUP "imported"
 
@@ -130,7 +130,11 @@ enum err import_plan_coordinator(const struct import_plan *plan, const struct im
         "# them yours. What was not taken over, by line of the imported file:\n",
         client->name);
     for (size_t i = 0; i < plan->notes_len; i++) {
-        (void)strbuf_addf(out, "#   %u: %s\n", (unsigned)plan->notes[i].line, plan->notes[i].text);
+        const struct import_note *note = &plan->notes[i];
+        char path[300];
+        (void)snprintf(path, sizeof(path), "%s", note->path != NULL ? note->path : ""); /* cut is fine */
+        import_defuse(path);
+        (void)strbuf_addf(out, "#   %s%s%u: %s\n", path, path[0] != '\0' ? ":" : "", (unsigned)note->line, note->text);
     }
     add_broker(options, out);
     add_path(out, "", "registry", options->folder, "registry.yaml");

@@ -50,7 +50,7 @@ struct job {
     const struct import_client *client;
     struct import_file file;
     struct import_plan plan;
-    char folder[PATH_MAX];
+    char folder[PATH_MAX], source[PATH_MAX]; /* that the result goes to, and that the file is in */
     struct strbuf coordinator, registry;
 };
 
@@ -65,6 +65,11 @@ static enum exit_code failed(const struct job *job, enum err err, const char *wh
     return exit_code_of(err);
 }
 
+static enum err read_included(const char *path, char **ret_text, size_t *ret_len)
+{
+    return file_read(path, IMPORT_FILE_MAX, ret_text, ret_len);
+}
+
 static enum exit_code read_file(struct job *job)
 {
     const char *path = job->call->operands[0];
@@ -75,6 +80,11 @@ static enum exit_code read_file(struct job *job)
     if (err != ERR_OK) {
         return failed(job, err, path, err_text(err), "name the configuration file of the other client");
     }
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(job->source, sizeof(job->source), "%.*s", slash != NULL ? (int)(slash - path) : 1,
+                   slash != NULL ? path : "."); /* it was opened by its whole name, so it fits */
+    job->file.folder = job->source;
+    job->file.read = read_included;
     err = job->client->parse(view_n(text, len), &job->file, &info);
     crypto_zeroise(text, len); /* it holds passwords */
     free(text);
@@ -85,8 +95,8 @@ static void print_notes(const struct job *job)
 {
     for (size_t i = 0; i < job->plan.notes_len; i++) {
         const struct import_note *note = &job->plan.notes[i];
-        (void)fprintf(stderr, "%s:%u: %s%s\n", job->call->operands[0], (unsigned)note->line,
-                      note->lost ? "left out: " : "", note->text); /* message only */
+        (void)fprintf(stderr, "%s:%u: %s%s\n", note->path != NULL ? note->path : job->call->operands[0],
+                      (unsigned)note->line, note->lost ? "left out: " : "", note->text); /* message only */
     }
 }
 

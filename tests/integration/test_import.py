@@ -59,6 +59,7 @@ class Import(unittest.TestCase):
         for client in ("inadyn", "ddclient"):
             text = (EXAMPLES / f"{client}.conf").read_text().replace("/etc/ddclient/key", str(self.key))
             source = self.work.write(f"{client}.conf", text)
+            self.work.write("more.conf", (EXAMPLES / "more.conf").read_text())
             for words in ((), ("--each",)):
                 with self.subTest(client=client, words=words):
                     folder, _ = self.run_import(client, source, f"taken-{client}-{len(words)}", *words, code=3)
@@ -83,8 +84,8 @@ class Import(unittest.TestCase):
     def test_every_setting_without_an_equivalent_is_told_by_line(self):
         wanted = {
             "inadyn": {2: "period", 3: "iface", 6: "secure-ssl", 7: "user-agent", 13: "checkip-server", 14: "checkip-path",
-                       21: "left out: depot.hopto.org", 39: "ttl", 40: "proxied", 43: "left out: domains.google.com",
-                       49: "left out: tunnelbroker.net", 60: "append-myip", 61: "wildcard", 63: "include", 64: "some-knob"},
+                       21: "left out: depot.hopto.org", 39: "ttl", 43: "left out: domains.google.com",
+                       49: "left out: tunnelbroker.net", 60: "append-myip", 61: "wildcard", 64: "some-knob"},
             "ddclient": {2: "daemon", 3: "syslog", 4: "pid", 6: "web-skip", 24: "cloudflare", 25: "left out: example.com",
                          32: "left out: yandex", 38: "ifv6", 39: "usev4", 40: "wildcard"}}
         for client, lines in wanted.items():
@@ -97,6 +98,10 @@ class Import(unittest.TestCase):
                 self.assertEqual(set(told), set(lines), done.stderr)
                 for line, text in lines.items():
                     self.assertTrue(told[line].startswith(text + ":"), told[line])
+                included = f"{EXAMPLES / 'more.conf'}:2: checkip-path: "
+                self.assertEqual(included in done.stderr, client == "inadyn")
+                self.assertEqual(f"#   {included}" in (self.work / f"notes-{client}" / "coordinator.yaml").read_text(),
+                                 client == "inadyn")
 
     def test_nothing_is_overwritten_unasked_and_a_dry_run_writes_nothing(self):
         source = self.work.write("again.conf", ONE)
@@ -123,6 +128,9 @@ class Import(unittest.TestCase):
                 done = self.muster(client, source, "-o", self.work / "broken", code=2)
                 self.assertIn(f"line {line}: ", done.stderr)
                 self.assertFalse((self.work / "broken").exists())
+        source = self.work.write("broken.conf", "period = 3\ninclude(\"absent.conf\")\n")
+        done = self.muster("inadyn", source, "-o", self.work / "broken", code=2)
+        self.assertIn(f"line 2: include: {self.work / 'absent.conf'}: not found", done.stderr)
         self.muster("inadyn", self.work / "absent.conf", "-o", self.work / "broken", code=5)
 
 

@@ -39,6 +39,27 @@ static void drop(struct made *made)
     import_file_deinit(&made->file);
 }
 
+/* What import writes into an account is what its provider asks for. */
+static void check_fields(const struct import_service *row, const struct provider_ops *ops)
+{
+    static const unsigned fields[] = {
+        [IMPORT_LOGIN] = PROVIDER_USERNAME | PROVIDER_PASSWORD,
+        [IMPORT_PASSWORD] = PROVIDER_PASSWORD,
+        [IMPORT_USERNAME] = PROVIDER_PASSWORD,
+        [IMPORT_HOSTS] = PROVIDER_SECRETS,
+        [IMPORT_PAIR] = PROVIDER_PASSWORD,
+        [IMPORT_API_KEYS] = PROVIDER_USERNAME | PROVIDER_PASSWORD,
+        [IMPORT_KEY_FILE] = PROVIDER_SERVER | PROVIDER_KEY,
+    };
+    if (row->secret < ARRAY_LEN(fields)) {
+        unsigned written = fields[row->secret];
+        if ((ops->needs & ~written) != 0 || (written & ~(ops->needs | ops->takes)) != 0) {
+            fail_msg("%s: fields %x are written, %s needs %x and takes %x", row->id, written, row->provider, ops->needs,
+                     ops->takes);
+        }
+    }
+}
+
 /* Every service that the tables name is one that an account may name. */
 static void check_table(struct catalogue *catalogue, const struct import_service *table)
 {
@@ -46,8 +67,13 @@ static void check_table(struct catalogue *catalogue, const struct import_service
         const struct template *template = NULL;
         assert_true((row->secret == IMPORT_NONE) == (row->provider == NULL));
         assert_true((row->secret != IMPORT_NONE && row->secret != IMPORT_BY_HAND) || row->why != NULL);
-        if (row->provider != NULL && catalogue_find(catalogue, row->provider, &template) == NULL) {
-            fail_msg("%s: no provider %s", row->id, row->provider);
+        if (row->provider != NULL) {
+            const struct provider_ops *ops = catalogue_find(catalogue, row->provider, &template);
+            if (ops == NULL) {
+                fail_msg("%s: no provider %s", row->id, row->provider);
+                return;
+            }
+            check_fields(row, ops);
         }
         for (const struct import_service *other = table; other != row; other++) {
             assert_string_not_equal(other->id, row->id);
@@ -79,6 +105,7 @@ static void test_inadyn_names_services_in_many_ways(void **state)
         {"no-ip.com:2", "noip"},
         {"noip", "noip"},
         {"dyndns.org", "dyn"},
+        {"default@dyn.com:1", "dyn"},
         {"freedns", "freedns"},
         {"dyndns@he.net", "he"},
         {"he.net", "he"},
@@ -205,19 +232,159 @@ static void test_what_is_left_out(void **state)
         {"protocol=noip login=l password=p h", "h: its domain is missing: Muster needs the whole name"},
         {"protocol=noip login=l password=p a.test", "a.test: the zone itself, whose addresses Muster leaves alone"},
         {"protocol=unheard login=l password=p h.a.test",
-         "unheard: no provider of Muster's is known for it; a template may serve it: muster provider lint"},
+         "unheard: no provider of Muster's is known for it: look for it with muster provider list, or write a template "
+         "(docs/providers.md)"},
         {"protocol=noip login=l password='p\xff' h.a.test", "noip: password is not a line of UTF-8"},
         {"protocol=nsupdate server=s password=k zone=a.test h.a.test", "nsupdate: its key must have an absolute path"},
         {"server='s\"' login=l password=p h.a.test",
-         "dyndns2: no provider of Muster's is known for it; a template may serve it: muster provider lint"},
+         "dyndns2: no provider of Muster's is known for it: look for it with muster provider list, or write a template "
+         "(docs/providers.md)"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct made made;
         make(&import_ddclient, rows[i].text, false, &made);
         assert_int_equal(made.plan.names_len, 0);
+        assert_int_equal(made.plan.zones_len + made.plan.accounts_len, 0); /* which would be of no use */
         assert_true(import_plan_lost(&made.plan));
         assert_string_equal(made.plan.notes[made.plan.notes_len - 1].text, rows[i].note);
         drop(&made);
+    }
+}
+
+static void test_what_is_of_no_use_is_dropped_and_the_rest_fits(void **state)
+{
+    (void)state; /* none */
+    struct made made;
+    make(&import_ddclient,
+         "protocol=noip login=a password=p a.test\n"
+         "protocol=dynu login=b password=p h.b.test\n"
+         "protocol=noip login=c password=p c.test\n"
+         "protocol=noip login=d password=p h.d.test,i.d.test\n",
+         false, &made);
+    assert_int_equal(made.plan.names_len, 3);
+    assert_int_equal(made.plan.zones_len, 2);
+    assert_int_equal(made.plan.accounts_len, 2);
+    assert_string_equal(made.plan.zones[made.plan.names[0].zone].name, "b.test");
+    assert_string_equal(made.plan.zones[made.plan.names[2].zone].name, "d.test");
+    assert_string_equal(made.plan.accounts[made.plan.zones[0].account].username, "b");
+    assert_string_equal(made.plan.accounts[made.plan.zones[1].account].username, "d");
+    drop(&made);
+}
+
+/* inadyn.conf(5) writes Namecheap's hosts without their domain, and knew it as a server of one's own before. */
+static void test_hosts_of_the_domain_that_is_the_user_name(void **state)
+{
+    (void)state; /* none */
+    static const char *const texts[] = {
+        "provider namecheap.com { username = a.test password = p hostname = { \"@\", \"www\" } }",
+        "custom own { username = a.test password = p ddns-server = dynamicdns.park-your-domain.com\n"
+        "ddns-path = \"/update?domain=%u&password=%p&host=%h\" hostname = { \"@\", \"www\" } }"};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct made made;
+        make(&import_inadyn, texts[i], false, &made);
+        assert_int_equal(made.plan.names_len, 1);
+        assert_string_equal(made.plan.names[0].name, "www.a.test");
+        assert_string_equal(made.plan.accounts[0].provider, "namecheap");
+        assert_string_equal(made.plan.notes[0].text, "a.test: the zone itself, whose addresses Muster leaves alone");
+        drop(&made);
+    }
+}
+
+static void test_settings_of_cloudflare(void **state)
+{
+    (void)state; /* none */
+    struct made made;
+    make(&import_inadyn,
+         "provider cloudflare.com { username = a.test password = p hostname = h.a.test ttl = 1 proxied = false }\n"
+         "provider cloudflare.com:2 { username = a.test password = p hostname = i.a.test ttl = 300\n proxied = true }",
+         false, &made);
+    assert_int_equal(made.plan.notes_len, 2);
+    assert_string_equal(made.plan.notes[0].text, "ttl: 1 lets Cloudflare choose: options of the account: {ttl: auto}");
+    assert_int_equal(made.plan.notes[1].line, 3);
+    assert_int_equal(made.plan.names[1].ttl, 300);
+    drop(&made);
+}
+
+/* ---- include ---- */
+
+static const struct {
+    const char *path, *text;
+} files[] = {
+    {"/etc/dir/login", "username = u\n\npassword = s3cret\nwildcard = true\n"},
+    {"/etc/all", "period = 300\nprovider dynu.com { username = v password = p hostname = h.b.test }\n"},
+    {"/etc/outer", "# nothing\ninclude(\"all\")\n"},
+    {"/etc/self", "include(\"self\")\n"},
+    {"/etc/broken", "period = 300\nperiod = \"3\n"},
+    {"/etc/section", "provider dynu.com { }\n"},
+};
+
+static enum err read_fake(const char *path, char **ret_text, size_t *ret_len)
+{
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        if (strcmp(files[i].path, path) == 0) {
+            *ret_text = strdup(files[i].text);
+            *ret_len = strlen(files[i].text);
+            return *ret_text != NULL ? ERR_OK : ERR_NOMEM;
+        }
+    }
+    return ERR_NOTFOUND;
+}
+
+static enum err parse(const char *text, struct made *made, struct errinfo *info)
+{
+    import_file_init(&made->file);
+    made->file.read = read_fake;
+    made->file.folder = "/etc";
+    return import_parse_inadyn(view_of(text), &made->file, info);
+}
+
+static void test_an_included_file_stands_where_it_is_named(void **state)
+{
+    (void)state; /* none */
+    const struct import_options options = {
+        .folder = "/d", .device = "imported-1", .broker = "b.test:8883", .certs = "/c"};
+    struct errinfo info = {0};
+    struct made made;
+    assert_int_equal(parse("include(outer)\nprovider no-ip.com { include(\"/etc/dir/login\")\n"
+                           "hostname = h.a.test wildcard = true }\n",
+                           &made, &info),
+                     ERR_OK);
+    assert_int_equal(import_plan_make(&import_inadyn, &made.file, &options, &made.plan), ERR_OK);
+    assert_int_equal(made.plan.names_len, 2);
+    assert_string_equal(made.plan.accounts[0].provider, "dynu");
+    assert_string_equal(made.plan.accounts[1].username, "u");
+    assert_string_equal(made.plan.accounts[1].password, "s3cret");
+    assert_int_equal(made.plan.notes_len, 3); /* those of the file itself come first */
+    assert_null(made.plan.notes[0].path);
+    assert_int_equal(made.plan.notes[0].line, 3);
+    assert_string_equal(made.plan.notes[1].path, "/etc/all");
+    assert_int_equal(made.plan.notes[1].line, 1);
+    assert_string_equal(made.plan.notes[2].path, "/etc/dir/login");
+    assert_int_equal(made.plan.notes[2].line, 4);
+    drop(&made);
+}
+
+static void test_an_included_file_that_cannot_be_is_told_with_its_place(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"period = 3\ninclude(\"/etc/none\")", "line 2: include: /etc/none: not found"},
+        {"include(self)", "/etc/self line 1: include: too many files, or files that include each other"},
+        {"include(broken)", "/etc/broken line 2: a quotation mark is not closed"},
+        {"provider no-ip.com { include(section) }", "/etc/section line 1: \"=\" expected"},
+        {"include()", "line 1: the name of a file expected"},
+        {"include(\"all\"", "line 1: \")\" expected"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct errinfo info = {0};
+        struct made made;
+        assert_int_equal(parse(rows[i].text, &made, &info), ERR_PARSE);
+        if (strstr(info.text, rows[i].says) != info.text) {
+            fail_msg("%s: %s", rows[i].text, info.text);
+        }
+        import_file_deinit(&made.file);
     }
 }
 
@@ -241,6 +408,11 @@ int main(void)
         cmocka_unit_test(test_sections_of_one_name_are_joined),
         cmocka_unit_test(test_a_device_has_so_many_names),
         cmocka_unit_test(test_what_is_left_out),
+        cmocka_unit_test(test_what_is_of_no_use_is_dropped_and_the_rest_fits),
+        cmocka_unit_test(test_hosts_of_the_domain_that_is_the_user_name),
+        cmocka_unit_test(test_settings_of_cloudflare),
+        cmocka_unit_test(test_an_included_file_stands_where_it_is_named),
+        cmocka_unit_test(test_an_included_file_that_cannot_be_is_told_with_its_place),
         cmocka_unit_test(test_one_label_is_one_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
