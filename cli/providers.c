@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "cli/api.h"
 #include "cli/grid.h"
@@ -198,9 +199,14 @@ enum exit_code provider_show_run(const struct command_call *call)
 static bool lint(const char *path, struct strbuf *report)
 {
     struct template *template = NULL;
-    enum err err = template_load(path, &template, report);
+    struct stat status;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+        (void)strbuf_addf(report, "%s: is a folder: name its files, %s/*.yaml\n", path, path); /* cut is fine */
+        return false;
+    }
+    bool good = template_load(path, &template, report) == ERR_OK && template_lint(template, path, report);
     template_unref(template);
-    return err == ERR_OK;
+    return good;
 }
 
 enum exit_code provider_lint_run(const struct command_call *call)

@@ -528,7 +528,9 @@ const struct provider_ops provider_azure = {
               .class = "S",
               .since = "0.2",
               .source = "https://learn.microsoft.com/en-us/rest/api/dns/record-sets/create-or-update",
-              .read = "2026-11-23"},
+              .read = "2026-11-23",
+              .note = "key_file: what `az ad sp create-for-rbac` writes, and option resource_group; or option "
+                      "identity: managed"},
     .transport = PROVIDER_HTTP,
     .takes = PROVIDER_URL | PROVIDER_USERNAME | PROVIDER_PASSWORD | PROVIDER_KEY,
     .options = azure_options,

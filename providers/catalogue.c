@@ -15,6 +15,8 @@
 #include "providers/embedded.h"
 #include "providers/template.h"
 
+enum { PART_MIN = 3 /* letters of a service's name */ };
+
 struct catalogue {
     atomic_uint refs;
     struct arena arena;          /* of the rows */
@@ -83,16 +85,10 @@ static int find_index(const struct catalogue *catalogue, const char *name)
 }
 
 /** Takes @p template over, in place of one of the same name. */
-static enum err add_template(struct catalogue *catalogue, struct template *template, const char *path,
-                             struct strbuf *report)
+static enum err add_template(struct catalogue *catalogue, struct template *template)
 {
     const char *name = template->ops.about.name;
     int index = find_index(catalogue, name);
-    if (provider_find(view_of(name)) != NULL) {
-        (void)strbuf_addf(report, "%s: name: %s is built in: choose another name\n", path, name);
-        template_unref(template); /* a report that was cut still helps */
-        return ERR_INVALID;
-    }
     if (index >= 0) {
         template_unref(catalogue->templates[index]);
         catalogue->templates[index] = template;
@@ -124,7 +120,7 @@ static enum err load_one(struct catalogue *catalogue, const struct embedded_file
 {
     struct template *template = NULL;
     enum err err = template_load_text(file->name, view_n(file->text, file->len), &template, report);
-    return err == ERR_OK ? add_template(catalogue, template, file->name, report) : err;
+    return err == ERR_OK ? add_template(catalogue, template) : err;
 }
 
 /** Those that nobody asked for yet, and that the user did not describe anew. */
@@ -178,7 +174,7 @@ static enum err load_folder(struct catalogue *catalogue, const char *folder, str
     for (size_t i = 0; i < found.gl_pathc && i < CATALOGUE_FILES_MAX; i++) {
         struct template *template = NULL;
         enum err err = template_load(found.gl_pathv[i], &template, report);
-        err = err == ERR_OK ? add_template(catalogue, template, found.gl_pathv[i], report) : err;
+        err = err == ERR_OK ? add_template(catalogue, template) : err;
         all = worse(all, err);
     }
     globfree(&found);
@@ -202,7 +198,7 @@ static struct catalogue_service service_of(const struct provider_ops *ops, const
                                       .since = ops->about.since,
                                       .source = ops->about.source,
                                       .read = ops->about.read,
-                                      .note = template != NULL ? template->config.note : NULL,
+                                      .note = ops->about.note,
                                       .status = template != NULL ? status_of(template) : CATALOGUE_OK,
                                       .ops = ops,
                                       .template = template};
@@ -322,6 +318,17 @@ static const struct catalogue_service *find_unserved(const struct catalogue *cat
     return NULL;
 }
 
+/** What is called so among other words: "bunny" for Bunny DNS. NULL = none, or too little to go by. */
+static const char *find_part(const struct catalogue_service *services, size_t len, const char *name)
+{
+    for (size_t i = 0; i < len && strlen(name) >= PART_MIN; i++) {
+        if (strcasestr(services[i].service, name) != NULL) {
+            return services[i].ops != NULL ? services[i].ops->about.name : services[i].service;
+        }
+    }
+    return NULL;
+}
+
 /** Cause and remedy for a name that nobody has. */
 static enum err complain(struct catalogue *catalogue, const char *name, struct errinfo *info)
 {
@@ -346,9 +353,9 @@ static enum err complain(struct catalogue *catalogue, const char *name, struct e
         return errinfo_set(info, ERR_INVALID, "config", 0, "%s is %s: %s", unserved->service,
                            catalogue_status_name(unserved->status), unserved->note != NULL ? unserved->note : "");
     }
-    if (suggest.best != NULL) {
-        return errinfo_set(info, ERR_INVALID, "config", 0, "unknown provider %s; did you mean `%s`?", name,
-                           suggest.best);
+    const char *best = suggest.best != NULL ? suggest.best : find_part(services, len, name);
+    if (best != NULL) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "unknown provider %s; did you mean `%s`?", name, best);
     }
     return errinfo_set(info, ERR_INVALID, "config", 0,
                        "unknown provider %s: muster provider list shows them; a template of your own goes to %s", name,

@@ -36,6 +36,7 @@ struct provider_about {
     const char *since;   /* version of Muster that had it first */
     const char *source;  /* the vendor's page */
     const char *read;    /* day it was read, YYYY-MM-DD */
+    const char *note;    /* one line for people: what to write into an account; NULL = none */
 };
 
 #define PROVIDER_ALLOW_HTTP "allow_http"

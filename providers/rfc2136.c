@@ -537,7 +537,9 @@ const struct provider_ops provider_rfc2136 = {
               .class = "R",
               .since = "0.1",
               .source = "https://www.rfc-editor.org/rfc/rfc2136",
-              .read = "2026-11-22"},
+              .read = "2026-11-22",
+              .note = "key_file: the TSIG key; with `transport: tls` give `server` or `tls_name`, the name that the "
+                      "certificate must bear"},
     .transport = PROVIDER_DNS,
     .takes = PROVIDER_SERVER | PROVIDER_KEY,
     .options = rfc2136_options,

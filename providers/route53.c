@@ -468,12 +468,14 @@ static const struct provider_option options[] = {
 };
 
 const struct provider_ops provider_route53 = {
-    .about = {.name = "route53",
-              .service = "Route 53",
-              .class = "S",
-              .since = "0.2",
-              .source = "https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html",
-              .read = "2026-11-23"},
+    .about =
+        {.name = "route53",
+         .service = "Route 53",
+         .class = "S",
+         .since = "0.2",
+         .source = "https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html",
+         .read = "2026-11-23",
+         .note = "key_file: an AWS credentials file; or username: access key id, and password_file: secret access key"},
     .transport = PROVIDER_HTTP,
     .takes = PROVIDER_URL | PROVIDER_USERNAME | PROVIDER_PASSWORD | PROVIDER_KEY,
     .options = options,

@@ -173,6 +173,9 @@ enum err template_load_text(const char *name, struct view text, struct template 
                             struct strbuf *report) MUST_CHECK;
 /** The same from a file. @return ERR_NOTFOUND, ERR_LIMIT, ERR_IO besides. */
 enum err template_load(const char *path, struct template **ret_template, struct strbuf *report) MUST_CHECK;
+/** Advice for its writer: what the template declares and its requests never say. One line a mistake into @p report,
+ * with @p name for the file. @return whether there was none. */
+bool template_lint(const struct template *template, const char *name, struct strbuf *report);
 struct template *template_ref(const struct template *template);
 void template_unref(struct template *template); /* NULL allowed */
 /** The JSON Schema of the rows, for editors. */

@@ -106,7 +106,8 @@ static enum err fill_ops(struct template *template)
                                          .class = config->class,
                                          .since = config->since,
                                          .source = config->source,
-                                         .read = config->read};
+                                         .read = config->read,
+                                         .note = config->note};
     take_field(ops, config->account.username, PROVIDER_USERNAME);
     take_field(ops, config->account.password, PROVIDER_PASSWORD);
     take_field(ops, config->account.host_secrets, PROVIDER_SECRETS);

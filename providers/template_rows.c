@@ -34,6 +34,9 @@ static bool of_set(struct view text, const char *others)
 
 static enum err check_name(struct view value, struct errinfo *info)
 {
+    if (provider_find(value) != NULL) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "is built in: choose another name");
+    }
     return of_set(value, "-") ? ERR_OK : errinfo_set(info, ERR_INVALID, "config", 0, "write it in a-z, 0-9 and - only");
 }
 
@@ -62,6 +65,9 @@ static enum err check_day(struct view value, struct errinfo *info)
         char c = value.ptr[i];
         good = i == 4 || i == 7 ? c == '-' : c >= '0' && c <= '9';
     }
+    uint64_t month = 0, day = 0;
+    good = good && view_to_u64(view_n(value.ptr + 5, 2), 12, &month) == ERR_OK && month > 0 &&
+           view_to_u64(view_n(value.ptr + 8, 2), 31, &day) == ERR_OK && day > 0;
     return good ? ERR_OK : errinfo_set(info, ERR_INVALID, "config", 0, "write the day as 2026-11-23");
 }
 

@@ -80,6 +80,10 @@ class Services(unittest.TestCase):
         self.assertEqual(text.returncode, 0)
         self.assertRegex(text.stdout, r"(?m)^takes +server$")
         self.assertRegex(muster("show", "noip").stdout, r"(?m)^needs +username$")
+        for row in listed():
+            for name in row["providers"]:
+                about = json.loads(muster("show", "--json", name).stdout)
+                self.assertTrue(about["template"] or about["note"], name)
 
     def test_an_unknown_name_gets_a_suggestion(self):
         done = muster("show", "nopi")
@@ -109,7 +113,8 @@ class Folder(unittest.TestCase):
 
     def test_a_built_in_name_is_refused(self):
         (self.folder / "rfc2136.yaml").write_text(MINE.replace("name: mine", "name: rfc2136"))
-        self.assertIn("is built in", muster("list", "--dir", self.folder).stderr)
+        for words in (("list", "--dir", self.folder), ("lint", self.folder / "rfc2136.yaml")):
+            self.assertIn("rfc2136.yaml:2:7: name: `rfc2136`: is built in", muster(*words).stderr)
 
     def test_lint(self):
         good, bad = self.folder / "mine.yaml", self.folder / "bad.yaml"
@@ -122,6 +127,11 @@ class Folder(unittest.TestCase):
         self.assertRegex(done.stderr, r"(?m)^\S+bad\.yaml:8:\d+: .*did you mean \{hosts\}\?$")
         self.assertRegex(done.stderr, r"(?m)^\S+bad\.yaml:9:\d+: .*did you mean `applied`\?$")
         self.assertEqual(muster("lint", bad).returncode, 1)
+        self.assertEqual(muster("lint", *TEMPLATES.glob("*.yaml")).stderr, "")
+        bad.write_text(MINE.replace("name: mine", "name: bad").replace('h: "{host}", ', ""))
+        self.assertRegex(muster("lint", bad).stderr, r"bad\.yaml:8:\d+: `request` never says which name is meant")
+        done = muster("lint", self.folder)
+        self.assertEqual((done.returncode, done.stderr), (1, f"{self.folder}: is a folder: name its files, {self.folder}/*.yaml\n"))
 
 
 class Coordinator(unittest.TestCase):

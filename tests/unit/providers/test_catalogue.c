@@ -149,7 +149,7 @@ static void a_broken_file_is_named_with_all_its_neighbours(void **state)
     write_file("a.yaml", MINE("b", "B"));
     write_file("rfc2136.yaml", MINE("rfc2136", "R"));
     assert_null(make(ERR_INVALID, "/a.yaml:2:7: name: the file of this template must be called b.yaml"));
-    assert_null(make(ERR_INVALID, "/rfc2136.yaml: name: rfc2136 is built in"));
+    assert_null(make(ERR_INVALID, "/rfc2136.yaml:2:7: name: `rfc2136`: is built in: choose another name"));
     remove_file("a.yaml");
     remove_file("rfc2136.yaml");
 }
@@ -180,6 +180,8 @@ static void an_unknown_provider_is_explained(void **state)
         {"noipp", "did you mean `noip`?"},
         {"rfc2163", "did you mean `rfc2136`?"},
         {"google domains (dead)", "is dead: all domains moved"},
+        {"bunny", "did you mean `Bunny DNS`?"},
+        {"afraid", "did you mean `freedns`?"},
         {"completely-unknown", "muster provider list shows them"},
     };
     struct catalogue *catalogue = make(ERR_OK, NULL);

@@ -55,6 +55,34 @@ static void a_template_becomes_a_provider(void **state)
     template_unref(again);
 }
 
+/** What loads, and does not do what its writer thinks. */
+static void lint_says_what_is_declared_and_not_used(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {HEAD ACCOUNT REQUEST REPLY, ""},
+        {HEAD "account: {password: required, options: {group: g}}\n" REQUEST REPLY,
+         "t.yaml:7:48: no request says {option.group}: write it where the service wants it, or leave group out here\n"},
+        {HEAD ACCOUNT "request: {url: \"https://t.example/\", query: {k: \"{secret}\", ip: \"{ip}\"}}\n" REPLY,
+         "t.yaml:8:10: `request` never says which name is meant: write {host}; where the login stands for one name, "
+         "`hosts: {per_account: 1}`\n"},
+        {HEAD ACCOUNT "hosts: {per_account: 1}\nrequest: {url: \"https://t.example/\", query: {k: \"{secret}\", ip: "
+                      "\"{ip}\"}}\n" REPLY,
+         ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct template *template = load(cases[i].text);
+        struct strbuf report;
+        strbuf_init(&report, 1 << 16);
+        assert_int_equal(template_lint(template, "t.yaml", &report), cases[i].says[0] == '\0');
+        assert_string_equal(strbuf_str(&report), cases[i].says);
+        strbuf_deinit(&report);
+        template_unref(template);
+    }
+}
+
 /** Each mistake is told where it stands and what to do. */
 static void mistakes_are_told_by_line_and_column(void **state)
 {
@@ -135,6 +163,10 @@ static void mistakes_are_told_by_line_and_column(void **state)
          "t.yaml:10:", "is not a JSON pointer"},
         {HEAD ACCOUNT "request: {url: \"https://t.example/{capture.id}\", query: {a: \"{ip}\"}}\n" REPLY,
          "t.yaml:8:16: ", "needs a `lookup`"},
+        {"format: 1\nname: powerdns\nservice: T\nclass: G\nsource: s\nread: 2026-11-23\n" ACCOUNT REQUEST REPLY,
+         "t.yaml:2:7: ", "is built in"},
+        {"format: 1\nname: t\nservice: T\nclass: G\nsource: s\nread: 2026-13-23\n" ACCOUNT REQUEST REPLY,
+         "t.yaml:6:7: ", "write the day"},
         {"format: 1\nname: other\nservice: T\nclass: G\nsource: s\nread: 2026-11-23\n" ACCOUNT REQUEST REPLY,
          "t.yaml:2:7: ", "must be called other.yaml"},
         {"format: 1\nname: T_\nservice: T\nclass: Z\nsource: s\nread: today\n" ACCOUNT REQUEST REPLY,
@@ -185,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_template_becomes_a_provider),
         cmocka_unit_test(mistakes_are_told_by_line_and_column),
+        cmocka_unit_test(lint_says_what_is_declared_and_not_used),
         cmocka_unit_test(all_mistakes_are_told_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
