@@ -103,9 +103,14 @@ static enum err store_number(struct parser *parser, const struct args_row *row, 
         return complain(parser, "--%s: %s is not a %s", row->name, value,
                         duration ? "duration: write a number and a unit, as in 250ms, 60s, 15m, 1h, 25d" : "number");
     }
+    if ((err != ERR_OK || number < row->min || number > max) && duration) {
+        char least[UNITS_TEXT_SIZE], most[UNITS_TEXT_SIZE];
+        return complain(parser, "--%s: %s is out of range, allowed are %s to %s", row->name, value,
+                        units_format_duration(row->min, least), units_format_duration(max, most));
+    }
     if (err != ERR_OK || number < row->min || number > max) {
-        return complain(parser, "--%s: %s is out of range, allowed are %" PRIu64 " to %" PRIu64 "%s", row->name, value,
-                        row->min, max, duration ? " milliseconds" : "");
+        return complain(parser, "--%s: %s is out of range, allowed are %" PRIu64 " to %" PRIu64, row->name, value,
+                        row->min, max);
     }
     if (row->type == ARGS_U32) {
         *(uint32_t *)field = (uint32_t)number;

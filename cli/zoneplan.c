@@ -176,6 +176,12 @@ static enum exit_code judge(struct api *api, const struct zone_apply_options *op
     }
     (void)fprintf(stderr, "%s: %llu of %zu changes %s\n", api_text(body, "name"), (unsigned long long)applied, len,
                   options->dry_run ? "would be made" : "handed to the zone's writer"); /* message only */
+    if (applied < len) {
+        (void)fprintf(stderr,
+                      "%s: the others were left, as their lines say; what there is to do now: muster zone "
+                      "plan %s -o FILE\n",
+                      api_text(body, "name"), api_text(body, "name")); /* the same */
+    }
     return applied == len ? EXIT_OK : EXIT_PARTLY;
 }
 

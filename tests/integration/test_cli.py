@@ -275,6 +275,7 @@ class Commands(Cli):
         self.assertNotIn(("door-1.lab.example.net", "A"), zone)
         wait_until(lambda: [row[0] for row in self.lines("zone", "apply", plan, "--dry-run", code=3)] == ["settled", "changed"],
                    "the first change is done")
+        self.assertIn("muster zone plan example.net -o FILE", self.muster("zone", "apply", plan, "--dry-run", code=3).stderr)
         for member, value, code, cause in (("store", "another", 6, "another store"), ("zone", "example.org", 5, "no zone of this name"),
                                            ("made_ms", text["made_ms"] - 3700000, 6, "seconds old"),
                                            ("made_ms", text["made_ms"] + 3600000, 6, "future"),
@@ -307,6 +308,7 @@ class Commands(Cli):
         self.refused("device", "list", "--presence", "awake", code=2)
         self.refused("device", "list", "--json", "--ndjson", code=2, cause="--json or --ndjson")
         self.refused("record", "list", "--limit", "0", code=2)
+        self.refused("zone", "plan", "example.net", "--valid", "30d", code=2, cause="allowed are 1s to 7d")
         self.refused("zone", "swep", "example.net", code=2, cause="sweep")
 
     def test_accounts_and_what_they_may(self):

@@ -110,7 +110,7 @@ static void refuses_with_a_remedy(void **state)
         {"--count=-1", "tool: --count: -1 is not a number\n"},
         {"--count=", "tool: --count:  is not a number\n"},
         {"--wait=5", "tool: --wait: 5 is not a duration: write a number and a unit, as in 250ms, 60s, 15m, 1h, 25d\n"},
-        {"--wait=2m", "tool: --wait: 2m is out of range, allowed are 0 to 60000 milliseconds\n"},
+        {"--wait=2m", "tool: --wait: 2m is out of range, allowed are 0ms to 1m\n"},
         {"--a-level-with-long-name=inof", "tool: --a-level-with-long-name: unknown value inof, did you mean info?\n"},
         {"--a-level-with-long-name=x", "tool: --a-level-with-long-name: unknown value x, see --help\n"},
         {"a b c", "tool: unexpected argument c, see --help\n"},
