@@ -124,7 +124,7 @@ const struct import_service import_ddclient_services[] = {
      "Muster knows API tokens only: where login is an address, the password is the global key, and a token is needed"},
     {"cloudns", "cloudns", IMPORT_BY_HAND, NULL, false,
      "ddclient has a URL for each host, Muster an API user: username and password_file"},
-    {"ddns.fm", "ddnsfm", IMPORT_PASSWORD, NULL, false, NULL},
+    {"ddns.fm", "ddnsfm", IMPORT_HOSTS, NULL, false, NULL},
     {"ddnss", "ddnss", IMPORT_LOGIN, NULL, false, NULL},
     {"digitalocean", "digitalocean", IMPORT_PASSWORD, NULL, false, NULL},
     {"dinahosting", "dinahosting", IMPORT_LOGIN, NULL, false, NULL},
