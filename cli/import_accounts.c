@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "cli/import_plan_private.h"
 
 static bool same_text(const char *a, const char *b)
@@ -84,11 +85,30 @@ static bool need(const struct import_run *run, const char *value, const char *ke
     return value != NULL;
 }
 
+/* What the path's query says besides the name and the address, Muster does not send. The values may be secrets. */
+static void note_query(const struct import_run *run, struct view query)
+{
+    struct view field, name;
+    while (view_next(&query, '&', &field)) {
+        if (view_next(&field, '=', &name) && name.len > 0 && !view_equals(name, "hostname") &&
+            !view_equals(name, "myip")) {
+            import_note(
+                run->plan, import_line(run, run->section->custom ? "ddns-path" : "script"), false,
+                "%.*s of the path is not sent; where the server needs it, write a template: muster provider lint",
+                VIEW_ARG(name));
+        }
+    }
+}
+
 /* An update server of one's own that speaks dyndns2. */
 static bool own_server(struct import_run *run, struct import_account *account, const char *server, const char *path)
 {
+    static const struct view schemes[] = {VIEW_LITERAL("https://"), VIEW_LITERAL("http://")};
     char url[512];
     struct view script = view_of(path);
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) { /* some write it, which ddclient allows */
+        server += view_starts_with(view_of(server), schemes[i]) ? schemes[i].len : 0;
+    }
     const char *query = strchr(path, '?');
     script = query != NULL ? view_n(path, (size_t)(query - path)) : script;
     int len = snprintf(url, sizeof(url), "https://%s%s%.*s", server, script.len > 0 && *script.ptr == '/' ? "" : "/",
@@ -96,6 +116,7 @@ static bool own_server(struct import_run *run, struct import_account *account, c
     if (len < 0 || (size_t)len >= sizeof(url) || strpbrk(url, " \t\r\n\"#") != NULL || !view_is_utf8(view_of(url))) {
         return false; /* its characters make no URL */
     }
+    note_query(run, query != NULL ? view_of(query + 1) : (struct view){0});
     account->provider = "dyndns2";
     account->url = import_keep(run->plan, view_of(url));
     return true;

@@ -140,7 +140,7 @@ static void test_ddclient_lines(void **state)
          "  one.a.test,two.a.test # hosts\n"
          "\n"
          "login=later\n"
-         "password=x\\ y three.b.test\n",
+         "password='x y' three.b.test\n",
          false, &made);
     assert_int_equal(made.file.sections_len, 2);
     assert_int_equal(made.file.sections[0].line, 2);
@@ -156,6 +156,104 @@ static void test_ddclient_lines(void **state)
     assert_int_equal(made.plan.names[0].ttl, 120);
     assert_int_equal(made.plan.names[2].ttl, 0);
     assert_string_equal(made.plan.accounts[1].name, "noip-2");
+    drop(&made);
+}
+
+/* A password is read as ddclient does: no comma, no backslash, no # ends it, and behind the hosts stand login and
+ * password by themselves, which must not be taken for hosts: those are shown. */
+static void test_ddclient_credentials(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *line, *login, *password;
+    } rows[] = {
+        {"login=l password=p,q#r h.a.test # comment", "l", "p,q#r"},
+        {"login=l, password=p\\n\"x h.a.test", "l", "p\\n\"x"},
+        {"login=l, password='p's \\ #' h.a.test", "l", "p's \\ #"},
+        {"login=l, password='p, h.a.test", "l", "'p"},
+        {"h.a.test l p,q=\\#", "l", "p,q=\\#"},
+        {"login=other, password=other h.a.test l p", "l", "p"},
+        {"login=l, password=p, host=h.a.test", "l", "p"},
+        {"host=h.a.test login=l password=p", "l", "p"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct made made;
+        char text[128];
+        (void)snprintf(text, sizeof(text), "protocol=noip\n%s\n", rows[i].line); /* fits */
+        make(&import_ddclient, text, false, &made);
+        assert_int_equal(made.plan.names_len, 1);
+        assert_string_equal(made.plan.names[0].name, "h.a.test");
+        assert_string_equal(made.plan.accounts[0].username, rows[i].login);
+        assert_string_equal(made.plan.accounts[0].password, rows[i].password);
+        assert_int_equal(made.plan.notes_len, 0);
+        drop(&made);
+    }
+}
+
+/* What an account of a provider is asked for is what the import gives it. */
+static size_t check_needs(struct catalogue *catalogue, const struct import_service *table)
+{
+    size_t wrong = 0;
+    static const unsigned given[] = {
+        [IMPORT_LOGIN] = PROVIDER_USERNAME | PROVIDER_PASSWORD,
+        [IMPORT_PASSWORD] = PROVIDER_PASSWORD,
+        [IMPORT_USERNAME] = PROVIDER_PASSWORD,
+        [IMPORT_HOSTS] = PROVIDER_SECRETS,
+        [IMPORT_API_KEYS] = PROVIDER_USERNAME | PROVIDER_PASSWORD,
+        [IMPORT_KEY_FILE] = PROVIDER_KEY | PROVIDER_SERVER,
+    };
+    for (const struct import_service *row = table; row->id != NULL; row++) {
+        const struct template *template = NULL;
+        if (row->secret == IMPORT_NONE || row->secret == IMPORT_BY_HAND) {
+            continue;
+        }
+        const struct provider_ops *ops = catalogue_find(catalogue, row->provider, &template);
+        unsigned has = given[row->secret];
+        bool good = (ops->needs & ~has) == 0 && (has & ~(ops->needs | ops->takes)) == 0;
+        for (const struct provider_option *option = ops->options; option != NULL && option->name != NULL; option++) {
+            good = good && !option->required;
+        }
+        if (!good) {
+            print_error("%s: %s needs %#x, takes %#x and is given %#x\n", row->id, row->provider, ops->needs,
+                        ops->takes, has);
+            wrong++;
+        }
+    }
+    return wrong;
+}
+
+static void test_accounts_have_what_they_need(void **state)
+{
+    (void)state; /* none */
+    struct catalogue *catalogue = NULL;
+    struct strbuf report;
+    size_t wrong = 0;
+    strbuf_init(&report, 65536);
+    assert_int_equal(catalogue_new(NULL, &catalogue, &report), ERR_OK);
+    wrong += check_needs(catalogue, import_inadyn_services);
+    wrong += check_needs(catalogue, import_ddclient_services);
+    wrong += check_needs(catalogue, import_servers);
+    assert_int_equal(wrong, 0);
+    catalogue_unref(catalogue);
+    strbuf_deinit(&report);
+}
+
+/* What a server's path says besides is named, its value is not. */
+static void test_a_path_of_ones_own(void **state)
+{
+    (void)state; /* none */
+    struct made made;
+    make(&import_inadyn,
+         "custom x { ddns-server = \"dyn.a.test\" ddns-path = \"/up?zone=s3cr&hostname=%h&myip=%i\" username = u "
+         "password = p hostname = h.a.test }",
+         false, &made);
+    assert_string_equal(made.plan.accounts[0].url, "https://dyn.a.test/up");
+    assert_int_equal(made.plan.notes_len, 1);
+    assert_non_null(strstr(made.plan.notes[0].text, "zone of the path is not sent"));
+    assert_null(strstr(made.plan.notes[0].text, "s3cr"));
+    drop(&made);
+    make(&import_ddclient, "protocol=dyndns2 server=http://dyn.a.test:81 login=u password=p h.a.test", false, &made);
+    assert_string_equal(made.plan.accounts[0].url, "https://dyn.a.test:81/nic/update");
     drop(&made);
 }
 
@@ -404,6 +502,9 @@ int main(void)
         cmocka_unit_test(test_services_are_known),
         cmocka_unit_test(test_inadyn_names_services_in_many_ways),
         cmocka_unit_test(test_ddclient_lines),
+        cmocka_unit_test(test_ddclient_credentials),
+        cmocka_unit_test(test_accounts_have_what_they_need),
+        cmocka_unit_test(test_a_path_of_ones_own),
         cmocka_unit_test(test_ddclient_families),
         cmocka_unit_test(test_sections_of_one_name_are_joined),
         cmocka_unit_test(test_a_device_has_so_many_names),
