@@ -51,7 +51,8 @@ static enum exit_code open_catalogue(const struct provider_options *options, str
         err = catalogue_services(*ret_catalogue, ret_services, ret_len, &report);
     }
     if (err != ERR_OK) {
-        (void)fputs(report.len > 0 ? strbuf_str(&report) : err_text(err), stderr); /* the exit code says it, too */
+        (void)fprintf(stderr, "%s%s", report.len > 0 ? strbuf_str(&report) : err_text(err),
+                      report.len > 0 ? "" : "\n"); /* the exit code says it, too */
     }
     strbuf_deinit(&report);
     return err == ERR_OK ? EXIT_OK : exit_code_of(err);

@@ -162,6 +162,17 @@ static enum err print_fates(const json_t *body)
     return err;
 }
 
+/* What needs no change any more is done: a plan may be applied again, and is then as good as the first time. */
+static size_t count_settled(const json_t *body)
+{
+    const json_t *changes = json_object_get(body, "changes");
+    size_t settled = 0;
+    for (size_t i = 0; i < json_array_size(changes); i++) {
+        settled += strcmp(api_text(json_array_get(changes, i), "result"), "settled") == 0;
+    }
+    return settled;
+}
+
 /* What a script is told: all of the plan was done, some of it was left, or the guard held it. */
 static enum exit_code judge(struct api *api, const struct zone_apply_options *options, const json_t *body)
 {
@@ -174,15 +185,17 @@ static enum exit_code judge(struct api *api, const struct zone_apply_options *op
                               : "more than 30 % of the zone's records would be updated or deleted",
                           "nothing was done; when the plan is right: --force");
     }
-    (void)fprintf(stderr, "%s: %llu of %zu changes %s\n", api_text(body, "name"), (unsigned long long)applied, len,
-                  options->dry_run ? "would be made" : "handed to the zone's writer"); /* message only */
-    if (applied < len) {
+    size_t settled = count_settled(body);
+    (void)fprintf(stderr, "%s: %llu of %zu changes %s, %zu needed no more\n", api_text(body, "name"),
+                  (unsigned long long)applied, len, options->dry_run ? "would be made" : "handed to the zone's writer",
+                  settled); /* message only */
+    if (applied + settled < len) {
         (void)fprintf(stderr,
                       "%s: the others were left, as their lines say; what there is to do now: muster zone "
                       "plan %s -o FILE\n",
                       api_text(body, "name"), api_text(body, "name")); /* the same */
     }
-    return applied == len ? EXIT_OK : EXIT_PARTLY;
+    return applied + settled == len ? EXIT_OK : EXIT_PARTLY;
 }
 
 /* The file's text and its zone. */
