@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "providers/account.h"
+#include "providers/catalogue.h"
 #include "providers/limits.h"
 
 enum { ERROR_SIZE = 32, DETAIL_SIZE = PROVIDER_DETAIL_MAX };
@@ -218,7 +219,9 @@ void stops_restore(struct stops *stops)
     const struct coordinator_config *config = &stops->coordinator->settings->config;
     const struct engine_account_config *accounts = config->accounts.items;
     for (size_t i = 0; i < config->accounts.len; i++) {
-        engine_account_fingerprint(&accounts[i], stops->fingerprints[i]);
+        const struct template *template = NULL;
+        (void)catalogue_find(config->catalogue, accounts[i].provider, &template); /* found when the config was loaded */
+        engine_account_fingerprint(&accounts[i], template, stops->fingerprints[i]);
     }
     for (struct entry **slot = &stops->entries; *slot != NULL;) {
         struct entry *entry = *slot;

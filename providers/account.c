@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "providers/provider.h"
+#include "providers/template.h"
 
 /** Whether http:// will do is the provider's to say (provider_open). */
 static enum err check_url(struct view value, struct errinfo *info)
@@ -276,7 +277,8 @@ static void digest_file(struct strbuf *all, const char *name, const char *path)
     }
 }
 
-void engine_account_fingerprint(const struct engine_account_config *config, uint8_t ret_digest[static 32])
+void engine_account_fingerprint(const struct engine_account_config *config, const struct template *template,
+                                uint8_t ret_digest[static 32])
 {
     struct strbuf all;
     strbuf_init(&all, CONFIG_FILE_MAX);
@@ -292,6 +294,9 @@ void engine_account_fingerprint(const struct engine_account_config *config, uint
     digest_file(&all, "password_file", config->password_file);
     digest_file(&all, "key_file", config->key_file);
     digest_file(&all, "secrets_file", config->secrets_file);
+    if (template != NULL && template->file_hash != 0) {
+        strbuf_addf(&all, "template=%016llx\n", (unsigned long long)template->file_hash);
+    }
     crypto_sha256(strbuf_view(&all), ret_digest);
     strbuf_deinit(&all);
 }

@@ -220,7 +220,7 @@ enum err engine_account_new(struct engine *engine, const struct engine_account_c
         account_close(account);
         return err;
     }
-    engine_account_fingerprint(config, account->fingerprint);
+    engine_account_fingerprint(config, account->template, account->fingerprint);
     account_inherit(account);
     account->next = engine->accounts;
     engine->accounts = account;

@@ -89,6 +89,7 @@ extern const struct config_row engine_account_rows[];
 struct engine_account_config; /* providers/account.h */
 struct provider_limits;       /* providers/provider.h */
 struct provider_rate;         /* the same */
+struct template;
 size_t engine_account_config_size(void);
 
 /** @return ERR_INVALID (info: what and remedy: unknown provider, unreadable key file, ...). */
@@ -99,8 +100,10 @@ enum err engine_account_new(struct engine *engine, const struct engine_account_c
 void engine_account_free(struct engine_account *account);
 
 /** Digest of everything in @p config and in the files that it names: a stop holds as long as it stays the same. A file
- * that cannot be read counts as empty. */
-void engine_account_fingerprint(const struct engine_account_config *config, uint8_t ret_digest[static 32]);
+ * that cannot be read counts as empty. @param template that serves the account, of which a user's own counts, too: it
+ * may be what the service refused. NULL = none. */
+void engine_account_fingerprint(const struct engine_account_config *config, const struct template *template,
+                                uint8_t ret_digest[static 32]);
 /** Puts a stop back that was told earlier; `account` is not looked at. @return ERR_NOMEM, ERR_INVALID. */
 enum err engine_account_restore_stop(struct engine_account *account, const struct engine_stop *stop) MUST_CHECK;
 /** Borrowed texts and limits: until the account's next change. */

@@ -159,6 +159,7 @@ struct template
     struct provider_ops ops; /* provider_template with what this one needs and takes */
     struct regex_list *regexes;
     bool uses_ttl, uses_type_in_lookup;
+    uint64_t file_hash; /* of the user's file; 0: part of the program */
 };
 
 extern const struct config_schema template_schema;

@@ -229,6 +229,9 @@ enum err template_load(const char *path, struct template **ret_template, struct 
         return err;
     }
     err = template_load_text(path, view_n(text, len), ret_template, report);
+    if (err == ERR_OK) {
+        (*ret_template)->file_hash = view_hash(view_n(text, len)) | 1;
+    }
     free(text);
     return err;
 }

@@ -14,7 +14,9 @@
 
 #include "base/file.h"
 #include "base/macros.h"
+#include "providers/account.h"
 #include "providers/embedded.h"
+#include "providers/engine.h"
 #include "providers/template.h"
 
 #define MINE(name, service)                                                                                            \
@@ -171,6 +173,29 @@ static void a_folder_that_cannot_be_read_is_no_empty_one(void **state)
     catalogue_unref(catalogue);
 }
 
+/** A stop that a user's own template brought about ends when that is mended; what is part of the program may change
+ * with a version, and ends none. */
+static void a_users_template_counts_in_the_accounts_fingerprint(void **state)
+{
+    (void)state;
+    const struct engine_account_config config = {.name = "a", .provider = "mine", .username = "u"};
+    uint8_t prints[4][32];
+    for (size_t i = 0; i < ARRAY_LEN(prints); i++) {
+        const struct template *template = NULL;
+        write_file("mine.yaml", i < 2 ? MINE("mine", "Mine") : MINE("mine", "Other"));
+        struct catalogue *catalogue = make(ERR_OK, NULL);
+        assert_non_null(catalogue_find(catalogue, i < 3 ? "mine" : "noip", &template));
+        engine_account_fingerprint(&config, template, prints[i]);
+        catalogue_unref(catalogue);
+        remove_file("mine.yaml");
+    }
+    uint8_t none[32];
+    engine_account_fingerprint(&config, NULL, none);
+    assert_memory_equal(prints[0], prints[1], 32);
+    assert_memory_not_equal(prints[0], prints[2], 32);
+    assert_memory_equal(prints[3], none, 32);
+}
+
 static void an_unknown_provider_is_explained(void **state)
 {
     (void)state;
@@ -226,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_file_of_the_folder_adds_or_overrides),
         cmocka_unit_test(a_broken_file_is_named_with_all_its_neighbours),
         cmocka_unit_test(a_folder_that_cannot_be_read_is_no_empty_one),
+        cmocka_unit_test(a_users_template_counts_in_the_accounts_fingerprint),
         cmocka_unit_test(an_unknown_provider_is_explained),
         cmocka_unit_test(an_account_outlives_the_catalogue),
     };
