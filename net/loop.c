@@ -164,6 +164,11 @@ uint64_t loop_now_ms(const struct loop *loop)
     return uv_now(&loop->uv);
 }
 
+void loop_catch_up(struct loop *loop)
+{
+    uv_update_time(&loop->uv);
+}
+
 /* Makes room for one more. */
 static enum err posts_reserve(struct posts *posts)
 {

@@ -27,6 +27,9 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop); /* loop thread only; from elsewhere use loop_post */
 /** Monotonic milliseconds of this turn of the loop. */
 uint64_t loop_now_ms(const struct loop *loop);
+/** Brings loop_now_ms up to date in the middle of a turn, which may be long: for waits that somebody else counts. Loop
+ * thread only. */
+void loop_catch_up(struct loop *loop);
 
 /** Runs @p fn on the loop thread, soon and in order of posting. Any thread. @return ERR_LIMIT when 65,536 posts wait,
  * ERR_NOMEM, ERR_CLOSED. */

@@ -54,6 +54,8 @@ static void failed(struct exchange *exchange, const struct http_result *result)
 
 struct provider_reply http_reply(struct engine_account *account, const struct http_result *result)
 {
+    /* A Retry-After counts from when it was sent, not from when this turn began. */
+    loop_catch_up(account->engine->loop);
     struct provider_reply reply = {.status = (long)result->status,
                                    .body = result->body,
                                    .now_ms = loop_now_ms(account->engine->loop),

@@ -218,6 +218,26 @@ struct rearming {
     bool post_ran;
 };
 
+static void outlast_the_turn(void *context)
+{
+    struct loop *loop = context;
+    uint64_t began = loop_now_ms(loop), until_ns = clock_mono_ns() + 20000000;
+    while (clock_mono_ns() < until_ns) {
+        /* a turn that takes long */
+    }
+    assert_int_equal(loop_now_ms(loop), began);
+    loop_catch_up(loop);
+    assert_true(loop_now_ms(loop) >= began + 19); /* whole milliseconds */
+    loop_stop(loop);
+}
+
+static void the_time_of_a_turn_can_catch_up(void **state)
+{
+    struct loop *loop = *state;
+    assert_int_equal(loop_post(loop, outlast_the_turn, loop), ERR_OK);
+    loop_run(loop);
+}
+
 static void mark_post(void *context)
 {
     struct rearming *rearming = context;
@@ -341,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_post_may_post, make_loop, drop_loop),
         cmocka_unit_test_setup_teardown(wakes_coalesce, make_loop, drop_loop),
         cmocka_unit_test_setup_teardown(timers_fire_in_order_and_not_before_their_time, make_loop, drop_loop),
+        cmocka_unit_test_setup_teardown(the_time_of_a_turn_can_catch_up, make_loop, drop_loop),
         cmocka_unit_test_setup_teardown(a_timer_always_due_does_not_starve_posts, make_loop, drop_loop),
         cmocka_unit_test_setup_teardown(a_timer_may_be_freed_in_its_own_callback, make_loop, drop_loop),
         cmocka_unit_test_setup_teardown(signals_arrive_on_the_loop, make_loop, drop_loop),
