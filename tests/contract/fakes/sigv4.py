@@ -21,7 +21,7 @@ _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)/(\d{8})/([a-z
 
 def installed():
     """The folder with node_modules, made where it is missing; FileNotFoundError without npm."""
-    folder = pathlib.Path(os.environ["MUSTER_BUILD_DIR"]) / "tests" / "contract" / "fakes"
+    folder = pathlib.Path(os.environ["MUSTER_BUILD_DIR"]).resolve() / "tests" / "contract" / "fakes"
     folder.mkdir(parents=True, exist_ok=True)
     lock, stamp = (HERE / "package-lock.json").read_bytes(), folder / "installed-lock.json"
     with open(folder / "installing", "w", encoding="ascii") as turn:  # several tests may start at once

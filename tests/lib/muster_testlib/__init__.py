@@ -14,5 +14,5 @@ def source_dir():
 
 
 def build_dir():
-    """The build tree under test: MUSTER_BUILD_DIR, else build/dev of the checkout."""
-    return pathlib.Path(os.environ.get("MUSTER_BUILD_DIR") or source_dir() / "build" / "dev")
+    """The build tree under test, absolute: MUSTER_BUILD_DIR, else build/dev of the checkout."""
+    return pathlib.Path(os.environ.get("MUSTER_BUILD_DIR") or source_dir() / "build" / "dev").resolve()
