@@ -41,6 +41,7 @@ enum config_flags {
     CONFIG_SECRET = 2,     /* value is dumped as <redacted>; only for paths to secrets it is not needed */
     CONFIG_RELOADABLE = 4, /* applied at SIGHUP without a restart */
     CONFIG_PLACED = 8,     /* CONFIG_STRING: the field is a struct config_text, which knows where it stood */
+    CONFIG_LINES = 16,     /* CONFIG_STRING: may hold ends of lines */
 };
 
 struct config_strings {

@@ -28,13 +28,14 @@ bool config_node_is_null(const struct config_node *node)
 
 /* No C0, DEL or C1 controls, no separators or marks that YAML folds or drops (U+2028, U+2029, U+FEFF) and none of the
  * noncharacters that it refuses: what is left survives a dump and is fit for a log line or a header. */
-static bool is_text(struct view text)
+static bool is_text(struct view text, bool lines)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char a = (unsigned char)text.ptr[i];
         unsigned char b = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
         unsigned char c = i + 2 < text.len ? (unsigned char)text.ptr[i + 2] : 0;
-        bool control = a < 0x20 || a == 0x7f || (a == 0xc2 && b < 0xa0);
+        bool line_end = lines && (a == '\n' || a == '\r');
+        bool control = (a < 0x20 && !line_end) || a == 0x7f || (a == 0xc2 && b < 0xa0);
         bool separator = a == 0xe2 && b == 0x80 && (c == 0xa8 || c == 0xa9);
         bool mark = a == 0xef && ((b == 0xbb && c == 0xbf) || (b == 0xbf && c >= 0xbe));
         if (control || separator || mark) {
@@ -202,7 +203,7 @@ static bool check_text(const struct value *value, uint64_t min_len, uint64_t max
         COMPLAIN(value, "is %zu bytes long; allowed are %" PRIu64 " to %" PRIu64, text.len, min_len, max_len);
         return false;
     }
-    if (!is_text(text)) {
+    if (!is_text(text, (value->row->flags & CONFIG_LINES) != 0)) {
         COMPLAIN(value, "holds a control character; remove it");
         return false;
     }

@@ -236,7 +236,7 @@ static const struct config_row rate_rows[] = {
 static const struct config_row example_rows[] = {
     {ROW("status", CONFIG_U32, struct template_example, status), .min = 100, .max = 599, .def = "200",
      .help = "HTTP status of a reply"},
-    {ROW("body", CONFIG_STRING, struct template_example, body), .max = 2048, .def = "\"\"",
+    {ROW("body", CONFIG_STRING, struct template_example, body), .flags = CONFIG_LINES, .max = 2048, .def = "\"\"",
      .help = "its body; the address sent was 192.0.2.1"},
     {CHOICE("then", struct template_example, then, template_thens), .flags = CONFIG_REQUIRED,
      .help = "what the rules must make of it"},

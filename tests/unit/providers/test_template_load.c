@@ -159,6 +159,9 @@ static void mistakes_are_told_by_line_and_column(void **state)
          "t.yaml:10:9: ", "refresh is shorter than interval"},
         {HEAD ACCOUNT REQUEST REPLY "examples: [{body: ok, then: stop_host}]\n",
          "t.yaml:10:12: ", "the rules make applied (good) of this reply, not stop_host"},
+        {HEAD ACCOUNT REQUEST REPLY "examples: [{body: \"o\\tk\", then: unknown}]\n",
+         "t.yaml:10:19: ", "holds a control character"},
+        {HEAD ACCOUNT REQUEST REPLY "note: \"a\\nb\"\n", "t.yaml:10:7: ", "holds a control character"},
         {HEAD ACCOUNT REQUEST REPLY "lookup: {url: \"https://t.example/\", capture: {id: id}}\n",
          "t.yaml:10:", "is not a JSON pointer"},
         {HEAD ACCOUNT "request: {url: \"https://t.example/{capture.id}\", query: {a: \"{ip}\"}}\n" REPLY,
@@ -190,6 +193,16 @@ static void mistakes_are_told_by_line_and_column(void **state)
     assert_int_equal(failed, 0);
 }
 
+/** A reply of several lines stands in an example as it comes. */
+static void an_example_may_have_several_lines(void **state)
+{
+    (void)state;
+    template_unref(load(HEAD ACCOUNT REQUEST
+                        "reply: {lines: any, rules: [{line: ok, then: applied}, {body: \"a.*c\", then: stop_host}]}\n"
+                        "examples: [{body: \"[x]\\r\\nok\\r\\nend\", then: applied},\n"
+                        "           {body: \"a\\nb\\nc\\n\", then: stop_host}]\n"));
+}
+
 static void all_mistakes_are_told_at_once(void **state)
 {
     (void)state;
@@ -218,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_template_becomes_a_provider),
         cmocka_unit_test(mistakes_are_told_by_line_and_column),
         cmocka_unit_test(lint_says_what_is_declared_and_not_used),
+        cmocka_unit_test(an_example_may_have_several_lines),
         cmocka_unit_test(all_mistakes_are_told_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
