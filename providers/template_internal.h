@@ -62,6 +62,11 @@ enum err template_text_expand(const char *text, enum template_place place, templ
 /** What the value of a row must match, for JSON Schema; NULL = anything. */
 const char *template_row_pattern(const struct config_row *row);
 
+/* ---- template_load.c ---- */
+/** What the rules make of an example: `found` of the rule that decides, or a row that is no rule's. Never NULL. */
+const struct template_code *template_example_code(const struct template *template,
+                                                  const struct template_example *example);
+
 /* ---- template_check.c ---- */
 void template_check(void *root, struct config_errors *errors);
 

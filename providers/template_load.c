@@ -145,8 +145,8 @@ static enum err finish(struct template *template)
 
 /* ---- examples ---- */
 
-static void try_example(const struct template *template, const struct template_example *example, const char *name,
-                        struct strbuf *report)
+const struct template_code *template_example_code(const struct template *template,
+                                                  const struct template_example *example)
 {
     struct batch_item item = {.name = "example.org", .type = RRTYPE_A, .want = {.len = 1}};
     struct provider_reply reply = {.status = (long)example->status, .body = view_of(example->body)};
@@ -157,6 +157,13 @@ static void try_example(const struct template *template, const struct template_e
     const struct template_code *found =
         template_find(&reading, reading.lines_len == 1 ? reading.lines : NULL, &item, &wait_ms);
     template_reading_deinit(&reading);
+    return found;
+}
+
+static void try_example(const struct template *template, const struct template_example *example, const char *name,
+                        struct strbuf *report)
+{
+    const struct template_code *found = template_example_code(template, example);
     if (found->then != (enum template_then)example->then ||
         (example->code != NULL && strcmp(example->code, found->code) != 0)) {
         (void)strbuf_addf(report, "%s:%u:%u: examples: the rules make %s (%s) of this reply, not %s%s%s\n", name,
