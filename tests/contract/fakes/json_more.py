@@ -322,6 +322,7 @@ class IonosDynDns(Keyed):
     request with both addresses; what is answered, and what becomes of a family that is not named, it does not say."""
     name, service, hosts = "ionos", "IONOS", ("api.hosting.ionos.com", "ipv4.api.hosting.ionos.com", "ipv6.api.hosting.ionos.com")
     source, documented = "https://www.ionos.com/help/domains/configuring-your-ip-address/set-up-dynamic-dns-with-company-name/", False
+    alone = ("A",)  # nor what becomes of A where only the other is named
     path, secret_param = "/dns/v1/dyndns", "q"
     addresses = {"ipv4": ("A",), "ipv6": ("AAAA",)}
 
