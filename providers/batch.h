@@ -25,6 +25,7 @@ struct batch_item {
     bool adopt;
     bool unsure; /* a former message that wrote `sent` went unanswered: the server holds `have` or `sent` */
     struct rrset_value sent;
+    bool contested; /* the provider's own, for the batch under way: what stands in its place is asked for, to name it */
 
     enum outcome outcome;
     const char *error; /* static storage; NULL when APPLIED */

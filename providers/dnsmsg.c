@@ -217,8 +217,8 @@ enum err dnsmsg_host(const struct dnsmsg_record *record, char ret_host[static DN
 {
     char name[KNOT_DNAME_TXT_MAXLEN + 1];
     const uint8_t *wire = (const uint8_t *)record->rdata.ptr;
-    if ((record->type != DNSMSG_TYPE_NS && record->type != DNSMSG_TYPE_SOA) ||
-        knot_dname_wire_check(wire, wire + record->rdata.len, NULL) <= 1 || !owner_text(wire, name)) {
+    bool names = record->type == DNSMSG_TYPE_NS || record->type == DNSMSG_TYPE_CNAME || record->type == DNSMSG_TYPE_SOA;
+    if (!names || knot_dname_wire_check(wire, wire + record->rdata.len, NULL) <= 1 || !owner_text(wire, name)) {
         return ERR_INVALID;
     }
     return dnsname_parse(view_of(name), DNSNAME_RECORD, ret_host, NULL) == ERR_OK ? ERR_OK : ERR_INVALID;

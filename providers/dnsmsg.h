@@ -15,7 +15,14 @@
 #include "providers/limits.h"
 #include "providers/tsigkey.h"
 
-enum { DNSMSG_TYPE_A = 1, DNSMSG_TYPE_NS = 2, DNSMSG_TYPE_SOA = 6, DNSMSG_TYPE_TXT = 16, DNSMSG_TYPE_AAAA = 28 };
+enum {
+    DNSMSG_TYPE_A = 1,
+    DNSMSG_TYPE_NS = 2,
+    DNSMSG_TYPE_CNAME = 5,
+    DNSMSG_TYPE_SOA = 6,
+    DNSMSG_TYPE_TXT = 16,
+    DNSMSG_TYPE_AAAA = 28
+};
 
 /** RFC 1035 4.1.1, RFC 2136 2.2, and TSIG errors of RFC 8945 3. */
 enum dnsmsg_rcode {
@@ -93,8 +100,8 @@ void dnsmsg_each_authority(const struct dnsmsg *message, dnsmsg_each_fn each, vo
 
 /** First string of a TXT record; empty when there is none. */
 struct view dnsmsg_txt(const struct dnsmsg_record *record);
-/** The host that an NS record names, or the primary of an SOA: canonical text. @return ERR_INVALID: another type, or a
- *  name that no host has (the root, more than 253 bytes). */
+/** The host that an NS or CNAME record names, or the primary of an SOA: canonical text. @return ERR_INVALID: another
+ * type, or a name that no host has (the root, more than 253 bytes). */
 enum err dnsmsg_host(const struct dnsmsg_record *record, char ret_host[static DNSNAME_SIZE]) MUST_CHECK;
 
 /**

@@ -185,10 +185,9 @@ enum err dnswire_finish(struct dnswire *wire)
     return ERR_OK;
 }
 
-size_t dnswire_change_size(size_t name_len, enum rrtype type, size_t want_len, bool prerequisite, size_t have_len)
+size_t dnswire_change_size(size_t name_len, enum rrtype type, size_t want_len, size_t absent_len, size_t have_len)
 {
     size_t record = name_len + 2 + FIXED;
     size_t address = record + address_len(type);
-    size_t required = !prerequisite ? 0 : have_len == 0 ? record : have_len * address;
-    return required + record + want_len * address;
+    return absent_len * record + have_len * address + record + want_len * address;
 }

@@ -41,6 +41,6 @@ void dnswire_replace_txt(struct dnswire *wire, struct view name, uint32_t ttl, s
 /** Writes the counts. @return ERR_LIMIT when something did not fit. */
 enum err dnswire_finish(struct dnswire *wire) MUST_CHECK;
 
-/** Upper bound of the bytes that one change takes: prerequisite of @p have_len values and replacement by @p want_len.
- */
-size_t dnswire_change_size(size_t name_len, enum rrtype type, size_t want_len, bool prerequisite, size_t have_len);
+/** Upper bound of the bytes that one change takes: the replacement by @p want_len values, @p absent_len prerequisites
+ * that an RRset does not exist and one of @p have_len values. */
+size_t dnswire_change_size(size_t name_len, enum rrtype type, size_t want_len, size_t absent_len, size_t have_len);

@@ -3,7 +3,8 @@
  * rfc2136: DNS UPDATE (RFC 2136) signed with TSIG (RFC 8945). One message is all or nothing. Each change is "delete the
  * RRset" and "add" in the same message, so values and TTL are replaced together. Every data message requires
  * `_muster-owner.<zone> TXT "epoch=N"`: a writer that lost the zone, or a late message of a closed connection, changes
- * nothing.
+ * nothing. Each address requires that no CNAME stands at its name: a server leaves an address beside one out without a
+ * word and answers NOERROR (RFC 2136 3.4.2.2).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ enum {
      * that had an A record each; with six it did not. Faster than four it was not either. */
     FLIGHT_MAX = 4 * BATCH_MAX,
 };
-enum { STAGE_CHANGE, STAGE_LOOKUP, STAGE_OWNER, STAGE_CLAIM, STAGE_PROBE };
+enum { STAGE_CHANGE, STAGE_LOOKUP, STAGE_NAME, STAGE_OWNER, STAGE_CLAIM, STAGE_PROBE };
 
 struct rfc2136 {
     struct dnsmsg_key *key; /* owned; NULL = unsigned */
@@ -86,11 +87,29 @@ static void rfc2136_limits(const void *state, struct provider_limits *ret_limits
                                            .adaptive = true};
 }
 
+/* What a change requires of its name. In a shared zone a first write finds nothing of its type, a later one our last
+ * value; an address finds no CNAME, which our last value is proof of. */
+static bool needs_value(enum zone_mode mode, const struct batch_item *item)
+{
+    return mode == ZONE_SHARED && !item->adopt && item->have_known && item->have.len > 0;
+}
+
+static bool needs_absent(enum zone_mode mode, const struct batch_item *item)
+{
+    return mode == ZONE_SHARED && !item->adopt && !needs_value(mode, item);
+}
+
+static bool needs_no_cname(enum zone_mode mode, const struct batch_item *item)
+{
+    return item->want.len > 0 && !needs_value(mode, item);
+}
+
 static size_t rfc2136_item_size(const struct provider_zone *zone, const struct batch_item *item)
 {
     size_t relative = strlen(item->name) - strlen(zone->name);
-    return dnswire_change_size(relative, item->type, item->want.len, zone->mode == ZONE_SHARED && !item->adopt,
-                               item->have_known ? item->have.len : 0);
+    size_t absent = (size_t)needs_absent(zone->mode, item) + needs_no_cname(zone->mode, item);
+    return dnswire_change_size(relative, item->type, item->want.len, absent,
+                               needs_value(zone->mode, item) ? item->have.len : 0);
 }
 
 /** Signs what the wire holds and moves it into the request. */
@@ -104,16 +123,16 @@ static enum err finish(struct rfc2136 *state, struct dnswire *wire, struct provi
     return err == ERR_OK ? strbuf_add(&request->body, view_n((const char *)state->scratch, len)) : err;
 }
 
-/** In a shared zone a first write requires that nothing is there, a later one that our last value is. */
-static void require_item(struct dnswire *wire, const struct batch_item *item)
+static void require_item(struct dnswire *wire, enum zone_mode mode, const struct batch_item *item)
 {
-    if (item->adopt) {
-        return;
-    }
-    if (item->have_known && item->have.len > 0) {
+    if (needs_value(mode, item)) {
         dnswire_require_value(wire, view_of(item->name), item->type, &item->have);
-    } else {
+    }
+    if (needs_absent(mode, item)) {
         dnswire_require_absent(wire, view_of(item->name), (uint16_t)item->type);
+    }
+    if (needs_no_cname(mode, item)) {
+        dnswire_require_absent(wire, view_of(item->name), DNSMSG_TYPE_CNAME);
     }
 }
 
@@ -129,26 +148,35 @@ static bool find_unsure(const struct batch *batch, size_t *ret_index)
     return false;
 }
 
+/** Addresses, or the CNAME that stands in their place. */
+static enum err build_question(struct rfc2136 *state, const struct batch_item *item, uint8_t stage,
+                               struct provider_request *request)
+{
+    struct dnswire wire;
+    request->stage = stage;
+    dnswire_query(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(item->name),
+                  (uint16_t)item->type);
+    return finish(state, &wire, request);
+}
+
 static enum err rfc2136_build(void *context, struct provider_zone *zone, struct batch *batch,
                               struct provider_request *request)
 {
     struct rfc2136 *state = context;
     struct dnswire wire;
-    bool shared = zone->mode == ZONE_SHARED;
-    if (shared && find_unsure(batch, &request->index)) {
-        const struct batch_item *item = &batch->items[request->index];
-        request->stage = STAGE_LOOKUP;
-        dnswire_query(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(item->name),
-                      (uint16_t)item->type);
-        return finish(state, &wire, request);
+    if (batch->items[0].contested) {
+        return build_question(state, &batch->items[0], STAGE_NAME, request);
+    }
+    if (zone->mode == ZONE_SHARED && find_unsure(batch, &request->index)) {
+        return build_question(state, &batch->items[request->index], STAGE_LOOKUP, request);
     }
     request->stage = STAGE_CHANGE;
     struct owner_name owner;
     char text[OWNER_TEXT_SIZE];
     dnswire_update(&wire, state->scratch, sizeof(state->scratch), request->id, view_of(zone->name));
     dnswire_require_txt(&wire, owner_name(zone, &owner), owner_text(zone->epoch, text));
-    for (size_t i = 0; shared && i < batch->len; i++) {
-        require_item(&wire, &batch->items[i]);
+    for (size_t i = 0; i < batch->len; i++) {
+        require_item(&wire, zone->mode, &batch->items[i]);
     }
     for (size_t i = 0; i < batch->len; i++) {
         const struct batch_item *item = &batch->items[i];
@@ -168,7 +196,8 @@ static const struct {
     {DNSMSG_NOTIMP, "notimp", "the server does not do dynamic updates: point `server` at the primary"},
     {DNSMSG_REFUSED, "refused", "the server's policy does not allow it: allow this key to update these names"},
     {DNSMSG_YXDOMAIN, "foreign", "a record that is not ours stands there: `muster record adopt` takes it over"},
-    {DNSMSG_YXRRSET, "foreign", "a record that is not ours stands there: `muster record adopt` takes it over"},
+    {DNSMSG_YXRRSET, "foreign",
+     "a record that is not ours stands there: `muster record adopt` takes an address over, a CNAME must be deleted"},
     {DNSMSG_NXRRSET, "foreign", "the record is not what we wrote last: `muster record adopt` takes it over"},
     {DNSMSG_NOTAUTH, "notauth", "the server is not primary for the zone: check the zone's name and `server`"},
     {DNSMSG_NOTZONE, "notzone", "the name lies outside the zone"},
@@ -299,9 +328,8 @@ static enum verdict_kind change_verdict(unsigned rcode, enum zone_mode mode)
     }
 }
 
-static void collect_address(void *context, const struct dnsmsg_record *record)
+static void add_address(struct rrset_value *value, const struct dnsmsg_record *record)
 {
-    struct rrset_value *value = context;
     struct ip ip = {0};
     if (record->type == DNSMSG_TYPE_A && record->rdata.len == 4) {
         ip.family = IP_V4;
@@ -315,17 +343,68 @@ static void collect_address(void *context, const struct dnsmsg_record *record)
                           &ip); /* more than we ever write is a foreign value anyway */
 }
 
+/** What a server holds at one name. */
+struct place {
+    const char *name;
+    struct rrset_value value;
+    bool cname;
+    char target[DNSNAME_SIZE]; /* "" = the root, or longer than a name that is written */
+};
+
+/** A CNAME's answer goes on with what its target has. */
+static void collect_place(void *context, const struct dnsmsg_record *record)
+{
+    struct place *place = context;
+    if (strcmp(record->name, place->name) != 0) {
+        return;
+    }
+    if (record->type == DNSMSG_TYPE_CNAME) {
+        place->cname = true;
+        if (dnsmsg_host(record, place->target) != ERR_OK) {
+            place->target[0] = '\0';
+        }
+    }
+    add_address(&place->value, record);
+}
+
 /** The server told what it holds: that decides between `have`, `sent`, and what a former writer may have sent already.
  * An empty place is nobody's, as before a first write. */
 static void take_lookup(struct batch_item *item, const struct dnsmsg *message)
 {
-    struct rrset_value found = {0};
-    dnsmsg_each_answer(message, collect_address, &found);
-    if (found.len == 0 || rrset_value_equal(&found, &item->sent) || rrset_value_equal(&found, &item->want)) {
+    struct place place = {.name = item->name};
+    dnsmsg_each_answer(message, collect_place, &place);
+    if (place.value.len == 0 || rrset_value_equal(&place.value, &item->sent) ||
+        rrset_value_equal(&place.value, &item->want)) {
         item->have_known = true;
-        item->have = found;
+        item->have = place.value;
     }
     item->unsure = false;
+}
+
+/** A single change failed for what stands in its place: that is named. A place that is empty again is tried again. */
+static void take_name(struct batch_item *item, const struct dnsmsg *message, struct verdict *verdict)
+{
+    struct place place = {.name = item->name};
+    char address[IP_TEXT_SIZE];
+    dnsmsg_each_answer(message, collect_place, &place);
+    item->contested = false;
+    if (place.cname) {
+        verdict_set(verdict, VERDICT_SPLIT, "cname",
+                    "a CNAME to %s stands there, and no address can stand beside it: delete the CNAME, or give the "
+                    "device another name",
+                    place.target[0] != '\0' ? place.target : ".");
+    } else if (place.value.len > 0) {
+        ip_format(&place.value.ips[0], address);
+        verdict_set(verdict, VERDICT_SPLIT, "foreign",
+                    "%s, which is not ours, stands there: `muster record adopt` takes it over", address);
+    } else {
+        *verdict = (struct verdict){.kind = VERDICT_CONTINUE};
+    }
+}
+
+static bool is_answered(const struct dnsmsg *message)
+{
+    return (message->rcode == DNSMSG_NOERROR || message->rcode == DNSMSG_NXDOMAIN) && message->authoritative;
 }
 
 static enum err rfc2136_parse(void *context, struct provider_zone *zone, struct batch *batch,
@@ -339,9 +418,16 @@ static enum err rfc2136_parse(void *context, struct provider_zone *zone, struct 
         return err;
     }
     if (!judged) {
-        bool found = message.rcode == DNSMSG_NOERROR || message.rcode == DNSMSG_NXDOMAIN;
-        if (request->stage == STAGE_LOOKUP && found && message.authoritative) {
+        if (request->stage == STAGE_NAME && is_answered(&message)) {
+            take_name(&batch->items[0], &message, ret_verdict);
+        } else if (request->stage == STAGE_NAME) { /* it takes our updates, but no questions */
+            message.rcode = DNSMSG_YXRRSET;
+            explain(ret_verdict, VERDICT_SPLIT, &message, context, request);
+        } else if (request->stage == STAGE_LOOKUP && is_answered(&message)) {
             take_lookup(&batch->items[request->index], &message);
+            *ret_verdict = (struct verdict){.kind = VERDICT_CONTINUE};
+        } else if (request->stage == STAGE_CHANGE && message.rcode == DNSMSG_YXRRSET && batch->len == 1) {
+            batch->items[0].contested = true;
             *ret_verdict = (struct verdict){.kind = VERDICT_CONTINUE};
         } else if (request->stage == STAGE_CHANGE && message.rcode == DNSMSG_NOERROR) {
             settle_all(batch, ret_verdict);
@@ -477,7 +563,7 @@ static void list_record(void *context, const struct dnsmsg_record *record)
 {
     struct list *list = context;
     struct rrset_value value = {0};
-    collect_address(&value, record);
+    add_address(&value, record);
     if (value.len == 1) {
         list->listing.each(list->listing.context, record->name, (enum rrtype)record->type, record->ttl, &value.ips[0]);
     }

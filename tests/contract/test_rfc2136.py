@@ -249,6 +249,37 @@ class Cases(ProviderCases):
             self.assertEqual(dns.kdig(self.server, f"foreign.{ZONE}"), ["192.0.2.1"])
             self.assertEqual(self.owner(), ['"epoch=1"'])
 
+    def cname_refuses_its_own_name(self, mode):
+        """RFC 2136 3.4.2.2: a server leaves an address beside a CNAME out, and answers NOERROR."""
+        taken, have = f"taken.{ZONE}", "-" if mode == "shared" else "?"
+        with self.server, self.probe(mode) as probe:
+            self.assertEqual(dns.update(self.server, f"add {taken}. 60 CNAME elsewhere.{ZONE}.",
+                                        f"add elsewhere.{ZONE}. 60 A 192.0.2.1"), "")
+            for i in range(20):
+                probe.submit(f"n{i}.{ZONE}", f"192.0.2.{i + 1}", i + 1, have=have)
+            probe.submit(taken, "192.0.2.1", 100, have=have)
+            probe.submit(taken, "2001:db8::1", 101, rtype="AAAA", have=have)
+            probe.submit(taken, "192.0.2.1", 102, have=have, adopt=True)
+            for rev in (101, 102):
+                event = probe.settled(rev)
+                self.assertEqual((event["outcome"], event["error"]), ("refused", "cname"))
+                self.assertIn(f"a CNAME to elsewhere.{ZONE} stands there", event["detail"])
+                self.assertIn("delete the CNAME", event["detail"])
+            for i in range(20):
+                self.assertEqual(probe.settled(i + 1)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, taken, "CNAME"), [f"elsewhere.{ZONE}."])
+            self.assertEqual(dns.update(self.server, f"del {taken}. CNAME"), "")
+            probe.submit(taken, "192.0.2.2", 103, have=have)
+            self.assertEqual(probe.settled(103)["outcome"], "applied")
+            self.assertEqual(dns.kdig(self.server, taken), ["192.0.2.2"])
+            self.assertEqual(self.owner(), ['"epoch=1"'])
+
+    def test_a_cname_refuses_its_own_name_and_is_named(self):
+        self.cname_refuses_its_own_name("dedicated")
+
+    def test_a_cname_refuses_its_own_name_in_a_shared_zone(self):
+        self.cname_refuses_its_own_name("shared")
+
     def test_second_writer_deposes_the_first_and_resume_takes_back(self):
         with self.server, self.probe() as first:
             first.submit(f"a.{ZONE}", "192.0.2.1", 1)
