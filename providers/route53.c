@@ -46,6 +46,23 @@ static enum err set_url(struct route53 *state, const char *url, struct errinfo *
     return state->url != NULL ? view_copy(host, state->host, sizeof(state->host)) : ERR_NOMEM;
 }
 
+/** "Z1PA6795UKMFR9", or as the vendor's tools print it: "/hostedzone/Z1PA6795UKMFR9". It becomes part of a path. */
+static enum err set_zone_id(struct route53 *state, const struct engine_account_config *config, struct errinfo *info)
+{
+    const char *text = provider_option(config, "zone_id");
+    struct view id = view_of(text != NULL ? text : ""), prefix = VIEW_LITERAL("/hostedzone/");
+    if (view_starts_with(id, prefix)) {
+        id = view_n(id.ptr + prefix.len, id.len - prefix.len);
+    }
+    bool fine = text == NULL || (id.len > 0 && id.len < ROUTE53_ID_SIZE);
+    for (size_t i = 0; fine && i < id.len; i++) {
+        fine = (id.ptr[i] >= 'A' && id.ptr[i] <= 'Z') || (id.ptr[i] >= '0' && id.ptr[i] <= '9');
+    }
+    return fine ? view_copy(id, state->zone_id, sizeof(state->zone_id))
+                : errinfo_set(info, ERR_INVALID, "config", 0,
+                              "account %s: options: zone_id is not an id as Z1PA6795UKMFR9", config->name);
+}
+
 static enum err read_key(struct route53 *state, const struct engine_account_config *config, struct errinfo *info)
 {
     const char *profile = provider_option(config, "profile");
@@ -77,6 +94,7 @@ static enum err route53_open(const struct engine_account_config *config, const s
         return ERR_NOMEM;
     }
     enum err err = set_url(state, config->url != NULL ? config->url : provider_route53.default_url, info);
+    err = err == ERR_OK ? set_zone_id(state, config, info) : err;
     err = err == ERR_OK ? read_key(state, config, info) : err;
     if (err != ERR_OK) {
         route53_close(state);
@@ -177,11 +195,49 @@ enum err route53_finish(const struct route53 *state, struct provider_request *re
     return sigv4_sign(&options, &credentials, &request->headers);
 }
 
-enum err route53_build_id(const struct route53 *state, const struct provider_zone *zone,
-                          struct provider_request *request)
+bool route53_has_id(const struct route53 *state, struct route53_cache *cache)
 {
-    strbuf_addf(&request->url, "%s/2013-04-01/hostedzonesbyname?dnsname=%s.&maxitems=10", state->url, zone->name);
+    if (state->zone_id[0] != '\0') {
+        memcpy(cache->id, state->zone_id, sizeof(cache->id));
+        cache->id_given = true;
+    }
+    return cache->id[0] != '\0';
+}
+
+enum err route53_build_id(const struct route53 *state, const struct provider_zone *zone,
+                          const struct route53_search *search, struct provider_request *request)
+{
+    strbuf_addf(&request->url, "%s/2013-04-01/hostedzonesbyname?dnsname=%s.", state->url, zone->name);
+    if (search->next[0] == '\0') {
+        strbuf_adds(&request->url, "&maxitems=10"); /* mostly one zone, and its neighbours by name */
+    } else {
+        strbuf_addf(&request->url, "&hostedzoneid=%s&maxitems=100", search->next);
+    }
     return route53_finish(state, request, HTTP_VERB_GET, ROUTE53_STAGE_ID);
+}
+
+bool route53_search_page(struct route53_search *search, const struct route53_reading *reading,
+                         char ret_id[static ROUTE53_ID_SIZE])
+{
+    if (search->next[0] == '\0') {
+        *search = (struct route53_search){0};
+    }
+    if (reading->zones > 0) {
+        memcpy(search->found, reading->zone_id, sizeof(search->found));
+    }
+    search->zones += reading->zones;
+    search->pages++;
+    bool more =
+        reading->truncated && strcmp(reading->next_zone, reading->zone) == 0 && search->pages < ROUTE53_ZONES_MAX;
+    memcpy(search->next, reading->next_zone_id, sizeof(search->next));
+    if (more && search->next[0] != '\0') {
+        return false;
+    }
+    search->next[0] = '\0';
+    if (search->zones == 1) {
+        memcpy(ret_id, search->found, ROUTE53_ID_SIZE);
+    }
+    return true;
 }
 
 enum err route53_build_records(const struct route53 *state, const char *id, const char *name, const char *type,
@@ -220,8 +276,8 @@ static enum err route53_build(void *context, struct provider_zone *zone, struct 
     if (cache == NULL) {
         return ERR_NOMEM;
     }
-    if (cache->id[0] == '\0') {
-        return route53_build_id(state, zone, request);
+    if (!route53_has_id(state, cache)) {
+        return route53_build_id(state, zone, &cache->search, request);
     }
     if (route53_find_unknown(cache, zone->mode, batch, &request->index, &more)) {
         return build_lookup(state, cache, batch, more, request);
@@ -333,6 +389,10 @@ static void judge_failure(struct route53_cache *cache, enum zone_mode mode, stru
 {
     if (judge_code(reading, verdict)) {
         verdict->wait_ms = reply->retry_after_ms;
+    } else if (strcmp(reading->code, "NoSuchHostedZone") == 0 && cache->id_given) {
+        verdict_set(verdict, VERDICT_RETRY, "nxdomain",
+                    "the AWS account has no hosted zone %s: mend the option zone_id", cache->id);
+        verdict->zone_only = true;
     } else if (strcmp(reading->code, "NoSuchHostedZone") == 0) {
         cache->id[0] = '\0';
         rrcache_deinit(&cache->records);
@@ -353,16 +413,16 @@ static void judge_failure(struct route53_cache *cache, enum zone_mode mode, stru
 static void take_id(struct route53_cache *cache, const struct provider_zone *zone,
                     const struct route53_reading *reading, struct verdict *verdict)
 {
-    if (reading->zones == 1) {
-        memcpy(cache->id, reading->zone_id, sizeof(cache->id));
+    if (!route53_search_page(&cache->search, reading, cache->id) || cache->search.zones == 1) {
         *verdict = (struct verdict){.kind = VERDICT_CONTINUE};
-    } else if (reading->zones == 0) {
+    } else if (cache->search.zones == 0) {
         verdict_set(verdict, VERDICT_RETRY, "nxdomain", "the AWS account has no public hosted zone %s: create it",
                     zone->name);
         verdict->zone_only = true;
     } else {
-        verdict_set(verdict, VERDICT_RETRY, "ambiguous", "the AWS account has %u public hosted zones %s: leave one",
-                    reading->zones, zone->name);
+        verdict_set(verdict, VERDICT_RETRY, "ambiguous",
+                    "the AWS account has %u public hosted zones %s: set the option zone_id", cache->search.zones,
+                    zone->name);
         verdict->zone_only = true;
     }
 }
@@ -464,6 +524,8 @@ static enum err route53_parse(void *state, struct provider_zone *zone, struct ba
 
 static const struct provider_option options[] = {
     {"profile", "section of the credentials file, `default` if left out", NULL, false},
+    {"zone_id", "id of the account's only zone, for keys that may not list zones, or where several have its name", NULL,
+     false},
     {NULL, NULL, NULL, false},
 };
 

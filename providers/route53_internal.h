@@ -15,6 +15,7 @@
 #define ROUTE53_SPECIAL "alias" /* in the cache, for what is no list of values */
 
 #define ROUTE53_PAGE_MAX  300 /* RRsets that one call lists at most */
+#define ROUTE53_ZONES_MAX 16  /* pages of zones of one name: 1,500 zones */
 #define ROUTE53_STALE_MAX 3   /* rounds that a batch may lose to something stale */
 
 enum {
@@ -25,15 +26,25 @@ enum {
 };
 
 struct route53 {
-    char *url;      /* owned; without a slash at its end */
-    char host[272]; /* as the Host header has it */
-    size_t path_at; /* where in a URL its path begins */
+    char *url;                     /* owned; without a slash at its end */
+    char host[272];                /* as the Host header has it */
+    char zone_id[ROUTE53_ID_SIZE]; /* the account's option; "" = looked up by the zone's name */
+    size_t path_at;                /* where in a URL its path begins */
     struct awskey key;
+};
+
+/** The public zone of a name is looked for among all zones of that name, private ones too, page by page. */
+struct route53_search {
+    char next[ROUTE53_ID_SIZE];  /* the zone that the next page begins with; "" = the first page */
+    char found[ROUTE53_ID_SIZE]; /* the last public one */
+    unsigned zones, pages;       /* public ones, and pages so far */
 };
 
 /** Of one hosted zone. */
 struct route53_cache {
-    char id[ROUTE53_ID_SIZE];         /* "" = to be looked up */
+    char id[ROUTE53_ID_SIZE]; /* "" = to be looked up */
+    bool id_given;            /* by the account's option */
+    struct route53_search search;
     char change[ROUTE53_ID_SIZE];     /* the last one that was not seen INSYNC yet; "" = none */
     struct rrcache records;           /* our own last values, and what was looked up for the batch that is out */
     unsigned stale;                   /* rounds of the batch that is out that were lost to something stale */
@@ -66,8 +77,14 @@ void route53_settle(struct route53_cache *cache, struct batch *batch, struct ver
 struct route53_cache *route53_cache_of(struct provider_zone *zone); /* NULL: no memory */
 enum err route53_finish(const struct route53 *state, struct provider_request *request, enum http_verb verb,
                         uint8_t stage) MUST_CHECK;
+/** Is the zone's id known, or given? */
+bool route53_has_id(const struct route53 *state, struct route53_cache *cache);
 enum err route53_build_id(const struct route53 *state, const struct provider_zone *zone,
-                          struct provider_request *request) MUST_CHECK;
+                          const struct route53_search *search, struct provider_request *request) MUST_CHECK;
+/** Takes a page of zones. False: another one is needed. True: search->zones are all; where it is one, @p ret_id is it.
+ */
+bool route53_search_page(struct route53_search *search, const struct route53_reading *reading,
+                         char ret_id[static ROUTE53_ID_SIZE]);
 /** A page of the zone's RRsets from @p name on, in the service's own order; "" = from the first on. */
 enum err route53_build_records(const struct route53 *state, const char *id, const char *name, const char *type,
                                const char *identifier, unsigned most, struct provider_request *request) MUST_CHECK;

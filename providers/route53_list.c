@@ -41,6 +41,7 @@ struct list {
     struct provider_zone *zone;
     struct provider_listing listing;
     char next_name[4 * DNSNAME_SIZE], next_type[16], next_identifier[160]; /* "" = the first page */
+    struct route53_search search;
     bool looked; /* the zone's id was looked up for this listing */
 };
 
@@ -60,9 +61,9 @@ enum err route53_list_begin(void *state, struct provider_zone *zone, const struc
 enum err route53_list_next(void *context, struct provider_request *request)
 {
     const struct list *list = context;
-    const struct route53_cache *cache = list->zone->cache;
-    if (cache->id[0] == '\0') {
-        return route53_build_id(list->state, list->zone, request);
+    struct route53_cache *cache = list->zone->cache;
+    if (!route53_has_id(list->state, cache)) {
+        return route53_build_id(list->state, list->zone, &list->search, request);
     }
     return route53_build_records(list->state, cache->id, list->next_name, list->next_type, list->next_identifier,
                                  ROUTE53_PAGE_MAX, request);
@@ -100,7 +101,7 @@ static enum err feed(struct list *list, const struct provider_request *request, 
                      const struct route53_reading *reading, bool *ret_done)
 {
     struct route53_cache *cache = list->zone->cache;
-    if (reply->status != 200 && strcmp(reading->code, "NoSuchHostedZone") == 0 && !list->looked) {
+    if (reply->status != 200 && strcmp(reading->code, "NoSuchHostedZone") == 0 && !list->looked && !cache->id_given) {
         cache->id[0] = '\0';
         return ERR_OK;
     }
@@ -114,10 +115,7 @@ static enum err feed(struct list *list, const struct provider_request *request, 
         return ERR_PARSE;
     }
     list->looked = true;
-    if (reading->zones == 1) {
-        memcpy(cache->id, reading->zone_id, sizeof(cache->id));
-    }
-    return reading->zones == 1 ? ERR_OK : ERR_NOTFOUND;
+    return !route53_search_page(&list->search, reading, cache->id) || list->search.zones == 1 ? ERR_OK : ERR_NOTFOUND;
 }
 
 enum err route53_list_feed(void *context, const struct provider_request *request, const struct provider_reply *reply,

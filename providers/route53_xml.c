@@ -160,6 +160,10 @@ static enum err in_root(struct walk *walk, const struct xml_element *element)
     struct route53_reading *reading = walk->reading;
     if (view_equals(element->name, "IsTruncated")) {
         reading->truncated = view_equals(element->text, "true");
+    } else if (view_equals(element->name, "NextDNSName") && unescape(element->text, reading->next_zone) != ERR_OK) {
+        reading->next_zone[0] = '\0';
+    } else if (view_equals(element->name, "NextHostedZoneId")) {
+        take_id(element->text, "/hostedzone/", reading->next_zone_id);
     } else if (view_equals(element->name, "NextRecordName")) {
         return view_copy(element->text, reading->next_name, sizeof(reading->next_name));
     } else if (view_equals(element->name, "NextRecordType")) {

@@ -34,6 +34,8 @@ struct route53_reading {
     char zone_id[ROUTE53_ID_SIZE]; /* of the public zone of that name, without "/hostedzone/" */
     unsigned zones;                /* how many such zones there are */
     bool truncated;                /* more pages */
+    /* where the next page of zones begins: a name ("" = none that is canonical) and one of its zones */
+    char next_zone[DNSNAME_SIZE], next_zone_id[ROUTE53_ID_SIZE];
     char next_name[4 * DNSNAME_SIZE], next_type[16], next_identifier[160]; /* where the next one begins */
 };
 

@@ -246,6 +246,103 @@ static void a_change_is_followed_until_it_is_in_sync(void **unused)
     provider_route53.close(state);
 }
 
+#define ZONE_OF(id, name, is_private)                                                                                  \
+    "<HostedZone><Id>/hostedzone/" id "</Id><Name>" name "</Name><Config><PrivateZone>" is_private                     \
+    "</PrivateZone></Config></HostedZone>"
+#define PAGE_OF(zones, tail)                                                                                           \
+    "<ListHostedZonesByNameResponse><HostedZones>" zones "</HostedZones>" tail "</ListHostedZonesByNameResponse>"
+#define NEXT_OF(name, id)                                                                                              \
+    "<IsTruncated>true</IsTruncated><NextDNSName>" name "</NextDNSName><NextHostedZoneId>" id "</NextHostedZoneId>"
+
+static enum verdict_kind answer(void *state, struct provider_zone *zone, struct provider_request *request, long status,
+                                const char *body, struct verdict *verdict)
+{
+    struct batch batch = {.items = items, .len = 1};
+    struct provider_reply reply = {.status = status, .body = view_of(body)};
+    assert_int_equal(provider_route53.parse_reply(state, zone, &batch, request, &reply, verdict), ERR_OK);
+    provider_request_reset(request, 0, 0);
+    assert_int_equal(provider_route53.build_request(state, zone, &batch, request), ERR_OK);
+    return verdict->kind;
+}
+
+/** Ten private zones of the name came first, and the public one was said not to be there. */
+static void a_public_zone_behind_private_ones_is_found(void **unused)
+{
+    (void)unused;
+    static const char base[] = "https://route53.amazonaws.com/2013-04-01";
+    void *state = NULL;
+    struct provider_zone zone = {.name = "example.net"};
+    struct batch batch = {.items = items, .len = 1};
+    struct provider_request request;
+    struct verdict verdict;
+    char url[200];
+    fill("192.0.2.1", RRTYPE_A);
+    assert_int_equal(provider_open(&provider_route53, &config, NULL, &state, NULL), ERR_OK);
+    provider_request_init(&request);
+    for (int round = 0; round < 2; round++) { /* what a search that failed has seen does not count in the next one */
+        bool there = round == 1;
+        assert_int_equal(provider_route53.build_request(state, &zone, &batch, &request), ERR_OK);
+        (void)snprintf(url, sizeof(url), "%s/hostedzonesbyname?dnsname=example.net.&maxitems=10", base);
+        assert_string_equal(strbuf_str(&request.url), url);
+        assert_int_equal(answer(state, &zone, &request, 200,
+                                PAGE_OF(ZONE_OF("ZA", "example.net.", "true"), NEXT_OF("example.net.", "ZK")),
+                                &verdict),
+                         VERDICT_CONTINUE);
+        (void)snprintf(url, sizeof(url), "%s/hostedzonesbyname?dnsname=example.net.&hostedzoneid=ZK&maxitems=100",
+                       base);
+        assert_string_equal(strbuf_str(&request.url), url);
+        const char *last = there ? PAGE_OF(ZONE_OF("ZK", "example.net.", "false"), NEXT_OF("z.example.net.", "ZZ"))
+                                 : PAGE_OF(ZONE_OF("ZK", "example.net.", "true"), NEXT_OF("z.example.net.", "ZZ"));
+        assert_int_equal(answer(state, &zone, &request, 200, last, &verdict), there ? VERDICT_CONTINUE : VERDICT_RETRY);
+        assert_true(there || strcmp(verdict.error, "nxdomain") == 0);
+        provider_request_reset(&request, 0, 0);
+    }
+    assert_int_equal(provider_route53.build_request(state, &zone, &batch, &request), ERR_OK);
+    (void)snprintf(url, sizeof(url), "%s/hostedzone/ZK/rrset/", base);
+    assert_string_equal(strbuf_str(&request.url), url);
+    provider_request_deinit(&request);
+    provider_route53.cache_free(zone.cache);
+    provider_route53.close(state);
+}
+
+static void a_given_zone_is_not_looked_for(void **unused)
+{
+    (void)unused;
+    static const char *const values[] = {"/hostedzone/Z1PA6795UKMFR9", "Z1PA6795UKMFR9", "../Z1", "", "/hostedzone/"};
+    struct provider_request request;
+    struct verdict verdict;
+    fill("192.0.2.1", RRTYPE_A);
+    for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+        struct config_pair option = {.key = "zone_id", .value = values[i]};
+        struct engine_account_config other = config;
+        struct provider_zone zone = {.name = "example.net"};
+        struct batch batch = {.items = items, .len = 1};
+        struct errinfo info = {0};
+        void *state = NULL;
+        other.options = (struct config_map){.items = &option, .len = 1};
+        if (i >= 2) {
+            assert_int_equal(provider_open(&provider_route53, &other, NULL, &state, &info), ERR_INVALID);
+            assert_non_null(strstr(info.text, "zone_id"));
+            continue;
+        }
+        assert_int_equal(provider_open(&provider_route53, &other, NULL, &state, &info), ERR_OK);
+        provider_request_init(&request);
+        assert_int_equal(provider_route53.build_request(state, &zone, &batch, &request), ERR_OK);
+        for (int round = 0; round < 2; round++) { /* nor after the service says that it is not there */
+            assert_string_equal(strbuf_str(&request.url),
+                                "https://route53.amazonaws.com/2013-04-01/hostedzone/Z1PA6795UKMFR9/rrset/");
+            assert_int_equal(answer(state, &zone, &request, 404,
+                                    "<ErrorResponse><Error><Code>NoSuchHostedZone</Code></Error></ErrorResponse>",
+                                    &verdict),
+                             VERDICT_RETRY);
+            assert_non_null(strstr(verdict.detail, "option zone_id"));
+        }
+        provider_request_deinit(&request);
+        provider_route53.cache_free(zone.cache);
+        provider_route53.close(state);
+    }
+}
+
 static void secrets_are_taken_out_of_texts(void **unused)
 {
     (void)unused;
@@ -332,6 +429,8 @@ int main(void)
         cmocka_unit_test(a_cname_refuses_its_own_name_for_good),
         cmocka_unit_test(a_record_that_others_write_all_the_time_holds_nothing_up),
         cmocka_unit_test(a_change_is_followed_until_it_is_in_sync),
+        cmocka_unit_test(a_public_zone_behind_private_ones_is_found),
+        cmocka_unit_test(a_given_zone_is_not_looked_for),
         cmocka_unit_test(secrets_are_taken_out_of_texts),
         cmocka_unit_test(an_account_is_checked),
         cmocka_unit_test(without_memory_nothing_counts_as_done),
