@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "providers/cloudflare_reply.h"
 
+#include <string.h>
+
+#include "base/punycode.h"
 #include "providers/cloudflare_plan.h"
 #include "providers/httpjson.h"
 
@@ -14,6 +17,13 @@ bool cloudflare_succeeded(const json_t *json)
     return json_is_true(json_object_get(json, "success"));
 }
 
+/** "Complete DNS record name, including the zone name, in Punycode", says the reference; zones whose name has other
+ * letters than ASCII's are shown in Unicode as well. A name that is not known again would get a second address. */
+static enum err read_name(const json_t *json, char ret_name[static DNSNAME_SIZE])
+{
+    return punycode_parse(httpjson_text_at(json, "/name"), DNSNAME_RECORD, ret_name);
+}
+
 enum err cloudflare_pick_zone(const json_t *json, const char *name, char ret_id[static CLOUDFLARE_ID_SIZE])
 {
     const json_t *zones = json_object_get(json, "result"), *zone, *found = NULL;
@@ -21,7 +31,8 @@ enum err cloudflare_pick_zone(const json_t *json, const char *name, char ret_id[
     json_array_foreach(zones, i, zone)
     {
         bool active = view_equals(httpjson_text_at(zone, "/status"), "active");
-        if (!view_equals(httpjson_text_at(zone, "/name"), name)) {
+        char canonical[DNSNAME_SIZE];
+        if (read_name(zone, canonical) != ERR_OK || strcmp(canonical, name) != 0) {
             continue;
         }
         if (found != NULL && active && view_equals(httpjson_text_at(found, "/status"), "active")) {
@@ -41,7 +52,7 @@ bool cloudflare_read_record(const json_t *json, char name[static DNSNAME_SIZE], 
     bool a = view_equals(type, "A"), aaaa = view_equals(type, "AAAA");
     if ((!a && !aaaa) || ip_parse(httpjson_text_at(json, "/content"), &record.ip) != ERR_OK || id.len == 0 ||
         record.ip.family != (a ? IP_V4 : IP_V6) || view_copy(id, record.id, sizeof(record.id)) != ERR_OK ||
-        dnsname_parse(httpjson_text_at(json, "/name"), DNSNAME_RECORD, name, NULL) != ERR_OK) {
+        read_name(json, name) != ERR_OK) {
         return false;
     }
     *ret_record = record;
@@ -67,7 +78,6 @@ bool cloudflare_is_whole(const json_t *json, unsigned page, int64_t *total)
 bool cloudflare_is_of_zone(const json_t *json, const char *zone)
 {
     char name[DNSNAME_SIZE];
-    struct view text = httpjson_text_at(json, "/result/0/name");
-    return text.len == 0 || dnsname_parse(text, DNSNAME_RECORD, name, NULL) != ERR_OK ||
-           dnsname_in_zone(view_of(name), view_of(zone));
+    const json_t *first = httpjson_at(json, "/result/0");
+    return first == NULL || read_name(first, name) != ERR_OK || dnsname_in_zone(view_of(name), view_of(zone));
 }
