@@ -73,7 +73,7 @@ SIMPLE = {
                     ("success", "error-record-ip-same", "error-auth", "error-record-invalid")),
     "dnsexit": (lambda s, h, ip, key: s.send("/dns/ud/", {"apikey": key or s.key, "host": h, "ip": ip}),
                 ('"code": 0', '"code": 0', '"code": 2', '"code": 1')),
-    "dnshome": (lambda s, h, ip, key: s.send("/dyndns.php", {either(ip): ip}, login=(h, key or s.of(h))), ("good ", "nochg ", "401 badauth", "nohost")),
+    "dnshome": (lambda s, h, ip, key: s.send("/dyndns.php", {either(ip): ip}, login=(h, key or s.of(h))), ("good ", "nochg ", "error - badauth", "error - nohost")),
     "domaindiscount24": (lambda s, h, ip, key: s.send("/update.php", {"hostname": h, "password": key or s.fake.host_secret(h), "ip": ip}),
                          ("code = 200", "code = 200", "invalid password", "Authorization failed")),
     "moniker": (lambda s, h, ip, key: s.send("/update.php", {"hostname": h, "password": key or s.fake.host_secret(h), "ip": ip}),

@@ -227,10 +227,11 @@ class DnsExit(Get):
 
 
 class DnsHome(Get):
-    """The user name is the host's own; a hostname parameter is ignored."""
+    """The user name is the host's own; a hostname parameter is ignored. What the operator wrote into lego and acme.sh: the path, the
+    login, GET or POST, status 200 always, "error - TEXT" for a failure; ip, ip6, good and nochg are clients'."""
     name, service, hosts, zone = "dnshome", "dnsHome.de", ("www.dnshome.de", "dnshome.de"), "dnshome.de"
-    source, documented = "https://github.com/leamas/ddupdate plugins/dnshome_de_srvc.py; " + INADYN, False
-    path, host_param, basic, per_host = "/dyndns.php", None, True, True
+    source, documented = "https://github.com/go-acme/lego/pull/1871; https://github.com/leamas/ddupdate plugins/dnshome_de_srvc.py", False
+    path, methods, host_param, basic, per_host = "/dyndns.php", ("GET", "POST"), None, True, True
     addresses, optional = {"ip": ("A",), "ip6": ("AAAA",)}, ("hostname", "u")
 
     def handle(self, request):
@@ -246,10 +247,18 @@ class DnsHome(Get):
 
     def answer(self, q, outcomes, wanted):
         addresses = " ".join(wanted.values())
-        return Response(200, words(outcomes, {"unknown": "nohost", "good": f"good {addresses}", "nochg": f"nochg {addresses}", "early": None}))
+        return words(outcomes, {"unknown": self.failed("nohost"), "good": Response(200, f"good {addresses}"),
+                                "nochg": Response(200, f"nochg {addresses}"), "early": None})
+
+    @staticmethod
+    def failed(text):
+        return Response(200, f"error - {text}")
 
     def denied(self, request):
-        return Response(401, "badauth", [("WWW-Authenticate", 'Basic realm="dnsHome.de"')])
+        return self.failed("badauth")
+
+    def malformed(self, request):
+        return self.failed("badrequest")
 
 
 class KeySystems(Get):
