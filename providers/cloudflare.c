@@ -22,6 +22,7 @@ enum {
     TTL_MIN_ENTERPRISE = 30,
     CALLS_MAX = 1200, /* API limits: for each user in five minutes, whichever way they come */
     CALLS_PERIOD_MS = 300000,
+    ADDRESS_CALLS = 200, /* API limits: from one IP address in a second */
     BLOCKED_MS = 300000, /* API limits: what comes over the limit is blocked for five minutes */
     FRESH_MS = 30000,    /* so long after its end a listing is believed where others write too */
     LISTING_MS = 600000, /* one that takes longer begins anew */
@@ -128,8 +129,9 @@ static void cloudflare_limits(const void *context, struct provider_limits *ret_l
         .bytes_max = state->batch_max,
         .ttl_min = state->policy.ttl_min,
         .ttl_max = CLOUDFLARE_TTL_MAX,
-        .rates = {{.of = RATE_OF_ACCOUNT, .what = RATE_CALLS, .units = CALLS_MAX, .period_ms = CALLS_PERIOD_MS}},
-        .rates_len = 1};
+        .rates = {{.of = RATE_OF_ACCOUNT, .what = RATE_CALLS, .units = CALLS_MAX, .period_ms = CALLS_PERIOD_MS},
+                  {.of = RATE_OF_ACCOUNT, .what = RATE_CALLS, .units = ADDRESS_CALLS, .period_ms = 1000}},
+        .rates_len = 2};
 }
 
 /** Counts records, not bytes: the limit is of records. */

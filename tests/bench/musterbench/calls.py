@@ -5,10 +5,12 @@ that the service's documented limits allow (limits.py), and how long they take u
 The real engine, with the account and the provider that a deployment has, changes records that were there before, at the
 strict stand-ins of tests/contract/fakes, at pdns_server, knotd and named. Requests are counted where they arrive. Nobody
 waits for rates: the account's `quota` lifts ours, the stand-ins do not hold theirs (but every other limit), and the time
-under them is what the engine's own meters say of the same requests on a simulated clock (tests/contract/pace.c).
+under them is what the engine's own meters say of the same requests on a simulated clock (tests/contract/pace.c). It is held
+against the least that limits.py reckons from the vendors' pages, and so is each documented rate by itself, with as many
+requests as it takes for this rate to hold them up: meters that let them go sooner are `too_fast`.
 
 What the zone holds afterwards is compared with what was asked: `lost` is an address that is not there, `wrong` one that
-nobody asked for, and anything that a stand-in has to complain of."""
+nobody asked for, anything that a stand-in has to complain of, and what is too fast."""
 import collections
 import importlib
 import json
@@ -22,12 +24,13 @@ from muster_testlib import build_dir, certs, dns, ports, source_dir
 from muster_testlib.pdns import PowerDns
 from muster_testlib.procs import DEADLINE, Workspace
 
-from .limits import LIMITS, address
+from .limits import LIMITS, RATES, address, least_s
 from .tools import ToolFailed
 
 RTYPES = ("A", "AAAA")
 BEFORE, AFTER = 0x0A000000, 0x0A800000  # 10.0.0.0 and 10.128.0.0: the addresses that were there, and those that are asked for
 PATIENCE_S = 300
+CLOCK_S = 0.001  # of the engine: what it says is right to so much
 ZONE = "example.net"
 
 
@@ -235,12 +238,19 @@ def _change(session, count, base, rtype, rev):
 
 def _seconds(config, requests, rtype):
     """The engine's own meters on a simulated clock."""
-    lines = "".join("lookup\n" if lookup else f"write {changes} {rtype}\n" for lookup, changes, _ in requests)
+    lines = "".join("lookup\n" if lookup else f"write {changes} {rtype}\n" for lookup, changes, *_ in requests)
     done = subprocess.run([build_dir() / "tests" / "contract" / "muster-pace", config], input=lines, capture_output=True,
                           text=True, timeout=DEADLINE, check=False)
     if done.returncode != 0:
         raise ToolFailed(done.stderr)
     return json.loads(done.stdout)["seconds"]
+
+
+def _too_fast(name, config, runs):
+    """What the engine's meters let go sooner than the vendor documents. `runs`: [(what, requests, seconds)]."""
+    runs = runs + [(rate.text, rate.series(), _seconds(config, rate.series(), "A")) for rate in RATES.get(name, ())]
+    return [f"{what}: {seconds} s, not {least_s(name, requests)}" for what, requests, seconds in runs
+            if seconds + CLOCK_S < least_s(name, requests)]
 
 
 def _judge(service, count):
@@ -274,16 +284,19 @@ def _measure(probes, work, name, service, count):
     lost, wrong = _judge(service, count)
     plain = _config(work, f"{name}-rates", account)
     pairs = {rtype: [(address(rtype, BEFORE + i), address(rtype, AFTER + i)) for i in range(count)] for rtype in RTYPES}
+    seconds = {rtype: _seconds(plain, requests[rtype], rtype) for rtype in RTYPES}
+    too_fast = _too_fast(name, plain, [(rtype, requests[rtype], seconds[rtype]) for rtype in RTYPES])
     calls = {rtype: sum(not lookup for lookup, _, _ in requests[rtype]) for rtype in RTYPES}
     return {
         "name": name, "calls": calls["A"], "calls_aaaa": calls["AAAA"],
         "lookups": sum(lookup for rtype in RTYPES for lookup, _, _ in requests[rtype]),
         "minimum": limit.minimum("A", pairs["A"]), "minimum_aaaa": limit.minimum("AAAA", pairs["AAAA"]),
         "bytes": sum(size for _, _, size in requests["A"]), "bytes_aaaa": sum(size for _, _, size in requests["AAAA"]),
-        "seconds_at_limits": _seconds(plain, requests["A"], "A"),
-        "seconds_at_limits_aaaa": _seconds(plain, requests["AAAA"], "AAAA"),
+        "seconds_at_limits": seconds["A"], "seconds_at_limits_aaaa": seconds["AAAA"],
+        "least_seconds": least_s(name, requests["A"]), "least_seconds_aaaa": least_s(name, requests["AAAA"]),
+        "rates": [f"{rate.text} ({rate.source})" for rate in RATES.get(name, ())], "too_fast": too_fast,
         "seconds": round(engine["A"], 3), "seconds_aaaa": round(engine["AAAA"], 3), "limit": limit.text,
-        "documented": limit.documented, "source": limit.source, "lost": lost, "wrong": wrong,
+        "documented": limit.documented, "source": limit.source, "lost": lost, "wrong": wrong + len(too_fast),
         "violations": sorted({str(rule) for rule, _ in service.complaints()}),
     }
 
@@ -311,7 +324,11 @@ def run(options, out):
             finally:
                 service.stop()
             out(_line(found[-1]))
+            for text in found[-1]["too_fast"]:
+                out(f"{name}: sooner than documented: {text}")
     lost, wrong = (sum(row[key] for row in found) for key in ("lost", "wrong"))
     return {"bench": "calls", "changes": options.changes, "lost": lost, "wrong": wrong, "providers": found}, [
         (f"{row['name']}: calls", f"{row['minimum']:,} {row['minimum_aaaa']:,}", f"{row['calls']:,} {row['calls_aaaa']:,}",
-         (row["calls"], row["calls_aaaa"]) == (row["minimum"], row["minimum_aaaa"])) for row in found]
+         (row["calls"], row["calls_aaaa"]) == (row["minimum"], row["minimum_aaaa"])) for row in found] + [
+        (f"{row['name']}: seconds", f"{row['least_seconds']:,.0f} {row['least_seconds_aaaa']:,.0f}",
+         f"{row['seconds_at_limits']:,.1f} {row['seconds_at_limits_aaaa']:,.1f}", not row["too_fast"]) for row in found]

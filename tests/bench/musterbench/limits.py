@@ -1,8 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the services document of one change request, and the least number of requests that follows from it: the one table
-that `calls` holds Muster against. Nothing here knows Muster's providers. Pages read 2026-11-23."""
+"""What the services document of one change request, and the least number of requests that follows from it; the rates that
+they document, and the least time that follows: the tables that `calls` holds Muster against. Nothing here knows Muster's
+providers or its meters. Pages read 2026-11-23."""
 import ipaddress
 import math
+
+
+class Rate:
+    """`units` in any `seconds`; with `burst` a bucket of so many, filled again with `units` each `seconds`. `of` is what is
+    counted: every request ("calls"), "lookups", "writes", or what they change ("changes", one counts `weight`)."""
+
+    def __init__(self, of, units, seconds, source, burst=0, weight=1):
+        self.of, self.units, self.seconds, self.source, self.burst, self.weight = of, units, seconds, source, burst, weight
+
+    def taken(self, requests):
+        """By [(is a lookup, changes, ...)]."""
+        if self.of == "changes":
+            return self.weight * sum(changes for lookup, changes, *_ in requests if not lookup)
+        return sum(self.of == "calls" or lookup == (self.of == "lookups") for lookup, *_ in requests)
+
+    def least_s(self, requests):
+        """The last of them goes no earlier after the first."""
+        taken = self.taken(requests)
+        if self.burst:
+            return max(0, taken - self.burst) * self.seconds / self.units
+        return max(0, taken - 1) // self.units * self.seconds
+
+    def series(self):
+        """As few requests as this rate holds up for `seconds`."""
+        if self.of == "changes":
+            return [(False, 1)] * math.ceil((self.burst + self.units) / self.weight)
+        return [(self.of != "writes", 0 if self.of != "writes" else 1)] * (self.burst + self.units if self.burst else self.units + 1)
+
+    @property
+    def text(self):
+        return f"{self.of}: {self.units:,} in {self.seconds:,} s" + (f", {self.burst:,} at once" if self.burst else "")
 
 
 class Limit:
@@ -32,6 +64,36 @@ def _dns_bytes(rtype, _old, _new):
     """RFC 2136 2.5: delete an RRset (name, 10 bytes), add one record (name, 10 bytes, address). The name of nNNNNNN below the
     zone is 10 bytes at first and a pointer of 2 afterwards (RFC 1035 4.1.4), which is the best that can be had."""
     return 10 + 10 + 2 + 10 + (4 if rtype == "A" else 16)
+
+
+_CLOUDFLARE = "https://developers.cloudflare.com/fundamentals/api/reference/limits/"
+_ROUTE53 = "https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/throttling-api-requests.html"
+_ARM = "https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/request-limits-and-throttling"
+_AZURE_DNS = "https://github.com/MicrosoftDocs/azure-docs includes/dns-limits.md"
+_DESEC = "https://desec.readthedocs.io/en/latest/rate-limits.html"
+
+# One account, one zone, records that are there already. Google: a project's own quota of calls, which no page can tell.
+# PowerDNS, RFC 2136: the operator's own server.
+RATES = {
+    # "Client API per user: 1200/5 minutes", "Client API per IP: 200/second"
+    **dict.fromkeys(("cloudflare", "cloudflare-paid"),
+                    (Rate("calls", 1200, 300, _CLOUDFLARE), Rate("calls", 200, 1, _CLOUDFLARE))),
+    # all actions together: 50, and 10 a second; 100 record changes a second, an UPSERT counts two. How many of these may go
+    # at once is not documented: no fewer than the largest request has
+    "route53": (Rate("calls", 10, 1, _ROUTE53, burst=50), Rate("changes", 100, 1, _ROUTE53, burst=1000, weight=2)),
+    # of a subscription 200 writes and 10 a second, 250 reads and 25 a second; of Microsoft.Network 1,000 writes in five
+    # minutes; of a zone 200 updates a minute
+    "azure": (Rate("writes", 10, 1, _ARM, burst=200), Rate("lookups", 25, 1, _ARM, burst=250),
+              Rate("writes", 1000, 300, _ARM), Rate("writes", 200, 60, _AZURE_DNS)),
+    # dns_api_per_domain_expensive, dns_api_cheap, user; "enforced in a sliding-window fashion", all at the same time
+    "desec": (*(Rate("writes", units, seconds, _DESEC) for units, seconds in ((2, 1), (15, 60), (100, 3600), (300, 86400))),
+              Rate("lookups", 10, 1, _DESEC), Rate("lookups", 50, 60, _DESEC), Rate("calls", 2000, 86400, _DESEC)),
+}
+
+
+def least_s(name, requests):
+    """The documented rates of a service let these requests go in no less time."""
+    return max((rate.least_s(requests) for rate in RATES.get(name, ())), default=0)
 
 
 LIMITS = {
