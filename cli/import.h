@@ -24,6 +24,7 @@
 struct import_setting {
     const char *key, *value; /* a value may be a secret: it is never shown */
     uint32_t line;
+    bool from_env; /* the value holds ${VAR} of the client's environment: it is none, and a person has to write it */
 };
 
 struct import_host {

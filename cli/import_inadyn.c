@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inadyn.conf(5), https://man.troglobit.com/man5/inadyn.conf.5.html, read 2026-11-23:
- *     key = value                     value: a word, "quoted" or 'quoted' with \ as escape, or { value, value }
+ * inadyn.conf(5), https://man.troglobit.com/man5/inadyn.conf.5.html, read as libConfuse does, which inadyn reads its
+ * file with (src/lexer.l of github.com/libconfuse/libconfuse at 713f6269); both read 2026-11-23:
+ *     key = value                     value: a word, "quoted" or 'quoted', or { value, value }; also key += value
  *     provider NAME { key = value .. }    also custom NAME { .. }
  *     include("file")                     its text stands for it, in a section too
- *     # comment
+ *     # comment, // comment, also those of C
+ * What a backslash does depends on the quotes: passwords are full of them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +24,9 @@ struct lexer {
     uint32_t line;  /* a place: in an included file its number is part of it */
     unsigned depth; /* of includes */
     enum token_kind kind;
-    char sign;          /* TOKEN_SIGN: = { } ( ) , */
+    char sign;          /* TOKEN_SIGN: = { } ( ) , + */
     struct strbuf word; /* TOKEN_WORD */
+    bool from_env;      /* ${VAR} is part of it, as it stands: nobody here knows its value */
     uint32_t at;        /* line where the token began */
     struct errinfo *info;
 };
@@ -35,7 +38,7 @@ static bool is_blank(char c)
 
 static bool is_sign(char c)
 {
-    return c != '\0' && strchr("={}(),", c) != NULL;
+    return c != '\0' && strchr("={}(),+", c) != NULL;
 }
 
 static char take(struct lexer *lexer)
@@ -53,69 +56,175 @@ static enum err wrong(struct lexer *lexer, const char *what)
                        path != NULL ? " " : "", (unsigned)IMPORT_LINE(lexer->at), what);
 }
 
-static void skip_blank(struct lexer *lexer)
+static bool is_next(const struct lexer *lexer, const char *text)
 {
-    bool comment = false;
-    while (lexer->rest.len > 0 && (comment || is_blank(*lexer->rest.ptr) || *lexer->rest.ptr == '#')) {
-        char c = take(lexer);
-        comment = c == '#' || (comment && c != '\n');
+    return view_starts_with(lexer->rest, view_of(text));
+}
+
+static void skip_line(struct lexer *lexer)
+{
+    while (lexer->rest.len > 0 && *lexer->rest.ptr != '\n') {
+        (void)take(lexer); /* which counts lines, here and below */
     }
 }
 
-static enum err quoted(struct lexer *lexer, char quote)
+static enum err skip_comment(struct lexer *lexer)
+{
+    (void)take(lexer);
+    (void)take(lexer);
+    while (lexer->rest.len > 0) {
+        if (is_next(lexer, "*/")) {
+            (void)take(lexer);
+            (void)take(lexer);
+            return ERR_OK;
+        }
+        (void)take(lexer);
+    }
+    return wrong(lexer, "a comment is not closed");
+}
+
+static enum err skip_blank(struct lexer *lexer)
 {
     while (lexer->rest.len > 0) {
+        if (is_next(lexer, "#") || is_next(lexer, "//")) {
+            skip_line(lexer);
+        } else if (is_next(lexer, "/*")) {
+            enum err err = skip_comment(lexer);
+            if (err != ERR_OK) {
+                return err;
+            }
+        } else if (is_blank(*lexer->rest.ptr)) {
+            (void)take(lexer);
+        } else {
+            break;
+        }
+    }
+    return ERR_OK;
+}
+
+/* ---- words ---- */
+
+static enum err add(struct lexer *lexer, char c)
+{
+    return c == '\0' ? wrong(lexer, "a NUL byte") : strbuf_addc(&lexer->word, c);
+}
+
+/* ${VAR} stays in the word as it is written. False: there is none here. */
+static bool take_variable(struct lexer *lexer)
+{
+    const char *end = is_next(lexer, "${") ? memchr(lexer->rest.ptr, '}', lexer->rest.len) : NULL;
+    if (end == NULL) {
+        return false;
+    }
+    while (lexer->rest.ptr <= end) {
+        (void)strbuf_addc(&lexer->word, take(lexer)); /* sticky */
+    }
+    lexer->from_env = true;
+    return true;
+}
+
+static int digit_of(char c)
+{
+    const char *digits = "0123456789abcdef";
+    const char *at = c == '\0' ? NULL : strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+    return at != NULL ? (int)(at - digits) : 16;
+}
+
+/* Digits of a character's number. @param most how many count. */
+static enum err add_number(struct lexer *lexer, int base, int most)
+{
+    int number = 0;
+    for (int i = 0; i < most && lexer->rest.len > 0 && digit_of(*lexer->rest.ptr) < base; i++) {
+        number = number * base + digit_of(take(lexer));
+    }
+    return number > UINT8_MAX ? wrong(lexer, "no character has this number") : add(lexer, (char)(unsigned char)number);
+}
+
+/* Behind a backslash in "..". */
+static enum err add_escaped(struct lexer *lexer)
+{
+    static const char names[] = "nrbfaetv", meanings[] = "\n\r\b\f\a\x1b\t\v";
+    char c = *lexer->rest.ptr;
+    if (digit_of(c) < 8) {
+        return add_number(lexer, 8, 3);
+    }
+    (void)take(lexer);
+    if (c == '\n') {
+        return ERR_OK; /* the word goes on in the next line */
+    }
+    if (c == 'x' && lexer->rest.len > 0 && digit_of(*lexer->rest.ptr) < 16) {
+        return add_number(lexer, 16, 2);
+    }
+    const char *name = c == '\0' ? NULL : strchr(names, c);
+    return add(lexer, name != NULL ? meanings[name - names] : c);
+}
+
+static enum err quoted(struct lexer *lexer)
+{
+    char quote = take(lexer);
+    enum err err = ERR_OK;
+    while (err == ERR_OK && lexer->rest.len > 0) {
+        if (quote == '"' && take_variable(lexer)) {
+            continue;
+        }
         char c = take(lexer);
         if (c == quote) {
             return strbuf_error(&lexer->word);
         }
-        if (c == '\\' && lexer->rest.len > 0) {
-            c = take(lexer);
+        bool escapes = c == '\\' && (quote == '"' || is_next(lexer, "\\") || is_next(lexer, "'"));
+        if (!escapes || lexer->rest.len == 0) {
+            err = add(lexer, c);
+        } else {
+            err = quote == '"' ? add_escaped(lexer) : add(lexer, take(lexer));
         }
-        if (c == '\0') {
-            return wrong(lexer, "a NUL byte");
-        }
-        (void)strbuf_addc(&lexer->word, c); /* sticky */
     }
-    return wrong(lexer, "a quotation mark is not closed");
+    return err == ERR_OK ? wrong(lexer, "a quotation mark is not closed") : err;
 }
 
+/* Without quotes a backslash is a character as any other, and a variable is a word of its own. */
 static enum err bare(struct lexer *lexer)
 {
-    while (lexer->rest.len > 0 && !is_blank(*lexer->rest.ptr) && !is_sign(*lexer->rest.ptr) &&
-           *lexer->rest.ptr != '#') {
-        char c = take(lexer);
-        if (c == '\\' && lexer->rest.len > 0) {
-            c = take(lexer);
-        }
-        if (c == '\0') {
-            return wrong(lexer, "a NUL byte");
-        }
-        (void)strbuf_addc(&lexer->word, c); /* sticky */
+    enum err err = ERR_OK;
+    if (take_variable(lexer)) {
+        return strbuf_error(&lexer->word);
     }
-    return strbuf_error(&lexer->word);
+    while (err == ERR_OK && lexer->rest.len > 0 && !is_blank(*lexer->rest.ptr) && !is_sign(*lexer->rest.ptr) &&
+           memchr("#\"'", *lexer->rest.ptr, 3) == NULL && !is_next(lexer, "//") && !is_next(lexer, "/*")) {
+        err = add(lexer, take(lexer));
+    }
+    return err;
+}
+
+/* Two of them are one: += adds to what there is, as a second = does for hosts. */
+static void sign(struct lexer *lexer)
+{
+    lexer->kind = TOKEN_SIGN;
+    if (is_next(lexer, "+=")) {
+        (void)take(lexer);
+    }
+    lexer->sign = take(lexer);
 }
 
 static enum err next(struct lexer *lexer)
 {
-    skip_blank(lexer);
+    enum err err = skip_blank(lexer);
     lexer->at = lexer->line;
+    lexer->from_env = false;
     strbuf_clear(&lexer->word);
+    if (err != ERR_OK) {
+        return err;
+    }
     if (lexer->rest.len == 0) {
         lexer->kind = TOKEN_END;
         return ERR_OK;
     }
     char c = *lexer->rest.ptr;
     if (is_sign(c)) {
-        lexer->kind = TOKEN_SIGN;
-        lexer->sign = take(lexer);
+        sign(lexer);
         return ERR_OK;
     }
     lexer->kind = TOKEN_WORD;
-    if (c == '"' || c == '\'') {
-        return quoted(lexer, take(lexer));
-    }
-    return bare(lexer);
+    return c == '"' || c == '\'' ? quoted(lexer) : bare(lexer);
 }
 
 static bool at_sign(const struct lexer *lexer, char sign)
@@ -138,8 +247,14 @@ static enum err store(struct lexer *lexer, struct import_file *file, struct impo
     if (lexer->kind != TOKEN_WORD) {
         return wrong(lexer, "a value is missing");
     }
-    return strcmp(key, "hostname") == 0 ? import_add_host(file, section, value, lexer->at)
-                                        : import_add_setting(file, section, view_of(key), value, lexer->at);
+    if (strcmp(key, "hostname") == 0) {
+        return import_add_host(file, section, value, lexer->at);
+    }
+    enum err err = import_add_setting(file, section, view_of(key), value, lexer->at);
+    if (err == ERR_OK) {
+        section->settings[section->settings_len - 1].from_env = lexer->from_env;
+    }
+    return err;
 }
 
 static enum err store_list(struct lexer *lexer, struct import_file *file, struct import_section *section,
@@ -168,6 +283,9 @@ static enum err read_included(struct lexer *lexer, struct import_file *file, str
     char *text = NULL, why[300];
     size_t len = 0;
     uint32_t place = 0;
+    if (lexer->from_env) {
+        return wrong(lexer, "include: the value of an environment variable is not known here: write the path");
+    }
     enum err err = lexer->depth == IMPORT_DEPTH_MAX
                        ? ERR_LIMIT
                        : import_add_include(file, strbuf_view(&lexer->word), &path, &place);

@@ -74,7 +74,7 @@ static const struct import_setting *setting_of(const struct import_run *run, con
 const char *import_value(const struct import_run *run, const char *key)
 {
     const struct import_setting *setting = setting_of(run, key);
-    return setting != NULL && setting->value[0] != '\0' ? setting->value : NULL;
+    return setting != NULL && setting->value[0] != '\0' && !setting->from_env ? setting->value : NULL;
 }
 
 uint32_t import_line(const struct import_run *run, const char *key)

@@ -19,7 +19,7 @@ void import_defuse(char *text);
 const char *import_keep(struct import_plan *plan, struct view text);
 /** For a person, once however many hosts inherit it. */
 void import_note(struct import_plan *plan, uint32_t line, bool lost, const char *format, ...) PRINTF_LIKE(4, 5);
-/** What a setting is for the section; NULL = not set, or empty. */
+/** What a setting is for the section; NULL = not set, empty, or known to the client's environment only. */
 const char *import_value(const struct import_run *run, const char *key);
 /** Where it stands; the section's own line when it does not. */
 uint32_t import_line(const struct import_run *run, const char *key);

@@ -124,13 +124,13 @@ static bool fits(const char *pattern, const char *key)
 
 const char *import_judge(const struct import_rule *rules, const struct import_setting *setting)
 {
+    size_t len = strlen(setting->key);
+    if (setting->from_env || (len > 4 && strcmp(setting->key + len - 4, "_env") == 0)) {
+        return "the value of an environment variable is not known here: write it into the file first";
+    }
     bool on = import_is_true(setting->value);
     if ((strcmp(setting->key, "ssl") == 0 && on) || (strcmp(setting->key, "proxied") == 0 && !on)) {
         return NULL; /* as Muster has it */
-    }
-    size_t len = strlen(setting->key);
-    if (len > 4 && strcmp(setting->key + len - 4, "_env") == 0) {
-        return "the value of an environment variable is not known here: write it into the file first";
     }
     for (const struct import_rule *rule = rules; rule->key != NULL; rule++) {
         if (fits(rule->key, setting->key)) {

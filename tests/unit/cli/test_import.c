@@ -486,6 +486,91 @@ static void test_an_included_file_that_cannot_be_is_told_with_its_place(void **s
     }
 }
 
+/* As libConfuse's lexer does, which inadyn has. */
+static void test_inadyn_reads_backslashes_by_the_quotes(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *written, *password;
+    } rows[] = {
+        {"a\\b\\\\c", "a\\b\\\\c"}, /* without quotes it is a character */
+        {"a/b$c", "a/b$c"},
+        {"p//comment", "p"},
+        {"p/* comment */", "p"},
+        {"p#comment", "p"},
+        {"'a\\b\\n\\'c\\\\d'", "a\\b\\n'c\\d"},
+        {"'${HOME} // # /* \\x41'", "${HOME} // # /* \\x41"},
+        {"\"a\\b\\t\\q\\\"\\\\\\$'\"", "a\b\tq\"\\$'"},
+        {"\"\\x41\\101\\e\\xbz\\60\"", "AA\x1b\x0bz0"},
+        {"\"on\\\ne\"", "one"},
+        {"\"\\${HOME} $x\"", "${HOME} $x"},
+        {"\"// # /* =\"", "// # /* ="},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct made made;
+        char text[256];
+        (void)snprintf(
+            text, sizeof(text),
+            "// of C++\nprovider noip { /* of\n C **/ username = u\nhostname += h.a.test\npassword = %s\n}\n",
+            rows[i].written); /* fits */
+        make(&import_inadyn, text, false, &made);
+        assert_int_equal(made.plan.names_len, 1);
+        assert_string_equal(made.plan.accounts[0].password, rows[i].password);
+        assert_int_equal(made.plan.notes_len, 0);
+        drop(&made);
+    }
+}
+
+static void test_inadyn_values_of_the_environment_are_named(void **state)
+{
+    (void)state; /* none */
+    static const char *const written[] = {"\"${SECRET}\"", "${SECRET}", "\"a${SECRET:-s3cret}b\""};
+    for (size_t i = 0; i < ARRAY_LEN(written); i++) {
+        struct made made;
+        char text[256];
+        (void)snprintf(text, sizeof(text),
+                       "provider noip { username = u\nhostname = { h.a.test, \"${HOST}\" }\npassword = %s\n}\n"
+                       "provider noip:2 { username = u\npassword = p\nhostname = { i.a.test, \"${HOST}\" } }\n",
+                       written[i]); /* fits */
+        make(&import_inadyn, text, false, &made);
+        assert_int_equal(made.plan.names_len, 1);
+        assert_string_equal(made.plan.names[0].name, "i.a.test");
+        assert_int_equal(made.plan.notes_len, 3);
+        assert_string_equal(made.plan.notes[0].text, "noip: password is missing");
+        assert_true(made.plan.notes[0].lost);
+        assert_int_equal(made.plan.notes[1].line, 3);
+        assert_string_equal(
+            made.plan.notes[1].text,
+            "password: the value of an environment variable is not known here: write it into the file first");
+        assert_ptr_equal(strstr(made.plan.notes[2].text, "${HOST}: not the name of a host"), made.plan.notes[2].text);
+        drop(&made);
+    }
+}
+
+static void test_inadyn_files_that_libconfuse_refuses(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"period = 3 /* ", "line 1: a comment is not closed"},
+        {"period = 3\nuser-agent = \"\\400\"", "line 2: no character has this number"},
+        {"user-agent = \"\\0\"", "line 1: a NUL byte"},
+        {"user-agent = \"\\", "line 1: a quotation mark is not closed"},
+        {"period = a\"b\"", "line 1: \"=\" expected"},
+        {"include(\"${HOME}/x\")", "line 1: include: the value of an environment variable"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct errinfo info = {0};
+        struct made made;
+        assert_int_equal(parse(rows[i].text, &made, &info), ERR_PARSE);
+        if (strstr(info.text, rows[i].says) != info.text) {
+            fail_msg("%s: %s", rows[i].text, info.text);
+        }
+        import_file_deinit(&made.file);
+    }
+}
+
 static void test_one_label_is_one_device(void **state)
 {
     (void)state; /* none */
@@ -514,6 +599,9 @@ int main(void)
         cmocka_unit_test(test_settings_of_cloudflare),
         cmocka_unit_test(test_an_included_file_stands_where_it_is_named),
         cmocka_unit_test(test_an_included_file_that_cannot_be_is_told_with_its_place),
+        cmocka_unit_test(test_inadyn_reads_backslashes_by_the_quotes),
+        cmocka_unit_test(test_inadyn_values_of_the_environment_are_named),
+        cmocka_unit_test(test_inadyn_files_that_libconfuse_refuses),
         cmocka_unit_test(test_one_label_is_one_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
