@@ -102,6 +102,7 @@ static void set_outcome(const struct judgement *judgement, struct batch_item *it
 static void judge_item(const struct judgement *judgement, struct batch_item *item, const struct template_code *code,
                        uint64_t wait_ms)
 {
+    bool stopped = judgement->verdict->stop, everywhere = judgement->verdict->everywhere;
     item->error = code->code;
     item->wait_ms = wait_of(judgement, code, wait_ms);
     item->repeat = code->repeats != 0 ? code->code : NULL;
@@ -111,7 +112,9 @@ static void judge_item(const struct judgement *judgement, struct batch_item *ite
     if (item->repeat_stop) {
         item->stop_detail = code->detail;
     }
-    if (item->error != NULL || item->repeat != NULL) {
+    /* Once a line has stopped the account its words are the reason; only one that stops every account goes before. */
+    bool graver = !stopped || (judgement->verdict->everywhere && !everywhere);
+    if (graver && (item->error != NULL || item->repeat != NULL)) {
         tell(judgement, VERDICT_SETTLED, code);
     }
 }

@@ -153,6 +153,34 @@ static void one_line_stands_for_all_only_where_the_service_says_so(void **state)
     check("reply: {base: dyndns2, one_line: all}\n", all, ARRAY_LEN(all), 2);
 }
 
+/** The line that stops the account says why, wherever it stands; one that stops the whole service goes first. */
+static void the_reason_of_a_stop_is_that_of_its_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *error;
+        bool everywhere;
+    } rows[] = {
+        {"badauth\nnochg", "badauth", false},    {"nochg\nbadauth", "badauth", false},
+        {"badauth\nnohost", "badauth", false},   {"badsys\nbadauth", "badsys", false},
+        {"badauth\nbadagent", "badagent", true}, {"badagent\nbadauth", "badagent", true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rig rig;
+        struct batch_item items[2] = {rig_item("a.example.org", "192.0.2.1"), rig_item("b.example.org", "192.0.2.1")};
+        struct batch batch = {.items = items, .len = 2};
+        rig_open(&rig, TEMPLATE_HEAD REQUEST "reply: {base: dyndns2}\n", (struct engine_account_config){0}, NULL, NULL);
+        (void)rig_build(&rig, &batch);
+        struct verdict verdict = rig_reply(&rig, &batch, 200, rows[i].body);
+        assert_int_equal(verdict.kind, VERDICT_SETTLED);
+        assert_true(verdict.stop);
+        assert_int_equal(verdict.everywhere, rows[i].everywhere);
+        assert_string_equal(verdict.error, rows[i].error);
+        assert_ptr_equal(strstr(verdict.detail, rows[i].error), verdict.detail);
+        rig_close(&rig);
+    }
+}
+
 /** Own rules go before the built-in codes, and leave the others as they are. */
 static void rules_go_before_the_base(void **state)
 {
@@ -225,6 +253,7 @@ int main(void)
         cmocka_unit_test(the_whole_reply_counts_where_lines_do_not),
         cmocka_unit_test(a_status_is_not_believed_under_a_page),
         cmocka_unit_test(one_line_stands_for_all_only_where_the_service_says_so),
+        cmocka_unit_test(the_reason_of_a_stop_is_that_of_its_line),
         cmocka_unit_test(rules_go_before_the_base),
         cmocka_unit_test(missing_without_create_stops_the_host_and_is_done_after_delete),
         cmocka_unit_test(long_and_binary_replies_match_nothing),
