@@ -138,17 +138,43 @@ static bool is_clean(struct view text)
     return true;
 }
 
-/** A secret with a line end in it would end a header. */
+typedef bool (*fits_fn)(struct view secret);
+
+static bool all_fit(const struct template_account *account, fits_fn fits)
+{
+    bool good = fits(secret_view(&account->secret));
+    for (size_t i = 0; good && i < account->secrets_len; i++) {
+        good = fits(secret_view(&account->secrets[i].secret));
+    }
+    return good;
+}
+
+/** A secret with a line end in it would end a header; JSON is UTF-8 (RFC 8259 8.1). */
 static enum err check_secrets(const struct template_account *account, const struct engine_account_config *config,
                               struct errinfo *info)
 {
-    bool clean = is_clean(secret_view(&account->secret));
-    for (size_t i = 0; clean && i < account->secrets_len; i++) {
-        clean = is_clean(secret_view(&account->secrets[i].secret));
+    if (!all_fit(account, is_clean)) {
+        return errinfo_set(info, ERR_INVALID, "config", 0, "account %s: a secret holds a control character",
+                           config->name);
     }
-    return clean ? ERR_OK
-                 : errinfo_set(info, ERR_INVALID, "config", 0, "account %s: a secret holds a control character",
-                               config->name);
+    if (template_json_says_secret(account->template) && !all_fit(account, view_is_utf8)) {
+        return errinfo_set(info, ERR_INVALID, "config", 0,
+                           "account %s: a secret is not UTF-8, and %s takes it as JSON: save its file as UTF-8",
+                           config->name, account->template->config.name.text);
+    }
+    return ERR_OK;
+}
+
+/** RFC 7617 2: the first colon ends the user name, the rest would be read as part of the password. */
+static enum err check_user(const struct template_account *account, const struct engine_account_config *config,
+                           struct errinfo *info)
+{
+    return strchr(account->user, ':') == NULL || !template_basic_says_user(account->template)
+               ? ERR_OK
+               : errinfo_set(info, ERR_INVALID, "config", 0,
+                             "account %s: username holds a colon, where HTTP's Basic login would cut it: write the "
+                             "user name alone, the password goes into its file",
+                             config->name);
 }
 
 /* ---- opening ---- */
@@ -211,6 +237,7 @@ static enum err fill(struct template_account *account, const struct engine_accou
     if (err == ERR_OK && config->secrets_file != NULL) {
         err = read_secrets(account, config->secrets_file, info);
     }
+    err = err == ERR_OK ? check_user(account, config, info) : err;
     return err == ERR_OK ? check_secrets(account, config, info) : err;
 }
 

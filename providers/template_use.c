@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* template_use: what a template declares and its requests never say: it loads, and the service is asked about nothing.
- */
+/* template_use: what a template's requests say and where. What it declares and they never say: it loads, and the
+ * service is asked about nothing. */
 #include <stdio.h>
 #include <string.h>
 
@@ -30,10 +30,18 @@ static bool request_says(const struct template_request *request, const char *wha
     return found;
 }
 
+static void list_requests(const struct template_config *config, const struct template_request *ret_requests[REQUESTS])
+{
+    ret_requests[0] = &config->request;
+    ret_requests[1] = &config->delete;
+    ret_requests[2] = &config->create;
+    ret_requests[3] = &config->lookup.request;
+}
+
 static bool any_says(const struct template_config *config, const char *what)
 {
-    const struct template_request *requests[REQUESTS] = {&config->request, &config->delete, &config->create,
-                                                         &config->lookup.request};
+    const struct template_request *requests[REQUESTS];
+    list_requests(config, requests);
     bool found = map_says(&config->lookup.where, what);
     for (size_t i = 0; i < REQUESTS; i++) {
         found = found || request_says(requests[i], what);
@@ -82,4 +90,30 @@ bool template_lint(const struct template *template, const char *name, struct str
             name, config->request.position.line, config->request.position.column); /* as above */
     }
     return report->len == before;
+}
+
+bool template_json_says_secret(const struct template *template)
+{
+    const struct template_request *requests[REQUESTS];
+    bool found = false;
+    list_requests(&template->config, requests);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        const char *json = requests[i]->json.text;
+        found = found || (json != NULL && (template_text_uses(json, TEMPLATE_SLOT_SECRET) ||
+                                           template_text_uses(json, TEMPLATE_SLOT_PASSWORD)));
+    }
+    return found;
+}
+
+bool template_basic_says_user(const struct template *template)
+{
+    const struct template_request *requests[REQUESTS];
+    bool found = false;
+    list_requests(&template->config, requests);
+    for (size_t i = 0; i < REQUESTS; i++) {
+        const char *user = requests[i]->auth_user.text;
+        found = found || (requests[i]->auth == TEMPLATE_AUTH_BASIC &&
+                          (user == NULL || template_text_uses(user, TEMPLATE_SLOT_USERNAME)));
+    }
+    return found;
 }

@@ -235,6 +235,42 @@ static void no_secret_survives_in_a_text_for_people(void **state)
     rig_close(&rig);
 }
 
+/** What would be sent as something else is refused before anything is sent. */
+static void a_login_that_cannot_travel_is_refused(void **state)
+{
+    (void)state;
+#define NEEDS "account: {username: required, password: required}\n"
+    static const struct {
+        const char *request, *user, *password, *says;
+    } cases[] = {
+        {"request: {method: POST, url: \"https://t.example/{username}?ip={ip}\", json: '{\"key\":\"{secret}\"}'}\n",
+         "u:v", "p\xe4ss", "account t: a secret is not UTF-8, and t takes it as JSON: save its file as UTF-8"},
+        {"request: {method: POST, url: \"https://t.example/{username}?ip={ip}\", json: '{\"key\":\"{secret}\"}'}\n",
+         "u:v", "p\xc3\xa4ss", NULL},
+        {"request: {url: \"https://t.example/{username}?ip={ip}&k={secret}\"}\n", "u:v", "p\xe4ss", NULL},
+        {"request: {url: \"https://t.example/?ip={ip}\", auth: basic}\n", "u:v", "p",
+         "account t: username holds a colon"},
+        {"request: {url: \"https://t.example/?ip={ip}\", auth: basic, auth_user: \"x{username}\"}\n", "u:v", "p",
+         "account t: username holds a colon"},
+        {"request: {url: \"https://t.example/{username}?ip={ip}\", auth: basic, auth_user: \"{host}\"}\n", "u:v", "p",
+         NULL},
+        {"request: {url: \"https://t.example/?ip={ip}\", auth: basic}\n", "u", "p:w\xe4", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[1024];
+        struct rig rig;
+        struct errinfo info = {0};
+        (void)snprintf(text, sizeof(text), TEMPLATE_HEAD NEEDS "%s" RULES, cases[i].request); /* fits */
+        enum err err = rig_try(&rig, text, (struct engine_account_config){.username = cases[i].user}, cases[i].password,
+                               NULL, &info);
+        if (err != (cases[i].says != NULL ? ERR_INVALID : ERR_OK) ||
+            (cases[i].says != NULL && strstr(info.text, cases[i].says) != info.text)) {
+            fail_msg("case %zu: %s", i, info.text);
+        }
+        rig_close(&rig);
+    }
+}
+
 /** The first of two secrets must not leave the rest of the second. */
 static void a_secret_that_begins_another_hides_neither_less(void **state)
 {
@@ -376,6 +412,7 @@ int main(void)
         cmocka_unit_test(what_a_service_cannot_do_is_refused_unsent),
         cmocka_unit_test(each_host_has_its_own_secret),
         cmocka_unit_test(no_secret_survives_in_a_text_for_people),
+        cmocka_unit_test(a_login_that_cannot_travel_is_refused),
         cmocka_unit_test(a_secret_that_begins_another_hides_neither_less),
         cmocka_unit_test(a_user_name_that_is_a_key_is_hidden),
         cmocka_unit_test(a_lookup_is_kept_until_it_is_found_stale),
