@@ -22,7 +22,7 @@ static const struct {
     {"held", YELLOW},  {"claiming", YELLOW},    {"loading", YELLOW}, {"replaying", YELLOW}, {"reconciling", YELLOW},
     {"ttl", YELLOW},   {"backing-off", YELLOW}, {"unknown", YELLOW}, {"refresh", GREEN},    {"lost", RED},
     {"refused", RED},  {"deposed", RED},        {"broken", RED},     {"disconnected", RED}, {"missing", RED},
-    {"wrong", RED},    {"delete", RED},         {"foreign", RED},    {"stopped", RED},
+    {"wrong", RED},    {"delete", RED},         {"foreign", RED},    {"stopped", RED},      {"would-apply", GREEN},
 };
 
 const char *grid_colour_of(const char *word)

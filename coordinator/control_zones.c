@@ -39,12 +39,13 @@ static void add_fates(struct jsonout *json, const struct zone_job *job, bool sto
     jsonout_open(json, "changes", '[');
     for (size_t i = 0; i < job->plan->len; i++) {
         const struct zoneplan_item *item = &job->plan->items[i];
-        bool held = stopped && item->fate == ZONEPLAN_APPLY;
+        const char *held = stopped ? "held" : job->dry ? "would-apply" : NULL;
         jsonout_open(json, NULL, '{');
         jsonout_text(json, "kind", view_of(item->change.kind));
         jsonout_text(json, "name", view_of(item->change.name));
         jsonout_text(json, "type", view_of(rrtype_name(item->change.type)));
-        jsonout_text(json, "result", view_of(held ? "held" : zoneplan_fate_name(item->fate)));
+        jsonout_text(json, "result",
+                     view_of(held != NULL && item->fate == ZONEPLAN_APPLY ? held : zoneplan_fate_name(item->fate)));
         jsonout_value(json, "zone", &item->change.have);
         jsonout_value(json, "want", &item->change.want);
         jsonout_close(json, '}');

@@ -37,7 +37,7 @@ enum zoneplan_fate {
     ZONEPLAN_SETTLED, /* nothing is to be done there any more */
     ZONEPLAN_CHANGED, /* the zone or what is wanted has changed: another change than the one that was reviewed */
     ZONEPLAN_MOVING,  /* its writer is at it already */
-    ZONEPLAN_APPLY,   /* done, or in a dry run: would be */
+    ZONEPLAN_APPLY,   /* done; the reply to a dry run says would-apply */
 };
 /** For programs: "settled", "changed", "moving", "applied". */
 const char *zoneplan_fate_name(enum zoneplan_fate fate);

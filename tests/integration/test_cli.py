@@ -261,7 +261,7 @@ class Commands(Cli):
                           ("wrong", "cam-1.example.net", "192.0.2.1", "to", V4),
                           ("wrong", "cam-2.example.net", "192.0.2.3", "to", "93.184.216.35")})
         self.assertIn("www.example.net", [change["name"] for change in text["left"]])
-        self.assertEqual({row[0] for row in self.lines("zone", "apply", plan, "--dry-run")}, {"applied"})
+        self.assertEqual({row[0] for row in self.lines("zone", "apply", plan, "--dry-run")}, {"would-apply"})
         self.assertEqual(axfr(self.stack.dns)[("cam-1.example.net", "A")], ["192.0.2.1"])
         # cam-2 changes once more after the review, and the reviewer takes the missing one out
         self.assertEqual(update(self.stack.dns, "del cam-2.example.net A", "add cam-2.example.net 60 A 192.0.2.4"), "")
