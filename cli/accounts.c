@@ -2,7 +2,6 @@
 #include "cli/accounts.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/grid.h"
 
@@ -10,7 +9,7 @@
 
 const struct args_row accounts_rows[] = {API_ROWS, {0}};
 
-/* One question, its answer as a table of the items of @p member. @param row false: the item is not shown. */
+/* One question, its answer as a table of the items of @p member. */
 struct table {
     const char *path, *what, *member, *none;
     const struct grid_column *columns;
@@ -22,39 +21,19 @@ static const char *wanted(const struct command_call *call)
     return call->operands_len > 0 ? call->operands[0] : NULL;
 }
 
-static bool fits(const struct command_call *call, const json_t *item)
-{
-    return wanted(call) == NULL || strcmp(wanted(call), api_text(item, "name")) == 0;
-}
-
-static size_t print_items(const struct command_call *call, const struct table *table, const json_t *items,
-                          enum err *ret_err)
+static enum err print_items(const struct command_call *call, const struct table *table, const json_t *items)
 {
     struct grid grid;
-    size_t shown = 0;
     grid_init(&grid, table->columns, stdout, false);
     for (size_t i = 0; i < json_array_size(items); i++) {
-        if (fits(call, json_array_get(items, i))) {
-            table->row(&grid, json_array_get(items, i));
-            shown++;
-        }
+        table->row(&grid, json_array_get(items, i));
     }
-    *ret_err = grid_flush(&grid);
-    if (shown == 0 && wanted(call) == NULL && grid.aligned) {
+    enum err err = grid_flush(&grid);
+    if (json_array_size(items) == 0 && wanted(call) == NULL && grid.aligned) {
         (void)fprintf(stderr, "%s\n", table->none); /* message only */
     }
     grid_deinit(&grid);
-    return shown;
-}
-
-/* The answer with only what was asked for. */
-static void filter(const struct command_call *call, json_t *items)
-{
-    for (size_t i = json_array_size(items); i > 0; i--) {
-        if (!fits(call, json_array_get(items, i - 1))) {
-            (void)json_array_remove(items, i - 1); /* the index is one of its own */
-        }
-    }
+    return err;
 }
 
 static enum exit_code show(const struct command_call *call, const struct table *table)
@@ -73,16 +52,14 @@ static enum exit_code show(const struct command_call *call, const struct table *
     strbuf_deinit(&path);
     if (code == EXIT_OK) {
         json_t *items = json_object_get(body, table->member);
-        enum err err = ERR_OK;
-        filter(call, items);
+        api_keep(items, "name", wanted(call));
         if (wanted(call) != NULL && json_array_size(items) == 0) {
             code = api_report(api, EXIT_ABSENT, "no-such-account", "no account of that name is configured",
                               "list what there is: muster provider accounts");
         } else if (options->json) {
             code = api_print_json(body);
         } else {
-            (void)print_items(call, table, items, &err); /* how many does not matter any more */
-            code = err == ERR_OK ? EXIT_OK : EXIT_FAILED;
+            code = print_items(call, table, items) == ERR_OK ? EXIT_OK : EXIT_FAILED;
         }
     }
     json_decref(body);

@@ -278,6 +278,15 @@ bool api_bool(const json_t *object, const char *key)
     return json_is_true(json_object_get(object, key));
 }
 
+void api_keep(json_t *items, const char *key, const char *value)
+{
+    for (size_t i = json_array_size(items); value != NULL && i > 0; i--) {
+        if (strcmp(value, api_text(json_array_get(items, i - 1), key)) != 0) {
+            (void)json_array_remove(items, i - 1); /* the index is one of its own */
+        }
+    }
+}
+
 enum exit_code api_print_json(const json_t *body)
 {
     bool good = json_dumpf(body, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS)) == 0;

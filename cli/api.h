@@ -80,5 +80,8 @@ uint64_t api_u64(const json_t *object, const char *key);
 double api_number(const json_t *object, const char *key);
 bool api_bool(const json_t *object, const char *key);
 
+/** Leaves of @p items, an array or NULL, those whose member @p key is @p value; all for a NULL value. */
+void api_keep(json_t *items, const char *key, const char *value);
+
 /** Pretty-prints @p body on stdout. @return EXIT_OK, EXIT_FAILED when stdout is broken. */
 enum exit_code api_print_json(const json_t *body);

@@ -91,16 +91,6 @@ enum exit_code record_list_run(const struct command_call *call)
 
 /* ---- one name ---- */
 
-/* Leaves the type that was asked for. */
-static void filter(int type, json_t *records)
-{
-    for (size_t i = json_array_size(records); type >= 0 && i > 0; i--) {
-        if (strcmp(types[type], api_text(json_array_get(records, i - 1), "type")) != 0) {
-            (void)json_array_remove(records, i - 1); /* the index is inside */
-        }
-    }
-}
-
 enum exit_code record_fetch(struct api *api, const struct command_call *call, int type, json_t **ret_body)
 {
     struct strbuf path;
@@ -110,7 +100,7 @@ enum exit_code record_fetch(struct api *api, const struct command_call *call, in
     api_add_query(&path, "name", call->operands[0]);
     enum exit_code code = api_request(api, "GET", &path, API_TIMEOUT_MS, &body);
     strbuf_deinit(&path);
-    filter(type, json_object_get(body, "records"));
+    api_keep(json_object_get(body, "records"), "type", type >= 0 ? types[type] : NULL);
     *ret_body = body;
     return code;
 }
