@@ -16,30 +16,6 @@
 #include "providers/embedded.h"
 #include "providers/template_internal.h"
 
-/* Templates whose examples do not reach every rule yet, sorted; a name goes with the last example that it waits for. */
-static const char *const not_yet[] = {"3322",      "ddnss",        "ddojp",      "dnsever",        "dnshome",
-                                      "dnspod",    "domeneshop",   "dynv6",      "easydns",        "enom",
-                                      "eurodns",   "freedns",      "freemyip",   "gandi",          "gcore",
-                                      "gigahost",  "gira",         "godaddy",    "goip",           "he",
-                                      "hetzner",   "hosting-de",   "hostinger",  "infomaniak",     "inwx",
-                                      "ionos",     "ipv64",        "joker",      "loopia",         "luadns",
-                                      "moniker",   "myaddr",       "mydns",      "myonlineportal", "mythicbeasts",
-                                      "namecheap", "namecom",      "namesilo",   "nic-ru",         "njalla",
-                                      "noip",      "now-dns",      "ns1",        "opendns",        "oray",
-                                      "ovh",       "porkbun",      "regfish",    "scaleway",       "schokokeks",
-                                      "selfhost",  "servercow",    "simply",     "sitelutions",    "spdyn",
-                                      "strato",    "tunnelbroker", "udmedia",    "updatedip",      "variomedia",
-                                      "vercel",    "vultr",        "websupport", "xlhost",         "zoneedit"};
-
-static bool is_not_yet(const char *name)
-{
-    bool found = false;
-    for (size_t i = 0; i < ARRAY_LEN(not_yet); i++) {
-        found = found || strcmp(not_yet[i], name) == 0;
-    }
-    return found;
-}
-
 static struct template *load(const char *name, struct view text)
 {
     struct template *template = NULL;
@@ -122,33 +98,12 @@ static void each_rule_of_the_program_decides_an_example(void **state)
     size_t failed = 0, rules = 0;
     for (const struct embedded_file *file = embedded_templates; file->name != NULL; file++) {
         struct template *template = load(file->name, view_n(file->text, file->len));
-        bool excused = is_not_yet(template->config.name.text);
-        size_t len = missing(template, file->name, !excused);
-        if (excused && len == 0) {
-            print_error("%s has all its examples: take it out of not_yet\n", file->name);
-        }
-        failed += excused ? len == 0 : len;
+        failed += missing(template, file->name, true);
         rules += template->config.reply.rules.len;
         template_unref(template);
     }
     assert_int_equal(failed, 0);
     assert_true(rules > 300); /* of a hundred templates */
-}
-
-static void what_is_not_yet_done_is_sorted_and_is_there(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(not_yet); i++) {
-        char name[40];
-        bool found = false;
-        (void)snprintf(name, sizeof(name), "%s.yaml", not_yet[i]); /* fits */
-        for (const struct embedded_file *file = embedded_templates; file->name != NULL; file++) {
-            found = found || strcmp(file->name, name) == 0;
-        }
-        if (!found || (i > 0 && strcmp(not_yet[i - 1], not_yet[i]) >= 0)) {
-            fail_msg("not_yet: %s %s", not_yet[i], found ? "is not in its place" : "is no template");
-        }
-    }
 }
 
 #define TEMPLATE                                                                                                       \
@@ -184,7 +139,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_rule_of_the_program_decides_an_example),
-        cmocka_unit_test(what_is_not_yet_done_is_sorted_and_is_there),
         cmocka_unit_test(a_rule_that_decides_nothing_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
