@@ -408,6 +408,7 @@ class Oray(D2):
     source, read = "http://service.oray.com/question/3820.html", READ  # copies of it
     paths, families, max_hosts = ("/ph/update",), ("A",), 1
     words = {"nochg": (200, "nochg")}
+    means = {"!donator": "account"}  # said of the user's plan, whatever the host
     pays = True
 
     def check_login(self, request, hosts):
