@@ -5,6 +5,7 @@
 
 #include "base/macros.h"
 #include "cli/import_plan_private.h"
+#include "providers/template.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -29,13 +30,20 @@ static void name_account(struct import_plan *plan, struct import_account *accoun
     account->name = import_keep(plan, view_of(name));
 }
 
+static const struct provider_ops *ops_of(const struct import_run *run, const struct import_account *account,
+                                         const struct template **ret_template)
+{
+    *ret_template = NULL;
+    return run->options->catalogue != NULL ? catalogue_find(run->options->catalogue, account->provider, ret_template)
+                                           : NULL;
+}
+
 /* Where the outcome of an update is looked up that the service was silent about; else the coordinator finds it. */
 static const char *verify_of(struct import_run *run, const struct import_account *account)
 {
     const struct import_options *options = run->options;
     const struct template *template = NULL;
-    const struct provider_ops *ops =
-        options->catalogue != NULL ? catalogue_find(options->catalogue, account->provider, &template) : NULL;
+    const struct provider_ops *ops = ops_of(run, account, &template);
     size_t len = strlen(account->name);
     const char *any = NULL;
     if (ops == NULL || !ops->asks) {
@@ -83,6 +91,21 @@ static bool need(const struct import_run *run, const char *value, const char *ke
         return false;
     }
     return value != NULL;
+}
+
+/* Of a Basic login the first colon ends the user name (RFC 7617 2): the service never saw this one. */
+static bool travels(const struct import_run *run, const struct import_account *account)
+{
+    const struct template *template = NULL;
+    (void)ops_of(run, account, &template);
+    if (account->username == NULL || strchr(account->username, ':') == NULL || template == NULL ||
+        !template_basic_says_user(template)) {
+        return true;
+    }
+    import_note(run->plan, import_line(run, run->client->user_key), true,
+                "%s: the user name holds a colon, where the login ends it: write the user name alone",
+                run->section->id);
+    return false;
 }
 
 /* What the path's query says besides the name and the address, Muster does not send. The values may be secrets. */
@@ -217,6 +240,6 @@ bool import_find_account(struct import_run *run, size_t *ret_index)
     if (service->why != NULL) {
         import_note(run->plan, section->line, false, "%s: %s", section->id, service->why);
     }
-    return credentials(run, &account) && (service->secret != IMPORT_KEY_FILE || key_file(run, &account)) &&
-           add_account(run, &account, ret_index);
+    return credentials(run, &account) && travels(run, &account) &&
+           (service->secret != IMPORT_KEY_FILE || key_file(run, &account)) && add_account(run, &account, ret_index);
 }

@@ -177,6 +177,8 @@ enum err template_load(const char *path, struct template **ret_template, struct 
 /** Advice for its writer: what the template declares and its requests never say. One line a mistake into @p report,
  * with @p name for the file. @return whether there was none. */
 bool template_lint(const struct template *template, const char *name, struct strbuf *report);
+/** Whether the account's user name is the one of a Basic login, where it may hold no colon (RFC 7617 2). */
+bool template_basic_says_user(const struct template *template);
 struct template *template_ref(const struct template *template);
 void template_unref(struct template *template); /* NULL allowed */
 /** The JSON Schema of the rows, for editors. */

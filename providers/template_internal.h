@@ -52,8 +52,6 @@ enum err template_text_check(struct view text, struct errinfo *info);
 bool template_text_uses(const char *text, enum template_slot slot);
 /** Whether a body in JSON holds the account's secret. */
 bool template_json_says_secret(const struct template *template);
-/** Whether the account's user name is the one of a Basic login. */
-bool template_basic_says_user(const struct template *template);
 
 /** Fills in one placeholder: appends plain text. False: there is no value for it. */
 typedef bool (*template_fill_fn)(void *context, enum template_slot slot, struct view key, struct strbuf *out);
