@@ -8,6 +8,7 @@
 #include "provisioning/der.h"
 #include "provisioning/oids.h"
 #include "provisioning/sign.h"
+#include "provisioning/x509.h"
 
 #define BACKDATE_S 3600
 #define DAY_S      86400
@@ -169,30 +170,6 @@ void cert_key_id(const uint8_t point[static KEY_POINT_SIZE], uint8_t ret_key_id[
     memcpy(ret_key_id, digest, CERT_KEY_ID_SIZE);
 }
 
-/** Name of one RDN: CN as UTF8String (RFC 5280 4.1.2.4). */
-static void put_name(struct der_writer *w, struct view common_name)
-{
-    size_t name = der_open(w, DER_SEQUENCE);
-    size_t rdn = der_open(w, DER_SET);
-    size_t pair = der_open(w, DER_SEQUENCE);
-    der_put(w, DER_OID, OID_COMMON_NAME);
-    der_put(w, DER_UTF8_STRING, common_name);
-    der_close(w, pair);
-    der_close(w, rdn);
-    der_close(w, name);
-}
-
-static void put_public_key(struct der_writer *w, const uint8_t *point)
-{
-    size_t info = der_open(w, DER_SEQUENCE);
-    size_t algorithm = der_open(w, DER_SEQUENCE);
-    der_put(w, DER_OID, OID_EC_PUBLIC_KEY);
-    der_put(w, DER_OID, OID_PRIME256V1);
-    der_close(w, algorithm);
-    der_put_bits(w, view_n((const char *)point, KEY_POINT_SIZE));
-    der_close(w, info);
-}
-
 /** Starts one extension; two marks to close: the octets, then the sequence. */
 struct extension {
     size_t sequence;
@@ -306,14 +283,14 @@ static void put_body(struct der_writer *w, const struct cert_request *request, c
     if (signer->name.len > 0) {
         der_put_raw(w, signer->name);
     } else {
-        put_name(w, request->subject->common_name);
+        x509_put_name(w, request->subject->common_name);
     }
     size_t validity = der_open(w, DER_SEQUENCE);
     der_put_time(w, request->validity.not_before_s);
     der_put_time(w, request->validity.not_after_s);
     der_close(w, validity);
-    put_name(w, request->subject->common_name);
-    put_public_key(w, request->point);
+    x509_put_name(w, request->subject->common_name);
+    x509_put_public_key(w, request->point);
     put_extensions(w, request, signer->key_id);
     der_close(w, body);
 }

@@ -4,19 +4,9 @@
 #include "provisioning/der.h"
 #include "provisioning/limits.h"
 #include "provisioning/oids.h"
+#include "provisioning/x509.h"
 
 #define EXTENSIONS_MAX 16 /* ours have six */
-#define RDN_MAX        16
-
-static enum err read_algorithm(struct view *rest)
-{
-    struct view body;
-    struct view oid;
-    if (der_expect(rest, DER_SEQUENCE, &body) != ERR_OK || der_expect(&body, DER_OID, &oid) != ERR_OK) {
-        return ERR_PARSE;
-    }
-    return view_equal(oid, OID_ECDSA_SHA256) && body.len == 0 ? ERR_OK : ERR_UNSUPPORTED;
-}
 
 static enum err read_time(struct view *rest, int64_t *ret_wall_s)
 {
@@ -36,52 +26,6 @@ static enum err read_validity(struct view *rest, struct cert_validity *ret_valid
         err = read_time(&body, &ret_validity->not_after_s);
     }
     return err == ERR_OK && body.len != 0 ? ERR_PARSE : err;
-}
-
-/** An encoded Name, and the last common name in it. */
-static enum err read_name(struct view *rest, struct view *ret_name, struct view *ret_common_name)
-{
-    struct der_item item;
-    if (der_next(rest, &item) != ERR_OK || item.tag != DER_SEQUENCE) {
-        return ERR_PARSE;
-    }
-    *ret_name = item.whole;
-    struct view rdns = item.body;
-    for (size_t i = 0; rdns.len > 0; i++) {
-        struct view rdn;
-        struct view pair;
-        struct view oid;
-        struct der_item value;
-        if (i == RDN_MAX || der_expect(&rdns, DER_SET, &rdn) != ERR_OK ||
-            der_expect(&rdn, DER_SEQUENCE, &pair) != ERR_OK || der_expect(&pair, DER_OID, &oid) != ERR_OK ||
-            der_next(&pair, &value) != ERR_OK || pair.len != 0) {
-            return ERR_PARSE;
-        }
-        if (view_equal(oid, OID_COMMON_NAME)) {
-            *ret_common_name = value.body;
-        }
-    }
-    return ERR_OK;
-}
-
-static enum err read_public_key(struct view *rest, struct view *ret_point)
-{
-    struct view body;
-    struct view algorithm;
-    struct view oid;
-    struct view curve;
-    struct view bits;
-    if (der_expect(rest, DER_SEQUENCE, &body) != ERR_OK || der_expect(&body, DER_SEQUENCE, &algorithm) != ERR_OK ||
-        der_expect(&algorithm, DER_OID, &oid) != ERR_OK || der_expect(&body, DER_BIT_STRING, &bits) != ERR_OK ||
-        body.len != 0 || der_bits(bits, &bits) != ERR_OK) {
-        return ERR_PARSE;
-    }
-    if (!view_equal(oid, OID_EC_PUBLIC_KEY) || der_expect(&algorithm, DER_OID, &curve) != ERR_OK ||
-        !view_equal(curve, OID_PRIME256V1) || bits.len != KEY_POINT_SIZE || bits.ptr[0] != 4) {
-        return ERR_UNSUPPORTED;
-    }
-    *ret_point = bits;
-    return ERR_OK;
 }
 
 static enum err read_basic_constraints(struct view value, struct certread *cert)
@@ -216,19 +160,19 @@ static enum err read_body(struct view rest, struct certread *cert)
     struct view issuer_name;
     enum err err = read_version_and_serial(&rest, cert);
     if (err == ERR_OK) {
-        err = read_algorithm(&rest);
+        err = x509_read_algorithm(&rest);
     }
     if (err == ERR_OK) {
-        err = read_name(&rest, &cert->issuer, &issuer_name);
+        err = x509_read_name(&rest, &cert->issuer, &issuer_name);
     }
     if (err == ERR_OK) {
         err = read_validity(&rest, &cert->validity);
     }
     if (err == ERR_OK) {
-        err = read_name(&rest, &cert->subject, &cert->common_name);
+        err = x509_read_name(&rest, &cert->subject, &cert->common_name);
     }
     if (err == ERR_OK) {
-        err = read_public_key(&rest, &cert->point);
+        err = x509_read_public_key(&rest, &cert->point);
     }
     if (err == ERR_OK) {
         err = read_extensions(&rest, cert);
@@ -250,7 +194,7 @@ enum err certread_parse(struct view der, struct certread *ret_cert)
         return ERR_PARSE;
     }
     cert.body = body.whole;
-    enum err err = read_algorithm(&outer);
+    enum err err = x509_read_algorithm(&outer);
     if (err != ERR_OK) {
         return err;
     }

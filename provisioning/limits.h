@@ -5,6 +5,7 @@
 #define IDENTITY_MAX         40        /* device and service ids: a DNS label with room for a prefix, and the CN's 64 */
 #define CERT_COMMON_MAX      64        /* ub-common-name, RFC 5280 A.1 */
 #define CERT_DER_MAX         4096      /* ours are 500 to 900 bytes; 16 names of 64 bytes still fit */
+#define CSR_DER_MAX          2048      /* ours are 200 to 300 bytes; other makers put names into theirs */
 #define CERT_SAN_MAX         16        /* names and addresses of one server */
 #define CRL_DER_MAX          (4 << 20) /* CRL_ENTRIES_MAX of 37 bytes each and the frame */
 #define CRL_ENTRIES_MAX      100000    /* a tenth of a fleet of a million */
