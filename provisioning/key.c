@@ -53,6 +53,11 @@ void key_rng_free(struct key_rng *rng)
     }
 }
 
+enum err key_rng_bytes(struct key_rng *rng, uint8_t *ret_bytes, size_t len)
+{
+    return wc_RNG_GenerateBlock(&rng->wc, ret_bytes, (word32)len) == 0 ? ERR_OK : ERR_CRYPTO;
+}
+
 static struct key *alloc_key(void)
 {
     struct key *key = calloc(1, sizeof(*key));

@@ -20,6 +20,8 @@ struct key_rng;
 /** @return ERR_NOMEM, ERR_CRYPTO (no entropy). */
 enum err key_rng_new(struct key_rng **ret_rng) MUST_CHECK;
 void key_rng_free(struct key_rng *rng); /* NULL allowed */
+/** Random bytes that may be a secret. @return ERR_CRYPTO. */
+enum err key_rng_bytes(struct key_rng *rng, uint8_t *ret_bytes, size_t len) MUST_CHECK;
 
 struct key;
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/** Object identifiers of keys and certificates as encoded bodies (RFC 5280, RFC 5480, RFC 5758). */
+/** Object identifiers of keys and certificates as encoded bodies (RFC 5280, RFC 5480, RFC 5758, RFC 8410). */
 #include "provisioning/der.h"
 
 #define OID_EC_PUBLIC_KEY     DER_OID_BODY("\x2a\x86\x48\xce\x3d\x02\x01")     /* 1.2.840.10045.2.1 */
 #define OID_PRIME256V1        DER_OID_BODY("\x2a\x86\x48\xce\x3d\x03\x01\x07") /* 1.2.840.10045.3.1.7 */
 #define OID_ECDSA_SHA256      DER_OID_BODY("\x2a\x86\x48\xce\x3d\x04\x03\x02") /* 1.2.840.10045.4.3.2 */
+#define OID_ED25519           DER_OID_BODY("\x2b\x65\x70")                     /* 1.3.101.112 */
 #define OID_COMMON_NAME       DER_OID_BODY("\x55\x04\x03")                     /* 2.5.4.3 */
 #define OID_SUBJECT_KEY_ID    DER_OID_BODY("\x55\x1d\x0e")                     /* 2.5.29.14 */
 #define OID_KEY_USAGE         DER_OID_BODY("\x55\x1d\x0f")                     /* 2.5.29.15 */

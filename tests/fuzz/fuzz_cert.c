@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Certificates, PEM and DER from outside: every view that comes back lies within the input, and what the reader takes
- * as DER is well formed to the last element. */
+/** Certificates, requests, PEM and DER from outside: every view that comes back lies within the input, and what the
+ * reader takes as DER is well formed to the last element. */
 #include <stdlib.h>
 
 #include "base/macros.h"
 #include "provisioning/certread.h"
+#include "provisioning/csr.h"
 #include "provisioning/der.h"
 #include "provisioning/pem.h"
 
@@ -37,6 +38,16 @@ static void read_certificate(struct view der)
     require(cert.validity.not_before_s >= 0 && cert.validity.not_after_s >= 0);
 }
 
+static void read_request(struct view der)
+{
+    struct csr csr;
+    if (csr_parse(der, &csr) == ERR_OK) {
+        require_inside(csr.common_name, der);
+        require_inside(csr.point, der);
+        require(csr.point.len == KEY_POINT_SIZE);
+    }
+}
+
 static void read_elements(struct view der)
 {
     struct view rest = der;
@@ -64,6 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct view input = view_n((const char *)data, size);
     read_elements(input);
     read_certificate(input);
+    read_request(input);
     struct view rest = input;
     struct view label;
     uint8_t der[CERT_DER_MAX];
