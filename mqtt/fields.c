@@ -28,6 +28,16 @@ static bool is_type(char c)
     return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+static bool is_serial(char c)
+{
+    return (c >= 'a' && c <= 'z') || is_type(c) || c == '.' || c == '_' || c == '-';
+}
+
 static bool is_term(char c)
 {
     return is_id(c) || is_type(c);
@@ -72,6 +82,10 @@ bool text_valid(enum text_kind kind, struct view text)
         return all(text, is_type);
     case TEXT_TERM:
         return term_valid(text);
+    case TEXT_HEX:
+        return all(text, is_hex);
+    case TEXT_SERIAL:
+        return all(text, is_serial);
     }
     return false;
 }
@@ -85,8 +99,13 @@ void fields_fail(struct fields *fields, enum err err, const char *key, const cha
 
 enum err fields_open(struct fields *fields, struct view text, struct errinfo *info)
 {
+    return fields_open_large(fields, text, MQTT_PAYLOAD_MAX, info);
+}
+
+enum err fields_open_large(struct fields *fields, struct view text, size_t max_len, struct errinfo *info)
+{
     *fields = (struct fields){.info = info};
-    fields->err = json_parse(text, MQTT_PAYLOAD_MAX, MQTT_JSON_DEPTH, &fields->root, info);
+    fields->err = json_parse(text, max_len, MQTT_JSON_DEPTH, &fields->root, info);
     if (fields->err != ERR_OK) {
         return fields->err;
     }

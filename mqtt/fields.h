@@ -23,6 +23,8 @@ enum text_kind {
     TEXT_NAME,      /* [a-z0-9_*.-]: a canonical DNS name by its alphabet */
     TEXT_TYPE,      /* [A-Z0-9] */
     TEXT_TERM,      /* [A-Za-z0-9-]{1,40}:[0-9]{1,20} */
+    TEXT_HEX,       /* [0-9a-f] */
+    TEXT_SERIAL,    /* [A-Za-z0-9._-] */
 };
 bool text_valid(enum text_kind kind, struct view text);
 
@@ -37,6 +39,8 @@ struct fields {
 
 /** Parses one object within the caps of limits.h and checks `v`. Close it in any case. */
 enum err fields_open(struct fields *fields, struct view text, struct errinfo *info);
+/** The same with another cap than MQTT_PAYLOAD_MAX. */
+enum err fields_open_large(struct fields *fields, struct view text, size_t max_len, struct errinfo *info);
 void fields_close(struct fields *fields);
 
 /** Records "key: what". */

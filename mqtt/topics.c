@@ -6,12 +6,14 @@
 
 #include "base/crypto.h"
 
+#define PROV_TOPIC_CID 32
+
 /* What stands between the root and the last level. */
-enum shape { SHAPE_UP, SHAPE_DN, SHAPE_COORD, SHAPE_PLAIN };
+enum shape { SHAPE_UP, SHAPE_DN, SHAPE_SEEN, SHAPE_REG, SHAPE_COORD, SHAPE_PLAIN };
 
 static const struct {
     enum shape shape;
-    struct view leaf; /* last level; the whole rest for SHAPE_PLAIN */
+    struct view leaf; /* last level, empty where there is none; the whole rest for SHAPE_PLAIN */
 } ROWS[] = {
     [TOPIC_UP_STATE] = {SHAPE_UP, VIEW_LITERAL("state")},
     [TOPIC_UP_GONE] = {SHAPE_UP, VIEW_LITERAL("gone")},
@@ -24,9 +26,22 @@ static const struct {
     [TOPIC_DN_CERT] = {SHAPE_DN, VIEW_LITERAL("cert")},
     [TOPIC_BC_SYNC] = {SHAPE_PLAIN, VIEW_LITERAL("bc/sync")},
     [TOPIC_BC_KEYS] = {SHAPE_PLAIN, VIEW_LITERAL("bc/keys")},
+    [TOPIC_SEEN] = {SHAPE_SEEN, VIEW_LITERAL("")},
+    [TOPIC_REG] = {SHAPE_REG, VIEW_LITERAL("")},
     [TOPIC_COORD_STATE] = {SHAPE_COORD, VIEW_LITERAL("state")},
+    [TOPIC_COORD_REG] = {SHAPE_COORD, VIEW_LITERAL("reg")},
+    [TOPIC_COORD_REG_DONE] = {SHAPE_COORD, VIEW_LITERAL("reg-done")},
+    [TOPIC_COORD_SUSPECT] = {SHAPE_COORD, VIEW_LITERAL("suspect")},
     [TOPIC_FLEET_SUMMARY] = {SHAPE_PLAIN, VIEW_LITERAL("fleet/summary")},
     [TOPIC_FLEET_FEED] = {SHAPE_PLAIN, VIEW_LITERAL("fleet/feed")},
+};
+
+/* Branches whose topics are a device's. */
+static const struct view DEVICE_BRANCHES[] = {
+    [SHAPE_UP] = VIEW_LITERAL("up"),
+    [SHAPE_DN] = VIEW_LITERAL("dn"),
+    [SHAPE_SEEN] = VIEW_LITERAL("seen"),
+    [SHAPE_REG] = VIEW_LITERAL("reg"),
 };
 
 static const struct view SERVICE_PREFIX = VIEW_LITERAL("svc-");
@@ -90,7 +105,8 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* "<sh>/<id>/<leaf>", two lower-case hex digits first: upper case would be a second topic for the same shard. */
+/* "<sh>/<id>/<leaf>", or "<sh>/<id>" for a shape without leaves; two lower-case hex digits first: upper case would be a
+ * second topic for the same shard. */
 static enum err parse_device(enum shape shape, struct view rest, struct topic *ret_topic)
 {
     if (rest.len < 3 || rest.ptr[2] != '/') {
@@ -102,9 +118,17 @@ static enum err parse_device(enum shape shape, struct view rest, struct topic *r
         return ERR_PARSE;
     }
     rest = view_n(rest.ptr + 3, rest.len - 3);
-    struct view id;
+    struct view id = rest;
     struct topic topic = {.shard = (uint8_t)(high * 16 + low)};
-    if (!view_next(&rest, '/', &id) || !find_leaf(shape, rest, &topic.kind)) {
+    bool has_leaf = shape == SHAPE_UP || shape == SHAPE_DN;
+    struct view leaf = VIEW_LITERAL("");
+    if (has_leaf) {
+        leaf = rest;
+        if (!view_next(&leaf, '/', &id)) {
+            return ERR_PARSE;
+        }
+    }
+    if (!find_leaf(shape, leaf, &topic.kind)) {
         return ERR_PARSE;
     }
     if (!device_id_valid(id)) {
@@ -138,11 +162,10 @@ enum err topic_parse_unchecked(struct view text, struct topic *ret_topic)
     if (!skip(&rest, VIEW_LITERAL(TOPIC_ROOT "/"))) {
         return ERR_PARSE;
     }
-    if (skip(&rest, VIEW_LITERAL("up/"))) {
-        return parse_device(SHAPE_UP, rest, ret_topic);
-    }
-    if (skip(&rest, VIEW_LITERAL("dn/"))) {
-        return parse_device(SHAPE_DN, rest, ret_topic);
+    for (size_t i = 0; i < ARRAY_LEN(DEVICE_BRANCHES); i++) {
+        if (skip(&rest, DEVICE_BRANCHES[i])) {
+            return skip(&rest, VIEW_LITERAL("/")) ? parse_device((enum shape)i, rest, ret_topic) : ERR_PARSE;
+        }
     }
     if (skip(&rest, VIEW_LITERAL("coord/"))) {
         return parse_coord(rest, ret_topic);
@@ -164,7 +187,7 @@ enum err topic_parse(struct view text, struct topic *ret_topic)
     }
     if (topic.id.len != 0) {
         uint8_t shard = topic_shard(topic.id);
-        if (topic.kind != TOPIC_COORD_STATE && shard != topic.shard) {
+        if (ROWS[topic.kind].shape != SHAPE_COORD && shard != topic.shard) {
             return ERR_INVALID;
         }
         topic.shard = shard;
@@ -192,8 +215,8 @@ enum err topic_build(enum topic_kind kind, struct view id, char ret_text[static 
     } else if (shape == SHAPE_COORD) {
         TOPIC_WRITE(ret_text, "coord/%.*s/%.*s", VIEW_ARG(id), VIEW_ARG(leaf));
     } else {
-        const char *branch = shape == SHAPE_UP ? "up" : "dn";
-        TOPIC_WRITE(ret_text, "%s/%02x/%.*s/%.*s", branch, topic_shard(id), VIEW_ARG(id), VIEW_ARG(leaf));
+        TOPIC_WRITE(ret_text, "%.*s/%02x/%.*s%s%.*s", VIEW_ARG(DEVICE_BRANCHES[shape]), topic_shard(id), VIEW_ARG(id),
+                    leaf.len > 0 ? "/" : "", VIEW_ARG(leaf));
     }
     return ERR_OK;
 }
@@ -209,5 +232,52 @@ enum err topic_device_filter(struct view id, char ret_text[static TOPIC_SIZE])
         return ERR_INVALID;
     }
     TOPIC_WRITE(ret_text, "dn/%02x/%.*s/#", topic_shard(id), VIEW_ARG(id));
+    return ERR_OK;
+}
+
+static bool cid_grammar(struct view cid)
+{
+    for (size_t i = 0; i < cid.len; i++) {
+        if (hex_digit(cid.ptr[i]) < 0) {
+            return false;
+        }
+    }
+    return cid.len == PROV_TOPIC_CID;
+}
+
+static bool prov_topic_valid(const struct prov_topic *topic)
+{
+    return device_id_valid(topic->claim) && cid_grammar(topic->cid);
+}
+
+enum err prov_topic_parse(struct view text, struct prov_topic *ret_topic)
+{
+    if (text.len > MQTT_TOPIC_MAX) {
+        return ERR_LIMIT;
+    }
+    struct prov_topic topic = {.request = false};
+    struct view rest = text;
+    if (!skip(&rest, VIEW_LITERAL(TOPIC_ROOT "/prov/")) || !view_next(&rest, '/', &topic.claim) ||
+        !view_next(&rest, '/', &topic.cid)) {
+        return ERR_PARSE;
+    }
+    topic.request = view_equals(rest, "req");
+    if (!topic.request && !view_equals(rest, "rsp")) {
+        return ERR_PARSE;
+    }
+    if (!prov_topic_valid(&topic)) {
+        return ERR_INVALID;
+    }
+    *ret_topic = topic;
+    return ERR_OK;
+}
+
+enum err prov_topic_build(const struct prov_topic *topic, char ret_text[static TOPIC_SIZE])
+{
+    if (!prov_topic_valid(topic)) {
+        return ERR_INVALID;
+    }
+    TOPIC_WRITE(ret_text, "prov/%.*s/%.*s/%s", VIEW_ARG(topic->claim), VIEW_ARG(topic->cid),
+                topic->request ? "req" : "rsp");
     return ERR_OK;
 }

@@ -31,16 +31,20 @@ enum topic_kind {
     TOPIC_DN_CERT,
     TOPIC_BC_SYNC,
     TOPIC_BC_KEYS,
-    TOPIC_COORD_STATE, /* id = coordinator's kid, "svc-..." */
+    TOPIC_SEEN,        /* the broker's word on a connection of a device */
+    TOPIC_REG,         /* the provisioner's word on a device */
+    TOPIC_COORD_STATE, /* id = coordinator's kid, "svc-...", as in the three after it */
+    TOPIC_COORD_REG,
+    TOPIC_COORD_REG_DONE,
+    TOPIC_COORD_SUSPECT,
     TOPIC_FLEET_SUMMARY,
     TOPIC_FLEET_FEED,
 };
 
 struct topic {
     enum topic_kind kind;
-    struct view
-        id; /* device id, or kid for TOPIC_COORD_STATE; empty for bc/ and fleet/; borrowed from the parsed text */
-    uint8_t shard; /* of the id */
+    struct view id; /* device id, or kid for coord/; empty for bc/ and fleet/; borrowed from the parsed text */
+    uint8_t shard;  /* of the id */
 };
 
 /** Parses a topic of the contract. The shard level must be the id's own. @return ERR_PARSE (not ours), ERR_INVALID (bad
@@ -59,3 +63,14 @@ enum err topic_build(enum topic_kind kind, struct view id, char ret_text[static 
 void topic_shard_filter(uint8_t shard, char ret_text[static TOPIC_SIZE]);
 /** "muster/v1/dn/<sh>/<id>/#". */
 enum err topic_device_filter(struct view id, char ret_text[static TOPIC_SIZE]) MUST_CHECK;
+
+/** "muster/v1/prov/<claim>/<cid>/req" or ".../rsp", on the broker for provisioning. */
+struct prov_topic {
+    bool request;      /* or the response */
+    struct view claim; /* common name of the claim certificate: the grammar of a device id; borrowed */
+    struct view cid;   /* the attempt: 32 lower-case hexadecimal digits, the client id; borrowed */
+};
+/** @return ERR_PARSE (not ours), ERR_INVALID (claim or cid), ERR_LIMIT. */
+enum err prov_topic_parse(struct view text, struct prov_topic *ret_topic) MUST_CHECK;
+/** @return ERR_INVALID. */
+enum err prov_topic_build(const struct prov_topic *topic, char ret_text[static TOPIC_SIZE]) MUST_CHECK;

@@ -9,6 +9,8 @@
 
 #include "base/file.h"
 #include "mqtt/messages.h"
+#include "mqtt/messages_prov.h"
+#include "mqtt/messages_reg.h"
 
 #define SIZE_MAX_BYTES (64 * 1024)
 
@@ -44,13 +46,36 @@ JUDGE(summary)
 JUDGE(feed)
 JUDGE(coord)
 JUDGE(sync)
+JUDGE(prov_request)
+JUDGE(prov_answer)
+JUDGE(envelope)
+JUDGE(renewal)
+JUDGE(seen)
+JUDGE(reg)
+JUDGE(regask)
+JUDGE(regdone)
+JUDGE(suspect)
 
 static const struct {
     const char *name;
     bool (*judge)(struct view text, bool *ret_stable);
 } BODIES[] = {
-    {"state", judge_state}, {"gone", judge_gone},   {"dns", judge_dns},   {"summary", judge_summary},
-    {"feed", judge_feed},   {"coord", judge_coord}, {"sync", judge_sync},
+    {"state", judge_state},
+    {"gone", judge_gone},
+    {"dns", judge_dns},
+    {"summary", judge_summary},
+    {"feed", judge_feed},
+    {"coord", judge_coord},
+    {"sync", judge_sync},
+    {"prov-request", judge_prov_request},
+    {"prov-answer", judge_prov_answer},
+    {"envelope", judge_envelope},
+    {"renewal", judge_renewal},
+    {"seen", judge_seen},
+    {"reg", judge_reg},
+    {"regask", judge_regask},
+    {"regdone", judge_regdone},
+    {"suspect", judge_suspect},
 };
 
 /* ".../<body>/<verdict>/<file>". */

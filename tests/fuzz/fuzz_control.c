@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "mqtt/messages.h"
+#include "mqtt/messages_prov.h"
+#include "mqtt/messages_reg.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,6 +44,15 @@ TRY(summary, false)
 TRY(feed, false)
 TRY(coord, false)
 TRY(sync, false)
+TRY(prov_request, false)
+TRY(prov_answer, false)
+TRY(envelope, false)
+TRY(renewal, false)
+TRY(seen, false)
+TRY(reg, false)
+TRY(regask, false)
+TRY(regdone, false)
+TRY(suspect, false)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -52,6 +63,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_feed(text);
     try_coord(text);
     try_sync(text);
+    try_prov_request(text);
+    try_prov_answer(text);
+    try_envelope(text);
+    try_renewal(text);
+    try_seen(text);
+    try_reg(text);
+    try_regask(text);
+    try_regdone(text);
+    try_suspect(text);
     struct ip ip;
     struct view address;
     uint8_t mac[32];

@@ -13,9 +13,20 @@ static void require(bool holds)
     }
 }
 
+static void try_prov(struct view text)
+{
+    struct prov_topic topic;
+    char built[TOPIC_SIZE];
+    if (prov_topic_parse(text, &topic) == ERR_OK) {
+        require(prov_topic_build(&topic, built) == ERR_OK);
+        require(view_equals(text, built));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct view text = view_n((const char *)data, size);
+    try_prov(text);
     struct topic checked;
     struct topic unchecked;
     enum err strict = topic_parse(text, &checked);
