@@ -14,8 +14,8 @@
 
 #define LINE_SIZE 128 /* an id and its newline; longer lines are refused whole */
 
-static const char *const profile_choices[] = {"device", "service", "server", NULL};
-static const enum cert_profile profile_of_choice[] = {CERT_DEVICE, CERT_SERVICE, CERT_SERVER};
+static const char *const profile_choices[] = {"device", "service", "server", "claim", NULL};
+static const enum cert_profile profile_of_choice[] = {CERT_DEVICE, CERT_SERVICE, CERT_SERVER, CERT_CLAIM};
 
 const struct args_row ca_init_rows[] = {
     {"dir", 'd', "DIR", ARGS_STRING, offsetof(struct ca_init_options, dir), .help = "Folder of the CA, made if absent"},
@@ -30,7 +30,7 @@ const struct args_row ca_issue_rows[] = {
     {"profile", 'p', NULL, ARGS_ENUM, offsetof(struct ca_issue_options, profile), .choices = profile_choices,
      .help = "What the certificate is for"},
     {"cn", 'c', "ID", ARGS_STRING, offsetof(struct ca_issue_options, common_name),
-     .help = "Device id, service id (svc-...) or a server's name"},
+     .help = "Device id, service id (svc-...), claim (claim-...) or a server's name"},
     {"dns", 0, "NAME", ARGS_STRINGS, offsetof(struct ca_issue_options, dns),
      .help = "DNS name of a server; may be repeated"},
     {"ip", 0, "ADDR", ARGS_STRINGS, offsetof(struct ca_issue_options, ips),
@@ -38,7 +38,7 @@ const struct args_row ca_issue_rows[] = {
     {"out", 'o', "PREFIX", ARGS_STRING, offsetof(struct ca_issue_options, out),
      .help = "Writes PREFIX.key and PREFIX.pem; with --stdin a folder"},
     {"days", 0, "N", ARGS_U32, offsetof(struct ca_issue_options, days), .min = 1, .max = CA_VALIDITY_MAX_DAYS,
-     .help = "Life (default: device 1095, service and server 397)"},
+     .help = "Life (default: device 1095, others 397)"},
     {"stdin", 0, NULL, ARGS_FLAG, offsetof(struct ca_issue_options, from_stdin),
      .help = "One id a line from standard input; writes PREFIX/ID.key and PREFIX/ID.pem"},
     {"force", 0, NULL, ARGS_FLAG, offsetof(struct ca_issue_options, force), .help = "Replace existing files"},
@@ -61,10 +61,12 @@ static const char *hint_of_missing(const char *cause)
     } rows[] = {
         {"/devices.key", "bring back this key of the CA from its backup; a new CA would replace every certificate"},
         {"/services.key", "bring back this key of the CA from its backup; a new CA would replace every certificate"},
+        {"/claims.key", "bring back this key of the CA from its backup; a new CA would replace every certificate"},
         {"/server-ca.key", "bring back this key of the CA from its backup; a new CA would replace every certificate"},
         {"/root.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
         {"/devices.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
         {"/services.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
+        {"/claims.pem", "name the folder of the CA with --dir; a CA of before 0.2 has no claim CA"},
         {"/server-ca.pem", "name the folder of the CA with --dir, or make one first: muster ca init --dir DIR"},
     };
     struct view path = view_of(cause);
@@ -145,7 +147,8 @@ enum exit_code ca_init_run(const struct command_call *call)
     if (err != ERR_OK) {
         return ca_failed(call, "no certificate authority was made", &info);
     }
-    (void)printf("%s/bundle-clients.pem\n%s/bundle-server.pem\n", options->dir, options->dir); /* flushed below */
+    (void)printf("%s/bundle-clients.pem\n%s/bundle-server.pem\n%s/bundle-claims.pem\n", options->dir, options->dir,
+                 options->dir); /* flushed below */
     (void)fprintf(stderr, "Made a certificate authority in %s. Move root.key to a safe place off this machine.\n",
                   options->dir); /* advice only */
     return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;

@@ -254,7 +254,8 @@ const struct command cli_commands[] = {
      .run = ca_issue_run},
     {.noun = "ca",
      .verb = "bundle",
-     .help = "Write bundle-clients.pem (for brokers) and bundle-server.pem (for agents and the coordinator)",
+     .help = "Write the bundles: bundle-clients.pem (core brokers), bundle-server.pem (agents, services), "
+             "bundle-claims.pem (prov)",
      .rows = ca_bundle_rows,
      .options_size = sizeof(struct ca_bundle_options),
      .run = ca_bundle_run},

@@ -21,6 +21,7 @@ static const struct ca_row {
     [CERT_DEVICE_CA] = {CERT_DEVICE_CA, "devices", " device CA"},
     [CERT_SERVICE_CA] = {CERT_SERVICE_CA, "services", " service CA"},
     [CERT_SERVER_CA] = {CERT_SERVER_CA, "server-ca", " server CA"},
+    [CERT_CLAIM_CA] = {CERT_CLAIM_CA, "claims", " claim CA"},
 };
 
 static const struct bundle_row {
@@ -30,6 +31,7 @@ static const struct bundle_row {
 } bundles[] = {
     {"bundle-clients.pem", {CERT_ROOT_CA, CERT_DEVICE_CA, CERT_SERVICE_CA}, 3},
     {"bundle-server.pem", {CERT_ROOT_CA, CERT_SERVER_CA}, 2},
+    {"bundle-claims.pem", {CERT_ROOT_CA, CERT_CLAIM_CA, CERT_SERVICE_CA}, 3},
 };
 
 struct ca {
@@ -96,30 +98,46 @@ static enum err read_certificate(const char *dir, const char *file, uint8_t der[
                : errinfo_set(info, ERR_CORRUPT, "ca", 0, "%s: not a certificate of ours (%s)", path, err_text(err));
 }
 
+static enum err write_bundle(const char *dir, const char *out, const struct bundle_row *bundle, struct errinfo *info)
+{
+    struct strbuf text;
+    strbuf_init(&text, PEM_FILE_MAX);
+    enum err err = ERR_OK;
+    for (size_t m = 0; err == ERR_OK && m < bundle->members_len; m++) {
+        uint8_t der[CERT_DER_MAX];
+        size_t len;
+        struct certread cert;
+        err = read_certificate(dir, row_of(bundle->members[m])->file, der, &len, &cert, info);
+        if (err == ERR_OK) {
+            err = pem_write(&text, PEM_CERTIFICATE, view_n((const char *)der, len));
+        }
+    }
+    if (err == ERR_OK) {
+        err = write_text(out, bundle->file, "", &text, info);
+    }
+    strbuf_deinit(&text);
+    return err;
+}
+
+/** A folder of before there were claims has no such CA, and needs no bundle with it. */
+static bool lacks_claims(const char *dir)
+{
+    char path[PATH_MAX];
+    return make_path(dir, rows[CERT_CLAIM_CA].file, ".pem", path, NULL) == ERR_OK && access(path, F_OK) != 0;
+}
+
 enum err ca_bundle(const char *dir, const char *out, struct errinfo *info)
 {
     enum err err = ERR_OK;
     for (size_t b = 0; err == ERR_OK && b < ARRAY_LEN(bundles); b++) {
-        struct strbuf text;
-        strbuf_init(&text, PEM_FILE_MAX);
-        for (size_t m = 0; err == ERR_OK && m < bundles[b].members_len; m++) {
-            uint8_t der[CERT_DER_MAX];
-            size_t len;
-            struct certread cert;
-            err = read_certificate(dir, row_of(bundles[b].members[m])->file, der, &len, &cert, info);
-            if (err == ERR_OK) {
-                err = pem_write(&text, PEM_CERTIFICATE, view_n((const char *)der, len));
-            }
+        if (bundles[b].members[1] != CERT_CLAIM_CA || !lacks_claims(dir)) {
+            err = write_bundle(dir, out, &bundles[b], info);
         }
-        if (err == ERR_OK) {
-            err = write_text(out, bundles[b].file, "", &text, info);
-        }
-        strbuf_deinit(&text);
     }
     return err;
 }
 
-/** The four CAs while they are made. */
+/** The CAs while they are made. */
 struct making {
     const char *dir;
     struct view name;

@@ -3,13 +3,15 @@
 /**
  * ca: a certificate authority in a folder. Layout (names that other programs and the documentation rely on):
  *
- *     root.pem       root.key        signs the three below; the key belongs off-line once they exist
+ *     root.pem       root.key        signs those below; the key belongs off-line once they exist
  *     devices.pem    devices.key     device CA
  *     services.pem   services.key    service CA
  *     server-ca.pem  server-ca.key   server CA
- *     bundle-clients.pem             root + device CA + service CA: what a broker trusts (mosquitto's cafile)
+ *     claims.pem     claims.key      claim CA
+ *     bundle-clients.pem             root + device CA + service CA: what a core broker trusts (mosquitto's cafile)
+ *     bundle-claims.pem              root + claim CA + service CA: what a broker for provisioning trusts
  *     bundle-server.pem              root + server CA: what agents and the coordinator trust
- *     devices.revoked, services.revoked, server-ca.revoked   serial numbers (provisioning/revoked.h); absent at first
+ *     devices.revoked, ...           serial numbers of each (provisioning/revoked.h); absent at first
  *
  * Key files have mode 0600. root.pem is written after all but the bundles: a folder without it holds no
  * authority and may be made again.
@@ -25,12 +27,12 @@
 #include "provisioning/certread.h"
 #include "provisioning/key.h"
 
-/** Makes the folder, the four CAs and the bundles. @param name start of the CAs' names, at most CA_NAME_MAX.
+/** Makes the folder, the CAs and the bundles. @param name start of the CAs' names, at most CA_NAME_MAX.
  * @param now_s wall clock. @return ERR_EXISTS (has a root.pem), ERR_INVALID (name), and what writing files returns. */
 enum err ca_init(const char *dir, struct view name, int64_t now_s, struct key_rng *rng,
                  struct errinfo *info) MUST_CHECK;
 
-/** Writes both bundles from the certificates in @p dir into the folder @p out. Needs no key. */
+/** Writes the bundles from the certificates in @p dir into the folder @p out. Needs no key. */
 enum err ca_bundle(const char *dir, const char *out, struct errinfo *info) MUST_CHECK;
 
 /** An issuing CA with its key. */

@@ -38,9 +38,11 @@ static const struct profile_row {
     [CERT_DEVICE_CA] = {"device-ca", 7300, CERT_ROOT_CA, 0, true, false},
     [CERT_SERVICE_CA] = {"service-ca", 7300, CERT_ROOT_CA, 0, true, false},
     [CERT_SERVER_CA] = {"server-ca", 7300, CERT_ROOT_CA, 0, false, true},
+    [CERT_CLAIM_CA] = {"claim-ca", 7300, CERT_ROOT_CA, 0, true, false},
     [CERT_DEVICE] = {"device", 1095, CERT_DEVICE_CA, PATH_NONE, true, false},
     [CERT_SERVICE] = {"service", 397, CERT_SERVICE_CA, PATH_NONE, true, false},
     [CERT_SERVER] = {"server", 397, CERT_SERVER_CA, PATH_NONE, false, true},
+    [CERT_CLAIM] = {"claim", 397, CERT_CLAIM_CA, PATH_NONE, true, false},
 };
 
 const char *cert_profile_name(enum cert_profile profile)
@@ -74,35 +76,54 @@ static bool is_identity(struct view id)
     return id.len >= 1 && id.len <= IDENTITY_MAX;
 }
 
+/** What the id of a profile starts with; nothing: a device's, which starts with none of them. */
+static const struct mark_row {
+    enum cert_profile profile;
+    struct view mark;
+} marks[] = {
+    {CERT_SERVICE, VIEW_LITERAL("svc-")},
+    {CERT_CLAIM, VIEW_LITERAL("claim-")},
+};
+
 static enum err check_identity(const struct cert_subject *subject, struct errinfo *info)
 {
-    static const struct view mark = VIEW_LITERAL("svc-");
     struct view id = subject->common_name;
     if (!is_identity(id)) {
         return errinfo_set(info, ERR_INVALID, "cert", 0, "an id is 1 to %d of a-z, 0-9 and \"-\"", IDENTITY_MAX);
     }
-    bool marked = view_starts_with(id, mark);
-    if (subject->profile == CERT_DEVICE && marked) {
-        return errinfo_set(info, ERR_INVALID, "cert", 0, "ids that start with \"svc-\" are for services, not devices");
-    }
-    if (subject->profile == CERT_SERVICE && (!marked || id.len == mark.len)) {
-        return errinfo_set(info, ERR_INVALID, "cert", 0, "the id of a service starts with \"svc-\"");
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        struct view mark = marks[i].mark;
+        const char *name = profiles[marks[i].profile].name;
+        bool marked = view_starts_with(id, mark);
+        if (subject->profile != marks[i].profile && marked) {
+            return errinfo_set(info, ERR_INVALID, "cert", 0, "ids that start with \"%.*s\" are for %ss, not %ss",
+                               VIEW_ARG(mark), name, profiles[subject->profile].name);
+        }
+        if (subject->profile == marks[i].profile && (!marked || id.len == mark.len)) {
+            return errinfo_set(info, ERR_INVALID, "cert", 0, "the id of a %s starts with \"%.*s\"", name,
+                               VIEW_ARG(mark));
+        }
     }
     return ERR_OK;
+}
+
+static bool has_identity(enum cert_profile profile)
+{
+    return profile == CERT_DEVICE || profile == CERT_SERVICE || profile == CERT_CLAIM;
 }
 
 /** A server's or a CA's name: for people, so printable ASCII of the PrintableString kind. */
 static enum err check_display_name(struct view name, struct errinfo *info)
 {
-    static const char marks[] = " -._():/'";
+    static const char others[] = " -._():/'";
     if (name.len == 0 || name.len > CERT_COMMON_MAX) {
         return errinfo_set(info, ERR_LIMIT, "cert", 0, "a name has 1 to %d characters", CERT_COMMON_MAX);
     }
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              memchr(marks, c, sizeof(marks) - 1) != NULL)) {
-            return errinfo_set(info, ERR_INVALID, "cert", 0, "a name holds letters, digits and%s only", marks);
+              memchr(others, c, sizeof(others) - 1) != NULL)) {
+            return errinfo_set(info, ERR_INVALID, "cert", 0, "a name holds letters, digits and%s only", others);
         }
     }
     return ERR_OK;
@@ -134,9 +155,8 @@ static enum err check_server_names(const struct cert_subject *subject, struct er
 
 enum err cert_subject_check(const struct cert_subject *subject, struct errinfo *info)
 {
-    enum err err = subject->profile == CERT_DEVICE || subject->profile == CERT_SERVICE
-                       ? check_identity(subject, info)
-                       : check_display_name(subject->common_name, info);
+    enum err err =
+        has_identity(subject->profile) ? check_identity(subject, info) : check_display_name(subject->common_name, info);
     if (err != ERR_OK) {
         return err;
     }
@@ -221,6 +241,34 @@ static void put_usages(struct der_writer *w, const struct profile_row *row)
     }
 }
 
+static void put_subtree(struct der_writer *w, uint8_t name_tag, struct view base)
+{
+    size_t subtree = der_open(w, DER_SEQUENCE);
+    der_put(w, name_tag, base);
+    der_close(w, subtree);
+}
+
+/** Critical (RFC 5280 4.2.1.10): no leaf has a DNS name that could ever be a host's, or an address. The empty DNS name
+ * would exclude all, but wolfSSL does not read it; so the one domain that holds no host (RFC 6761 6.4) is permitted. */
+static void put_name_constraints(struct der_writer *w, const struct profile_row *row)
+{
+    static const char zeros[32]; /* address and mask: all of a family */
+    if (row->path_len != 0 || row->server_auth) {
+        return;
+    }
+    struct extension extension = open_extension(w, OID_NAME_CONSTRAINTS, true);
+    size_t constraints = der_open(w, DER_SEQUENCE);
+    size_t permitted = der_open(w, DER_CONTEXT_CONSTRUCTED | 0);
+    put_subtree(w, NAME_DNS, VIEW_LITERAL("invalid"));
+    der_close(w, permitted);
+    size_t excluded = der_open(w, DER_CONTEXT_CONSTRUCTED | 1);
+    put_subtree(w, NAME_IP, view_n(zeros, 2 * 4));
+    put_subtree(w, NAME_IP, view_n(zeros, 2 * 16));
+    der_close(w, excluded);
+    der_close(w, constraints);
+    close_extension(w, extension);
+}
+
 static void put_alt_names(struct der_writer *w, const struct cert_subject *subject)
 {
     if (subject->profile != CERT_DEVICE && subject->profile != CERT_SERVER) {
@@ -268,6 +316,7 @@ static void put_extensions(struct der_writer *w, const struct cert_request *requ
     put_usages(w, row);
     put_key_ids(w, request->point, authority);
     put_alt_names(w, request->subject);
+    put_name_constraints(w, row);
     der_close(w, list);
     der_close(w, explicit);
 }

@@ -4,8 +4,9 @@
  * cert: builds X.509 v3 certificates (RFC 5280) from policy alone: a profile fixes key usage, path length and validity,
  * the caller gives a subject and a public key, nothing is ever copied from a request. Pure: time and serial are inputs.
  *
- * Tree: root CA (path length 1) -> device, service and server CA (path length 0) -> leaves. An issuing CA carries the
- * extended key usage of its leaves, so a device CA cannot make a server's certificate.
+ * Tree: root CA (path length 1) -> device, service, server and claim CA (path length 0) -> leaves. An issuing CA
+ * carries the extended key usage of its leaves, and the name constraint that no DNS name and no address is theirs, so a
+ * device CA cannot make a server's certificate.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,12 +22,14 @@ enum cert_profile {
     CERT_DEVICE_CA,
     CERT_SERVICE_CA,
     CERT_SERVER_CA,
+    CERT_CLAIM_CA,
     CERT_DEVICE,  /* CN = id, SAN URI urn:muster:device:<id>, clientAuth */
     CERT_SERVICE, /* CN = svc-..., clientAuth */
     CERT_SERVER,  /* CN for people, SAN DNS and IP, serverAuth */
+    CERT_CLAIM,   /* CN = claim-..., one for all devices of a batch until each has its own; clientAuth */
 };
 
-#define CERT_PROFILE_COUNT 7
+#define CERT_PROFILE_COUNT 9
 #define CERT_SERIAL_SIZE   16
 #define CERT_KEY_ID_SIZE   20
 #define CERT_DEVICE_URN    "urn:muster:device:"
@@ -48,7 +51,8 @@ struct cert_subject {
 };
 
 /**
- * Judges a subject by its profile: ids are `[a-z0-9-]{1,40}`; "svc-" is the mark of a service and refused for a device;
+ * Judges a subject by its profile: ids are `[a-z0-9-]{1,40}`; "svc-" is the mark of a service and "claim-" that of a
+ * claim, both refused for a device;
  * a server has at least one DNS name or address, others have none; a CA's name is printable.
  * @param info says which part. @return ERR_INVALID, ERR_LIMIT.
  */

@@ -89,6 +89,11 @@ static enum err read_alt_names(struct view value, struct certread *cert)
     return der_expect(&value, DER_SEQUENCE, &cert->alt_names) == ERR_OK && value.len == 0 ? ERR_OK : ERR_PARSE;
 }
 
+static enum err read_constraints(struct view value, struct certread *cert)
+{
+    return der_expect(&value, DER_SEQUENCE, &cert->constraints) == ERR_OK && value.len == 0 ? ERR_OK : ERR_PARSE;
+}
+
 static const struct extension_row {
     struct view oid;
     enum err (*read)(struct view value, struct certread *cert);
@@ -96,6 +101,7 @@ static const struct extension_row {
     {OID_BASIC_CONSTRAINTS, read_basic_constraints}, {OID_KEY_USAGE, read_key_usage},
     {OID_EXT_KEY_USAGE, read_ext_key_usage},         {OID_SUBJECT_KEY_ID, read_key_id},
     {OID_AUTHORITY_KEY_ID, read_authority_id},       {OID_SUBJECT_ALT_NAME, read_alt_names},
+    {OID_NAME_CONSTRAINTS, read_constraints},
 };
 
 /** @p seen holds a bit for each row that was met: an extension stands once (RFC 5280 4.2). */

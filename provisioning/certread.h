@@ -30,6 +30,7 @@ struct certread {
     struct view key_id;       /* SubjectKeyIdentifier; empty when absent */
     struct view authority_id; /* AuthorityKeyIdentifier's keyIdentifier; empty when absent */
     struct view alt_names;    /* body of GeneralNames; empty when absent */
+    struct view constraints;  /* body of NameConstraints; empty when absent. Not applied here: see above */
 };
 
 /** The whole of @p der as one certificate. @return ERR_PARSE, ERR_UNSUPPORTED (version, algorithm, curve or an unknown

@@ -13,6 +13,7 @@
 #define OID_SUBJECT_ALT_NAME  DER_OID_BODY("\x55\x1d\x11")                     /* 2.5.29.17 */
 #define OID_BASIC_CONSTRAINTS DER_OID_BODY("\x55\x1d\x13")                     /* 2.5.29.19 */
 #define OID_CRL_NUMBER        DER_OID_BODY("\x55\x1d\x14")                     /* 2.5.29.20 */
+#define OID_NAME_CONSTRAINTS  DER_OID_BODY("\x55\x1d\x1e")                     /* 2.5.29.30 */
 #define OID_AUTHORITY_KEY_ID  DER_OID_BODY("\x55\x1d\x23")                     /* 2.5.29.35 */
 #define OID_EXT_KEY_USAGE     DER_OID_BODY("\x55\x1d\x25")                     /* 2.5.29.37 */
 #define OID_SERVER_AUTH       DER_OID_BODY("\x2b\x06\x01\x05\x05\x07\x03\x01") /* 1.3.6.1.5.5.7.3.1 */

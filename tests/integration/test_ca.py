@@ -13,7 +13,7 @@ import unittest
 from muster_testlib import broker, certs, procs
 
 MUSTER = os.path.join(os.environ["MUSTER_BUILD_DIR"], "cli", "muster")
-KEY_FILES = ["root.key", "devices.key", "services.key", "server-ca.key"]
+KEY_FILES = ["root.key", "devices.key", "services.key", "server-ca.key", "claims.key"]
 
 
 def muster(*arguments, text=None, **more):
@@ -36,7 +36,7 @@ class Authority(unittest.TestCase):
         self.dir = self.work / "ca"
         done = muster("ca", "init", "--dir", self.dir, "--name", "test")
         self.assertEqual((done.returncode, done.stdout),
-                         (0, f"{self.dir}/bundle-clients.pem\n{self.dir}/bundle-server.pem\n"), done.stderr)
+                         (0, "".join(f"{self.dir}/bundle-{kind}.pem\n" for kind in ("clients", "server", "claims"))), done.stderr)
 
     def issue(self, profile, name, *more, code=0):
         prefix = self.work / name
@@ -64,6 +64,11 @@ class Strictness(Authority):
         service, _, _ = self.issue("service", "svc-coordinator")
         server, _, _ = self.issue("server", "broker.example.net", "--dns", "broker.example.net", "--ip", "127.0.0.1",
                                   "--ip", "::1")
+        claim, _, _ = self.issue("claim", "claim-b1")
+        self.assert_verified(claim, "bundle-claims.pem", "sslclient")
+        self.assert_not_verified("unable to get local issuer", claim, "bundle-clients.pem", "sslclient")
+        self.assert_not_verified("unable to get local issuer", device, "bundle-claims.pem", "sslclient")
+        self.assert_verified(service, "bundle-claims.pem", "sslclient")
         for certificate in (device, service):
             self.assert_verified(certificate, "bundle-clients.pem", "sslclient")
             self.assert_not_verified("unsuitable certificate purpose", certificate, "bundle-clients.pem", "sslserver")
@@ -90,6 +95,28 @@ class Strictness(Authority):
         chain.write_text((self.dir / "devices.pem").read_text())
         self.assert_not_verified("purpose", forged, "root.pem", "sslserver", "-untrusted", chain)
 
+    def test_no_name_and_no_address_of_a_server_is_a_clients(self):
+        """Signed with the stolen key of a CA for clients, and with the purposes of one: the constraint refuses it."""
+        _, key, _ = self.issue("device", "cam-1")
+        request, forged, extensions = self.work / "csr", self.work / "forged.pem", self.work / "ext"
+        self.assertEqual(openssl("req", "-new", "-key", key, "-subj", "/CN=cam-1", "-out", request).returncode, 0)
+        for file in ("devices", "services", "claims"):
+            text = text_of(self.dir / f"{file}.pem")
+            self.assertIn("X509v3 Name Constraints: critical\n                Permitted:\n                  DNS:invalid\n", text)
+            for name in ("DNS:broker.example.net", "DNS:a", "IP:192.0.2.1", "IP:2001:db8::1", None):
+                with self.subTest(file=file, name=name):
+                    extensions.write_text("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
+                                          "extendedKeyUsage=clientAuth\nsubjectKeyIdentifier=hash\n"
+                                          "authorityKeyIdentifier=keyid\n" + (f"subjectAltName={name}\n" if name else ""))
+                    done = openssl("x509", "-req", "-in", request, "-CA", self.dir / f"{file}.pem", "-CAkey",
+                                   self.dir / f"{file}.key", "-out", forged, "-extfile", extensions)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    more = (forged, "root.pem", "sslclient", "-untrusted", self.dir / f"{file}.pem")
+                    if name:
+                        self.assert_not_verified("(excluded|permitted) subtree violation", *more)
+                    else:
+                        self.assert_verified(*more)
+
     def test_contents_follow_the_profile(self):
         device, key, _ = self.issue("device", "cam-1")
         text = text_of(device)
@@ -103,7 +130,7 @@ class Strictness(Authority):
         with open(device, encoding="ascii") as chain:
             self.assertEqual(chain.read().count("BEGIN CERTIFICATE"), 2)
         self.assertEqual(openssl("pkey", "-in", key, "-pubout").stdout, openssl("x509", "-in", device, "-noout", "-pubkey").stdout)
-        for file, name, length in (("root", "root", 1), ("devices", "device", 0), ("services", "service", 0), ("server-ca", "server", 0)):
+        for file, name, length in (("root", "root", 1), ("devices", "device", 0), ("services", "service", 0), ("server-ca", "server", 0), ("claims", "claim", 0)):
             text = text_of(self.dir / f"{file}.pem")
             self.assertIn(f"Subject: CN = test {name} CA\n", text)
             self.assertIn(f"Basic Constraints: critical\n                CA:TRUE, pathlen:{length}\n", text)
@@ -372,7 +399,7 @@ class Bundles(Authority):
         self.assertEqual(done.returncode, 0, done.stderr)
         for name in ("bundle-clients.pem", "bundle-server.pem"):
             self.assertEqual((out / name).read_bytes(), (self.dir / name).read_bytes())
-        self.assertEqual(sorted(path.name for path in out.iterdir()), ["bundle-clients.pem", "bundle-server.pem"])
+        self.assertEqual(sorted(path.name for path in out.iterdir()), ["bundle-claims.pem", "bundle-clients.pem", "bundle-server.pem"])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@
 
 static const char *const files[] = {"root.pem",     "root.key",     "devices.pem",        "devices.key",
                                     "services.pem", "services.key", "server-ca.pem",      "server-ca.key",
-                                    "leaf.pem",     "leaf.key",     "bundle-clients.pem", "bundle-server.pem"};
+                                    "leaf.pem",     "leaf.key",     "bundle-clients.pem", "bundle-server.pem",
+                                    "claims.pem",   "claims.key",   "bundle-claims.pem"};
 
 struct fixture {
     char dir[64];
@@ -111,9 +112,11 @@ static void folder_has_the_promised_layout(void **state)
     struct fixture *fixture = *state;
     static const char *const clients[] = {"test root CA", "test device CA", "test service CA"};
     static const char *const server[] = {"test root CA", "test server CA"};
+    static const char *const claims[] = {"test root CA", "test claim CA", "test service CA"};
     assert_names(at(fixture, "bundle-clients.pem"), clients, 3);
     assert_names(at(fixture, "bundle-server.pem"), server, 2);
-    static const char *const keys[] = {"root.key", "devices.key", "services.key", "server-ca.key"};
+    assert_names(at(fixture, "bundle-claims.pem"), claims, 3);
+    static const char *const keys[] = {"root.key", "devices.key", "services.key", "server-ca.key", "claims.key"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         struct stat st;
         assert_int_equal(stat(at(fixture, keys[i]), &st), 0);
@@ -216,12 +219,13 @@ static void a_ca_issues_its_own_profile_only(void **state)
         {.profile = CERT_DEVICE, .common_name = VIEW_LITERAL("cam-1")},
         {.profile = CERT_SERVICE, .common_name = VIEW_LITERAL("svc-1")},
         {.profile = CERT_SERVER, .common_name = VIEW_LITERAL("b"), .dns = dns, .dns_len = 1},
+        {.profile = CERT_CLAIM, .common_name = VIEW_LITERAL("claim-b1")},
         {.profile = CERT_DEVICE_CA, .common_name = VIEW_LITERAL("forged CA")},
         {.profile = CERT_ROOT_CA, .common_name = VIEW_LITERAL("forged root")},
     };
     struct ca_pair pair;
     ca_pair_init(&pair);
-    for (enum cert_profile profile = CERT_DEVICE; profile <= CERT_SERVER; profile++) {
+    for (enum cert_profile profile = CERT_DEVICE; profile <= CERT_CLAIM; profile++) {
         struct ca *ca = open_ca(fixture, profile);
         for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
             enum err want = subjects[i].profile == profile ? ERR_OK : ERR_STATE;

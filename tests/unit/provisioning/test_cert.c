@@ -27,7 +27,7 @@ static struct authority {
     uint8_t der[CERT_DER_MAX];
     size_t len;
     struct certread cert;
-} authorities[CERT_SERVER_CA + 1];
+} authorities[CERT_CLAIM_CA + 1];
 
 static struct cert_signer signer_of(enum cert_profile profile)
 {
@@ -50,11 +50,11 @@ static struct cert_request request_of(const struct cert_subject *subject, const 
 static int set_up(void **state)
 {
     (void)state;
-    static const char *const names[] = {"t root CA", "t device CA", "t service CA", "t server CA"};
+    static const char *const names[] = {"t root CA", "t device CA", "t service CA", "t server CA", "t claim CA"};
     if (key_rng_new(&rng) != ERR_OK) {
         return -1;
     }
-    for (enum cert_profile profile = CERT_ROOT_CA; profile <= CERT_SERVER_CA; profile++) {
+    for (enum cert_profile profile = CERT_ROOT_CA; profile <= CERT_CLAIM_CA; profile++) {
         struct authority *authority = &authorities[profile];
         const struct cert_subject subject = {.profile = profile, .common_name = view_of(names[profile])};
         uint8_t point[KEY_POINT_SIZE];
@@ -115,10 +115,9 @@ static void authorities_have_their_constraints(void **state)
         bool client;
         bool server;
     } rows[] = {
-        {CERT_ROOT_CA, "t root CA", 1, false, false},
-        {CERT_DEVICE_CA, "t device CA", 0, true, false},
-        {CERT_SERVICE_CA, "t service CA", 0, true, false},
-        {CERT_SERVER_CA, "t server CA", 0, false, true},
+        {CERT_ROOT_CA, "t root CA", 1, false, false},      {CERT_DEVICE_CA, "t device CA", 0, true, false},
+        {CERT_SERVICE_CA, "t service CA", 0, true, false}, {CERT_SERVER_CA, "t server CA", 0, false, true},
+        {CERT_CLAIM_CA, "t claim CA", 0, true, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const struct authority *authority = &authorities[rows[i].profile];
@@ -132,6 +131,7 @@ static void authorities_have_their_constraints(void **state)
         assert_int_equal(certread_verify(&authority->cert, &authorities[CERT_ROOT_CA].cert), ERR_OK);
         assert_true(view_equal(authority->cert.authority_id, authorities[CERT_ROOT_CA].cert.key_id));
         assert_int_equal(authority->cert.alt_names.len, 0);
+        assert_int_equal(authority->cert.constraints.len > 0, rows[i].client);
     }
     assert_int_equal(certread_verify(&authorities[CERT_DEVICE_CA].cert, &authorities[CERT_SERVER_CA].cert), ERR_AUTH);
 }
@@ -233,6 +233,12 @@ static void subjects_are_judged_by_their_profile(void **state)
         {{.profile = CERT_DEVICE, .common_name = VIEW_LITERAL("svc-")}, ERR_INVALID},
         {{.profile = CERT_DEVICE, .common_name = VIEW_LITERAL("svc-x")}, ERR_INVALID},
         {{.profile = CERT_DEVICE, .common_name = VIEW_LITERAL("svcx")}, ERR_OK},
+        {{.profile = CERT_DEVICE, .common_name = VIEW_LITERAL("claim-b1")}, ERR_INVALID},
+        {{.profile = CERT_SERVICE, .common_name = VIEW_LITERAL("claim-b1")}, ERR_INVALID},
+        {{.profile = CERT_CLAIM, .common_name = VIEW_LITERAL("claim-b1")}, ERR_OK},
+        {{.profile = CERT_CLAIM, .common_name = VIEW_LITERAL("claim-")}, ERR_INVALID},
+        {{.profile = CERT_CLAIM, .common_name = VIEW_LITERAL("svc-1")}, ERR_INVALID},
+        {{.profile = CERT_CLAIM, .common_name = VIEW_LITERAL("cam-1")}, ERR_INVALID},
         {{.profile = CERT_DEVICE, .common_name = VIEW_LITERAL("a"), .dns = dns, .dns_len = 1}, ERR_INVALID},
         {{.profile = CERT_SERVICE, .common_name = VIEW_LITERAL("svc-x")}, ERR_OK},
         {{.profile = CERT_SERVICE, .common_name = VIEW_LITERAL("svc-")}, ERR_INVALID},
