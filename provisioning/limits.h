@@ -17,3 +17,8 @@
 #define DER_INTEGER_MAX      20        /* serial numbers, RFC 5280 4.1.2.2 */
 #define CA_NAME_MAX          40        /* leaves room for " services CA" in a CN of 64 */
 #define CA_VALIDITY_MAX_DAYS 10950     /* 30 years, the root's own life */
+#define LEDGER_LINE_MAX      1024      /* a device's line is under 600 bytes */
+#define LEDGER_SERIAL_MAX    48        /* what fits on a label as Code 128 */
+#define LEDGER_BATCH_MAX     32        /* with "claim-" before it the common name of a certificate */
+#define LEDGER_STATION_MAX   32
+#define LEDGER_WHY_MAX       128
