@@ -22,3 +22,4 @@
 #define LEDGER_BATCH_MAX     32        /* with "claim-" before it the common name of a certificate */
 #define LEDGER_STATION_MAX   32
 #define LEDGER_WHY_MAX       128
+#define LEDGER_FILE_MAX      (64 << 20) /* over 100,000 devices of one station and batch */
