@@ -526,7 +526,7 @@ const struct provider_ops provider_azure = {
     .about = {.name = "azure",
               .service = "Azure DNS",
               .class = "S",
-              .since = "0.2",
+              .since = "0.1",
               .source = "https://learn.microsoft.com/en-us/rest/api/dns/record-sets/create-or-update",
               .read = "2026-11-23",
               .note = "key_file: what `az ad sp create-for-rbac` writes, and option resource_group; or option "

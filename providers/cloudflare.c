@@ -573,7 +573,7 @@ const struct provider_ops provider_cloudflare = {
     .about = {.name = "cloudflare",
               .service = "Cloudflare",
               .class = "J",
-              .since = "0.2",
+              .since = "0.1",
               .source = "https://developers.cloudflare.com/dns/manage-dns-records/how-to/batch-record-changes/",
               .read = "2026-11-23",
               .note = "password_file: an API token with Zone:Read and DNS:Edit for the zones"},

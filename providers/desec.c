@@ -554,7 +554,7 @@ const struct provider_ops provider_desec = {
     .about = {.name = "desec",
               .service = "deSEC / dedyn.io",
               .class = "D2+J",
-              .since = "0.2",
+              .since = "0.1",
               .source = "https://desec.readthedocs.io/en/latest/dns/rrsets.html",
               .read = "2026-11-23",
               .note = "password_file: an API token; `minimum_ttl` spares asking for it"},

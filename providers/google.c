@@ -446,7 +446,7 @@ const struct provider_ops provider_google = {
     .about = {.name = "google",
               .service = "Google Cloud DNS",
               .class = "S",
-              .since = "0.2",
+              .since = "0.1",
               .source = "https://cloud.google.com/dns/docs/reference/rest/v1/changes/create",
               .read = "2026-11-23",
               .note = "key_file: the JSON key of a service account that may change the zones"},

@@ -401,7 +401,7 @@ const struct provider_ops provider_powerdns = {
     .about = {.name = "powerdns",
               .service = "PowerDNS",
               .class = "J/R",
-              .since = "0.2",
+              .since = "0.1",
               .source = "https://doc.powerdns.com/authoritative/http-api/zone.html",
               .read = "2026-11-23",
               .note = "url: address of the server's webserver, as http://127.0.0.1:8081; password_file: its api-key"},

@@ -202,6 +202,9 @@ bool template_fill(void *context, enum template_slot slot, struct view key, stru
     case TEMPLATE_SLOT_TTL:
         add_ttl(scene, out);
         return true;
+    case TEMPLATE_SLOT_VERSION:
+        (void)strbuf_adds(out, MUSTER_VERSION);
+        return true;
     case TEMPLATE_SLOT_USERNAME:
         (void)strbuf_adds(out, account->user);
         return true;

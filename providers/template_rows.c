@@ -450,7 +450,7 @@ static const struct config_row rows[] = {
     {CONFIG("class", CONFIG_STRING, class), FACT, .max = 8, .check = check_class, .help = "kind of interface"},
     {CHOICE("status", struct template_config, status, statuses), .def = "ok",
      .help = "ok: the vendor's page was read; undocumented: there is none; dead: the service has ended"},
-    {CONFIG("since", CONFIG_STRING, since), .min = 1, .max = 16, .def = "\"0.2\"",
+    {CONFIG("since", CONFIG_STRING, since), .min = 1, .max = 16, .def = "\"0.1\"",
      .help = "version of Muster that had it first"},
     {CONFIG("source", CONFIG_STRING, source), FACT, .max = 300,
      .help = "page that says how it works; without one: what is known to send it"},

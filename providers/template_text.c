@@ -7,13 +7,16 @@
 enum { VALUE_MAX = 8192 /* bytes of one filled placeholder */ };
 
 static const char *const slots[TEMPLATE_SLOTS] = {
-    [TEMPLATE_SLOT_HOSTS] = "hosts",     [TEMPLATE_SLOT_HOST] = "host",         [TEMPLATE_SLOT_FQDN] = "fqdn",
-    [TEMPLATE_SLOT_LABEL] = "label",     [TEMPLATE_SLOT_ZONE] = "zone",         [TEMPLATE_SLOT_DOMAIN] = "domain",
-    [TEMPLATE_SLOT_IP] = "ip",           [TEMPLATE_SLOT_IPS] = "ips",           [TEMPLATE_SLOT_IP4] = "ip4",
-    [TEMPLATE_SLOT_IP6] = "ip6",         [TEMPLATE_SLOT_MYIP] = "myip",         [TEMPLATE_SLOT_MYIPV6] = "myipv6",
-    [TEMPLATE_SLOT_TYPE] = "type",       [TEMPLATE_SLOT_TTL] = "ttl",           [TEMPLATE_SLOT_USERNAME] = "username",
-    [TEMPLATE_SLOT_SECRET] = "secret",   [TEMPLATE_SLOT_PASSWORD] = "password", [TEMPLATE_SLOT_OPTION] = "option",
-    [TEMPLATE_SLOT_CAPTURE] = "capture",
+    [TEMPLATE_SLOT_HOSTS] = "hosts",     [TEMPLATE_SLOT_HOST] = "host",
+    [TEMPLATE_SLOT_FQDN] = "fqdn",       [TEMPLATE_SLOT_LABEL] = "label",
+    [TEMPLATE_SLOT_ZONE] = "zone",       [TEMPLATE_SLOT_DOMAIN] = "domain",
+    [TEMPLATE_SLOT_IP] = "ip",           [TEMPLATE_SLOT_IPS] = "ips",
+    [TEMPLATE_SLOT_IP4] = "ip4",         [TEMPLATE_SLOT_IP6] = "ip6",
+    [TEMPLATE_SLOT_MYIP] = "myip",       [TEMPLATE_SLOT_MYIPV6] = "myipv6",
+    [TEMPLATE_SLOT_TYPE] = "type",       [TEMPLATE_SLOT_TTL] = "ttl",
+    [TEMPLATE_SLOT_VERSION] = "version", [TEMPLATE_SLOT_USERNAME] = "username",
+    [TEMPLATE_SLOT_SECRET] = "secret",   [TEMPLATE_SLOT_PASSWORD] = "password",
+    [TEMPLATE_SLOT_OPTION] = "option",   [TEMPLATE_SLOT_CAPTURE] = "capture",
 };
 
 static bool is_letter(char c)
@@ -90,7 +93,7 @@ enum err template_text_check(struct view text, struct errinfo *info)
         }
         return errinfo_set(info, ERR_INVALID, "config", 0,
                            "unknown placeholder %.*s; known are hosts host fqdn label zone domain ip ips ip4 ip6 myip "
-                           "myipv6 type ttl username secret password option.NAME capture.NAME",
+                           "myipv6 type ttl version username secret password option.NAME capture.NAME",
                            VIEW_ARG(unknown));
     }
     return ERR_OK;

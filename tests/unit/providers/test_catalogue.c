@@ -94,6 +94,31 @@ static void every_template_of_the_program_loads(void **state)
     catalogue_unref(catalogue);
 }
 
+/** Nothing that ships names a version that is not there yet, and no request one that is written down. */
+static void what_ships_is_of_this_version(void **state)
+{
+    (void)state;
+    struct catalogue *catalogue = make(ERR_OK, NULL);
+    const struct catalogue_service *services = NULL;
+    struct strbuf report;
+    size_t len = 0;
+    strbuf_init(&report, 1 << 16);
+    assert_int_equal(catalogue_services(catalogue, &services, &len, &report), ERR_OK);
+    for (size_t i = 0; i < len; i++) {
+        if (strverscmp(services[i].since, MUSTER_VERSION) > 0) {
+            fail_msg("%s: since %s, this is %s", services[i].service, services[i].since, MUSTER_VERSION);
+        }
+    }
+    for (const struct embedded_file *file = embedded_templates; file->name != NULL; file++) {
+        const char *agent = strstr(file->text, "muster/");
+        if (agent != NULL && agent[7] >= '0' && agent[7] <= '9') {
+            fail_msg("%s: write muster/{version}, not %.10s", file->name, agent);
+        }
+    }
+    strbuf_deinit(&report);
+    catalogue_unref(catalogue);
+}
+
 /** A row of catalogue.yaml whose service something serves would be hidden, and go stale. */
 static void each_row_of_the_list_is_of_a_service_that_nothing_serves(void **state)
 {
@@ -247,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_template_of_the_program_loads),
+        cmocka_unit_test(what_ships_is_of_this_version),
         cmocka_unit_test(each_row_of_the_list_is_of_a_service_that_nothing_serves),
         cmocka_unit_test(a_file_of_the_folder_adds_or_overrides),
         cmocka_unit_test(a_broken_file_is_named_with_all_its_neighbours),

@@ -30,6 +30,8 @@ static void placeholders_are_encoded_for_where_they_stand(void **state)
          "{\"ip\":\"192.0.2.1\",\"k\":\"p&=\\\"% \\\\\",\"ttl\":60,\"a\":{}}"},
         {"{url: \"https://t.example/{ip}\", headers: {X-Key: \"k {secret}\"}}",
          "GET https://t.example/192.0.2.1\nX-Key: k p&=\"% \\\n"},
+        {"{url: \"https://t.example/{ip}\", headers: {User-Agent: \"muster/{version}({option.mode})\"}}",
+         "GET https://t.example/192.0.2.1\nUser-Agent: muster/" MUSTER_VERSION "()\n"},
         {"{url: \"https://t.example/{ip}\", auth: bearer}",
          "GET https://t.example/192.0.2.1\nAuthorization: Bearer p&=\"% \\\n"},
         {"{url: \"https://t.example/{ip}\", auth: basic}", "GET https://t.example/192.0.2.1\nlogin u/ser:p&=\"% \\\n"},
