@@ -330,7 +330,7 @@ enum exit_code ca_issue_run(const struct command_call *call)
         err = ca_prepare(&issuing.now_s, &rng, &info);
     }
     if (err == ERR_OK) {
-        err = ca_open(options->dir, issuing.profile, rng, &issuing.ca, &info);
+        err = ca_open(options->dir, issuing.profile, &(struct key_opening){.rng = rng}, &issuing.ca, &info);
     }
     enum exit_code code;
     if (err != ERR_OK) {

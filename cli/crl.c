@@ -37,7 +37,7 @@ enum exit_code ca_revoke_run(const struct command_call *call)
     }
     enum err err = ca_prepare(&now_s, &rng, &info);
     if (err == ERR_OK) {
-        err = ca_revoke(options->dir, options->certificate, now_s, rng, &info);
+        err = ca_revoke(options->dir, options->certificate, now_s, &(struct key_opening){.rng = rng}, &info);
     }
     key_rng_free(rng);
     if (err != ERR_OK) {
@@ -48,14 +48,14 @@ enum exit_code ca_revoke_run(const struct command_call *call)
 }
 
 /** Both lists that a broker needs, then the file in one step: a broker never sees half of it. */
-static enum err write_lists(const struct ca_crl_options *options, int64_t now_s, struct key_rng *rng,
+static enum err write_lists(const struct ca_crl_options *options, int64_t now_s, const struct key_opening *opening,
                             struct errinfo *info)
 {
     struct strbuf pem;
     strbuf_init(&pem, CRL_PEM_MAX);
-    enum err err = ca_crl(options->dir, CERT_DEVICE, now_s, options->days, rng, &pem, info);
+    enum err err = ca_crl(options->dir, CERT_DEVICE, now_s, options->days, opening, &pem, info);
     if (err == ERR_OK) {
-        err = ca_crl(options->dir, CERT_SERVICE, now_s, options->days, rng, &pem, info);
+        err = ca_crl(options->dir, CERT_SERVICE, now_s, options->days, opening, &pem, info);
     }
     if (err == ERR_OK) {
         err = file_replace(options->out, strbuf_view(&pem), 0644);
@@ -78,7 +78,7 @@ enum exit_code ca_crl_run(const struct command_call *call)
     }
     enum err err = ca_prepare(&now_s, &rng, &info);
     if (err == ERR_OK) {
-        err = write_lists(options, now_s, rng, &info);
+        err = write_lists(options, now_s, &(struct key_opening){.rng = rng}, &info);
     }
     key_rng_free(rng);
     if (err != ERR_OK) {

@@ -15,13 +15,10 @@
 static const struct ca_row {
     enum cert_profile profile;
     const char *file;
-    const char *suffix; /* of the common name */
 } rows[] = {
-    [CERT_ROOT_CA] = {CERT_ROOT_CA, "root", " root CA"},
-    [CERT_DEVICE_CA] = {CERT_DEVICE_CA, "devices", " device CA"},
-    [CERT_SERVICE_CA] = {CERT_SERVICE_CA, "services", " service CA"},
-    [CERT_SERVER_CA] = {CERT_SERVER_CA, "server-ca", " server CA"},
-    [CERT_CLAIM_CA] = {CERT_CLAIM_CA, "claims", " claim CA"},
+    [CERT_ROOT_CA] = {CERT_ROOT_CA, "root"},           [CERT_DEVICE_CA] = {CERT_DEVICE_CA, "devices"},
+    [CERT_SERVICE_CA] = {CERT_SERVICE_CA, "services"}, [CERT_SERVER_CA] = {CERT_SERVER_CA, "server-ca"},
+    [CERT_CLAIM_CA] = {CERT_CLAIM_CA, "claims"},
 };
 
 static const struct bundle_row {
@@ -154,7 +151,7 @@ static enum err make_certificate(const struct making *making, const struct ca_ro
                                  uint8_t der[static CERT_DER_MAX], size_t *ret_len, struct errinfo *info)
 {
     char name[CERT_COMMON_MAX + 1];
-    int n = snprintf(name, sizeof(name), "%.*s%s", VIEW_ARG(making->name), row->suffix);
+    int n = snprintf(name, sizeof(name), "%.*s%s", VIEW_ARG(making->name), cert_ca_suffix(row->profile));
     if (n < 0 || (size_t)n >= sizeof(name)) {
         return errinfo_set(info, ERR_LIMIT, "ca", 0, "the name is longer than %d", CA_NAME_MAX);
     }
@@ -290,7 +287,7 @@ static enum err check_pairing(const struct ca *ca, const char *dir, const char *
     return ERR_OK;
 }
 
-enum err ca_open(const char *dir, enum cert_profile profile, struct key_rng *rng, struct ca **ret_ca,
+enum err ca_open(const char *dir, enum cert_profile profile, const struct key_opening *opening, struct ca **ret_ca,
                  struct errinfo *info)
 {
     const struct ca_row *row = row_of(cert_profile_issuer(profile));
@@ -303,11 +300,11 @@ enum err ca_open(const char *dir, enum cert_profile profile, struct key_rng *rng
     if (ca == NULL) {
         return errinfo_set(info, ERR_NOMEM, "ca", 0, "out of memory");
     }
-    ca->rng = rng;
+    ca->rng = opening->rng;
     ca->profile = row->profile;
     err = read_certificate(dir, row->file, ca->der, &ca->der_len, &ca->cert, info);
     if (err == ERR_OK) {
-        err = key_load(path, rng, &ca->key, info);
+        err = key_open(path, opening, &ca->key, info);
     }
     if (err == ERR_OK) {
         err = check_pairing(ca, dir, row->file, info);
@@ -343,6 +340,11 @@ const struct certread *ca_certificate(const struct ca *ca)
     return &ca->cert;
 }
 
+struct view ca_certificate_der(const struct ca *ca)
+{
+    return view_n((const char *)ca->der, ca->der_len);
+}
+
 const char *ca_file(enum cert_profile profile)
 {
     return row_of(cert_profile_issuer(profile))->file;
@@ -365,8 +367,8 @@ static enum err leaf_validity(const struct ca *ca, enum cert_profile profile, in
     return ERR_OK;
 }
 
-enum err ca_certify(struct ca *ca, const struct cert_subject *subject, const uint8_t point[static KEY_POINT_SIZE],
-                    int64_t now_s, uint32_t days, struct strbuf *chain_pem, struct errinfo *info)
+enum err ca_sign(struct ca *ca, const struct cert_subject *subject, const uint8_t point[static KEY_POINT_SIZE],
+                 int64_t now_s, uint32_t days, struct ca_signed *ret_signed, struct errinfo *info)
 {
     if (cert_profile_is_ca(subject->profile) || cert_profile_issuer(subject->profile) != ca->profile) {
         return errinfo_set(info, ERR_STATE, "ca", 0, "the %s does not issue %s certificates",
@@ -379,14 +381,23 @@ enum err ca_certify(struct ca *ca, const struct cert_subject *subject, const uin
     }
     cert_serial_make(request.serial);
     const struct cert_signer signer = ca_signer(ca);
-    uint8_t der[CERT_DER_MAX];
-    size_t len;
-    err = cert_build(&request, &signer, der, &len, info);
-    if (err != ERR_OK) {
-        return err;
+    err = cert_build(&request, &signer, ret_signed->der, &ret_signed->der_len, info);
+    if (err == ERR_OK) {
+        memcpy(ret_signed->serial, request.serial, CERT_SERIAL_SIZE);
+        ret_signed->validity = request.validity;
     }
-    err = pem_write(chain_pem, PEM_CERTIFICATE, view_n((const char *)der, len));
-    return err == ERR_OK ? pem_write(chain_pem, PEM_CERTIFICATE, view_n((const char *)ca->der, ca->der_len)) : err;
+    return err;
+}
+
+enum err ca_certify(struct ca *ca, const struct cert_subject *subject, const uint8_t point[static KEY_POINT_SIZE],
+                    int64_t now_s, uint32_t days, struct strbuf *chain_pem, struct errinfo *info)
+{
+    struct ca_signed leaf;
+    enum err err = ca_sign(ca, subject, point, now_s, days, &leaf, info);
+    if (err == ERR_OK) {
+        err = pem_write(chain_pem, PEM_CERTIFICATE, view_n((const char *)leaf.der, leaf.der_len));
+    }
+    return err == ERR_OK ? pem_write(chain_pem, PEM_CERTIFICATE, ca_certificate_der(ca)) : err;
 }
 
 enum err ca_issue(struct ca *ca, const struct cert_subject *subject, int64_t now_s, uint32_t days, struct ca_pair *pair,

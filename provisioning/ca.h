@@ -38,10 +38,11 @@ enum err ca_bundle(const char *dir, const char *out, struct errinfo *info) MUST_
 /** An issuing CA with its key. */
 struct ca;
 
-/** Opens the CA that signs @p profile (a leaf profile). @param rng borrowed until ca_free. @return ERR_NOTFOUND (no CA
- * there), ERR_CORRUPT (damaged certificate, not such a CA), ERR_CONFLICT (key and certificate do not belong together),
- * what key_load returns. */
-enum err ca_open(const char *dir, enum cert_profile profile, struct key_rng *rng, struct ca **ret_ca,
+/** Opens the CA that signs @p profile (a leaf profile), once for any number of signatures. No thread of its own and
+ * none shared: one thread uses it at a time. @param opening borrowed for the call, its generator until ca_free.
+ * @return ERR_NOTFOUND (no CA there), ERR_CORRUPT (damaged certificate, not such a CA), ERR_CONFLICT (key and
+ * certificate do not belong together), what key_open returns. */
+enum err ca_open(const char *dir, enum cert_profile profile, const struct key_opening *opening, struct ca **ret_ca,
                  struct errinfo *info) MUST_CHECK;
 void ca_free(struct ca *ca); /* NULL allowed */
 
@@ -57,6 +58,20 @@ void ca_pair_deinit(struct ca_pair *pair);
  * @param pair initialised; emptied first. @return what cert_build returns, ERR_RANGE (now is outside the CA's life). */
 enum err ca_issue(struct ca *ca, const struct cert_subject *subject, int64_t now_s, uint32_t days, struct ca_pair *pair,
                   struct errinfo *info) MUST_CHECK;
+
+/** A certificate that was just made. */
+struct ca_signed {
+    uint8_t der[CERT_DER_MAX];
+    size_t der_len;
+    uint8_t serial[CERT_SERIAL_SIZE];
+    struct cert_validity validity;
+};
+
+/** Certifies a key made elsewhere: one signature, no file, about 0.1 ms with a key in memory. Proof of possession is
+ * the caller's business. @param days life; 0 for the profile's. Never outlives the CA. @return what cert_build returns,
+ * ERR_RANGE (now is outside the CA's life), ERR_STATE (a profile that this CA does not sign). */
+enum err ca_sign(struct ca *ca, const struct cert_subject *subject, const uint8_t point[static KEY_POINT_SIZE],
+                 int64_t now_s, uint32_t days, struct ca_signed *ret_signed, struct errinfo *info) MUST_CHECK;
 
 /** Certifies a key made elsewhere, as PEM: leaf, then issuing CA. Proof of possession is the caller's business. */
 enum err ca_certify(struct ca *ca, const struct cert_subject *subject, const uint8_t point[static KEY_POINT_SIZE],
@@ -74,16 +89,18 @@ enum err ca_sync(const char *prefix, struct errinfo *info) MUST_CHECK;
 struct cert_signer ca_signer(const struct ca *ca);
 /** The CA's own certificate; points into it. */
 const struct certread *ca_certificate(const struct ca *ca);
+/** The same as DER, for chains; points into @p ca. */
+struct view ca_certificate_der(const struct ca *ca);
 /** "devices", ...: file name without ending of the CA that signs the leaf @p profile. Static storage. */
 const char *ca_file(enum cert_profile profile);
 
 /** Revokes the first certificate of the file @p certificate, durably: its number goes into the list of the CA that
  * signed it. Takes effect with the next list that a broker loads. @return ERR_AUTH (not issued here), ERR_EXISTS
  * (revoked already), ERR_CORRUPT, and what ca_open and files return. */
-enum err ca_revoke(const char *dir, const char *certificate, int64_t now_s, struct key_rng *rng,
+enum err ca_revoke(const char *dir, const char *certificate, int64_t now_s, const struct key_opening *opening,
                    struct errinfo *info) MUST_CHECK;
 
 /** Appends the revocation list of the CA that signs @p profile as PEM. @param days until the list expires, after which
  * brokers refuse every certificate of that CA. @return as ca_open and revoked_load. */
-enum err ca_crl(const char *dir, enum cert_profile profile, int64_t now_s, uint32_t days, struct key_rng *rng,
-                struct strbuf *pem, struct errinfo *info) MUST_CHECK;
+enum err ca_crl(const char *dir, enum cert_profile profile, int64_t now_s, uint32_t days,
+                const struct key_opening *opening, struct strbuf *pem, struct errinfo *info) MUST_CHECK;

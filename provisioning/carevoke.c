@@ -38,12 +38,12 @@ static enum err read_leaf(const char *path, uint8_t der[static CERT_DER_MAX], st
 }
 
 /** The leaf profile whose CA signed @p cert. */
-static enum err find_issuer(const char *dir, const struct certread *cert, struct key_rng *rng,
+static enum err find_issuer(const char *dir, const struct certread *cert, const struct key_opening *opening,
                             enum cert_profile *ret_profile, struct errinfo *info)
 {
     for (enum cert_profile profile = CERT_DEVICE; profile <= CERT_CLAIM; profile++) {
         struct ca *ca = NULL;
-        enum err err = ca_open(dir, profile, rng, &ca, info);
+        enum err err = ca_open(dir, profile, opening, &ca, info);
         if (err == ERR_NOTFOUND && profile == CERT_CLAIM) {
             continue; /* made before there were claims */
         }
@@ -60,7 +60,8 @@ static enum err find_issuer(const char *dir, const struct certread *cert, struct
     return errinfo_set(info, ERR_AUTH, "ca", 0, "the certificate was not issued by a CA in %s", dir);
 }
 
-enum err ca_revoke(const char *dir, const char *certificate, int64_t now_s, struct key_rng *rng, struct errinfo *info)
+enum err ca_revoke(const char *dir, const char *certificate, int64_t now_s, const struct key_opening *opening,
+                   struct errinfo *info)
 {
     uint8_t der[CERT_DER_MAX];
     struct certread cert;
@@ -68,7 +69,7 @@ enum err ca_revoke(const char *dir, const char *certificate, int64_t now_s, stru
     char path[PATH_MAX];
     enum err err = read_leaf(certificate, der, &cert, info);
     if (err == ERR_OK) {
-        err = find_issuer(dir, &cert, rng, &profile, info);
+        err = find_issuer(dir, &cert, opening, &profile, info);
     }
     if (err == ERR_OK) {
         err = revoked_path(dir, profile, path, info);
@@ -94,8 +95,8 @@ static enum err sign_list(struct ca *ca, const struct revoked *revoked, int64_t 
     return err;
 }
 
-enum err ca_crl(const char *dir, enum cert_profile profile, int64_t now_s, uint32_t days, struct key_rng *rng,
-                struct strbuf *pem, struct errinfo *info)
+enum err ca_crl(const char *dir, enum cert_profile profile, int64_t now_s, uint32_t days,
+                const struct key_opening *opening, struct strbuf *pem, struct errinfo *info)
 {
     char path[PATH_MAX];
     struct revoked revoked = {0};
@@ -105,7 +106,7 @@ enum err ca_crl(const char *dir, enum cert_profile profile, int64_t now_s, uint3
         err = revoked_load(path, &revoked, info);
     }
     if (err == ERR_OK) {
-        err = ca_open(dir, profile, rng, &ca, info);
+        err = ca_open(dir, profile, opening, &ca, info);
     }
     if (err == ERR_OK) {
         err = sign_list(ca, &revoked, now_s, days, pem);

@@ -65,6 +65,16 @@ bool cert_profile_is_ca(enum cert_profile profile)
     return profiles[profile].path_len != PATH_NONE;
 }
 
+const char *cert_ca_suffix(enum cert_profile profile)
+{
+    static const char *const suffixes[] = {
+        [CERT_ROOT_CA] = " root CA",     [CERT_DEVICE_CA] = " device CA", [CERT_SERVICE_CA] = " service CA",
+        [CERT_SERVER_CA] = " server CA", [CERT_CLAIM_CA] = " claim CA",
+    };
+    assert((size_t)profile < ARRAY_LEN(suffixes));
+    return suffixes[profile];
+}
+
 static bool is_identity(struct view id)
 {
     for (size_t i = 0; i < id.len; i++) {

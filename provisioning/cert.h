@@ -40,6 +40,8 @@ uint32_t cert_profile_days(enum cert_profile profile);
 /** The CA profile that signs @p profile; CERT_ROOT_CA for CAs. */
 enum cert_profile cert_profile_issuer(enum cert_profile profile);
 bool cert_profile_is_ca(enum cert_profile profile);
+/** What the common name of a CA ends with, " device CA": tells the kinds apart. @p profile a CA. Static storage. */
+const char *cert_ca_suffix(enum cert_profile profile);
 
 struct cert_subject {
     enum cert_profile profile;

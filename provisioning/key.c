@@ -246,6 +246,11 @@ enum err key_load(const char *path, struct key_rng *rng, struct key **ret_key, s
     return err == ERR_OK ? ERR_OK : errinfo_set(info, err, "key", 0, "%s: %s", path, inner.text);
 }
 
+enum err key_open(const char *reference, const struct key_opening *opening, struct key **ret_key, struct errinfo *info)
+{
+    return key_load(reference, opening->rng, ret_key, info);
+}
+
 static enum err encode_pkcs8(const struct key *key, const uint8_t scalar[static SCALAR_SIZE],
                              uint8_t der[static KEY_DER_MAX], size_t *ret_len)
 {

@@ -38,6 +38,15 @@ enum err key_parse(struct view pem, struct key_rng *rng, struct key **ret_key, s
 /** The same from a file. @return also what file_read returns, ERR_DENIED for a file that group or others may read. */
 enum err key_load(const char *path, struct key_rng *rng, struct key **ret_key, struct errinfo *info) MUST_CHECK;
 
+/** How to come by a private key. */
+struct key_opening {
+    struct key_rng *rng; /* borrowed for the life of the key */
+};
+/** Opens the key that @p reference names: the path of a key file.
+ * @return what key_load returns. */
+enum err key_open(const char *reference, const struct key_opening *opening, struct key **ret_key,
+                  struct errinfo *info) MUST_CHECK;
+
 /** Appends PKCS#8 PEM. Secret: the caller zeroises the buffer. */
 enum err key_write(const struct key *key, struct strbuf *out) MUST_CHECK;
 /** Writes PKCS#8 PEM with mode 0600, atomically and durably. @return what file_replace returns. */

@@ -66,7 +66,7 @@ static struct ca *open_ca(struct fixture *fixture, enum cert_profile profile)
 {
     struct ca *ca = NULL;
     struct errinfo info = {0};
-    if (ca_open(fixture->dir, profile, fixture->rng, &ca, &info) != ERR_OK) {
+    if (ca_open(fixture->dir, profile, &(struct key_opening){.rng = fixture->rng}, &ca, &info) != ERR_OK) {
         fail_msg("%s", info.text);
     }
     return ca;
@@ -252,15 +252,19 @@ static void a_mixed_up_or_damaged_folder_is_refused(void **state)
     struct ca *ca = NULL;
     struct errinfo info = {0};
     copy_file(fixture, "services.key", "devices.key", 0600);
-    assert_int_equal(ca_open(fixture->dir, CERT_DEVICE, fixture->rng, &ca, &info), ERR_CONFLICT);
+    assert_int_equal(ca_open(fixture->dir, CERT_DEVICE, &(struct key_opening){.rng = fixture->rng}, &ca, &info),
+                     ERR_CONFLICT);
     copy_file(fixture, "server-ca.key", "devices.key", 0600);
     copy_file(fixture, "server-ca.pem", "devices.pem", 0644);
-    assert_int_equal(ca_open(fixture->dir, CERT_DEVICE, fixture->rng, &ca, &info), ERR_CORRUPT);
+    assert_int_equal(ca_open(fixture->dir, CERT_DEVICE, &(struct key_opening){.rng = fixture->rng}, &ca, &info),
+                     ERR_CORRUPT);
     assert_int_equal(file_replace(at(fixture, "services.pem"), VIEW_LITERAL("not PEM"), 0644), ERR_OK);
-    assert_int_equal(ca_open(fixture->dir, CERT_SERVICE, fixture->rng, &ca, &info), ERR_CORRUPT);
+    assert_int_equal(ca_open(fixture->dir, CERT_SERVICE, &(struct key_opening){.rng = fixture->rng}, &ca, &info),
+                     ERR_CORRUPT);
     assert_int_equal(ca_bundle(fixture->dir, fixture->dir, &info), ERR_CORRUPT);
     assert_int_equal(unlink(at(fixture, "server-ca.pem")), 0);
-    assert_int_equal(ca_open(fixture->dir, CERT_SERVER, fixture->rng, &ca, &info), ERR_NOTFOUND);
+    assert_int_equal(ca_open(fixture->dir, CERT_SERVER, &(struct key_opening){.rng = fixture->rng}, &ca, &info),
+                     ERR_NOTFOUND);
     assert_non_null(strstr(info.text, "server-ca.pem"));
     assert_null(ca);
     ca_free(ca);

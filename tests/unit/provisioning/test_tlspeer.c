@@ -84,7 +84,7 @@ static void certify(struct server *server, const char *authority, const struct c
     struct ca *ca = NULL;
     struct errinfo info = {0};
     ca_pair_init(&server->pair);
-    assert_int_equal(ca_open(authority, subject->profile, rng, &ca, &info), ERR_OK);
+    assert_int_equal(ca_open(authority, subject->profile, &(struct key_opening){.rng = rng}, &ca, &info), ERR_OK);
     enum err err = ca_issue(ca, subject, now_s - days_ago * DAY, 30, &server->pair, &info);
     ca_free(ca);
     if (err != ERR_OK) {
