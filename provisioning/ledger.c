@@ -5,13 +5,12 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "provisioning/sealed.h"
 
 #define VERSION            1
 #define JSON_DEPTH         1
 #define WALL_MAX           INT64_C(253402300799999) /* end of the year 9999 */
 #define NUMBER_MAX         UINT64_C(9007199254740991)
-#define SIG_MARK           ",\"sig\":\""
-#define SIG_END            "\"}"
 #define BASE64_SIZE(bytes) (((bytes) + 2) / 3 * 4 + 1)
 
 static const char *const EVENTS[LEDGER_EVENTS] = {"head", "made", "tested", "void"};
@@ -130,17 +129,7 @@ enum err ledger_write(struct ledger_chain *chain, const struct ledger_line *line
     struct strbuf text;
     strbuf_init(&text, LEDGER_LINE_MAX);
     add_members(&text, chain, &whole);
-    uint8_t signature[KEY_SIGNATURE_MAX];
-    size_t len = 0;
-    enum err err = strbuf_error(&text);
-    if (err == ERR_OK) {
-        err = key_sign(station, strbuf_view(&text), signature, &len);
-    }
-    if (err == ERR_OK) {
-        char sig[BASE64_SIZE(KEY_SIGNATURE_MAX)];
-        crypto_base64_encode(signature, len, sig);
-        err = strbuf_addf(&text, SIG_MARK "%s" SIG_END, sig);
-    }
+    enum err err = sealed_close(&text, station);
     if (err == ERR_OK) {
         err = strbuf_addf(out, "%s\n", strbuf_str(&text));
     }
@@ -266,33 +255,12 @@ static void check_place(struct reading *reading, const struct ledger_chain *chai
     }
 }
 
-/** The signature stands last, and covers every byte before it. */
+/** Of a head by the key that it names itself: who trusts that key is the manifest's to say. */
 static void check_signature(struct reading *reading, const struct ledger_chain *chain, const struct ledger_line *line,
                             struct view text)
 {
-    static const struct view mark = VIEW_LITERAL(SIG_MARK);
-    static const struct view end = VIEW_LITERAL(SIG_END);
-    struct view sig = text_of(reading, "sig");
-    size_t tail = mark.len + sig.len + end.len;
-    if (reading->err != ERR_OK) {
-        return;
-    }
-    if (text.len <= tail || !view_starts_with(view_n(text.ptr + text.len - tail, tail), mark) ||
-        !view_ends_with(text, end)) {
-        wrong(reading, ERR_INVALID, "sig", "not the last member");
-        return;
-    }
-    uint8_t signature[KEY_SIGNATURE_MAX];
-    size_t len = 0;
-    const uint8_t *point = line->event == LEDGER_HEAD ? line->key : chain->head.key;
-    if (crypto_base64_decode(sig, signature, sizeof(signature), &len) != ERR_OK || len == 0) {
-        wrong(reading, ERR_INVALID, "sig", "not a signature");
-        return;
-    }
-    enum err err = key_verify(view_n((const char *)point, KEY_POINT_SIZE), view_n(text.ptr, text.len - tail),
-                              view_n((const char *)signature, len));
-    if (err != ERR_OK) {
-        wrong(reading, err == ERR_NOMEM ? err : ERR_AUTH, "sig", "not the station's signature of this line");
+    if (reading->err == ERR_OK) {
+        reading->err = sealed_verify(text, line->event == LEDGER_HEAD ? line->key : chain->head.key, reading->info);
     }
 }
 
