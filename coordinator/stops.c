@@ -33,6 +33,12 @@ struct job {
     struct errinfo info;
 };
 
+/** What a log line says of a stop's name: "*" is the account, all of it. */
+static const char *name_in_log(const char *name)
+{
+    return name[0] != '\0' ? name : "*";
+}
+
 static void fill(struct entry *entry, const struct store_stop *from)
 {
     (void)snprintf(entry->account, sizeof(entry->account), "%s", from->account); /* as long as the config allows */
@@ -92,7 +98,7 @@ static void write_work(void *context)
 static void not_kept(const struct job *job, enum err err)
 {
     log_event(LOG_LEVEL_ERROR, "stop-not-kept", "account=%s name=%s error=%s detail=\"%s\" note=\"%s\"",
-              job->row.account, job->row.name, err_name(err), job->info.text,
+              job->row.account, name_in_log(job->row.name), err_name(err), job->info.text,
               job->drop ? "the stop comes back with the next start" : "the next start asks the service once more");
 }
 
@@ -109,8 +115,8 @@ static void write_row(struct stops *stops, const struct store_stop *stop, bool d
 {
     struct job *job = calloc(1, sizeof(*job));
     if (job == NULL) {
-        log_event(LOG_LEVEL_ERROR, "stop-not-kept", "account=%s name=%s error=%s", stop->account, stop->name,
-                  err_name(ERR_NOMEM));
+        log_event(LOG_LEVEL_ERROR, "stop-not-kept", "account=%s name=%s error=%s", stop->account,
+                  name_in_log(stop->name), err_name(ERR_NOMEM));
         return;
     }
     job->coordinator = stops->coordinator;
@@ -149,14 +155,14 @@ static void on_stop(void *context, const struct engine_stop *told)
     log_event(LOG_LEVEL_ERROR, "provider-stopped",
               "account=%s name=%s error=%s detail=\"%s\" hint=\"muster provider "
               "resume %s, when it is mended\"",
-              told->account, told->name[0] != '\0' ? told->name : "*", told->error, told->detail, told->account);
+              told->account, name_in_log(told->name), told->error, told->detail, told->account);
     if (account == stops->coordinator->settings->config.accounts.len) {
         return; /* of an account that a reload is taking away */
     }
     memcpy(stop.fingerprint, stops->fingerprints[account], sizeof(stop.fingerprint));
     if (keep(stops, &stop) != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "stop-not-kept", "account=%s name=%s error=%s", told->account, told->name,
-                  err_name(ERR_NOMEM));
+        log_event(LOG_LEVEL_ERROR, "stop-not-kept", "account=%s name=%s error=%s", told->account,
+                  name_in_log(told->name), err_name(ERR_NOMEM));
         return;
     }
     write_row(stops, &stop, false, false);
@@ -208,8 +214,8 @@ static bool give_back(struct stops *stops, const struct entry *entry)
                                .detail = entry->detail};
     enum err err = engine_account_restore_stop(stops->coordinator->accounts[account], &stop);
     if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "stop-not-restored", "account=%s name=%s error=%s", entry->account, entry->name,
-                  err_name(err));
+        log_event(LOG_LEVEL_ERROR, "stop-not-restored", "account=%s name=%s error=%s", entry->account,
+                  name_in_log(entry->name), err_name(err));
     }
     return true;
 }
@@ -230,7 +236,7 @@ void stops_restore(struct stops *stops)
             continue;
         }
         log_event(LOG_LEVEL_NOTICE, "stop-lifted", "account=%s name=%s error=%s reason=config-changed", entry->account,
-                  entry->name, entry->error);
+                  name_in_log(entry->name), entry->error);
         write_row(stops, &entry->stop, true, false);
         *slot = entry->next;
         free(entry);

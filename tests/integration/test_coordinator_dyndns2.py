@@ -200,7 +200,7 @@ class Dyndns2(unittest.TestCase):
         self.service.password = "new word"
         mark = self.stack.coordinator.mark()
         self.stack.coordinator.signal(signal.SIGHUP)
-        self.stack.coordinator.wait_log("stop-lifted", since=mark)
+        self.stack.coordinator.wait_log(r"stop-lifted account=dns name=\* error=badauth", since=mark)
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.43"])
         self.assertEqual(self.service.faults, [])
 
