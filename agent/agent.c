@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 
-#define DRAIN_MS 3000 /* for the "off" state at the end: a slow uplink's round trips */
+#define INBOX_MAX 16   /* messages; a device gets one answer a state and a rare broadcast */
+#define DRAIN_MS  3000 /* for the "off" state at the end: a slow uplink's round trips */
 
 static void act(struct agent *agent, const struct report_actions *actions);
 
@@ -311,7 +312,7 @@ enum err agent_new(struct loop *loop, const struct agent_config *config, struct 
     }
     err = build_topics(agent);
     err = err != ERR_OK ? err : make_interfaces(agent);
-    err = err != ERR_OK ? err : inbox_new(loop, on_inbox, agent, &agent->inbox);
+    err = err != ERR_OK ? err : inbox_new(loop, INBOX_MAX, on_inbox, agent, &agent->inbox);
     err = err != ERR_OK ? err : loop_timer_new(loop, on_report_timer, agent, &agent->report_timer);
     err = err != ERR_OK ? err : make_resume(agent);
     err = err != ERR_OK ? err : make_detect(agent, &agent->detect, info);

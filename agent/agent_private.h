@@ -7,9 +7,9 @@
 #include "agent/agent.h"
 #include "agent/detect/detect.h"
 #include "agent/detect/resume.h"
-#include "agent/inbox.h"
 #include "agent/interfaces.h"
 #include "agent/probing.h"
+#include "mqtt/inbox.h"
 #include "mqtt/session.h"
 #include "mqtt/topics.h"
 

@@ -2,8 +2,8 @@
 #include "coordinator/config.h"
 
 #include <string.h>
-#include <sys/un.h>
 
+#include "base/config_checks.h"
 #include "base/hostport.h"
 #include "coordinator/limits.h"
 #include "coordinator/template.h"
@@ -38,49 +38,6 @@ static enum err check_reserved(struct view value, struct errinfo *info)
     }
     return errinfo_set(info, ERR_INVALID, "config", 0, "must be 1 to %d bytes long, relative to the zone, such as ns1",
                        DNSNAME_MAX);
-}
-
-static enum err check_client_id(struct view value, struct errinfo *info)
-{
-    if (view_starts_with(value, VIEW_LITERAL("svc-"))) {
-        return ERR_OK;
-    }
-    return errinfo_set(info, ERR_INVALID, "config", 0, "must be the certificate's name and start with \"svc-\"");
-}
-
-static enum err check_socket(struct view value, struct errinfo *info)
-{
-    size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
-    if (value.len <= most) {
-        return ERR_OK;
-    }
-    return errinfo_set(info, ERR_INVALID, "config", 0, "a socket's path has at most %zu bytes; choose a shorter one",
-                       most);
-}
-
-static enum err check_mode(struct view value, struct errinfo *info)
-{
-    for (size_t i = 0; i < value.len; i++) {
-        if (value.ptr[i] < '0' || value.ptr[i] > '7') {
-            return errinfo_set(info, ERR_INVALID, "config", 0, "not octal; write permission bits such as \"0660\"");
-        }
-    }
-    if (value.len == 4 && value.ptr[0] != '0') {
-        return errinfo_set(info, ERR_INVALID, "config", 0, "more than permission bits; write such as \"0660\"");
-    }
-    return ERR_OK;
-}
-
-static enum err check_listen(struct view value, struct errinfo *info)
-{
-    struct view host;
-    struct ip ip;
-    uint16_t port;
-    enum err err = hostport_parse(value, &host, &port, info);
-    if (err == ERR_OK && ip_parse(host, &ip) != ERR_OK) {
-        err = errinfo_set(info, ERR_INVALID, "config", 0, "not an address and port; write such as \"[::]:3478\"");
-    }
-    return err;
 }
 
 static enum err check_template(struct view value, struct errinfo *info)
@@ -248,7 +205,7 @@ static const struct config_row broker_rows[] = {
      .flags = CONFIG_REQUIRED,
      .min = 5,
      .max = 40,
-     .check = check_client_id,
+     .check = config_check_service,
      .help = "name in the service certificate (svc-...)"},
     {.name = "ca_file",
      .type = CONFIG_PATH,
@@ -294,7 +251,7 @@ static const struct config_row control_rows[] = {
      .type = CONFIG_PATH,
      .offset = FIELD(control.socket),
      .def = "/run/muster/control.sock",
-     .check = check_socket,
+     .check = config_check_socket,
      .help = "unix socket of the muster command"},
     {.name = "mode",
      .type = CONFIG_STRING,
@@ -302,7 +259,7 @@ static const struct config_row control_rows[] = {
      .min = 3,
      .max = 4,
      .def = "\"0660\"",
-     .check = check_mode,
+     .check = config_check_mode,
      .help = "permission bits of the socket"},
     {0},
 };
@@ -321,13 +278,13 @@ static const struct config_row whoami_rows[] = {
      .type = CONFIG_STRINGS,
      .offset = FIELD(whoami.stun_listen),
      .max = WHOAMI_LISTEN_MAX,
-     .check = check_listen,
+     .check = config_check_listen,
      .help = "addresses and ports where STUN is answered over UDP, such as \"[::]:3478\" for both families"},
     {.name = "listen",
      .type = CONFIG_STRINGS,
      .offset = FIELD(whoami.listen),
      .max = WHOAMI_LISTEN_MAX,
-     .check = check_listen,
+     .check = config_check_listen,
      .help = "addresses and ports of `GET /whoami` over HTTPS, for everybody; there is nothing else"},
     {.name = "cert_file",
      .type = CONFIG_PATH,

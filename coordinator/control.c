@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config_checks.h"
 #include "base/log.h"
 #include "coordinator/control_private.h"
 #include "coordinator/metrics.h"
@@ -127,7 +128,7 @@ static enum err open_metrics(struct coordinator *coordinator, struct control *co
 {
     struct httpd_options options = {
         .routes = metrics_routes, .routes_len = ARRAY_LEN(metrics_routes), .context = coordinator};
-    enum err err = settings_metrics_address(&coordinator->settings->config, &options.ip, &options.port, info);
+    enum err err = config_loopback(coordinator->settings->config.metrics.listen, &options.ip, &options.port, info);
     if (err != ERR_OK) {
         return err;
     }

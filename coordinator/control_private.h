@@ -2,7 +2,7 @@
 #pragma once
 /** control_private: what the control_*.c files share. */
 #include "coordinator/coordinator_private.h"
-#include "coordinator/jsonout.h"
+#include "coordinator/jsonvalue.h"
 #include "mqtt/limits.h"
 #include "net/httpd.h"
 #include "providers/account.h"

@@ -12,11 +12,11 @@
 #include "base/log.h"
 #include "coordinator/coordinator_private.h"
 #include "coordinator/stops.h"
-#include "coordinator/store/storelock.h"
 #include "coordinator/whoami.h"
 #include "mqtt/messages.h"
 #include "mqtt/topics.h"
 #include "net/notify.h"
+#include "sql/storelock.h"
 
 #define MESSAGES_A_TURN   1000 /* then the loop looks at its other work */
 #define INTAKE_POLL_MS    2    /* pause between two looks while messages stream in */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/config_checks.h"
 #include "base/file.h"
 #include "providers/catalogue.h"
 #include "provisioning/keypair.h"
@@ -147,21 +148,6 @@ static bool check_accounts(const struct settings *settings, const char *path, st
     return good;
 }
 
-enum err settings_metrics_address(const struct coordinator_config *config, struct ip *ret_ip, uint16_t *ret_port,
-                                  struct errinfo *info)
-{
-    char host[IP_TEXT_SIZE];
-    enum err err = account_split_hostport(config->metrics.listen, host, sizeof(host), ret_port);
-    if (err == ERR_OK) {
-        err = ip_parse(view_of(host), ret_ip);
-    }
-    if (err != ERR_OK || ip_classify(ret_ip) != IP_CLASS_LOOPBACK) {
-        return errinfo_set(info, ERR_INVALID, "config", 0, "%s is not a loopback address and port; use 127.0.0.1:9188",
-                           config->metrics.listen);
-    }
-    return ERR_OK;
-}
-
 /* Only what this project issues is known to be a server's or not. */
 static bool check_whoami(const struct settings *settings, const char *path, struct strbuf *report)
 {
@@ -211,7 +197,7 @@ static enum err check_named(const struct settings *settings, const char *path, s
     good = check_accounts(settings, path, report) && good;
     good = check_whoami(settings, path, report) && good;
     good = check_store_folder(settings, path, report) && good;
-    if (settings_metrics_address(&settings->config, &ip, &port, &info) != ERR_OK) {
+    if (config_loopback(settings->config.metrics.listen, &ip, &port, &info) != ERR_OK) {
         tell(report, path, "metrics.listen", &info);
         good = false;
     }

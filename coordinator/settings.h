@@ -30,7 +30,3 @@ void settings_free(struct settings *settings); /* NULL allowed */
 /** Reads the key that broker plugin and coordinator share: 64 hex digits, not world-readable. */
 enum err settings_stamp_key(const struct settings *settings, struct crypto_hmac **ret_key,
                             struct strbuf *report) MUST_CHECK;
-
-/** Where the metrics are served: loopback only. @return ERR_INVALID with info. */
-enum err settings_metrics_address(const struct coordinator_config *config, struct ip *ret_ip, uint16_t *ret_port,
-                                  struct errinfo *info) MUST_CHECK;

@@ -9,58 +9,9 @@ static const char *const statement_sql[] = {
 #undef X
 };
 
-/* SQLite keeps the errno of a failed open, not that of a failed COMMIT; the VFS still knows the latter. */
-static int system_errno(sqlite3 *db)
-{
-    sqlite3_vfs *vfs = NULL;
-    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_VFS_POINTER, &vfs) == SQLITE_OK && vfs != NULL &&
-        vfs->xGetLastError != NULL) {
-        return vfs->xGetLastError(vfs, 0, NULL);
-    }
-    return sqlite3_system_errno(db);
-}
-
-static enum err err_from_system(sqlite3 *db, enum err otherwise)
-{
-    int native = system_errno(db);
-    enum err err = native != 0 ? err_from_errno(native) : otherwise;
-    return err == ERR_NOTFOUND || err == ERR_AGAIN || err == ERR_OK ? otherwise : err;
-}
-
-static enum err err_from_sqlite(sqlite3 *db, int rc)
-{
-    if (rc == SQLITE_IOERR_NOMEM) {
-        return ERR_NOMEM;
-    }
-    switch (rc & 0xff) {
-    case SQLITE_NOMEM:
-        return ERR_NOMEM;
-    case SQLITE_FULL:
-        return ERR_FULL;
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return ERR_READONLY;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return ERR_CORRUPT;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return ERR_AGAIN;
-    case SQLITE_CONSTRAINT:
-    case SQLITE_MISMATCH:
-    case SQLITE_TOOBIG:
-        return ERR_INVALID;
-    case SQLITE_CANTOPEN:
-        return db != NULL ? err_from_system(db, ERR_NOTFOUND) : ERR_IO;
-    default:
-        return db != NULL ? err_from_system(db, ERR_IO) : ERR_IO;
-    }
-}
-
 enum err sqlite_db_error(struct store *store, int rc, const char *doing, struct errinfo *info)
 {
-    const char *text = store->db != NULL ? sqlite3_errmsg(store->db) : sqlite3_errstr(rc);
-    return errinfo_set(info, err_from_sqlite(store->db, rc), "store", rc, "cannot %s: %s", doing, text);
+    return sql_error(store->db, rc, doing, info);
 }
 
 /* Rolling back takes memory, too. Where it fails the transaction stays open, unseen by anyone: the next use of the
@@ -105,29 +56,9 @@ enum err sqlite_db_simple(struct store *store, enum sqlite_statement which, stru
     return err != ERR_OK ? err : sqlite_db_run(store, statement, statement_sql[which], info);
 }
 
-enum err sqlite_db_number(struct store *store, const char *sql, int64_t *ret_number, struct errinfo *info)
-{
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(statement);
-    }
-    enum err err = ERR_OK;
-    if (rc == SQLITE_ROW) {
-        *ret_number = sqlite3_column_int64(statement, 0);
-    } else if (rc == SQLITE_DONE) {
-        err = errinfo_set(info, ERR_CORRUPT, "store", 0, "the store lacks a row that it always has");
-    } else {
-        err = sqlite_db_error(store, rc, "read the store", info);
-    }
-    (void)sqlite3_finalize(statement); /* repeats the code of the step */
-    return err;
-}
-
 enum err sqlite_db_exec(struct store *store, const char *sql, const char *doing, struct errinfo *info)
 {
-    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
-    return rc == SQLITE_OK ? ERR_OK : sqlite_db_error(store, rc, doing, info);
+    return sql_exec(store->db, sql, doing, info);
 }
 
 enum err sqlite_begin(struct store *store, struct errinfo *info)
@@ -151,12 +82,6 @@ enum err sqlite_end(struct store *store, enum err err, struct errinfo *info)
     }
     store->in_tx = false;
     return err;
-}
-
-int sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text)
-{
-    return text == NULL ? sqlite3_bind_null(statement, index)
-                        : sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
 }
 
 static int ip_size(uint8_t family)
@@ -212,13 +137,6 @@ int sqlite_bind_also6(sqlite3_stmt *statement, int index, uint8_t buffer[static 
 enum err sqlite_row_error(struct store *store)
 {
     return sqlite3_errcode(store->db) == SQLITE_NOMEM ? ERR_NOMEM : ERR_CORRUPT;
-}
-
-bool sqlite_read_text(sqlite3_stmt *statement, int column, const char **ret_text)
-{
-    bool null = sqlite3_column_type(statement, column) == SQLITE_NULL; /* before the conversion, which may change it */
-    *ret_text = (const char *)sqlite3_column_text(statement, column);
-    return null || *ret_text != NULL;
 }
 
 static bool ip_from(const uint8_t *bytes, int size, struct ip *ret_ip)

@@ -9,9 +9,8 @@
  * value of an RRset is its addresses one after the other (the type says how long each is), an empty BLOB for "no such
  * RRset", NULL for "unknown" (have) or "tombstone" (want).
  */
-#include <sqlite3.h>
-
 #include "coordinator/store/store.h"
+#include "sql/sql.h"
 
 #define SQLITE_STORE_STATEMENTS(X)                                                                                     \
     X(BEGIN, "BEGIN IMMEDIATE")                                                                                        \
@@ -115,8 +114,6 @@ enum err sqlite_db_run(struct store *store, sqlite3_stmt *statement, const char 
                        struct errinfo *info) MUST_CHECK;
 /** One statement without parameters: BEGIN, COMMIT. */
 enum err sqlite_db_simple(struct store *store, enum sqlite_statement which, struct errinfo *info) MUST_CHECK;
-/** First column of the first row of @p sql as a number. */
-enum err sqlite_db_number(struct store *store, const char *sql, int64_t *ret_number, struct errinfo *info) MUST_CHECK;
 enum err sqlite_db_exec(struct store *store, const char *sql, const char *doing, struct errinfo *info) MUST_CHECK;
 
 enum err sqlite_begin(struct store *store, struct errinfo *info) MUST_CHECK;
@@ -126,7 +123,6 @@ enum err sqlite_end(struct store *store, enum err err, struct errinfo *info) MUS
 
 /* Binding cannot fail but for memory or a wrong index: SQLite remembers that and step reports it as NULL or misuse, so
  * each returns SQLite's code ORed by the caller. Texts and blobs are borrowed until the statement is reset. */
-int sqlite_bind_text(sqlite3_stmt *statement, int index, const char *text);
 int sqlite_bind_ip(sqlite3_stmt *statement, int index, const struct ip *ip);
 int sqlite_bind_value(sqlite3_stmt *statement, int index, uint8_t buffer[static RRSET_VALUES_MAX * 16],
                       const struct rrset_value *value);
@@ -137,8 +133,6 @@ int sqlite_bind_also6(sqlite3_stmt *statement, int index, uint8_t buffer[static 
 
 /** Why a row could not be read: ERR_NOMEM when SQLite ran short while converting a column, else ERR_CORRUPT. */
 enum err sqlite_row_error(struct store *store);
-/** A text column, borrowed until the statement moves. False when memory is short; NULL text for SQL NULL. */
-bool sqlite_read_text(sqlite3_stmt *statement, int column, const char **ret_text);
 /** False when the BLOB has no valid length. */
 bool sqlite_read_ip(sqlite3_stmt *statement, int column, struct ip *ret_ip);
 bool sqlite_read_prefix(sqlite3_stmt *statement, int column, struct ip_prefix *ret_prefix);

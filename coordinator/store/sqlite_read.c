@@ -68,7 +68,7 @@ enum err sqlite_get_device(struct store *store, const char *id,
     if (err != ERR_OK) {
         return err;
     }
-    (void)sqlite_bind_text(statement, 1, id); /* a borrowed text cannot fail to bind */
+    (void)sql_bind_text(statement, 1, id); /* a borrowed text cannot fail to bind */
     err = walk_devices(store, statement, &rows, each, context);
     return err == ERR_OK && rows == 0 ? ERR_NOTFOUND : err;
 }
@@ -89,7 +89,7 @@ static bool record_of_row(sqlite3_stmt *row, const char *zone, struct store_reco
         .changed_ms = sqlite3_column_int64(row, 11),
         .applied_ms = sqlite3_column_int64(row, 12),
     };
-    if (ret_record->name == NULL || ret_record->error == NULL || !sqlite_read_text(row, 2, &ret_record->device) ||
+    if (ret_record->name == NULL || ret_record->error == NULL || !sql_read_text(row, 2, &ret_record->device) ||
         !sqlite_read_value(row, 4, ret_record->type, &want_known, &ret_record->want) ||
         !sqlite_read_value(row, 6, ret_record->type, &ret_record->have_known, &ret_record->have)) {
         return false;
@@ -123,10 +123,10 @@ static enum err walk_zone(struct store *store, struct record_walk *walk, int64_t
         return err;
     }
     int rc = sqlite3_bind_int64(statement, 1, id);
-    rc |= sqlite_bind_text(statement, 2, resumed ? query->after_name : "");
+    rc |= sql_bind_text(statement, 2, resumed ? query->after_name : "");
     rc |= sqlite3_bind_int(statement, 3, resumed ? (int)query->after_type : 0);
     if (query->device != NULL) {
-        rc |= sqlite_bind_text(statement, 4, query->device);
+        rc |= sql_bind_text(statement, 4, query->device);
     }
     err = rc == SQLITE_OK ? ERR_OK : sqlite_db_error(store, rc, "bind a query", NULL);
     for (bool more = true; err == ERR_OK && more && walk->left > 0;) {
@@ -153,7 +153,7 @@ static enum err walk_zones(struct store *store, struct record_walk *walk)
     if (err != ERR_OK) {
         return err;
     }
-    (void)sqlite_bind_text(statement, 1, after != NULL ? after : ""); /* a borrowed text cannot fail to bind */
+    (void)sql_bind_text(statement, 1, after != NULL ? after : ""); /* a borrowed text cannot fail to bind */
     for (bool more = true; err == ERR_OK && more && walk->left > 0;) {
         int rc = sqlite3_step(statement);
         const char *zone = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 1) : NULL;

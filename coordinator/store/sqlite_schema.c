@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables, their migrations and the check at start. A migration is never changed once released: add the next. */
-#include <sys/random.h>
-
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "coordinator/store/sqlite_db.h"
+#include "sql/schema.h"
 
 #define APPLICATION_ID 1297306706 /* 0x4d535452, "MSTR" in the file header: tells our files from others */
 
@@ -49,99 +46,18 @@ static const char *const migrations[] = {
      "  at_ms INTEGER NOT NULL, PRIMARY KEY(account, name, type)) STRICT, WITHOUT ROWID;"),
 };
 
-/* RFC 9562 5.4: random, version 4, variant 10. */
-static enum err make_uuid(char ret_uuid[static STORE_UUID_SIZE], struct errinfo *info)
-{
-    uint8_t b[16];
-    if (getrandom(b, sizeof(b), 0) != (ssize_t)sizeof(b)) {
-        return errinfo_set(info, ERR_IO, "store", 0, "no random bytes from the system");
-    }
-    b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
-    b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
-    (void)snprintf(ret_uuid, STORE_UUID_SIZE, /* exactly 36 characters */
-                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3], b[4],
-                   b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-    return ERR_OK;
-}
+static const struct sql_schema schema = {
+    .application_id = APPLICATION_ID,
+    .migrations = migrations,
+    .len = ARRAY_LEN(migrations),
+    .first = "INSERT INTO meta(id, uuid, last_rev, clean) VALUES(1, '%s', 0, 1)",
+    .not_us = "this SQLite file is not a Muster store",
+};
 
-static enum err make_meta(struct store *store, struct errinfo *info)
-{
-    char uuid[STORE_UUID_SIZE], sql[160];
-    enum err err = make_uuid(uuid, info);
-    if (err != ERR_OK) {
-        return err;
-    }
-    (void)snprintf(sql, sizeof(sql), /* 36 hex digits and dashes: fits, nothing to quote */
-                   "INSERT INTO meta(id, uuid, last_rev, clean) VALUES(1, '%s', 0, 1)", uuid);
-    return sqlite_db_exec(store, sql, "name the store", info);
-}
-
-static enum err migrate_one(struct store *store, uint32_t version, struct errinfo *info)
-{
-    char pragma[64];
-    (void)snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %u", version + 1); /* bounded by its two numbers */
-    enum err err = sqlite_begin(store, info);
-    if (err != ERR_OK) {
-        return err;
-    }
-    err = sqlite_db_exec(store, migrations[version], "migrate the store", info);
-    if (err == ERR_OK) {
-        err = sqlite_db_exec(store, pragma, "number the schema", info);
-    }
-    if (err == ERR_OK && version == 0) {
-        err = make_meta(store, info); /* in the same transaction: there is no store without its uuid */
-    }
-    return sqlite_end(store, err, info);
-}
-
-static enum err migrate(struct store *store, struct errinfo *info)
-{
-    int64_t version = 0, objects = 0, application = 0;
-    enum err err = sqlite_db_number(store, "PRAGMA user_version", &version, info);
-    if (err == ERR_OK) {
-        err = sqlite_db_number(store, "PRAGMA application_id", &application, info);
-    }
-    if (err == ERR_OK) {
-        err = sqlite_db_number(store, "SELECT count(*) FROM sqlite_schema", &objects, info);
-    }
-    if (err != ERR_OK) {
-        return err;
-    }
-    if (application != APPLICATION_ID && (version != 0 || objects != 0)) {
-        return errinfo_set(info, ERR_INVALID, "store", 0, "this SQLite file is not a Muster store");
-    }
-    if (version < 0 || (size_t)version > ARRAY_LEN(migrations)) {
-        return errinfo_set(info, ERR_UNSUPPORTED, "store", (long)version,
-                           "the store has schema %lld, made by a newer Muster; this one knows up to %zu",
-                           (long long)version, ARRAY_LEN(migrations));
-    }
-    store->facts.schema_from = (uint32_t)version;
-    for (uint32_t at = (uint32_t)version; err == ERR_OK && at < ARRAY_LEN(migrations); at++) {
-        err = migrate_one(store, at, info);
-    }
-    store->facts.schema = ARRAY_LEN(migrations);
-    return err;
-}
-
-/* quick_check(1) stops at the first finding and returns it as text, or "ok". */
 static enum err check(struct store *store, struct errinfo *info)
 {
     uint64_t start = clock_mono_ms();
-    sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(store->db, "PRAGMA quick_check(1)", -1, &statement, NULL);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(statement);
-    }
-    enum err err = ERR_OK;
-    const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-    if (rc != SQLITE_ROW) {
-        err = sqlite_db_error(store, rc, "check the store", info);
-    } else if (text == NULL) {
-        err = errinfo_set(info, ERR_NOMEM, "store", 0, "cannot check the store: out of memory");
-    } else if (sqlite3_stricmp(text, "ok") != 0) {
-        err = errinfo_set(info, ERR_CORRUPT, "store", SQLITE_CORRUPT, "the store is damaged: %s", text);
-    }
-    (void)sqlite3_finalize(statement); /* repeats the code of the step */
+    enum err err = sql_check(store->db, info);
     store->facts.checked = err == ERR_OK;
     store->facts.check_ms = clock_mono_ms() - start;
     return err;
@@ -171,7 +87,8 @@ static enum err read_meta(struct store *store, struct errinfo *info)
 
 enum err sqlite_schema_open(struct store *store, struct errinfo *info)
 {
-    enum err err = migrate(store, info);
+    enum err err = sql_migrate(store->db, &schema, &store->facts.schema_from, info);
+    store->facts.schema = schema.len;
     if (err == ERR_OK) {
         err = read_meta(store, info);
     }

@@ -19,8 +19,8 @@ enum err sqlite_each_stop(struct store *store, enum err (*each)(void *context, c
         struct store_stop stop = {.type = (enum rrtype)sqlite3_column_int(statement, 2),
                                   .both = sqlite3_column_int(statement, 3) != 0,
                                   .at_ms = sqlite3_column_int64(statement, 7)};
-        bool whole = sqlite_read_text(statement, 0, &stop.account) && sqlite_read_text(statement, 1, &stop.name) &&
-                     sqlite_read_text(statement, 4, &stop.error) && sqlite_read_text(statement, 5, &stop.detail);
+        bool whole = sql_read_text(statement, 0, &stop.account) && sql_read_text(statement, 1, &stop.name) &&
+                     sql_read_text(statement, 4, &stop.error) && sql_read_text(statement, 5, &stop.detail);
         if (!whole || sqlite3_column_bytes(statement, 6) != STORE_FINGERPRINT_SIZE) {
             err = sqlite_row_error(store);
             break;
@@ -41,12 +41,12 @@ enum err sqlite_put_stop(struct store *store, const struct store_stop *stop, str
     if (err != ERR_OK) {
         return err;
     }
-    int rc = sqlite_bind_text(statement, 1, stop->account);
-    rc |= sqlite_bind_text(statement, 2, stop->name);
+    int rc = sql_bind_text(statement, 1, stop->account);
+    rc |= sql_bind_text(statement, 2, stop->name);
     rc |= sqlite3_bind_int(statement, 3, (int)stop->type);
     rc |= sqlite3_bind_int(statement, 4, stop->both);
-    rc |= sqlite_bind_text(statement, 5, stop->error);
-    rc |= sqlite_bind_text(statement, 6, stop->detail);
+    rc |= sql_bind_text(statement, 5, stop->error);
+    rc |= sql_bind_text(statement, 6, stop->detail);
     rc |= sqlite3_bind_blob(statement, 7, stop->fingerprint, STORE_FINGERPRINT_SIZE, SQLITE_STATIC);
     rc |= sqlite3_bind_int64(statement, 8, stop->at_ms);
     return rc != SQLITE_OK ? sqlite_db_error(store, rc, "bind a stop", info)
@@ -60,8 +60,8 @@ enum err sqlite_drop_stops(struct store *store, const char *account, const char 
     if (err != ERR_OK) {
         return err;
     }
-    int rc = sqlite_bind_text(statement, 1, account);
-    rc |= name != NULL ? sqlite_bind_text(statement, 2, name) : sqlite3_bind_null(statement, 2);
+    int rc = sql_bind_text(statement, 1, account);
+    rc |= name != NULL ? sql_bind_text(statement, 2, name) : sqlite3_bind_null(statement, 2);
     return rc != SQLITE_OK ? sqlite_db_error(store, rc, "bind a stop", info)
                            : sqlite_db_run(store, statement, "clear stops", info);
 }

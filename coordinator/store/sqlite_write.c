@@ -9,7 +9,7 @@ static enum err put_device(struct store *store, sqlite3_stmt *statement, const s
 {
     uint8_t prefix[17], ip4[RRSET_VALUES_MAX * 16], ip6[RRSET_VALUES_MAX * 16];
     uint8_t also6[ALSO6_MAX * SQLITE_ALSO6_SIZE];
-    int rc = sqlite_bind_text(statement, 1, device->id);
+    int rc = sql_bind_text(statement, 1, device->id);
     rc |= sqlite3_bind_int(statement, 2, device->shard);
     rc |= sqlite3_bind_int64(statement, 3, device->boot);
     rc |= sqlite3_bind_int64(statement, 4, device->conn);
@@ -41,7 +41,7 @@ static enum err put_devices(struct store *store, const struct store_batch *batch
     for (size_t i = 0; err == ERR_OK && i < batch->device_removals_len; i++) {
         err = sqlite_db_statement(store, STMT_DEVICE_DROP, &statement, info);
         if (err == ERR_OK) {
-            (void)sqlite_bind_text(statement, 1, batch->device_removals[i]); /* a borrowed text cannot fail to bind */
+            (void)sql_bind_text(statement, 1, batch->device_removals[i]); /* a borrowed text cannot fail to bind */
             err = sqlite_db_run(store, statement, "remove a device", info);
         }
     }
@@ -51,7 +51,7 @@ static enum err put_devices(struct store *store, const struct store_batch *batch
 static int bind_key(sqlite3_stmt *statement, const struct sqlite_zone *zone, const char *name, enum rrtype type)
 {
     int rc = sqlite3_bind_int64(statement, 1, zone->id);
-    rc |= sqlite_bind_text(statement, 2, name);
+    rc |= sql_bind_text(statement, 2, name);
     return rc | sqlite3_bind_int(statement, 3, (int)type);
 }
 
@@ -74,7 +74,7 @@ static enum err read_standing(struct store *store, const struct sqlite_zone *zon
     *ret_standing = (struct standing){.exists = rc == SQLITE_ROW};
     if (rc == SQLITE_ROW) {
         const char *owner;
-        bool read = sqlite_read_text(statement, 0, &owner);
+        bool read = sql_read_text(statement, 0, &owner);
         ret_standing->same_owner = owner == NULL || want->device == NULL
                                        ? owner == want->device
                                        : view_equal(view_of(owner), view_of(want->device));
@@ -104,7 +104,7 @@ static enum err write_want(struct store *store, const struct sqlite_zone *zone, 
         return err;
     }
     int rc = bind_key(statement, zone, want->name, want->type);
-    rc |= sqlite_bind_text(statement, 4, want->device);
+    rc |= sql_bind_text(statement, 4, want->device);
     rc |= sqlite3_bind_int64(statement, 5, want->ttl);
     rc |= want->want_null ? sqlite3_bind_null(statement, 6) : sqlite_bind_value(statement, 6, value, &want->want);
     rc |= sqlite3_bind_int64(statement, 7, (int64_t)want->want_rev);
@@ -198,7 +198,7 @@ static enum err write_have(struct store *store, const struct sqlite_zone *zone, 
     rc |= sqlite3_bind_int64(statement, 5, (int64_t)have->have_rev);
     if (which != STMT_HAVE_FORGET) {
         rc |= sqlite3_bind_int64(statement, 6, have->attempts);
-        rc |= sqlite_bind_text(statement, 7, have->error != NULL ? have->error : "");
+        rc |= sql_bind_text(statement, 7, have->error != NULL ? have->error : "");
         rc |= sqlite3_bind_int64(statement, 8, have->not_before_ms);
     }
     if (which == STMT_HAVE_SET) {
@@ -270,9 +270,9 @@ static enum err put_audits(struct store *store, const struct store_batch *batch,
             break;
         }
         int rc = sqlite3_bind_int64(statement, 1, audit->at_ms);
-        rc |= sqlite_bind_text(statement, 2, audit->event);
-        rc |= sqlite_bind_text(statement, 3, audit->subject);
-        rc |= sqlite_bind_text(statement, 4, audit->detail != NULL ? audit->detail : "");
+        rc |= sql_bind_text(statement, 2, audit->event);
+        rc |= sql_bind_text(statement, 3, audit->subject);
+        rc |= sql_bind_text(statement, 4, audit->detail != NULL ? audit->detail : "");
         err = rc != SQLITE_OK ? sqlite_db_error(store, rc, "bind an audit line", info)
                               : sqlite_db_run(store, statement, "write an audit line", info);
     }

@@ -60,7 +60,7 @@ static enum err zone_read(struct store *store, const char *name, int64_t *ret_id
     if (err != ERR_OK) {
         return err;
     }
-    (void)sqlite_bind_text(statement, 1, name); /* a borrowed text cannot fail to bind */
+    (void)sql_bind_text(statement, 1, name); /* a borrowed text cannot fail to bind */
     int rc = sqlite3_step(statement);
     *ret_id = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
     *ret_epoch = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(statement, 1) : 0;
@@ -78,7 +78,7 @@ static enum err zone_add(struct store *store, const char *name, int64_t *ret_id,
     if (err != ERR_OK) {
         return err;
     }
-    (void)sqlite_bind_text(statement, 1, name); /* a borrowed text cannot fail to bind */
+    (void)sql_bind_text(statement, 1, name); /* a borrowed text cannot fail to bind */
     err = sqlite_db_run(store, statement, "add a zone", info);
     *ret_id = sqlite3_last_insert_rowid(store->db);
     return err;

@@ -181,7 +181,7 @@ static void a_second_coordinator_on_the_store_is_refused(void **state)
     struct strbuf report;
     assert_int_equal(make(&second, &report), ERR_AGAIN);
     assert_null(second);
-    assert_non_null(strstr(strbuf_str(&report), "another coordinator runs with this store"));
+    assert_non_null(strstr(strbuf_str(&report), "another process runs with this store"));
     strbuf_deinit(&report);
     coordinator_free(coordinator);
     coordinator = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "coordinator/jsonout.h"
+#include "base/jsonout.h"
 
 #include "base/clock.h"
 
@@ -75,13 +75,4 @@ void jsonout_ip(struct jsonout *json, const char *key, const struct ip *ip)
     }
     (void)ip_format(ip, text); /* length not needed */
     (void)strbuf_addf(json->out, "\"%s\"", text);
-}
-
-void jsonout_value(struct jsonout *json, const char *key, const struct rrset_value *value)
-{
-    jsonout_open(json, key, '[');
-    for (uint8_t i = 0; i < value->len; i++) {
-        jsonout_ip(json, NULL, &value->ips[i]);
-    }
-    jsonout_close(json, ']');
 }

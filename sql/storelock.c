@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "coordinator/store/storelock.h"
+#include "sql/storelock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ enum err storelock_take(const char *store_path, int *ret_fd, struct errinfo *inf
         int native = errno;
         (void)close(fd); /* nothing was written */
         return errinfo_set(info, native == EWOULDBLOCK ? ERR_AGAIN : err_from_errno(native), "store", native,
-                           native == EWOULDBLOCK ? "another coordinator runs with this store; stop it first"
+                           native == EWOULDBLOCK ? "another process runs with this store; stop it first"
                                                  : "cannot lock the store");
     }
     *ret_fd = fd;

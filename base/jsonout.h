@@ -5,7 +5,6 @@
  */
 #include "base/ip.h"
 #include "base/strbuf.h"
-#include "providers/rrset.h"
 
 struct jsonout {
     struct strbuf *out; /* borrowed */
@@ -22,5 +21,3 @@ void jsonout_bool(struct jsonout *json, const char *key, bool value);
 void jsonout_time(struct jsonout *json, const char *key, int64_t wall_ms);
 /** Address text, or null for none. */
 void jsonout_ip(struct jsonout *json, const char *key, const struct ip *ip);
-/** Array of address texts. */
-void jsonout_value(struct jsonout *json, const char *key, const struct rrset_value *value);

@@ -2,7 +2,7 @@
 #pragma once
 /**
  * inbox: the bounded way of a message from Paho's receive thread to the loop: copied there, drained here. What does not
- * fit is dropped and counted; nothing is lost by that, since an unacknowledged state is repeated.
+ * fit is dropped and counted; nothing is lost by that, since who sent it repeats what is not answered.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,8 +10,6 @@
 #include "base/err.h"
 #include "mqtt/session.h"
 #include "net/loop.h"
-
-#define INBOX_MAX 16 /* messages; a device gets one answer a state and a rare broadcast */
 
 struct inbox;
 
@@ -21,8 +19,8 @@ struct inbox_message {
 };
 typedef void (*inbox_fn)(void *context, const struct inbox_message *message);
 
-/** @p fn is called on the loop thread, once a message, in order of arrival. */
-enum err inbox_new(struct loop *loop, inbox_fn fn, void *context, struct inbox **ret_inbox) MUST_CHECK;
+/** @p fn is called on the loop thread, once a message, in order of arrival. @param max messages that may wait. */
+enum err inbox_new(struct loop *loop, size_t max, inbox_fn fn, void *context, struct inbox **ret_inbox) MUST_CHECK;
 void inbox_free(struct inbox *inbox); /* after the session; NULL allowed */
 
 /** Any thread; never blocks for longer than a copy. */

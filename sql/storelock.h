@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /**
- * storelock: one coordinator a store file. The lock is on a file beside it, "<path>.lock": SQLite's own locks must stay
+ * storelock: one process a store file. The lock is on a file beside it, "<path>.lock": SQLite's own locks must stay
  * free for backups, and a process that closes any descriptor of the database loses those. It ends with the process,
  * however that ends; the file stays and says nothing by itself.
  */

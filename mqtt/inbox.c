@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/inbox.h"
+#include "mqtt/inbox.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mqtt/limits.h"
+#include "mqtt/messages_prov.h"
 
 struct item {
     struct item *next;
@@ -15,6 +16,7 @@ struct item {
 
 struct inbox {
     struct loop_wake *wake;
+    size_t max;
     inbox_fn fn;
     void *context;
     pthread_mutex_t lock; /* guards what follows */
@@ -44,12 +46,13 @@ static void drain(void *context)
     }
 }
 
-enum err inbox_new(struct loop *loop, inbox_fn fn, void *context, struct inbox **ret_inbox)
+enum err inbox_new(struct loop *loop, size_t max, inbox_fn fn, void *context, struct inbox **ret_inbox)
 {
     struct inbox *inbox = calloc(1, sizeof(*inbox));
     if (inbox == NULL) {
         return ERR_NOMEM;
     }
+    inbox->max = max;
     inbox->fn = fn;
     inbox->context = context;
     inbox->last = &inbox->first;
@@ -81,7 +84,7 @@ void inbox_free(struct inbox *inbox)
 
 static struct item *item_of(const struct session_message *message)
 {
-    if (message->topic.len > MQTT_TOPIC_MAX || message->payload.len > MQTT_PAYLOAD_MAX) {
+    if (message->topic.len > MQTT_TOPIC_MAX || message->payload.len > PROV_PAYLOAD_MAX) {
         return NULL;
     }
     struct item *item = malloc(sizeof(*item) + message->topic.len + message->payload.len);
@@ -106,7 +109,7 @@ void inbox_put(struct inbox *inbox, const struct session_message *message)
 {
     struct item *item = item_of(message);
     pthread_mutex_lock(&inbox->lock);
-    bool fits = item != NULL && inbox->len < INBOX_MAX;
+    bool fits = item != NULL && inbox->len < inbox->max;
     if (fits) {
         *inbox->last = item;
         inbox->last = &item->next;
