@@ -2,6 +2,7 @@
 #include "mqtt/broker/authorities.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "mqtt/broker/stamp.h"
 
@@ -59,15 +60,16 @@ bool authorities_overlap(const struct authorities *a, const struct authorities *
     return false;
 }
 
-bool authorities_issued(const struct authorities *authorities, X509 *leaf)
+const X509 *authorities_issuer(const struct authorities *authorities, X509 *leaf)
 {
-    bool issued = false;
-    for (int i = 0; i < sk_X509_num(authorities->list) && !issued; i++) {
+    const X509 *found = NULL;
+    for (int i = 0; i < sk_X509_num(authorities->list) && found == NULL; i++) {
         X509 *issuer = sk_X509_value(authorities->list, i);
-        issued = X509_check_issued(issuer, leaf) == X509_V_OK && X509_verify(leaf, X509_get0_pubkey(issuer)) == 1;
+        bool issued = X509_check_issued(issuer, leaf) == X509_V_OK && X509_verify(leaf, X509_get0_pubkey(issuer)) == 1;
+        found = issued ? issuer : NULL;
     }
     ERR_clear_error(); /* a signature that does not fit must not show up in the broker's next TLS call */
-    return issued;
+    return found;
 }
 
 /** The one CN as a view into the certificate; empty when there is none, or several. */
@@ -82,24 +84,69 @@ static struct view common_name(X509 *leaf)
     return view_n((const char *)ASN1_STRING_get0_data(text), (size_t)ASN1_STRING_length(text));
 }
 
-static enum role role_of(const struct trust *trust, X509 *leaf, struct view name)
+/** @param ret_issuer NULL for ROLE_NONE. */
+static enum role role_of(const struct trust *trust, X509 *leaf, struct view name, const X509 **ret_issuer)
 {
-    if (authorities_issued(&trust->services, leaf)) {
-        return rights_service_role(name);
+    *ret_issuer = authorities_issuer(&trust->services, leaf);
+    if (*ret_issuer != NULL) {
+        return rights_service_role(trust->mode, name);
     }
-    if (authorities_issued(&trust->devices, leaf)) {
-        return rights_name_is_service(name) ? ROLE_NONE : ROLE_DEVICE;
+    const struct {
+        const struct authorities *authorities;
+        enum role role;
+    } others[] = {{&trust->devices, ROLE_DEVICE}, {&trust->claims, ROLE_CLAIM}, {&trust->swarm, ROLE_SWARM}};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        *ret_issuer = authorities_issuer(others[i].authorities, leaf);
+        if (*ret_issuer != NULL) {
+            return rights_name_is_service(name) ? ROLE_NONE : others[i].role;
+        }
     }
-    return authorities_issued(&trust->swarm, leaf) ? ROLE_SWARM : ROLE_NONE;
+    return ROLE_NONE;
 }
 
-void trust_rights(const struct trust *trust, X509 *leaf, struct rights *ret_rights)
+/** Octets of @p part at the end of @p ret_part; false when there are too many. */
+static bool put_part(const uint8_t *part, int len, uint8_t ret_part[static CERT_PART_SIZE])
+{
+    if (len < 0 || len > CERT_PART_SIZE) {
+        return false;
+    }
+    memset(ret_part, 0, CERT_PART_SIZE);
+    memcpy(ret_part + CERT_PART_SIZE - len, part, (size_t)len);
+    return true;
+}
+
+/** An authority without a key identifier of the usual length goes by the digest that RFC 5280 4.2.1.2 (1) names. */
+static bool name_certificate(X509 *leaf, const X509 *issuer, struct cert_ref *ret_ref)
+{
+    const ASN1_OCTET_STRING *key_id = X509_get0_subject_key_id((X509 *)(uintptr_t)issuer); /* fills a cache inside */
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned digest_len = 0;
+    bool named = key_id != NULL && ASN1_STRING_length(key_id) == CERT_PART_SIZE;
+    if (!named && (X509_pubkey_digest(issuer, EVP_sha1(), digest, &digest_len) != 1 || digest_len != CERT_PART_SIZE)) {
+        return false;
+    }
+    return put_part(named ? ASN1_STRING_get0_data(key_id) : digest, CERT_PART_SIZE, ret_ref->issuer) &&
+           put_part(ASN1_STRING_get0_data(serial), ASN1_STRING_length(serial), ret_ref->serial);
+}
+
+void trust_rights(const struct trust *trust, X509 *leaf, struct view client_id, struct rights *ret_rights,
+                  struct cert_ref *ret_ref)
 {
     struct view name = common_name(leaf);
     uint8_t shard = 0;
     enum role role = ROLE_NONE;
+    const X509 *issuer = NULL;
     if (rights_name_valid(name) && stamp_shard(name, &shard) == ERR_OK) {
-        role = role_of(trust, leaf, name);
+        role = role_of(trust, leaf, name, &issuer);
+    }
+    if (role != ROLE_NONE && !name_certificate(leaf, issuer, ret_ref)) {
+        role = ROLE_NONE; /* one that could not be revoked by name */
     }
     rights_init(ret_rights, role, name, shard);
+    if (trust->mode == BROKER_PROV) {
+        rights_set_attempt(ret_rights, client_id);
+    } else if (!view_equals(client_id, ret_rights->id)) {
+        rights_init(ret_rights, ROLE_NONE, view_n(NULL, 0), 0); /* the listener is set up wrongly */
+    }
 }

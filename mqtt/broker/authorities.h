@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "mqtt/broker/openssl.h"
 #include "mqtt/broker/rights.h"
+#include "mqtt/denyline.h"
 
 /** Certificates of issuing authorities of one kind, from one PEM file. */
 struct authorities {
@@ -19,15 +20,19 @@ enum err authorities_load(const char *path, struct authorities *ret_authorities)
 void authorities_deinit(struct authorities *authorities);
 /** Whether one key is in both: then the issuer no longer says what a client is. */
 bool authorities_overlap(const struct authorities *a, const struct authorities *b);
-/** Whether one of them signed @p leaf: names, key identifiers and the signature itself. */
-bool authorities_issued(const struct authorities *authorities, X509 *leaf);
+/** Which of them signed @p leaf, by names, key identifiers and the signature itself; NULL: none did. */
+const X509 *authorities_issuer(const struct authorities *authorities, X509 *leaf);
 
 struct trust {
-    struct authorities devices;
+    enum broker_mode mode;
+    struct authorities devices; /* core broker */
+    struct authorities claims;  /* broker for provisioning */
     struct authorities services;
     struct authorities swarm; /* empty but in the library for benchmarks */
 };
 
-/** What the holder of @p leaf may do: ROLE_NONE unless it carries exactly one CN, that is a valid name, and one of ours
- * issued it. A device certificate with a service's name has no rights. */
-void trust_rights(const struct trust *trust, X509 *leaf, struct rights *ret_rights);
+/** What the holder of @p leaf may do: ROLE_NONE unless it carries exactly one CN, that is a valid name, one of ours
+ * issued it, and the client id is what the broker asks for: the name, or on the broker for provisioning a random one. A
+ * device certificate with a service's name has no rights. @param ret_ref which certificate it is; not for ROLE_NONE. */
+void trust_rights(const struct trust *trust, X509 *leaf, struct view client_id, struct rights *ret_rights,
+                  struct cert_ref *ret_ref);

@@ -2,6 +2,7 @@
 #include "mqtt/broker/clients.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BUCKETS_FIRST 256 /* doubled whenever there are as many clients as buckets */
 
@@ -87,6 +88,44 @@ enum err clients_add(struct clients *clients, const void *key, X509 *certificate
     *head = client;
     clients->count++;
     *ret_client = client;
+    return ERR_OK;
+}
+
+/** What mosquitto knows the session by. */
+static const char *client_id(const struct client *client)
+{
+    return client->rights.attempt[0] != '\0' ? client->rights.attempt : client->rights.id;
+}
+
+static size_t holders(const struct clients *clients, const struct denied *denied, const void *except,
+                      char (*ids)[DEVICE_ID_MAX + 1])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < clients->buckets_len; i++) {
+        for (const struct client *client = clients->buckets[i]; client != NULL; client = client->next) {
+            if (client->key == except || client->rights.role == ROLE_NONE || !denied_has(denied, &client->ref)) {
+                continue;
+            }
+            if (ids != NULL) {
+                const char *id = client_id(client);
+                memcpy(ids[len], id, strlen(id) + 1); /* DEVICE_ID_MAX at most */
+            }
+            len++;
+        }
+    }
+    return len;
+}
+
+enum err clients_holding(const struct clients *clients, const struct denied *denied, const void *except,
+                         char (**ret_ids)[DEVICE_ID_MAX + 1], size_t *ret_len)
+{
+    size_t len = holders(clients, denied, except, NULL);
+    char(*ids)[DEVICE_ID_MAX + 1] = len > 0 ? calloc(len, sizeof(*ids)) : NULL;
+    if (len > 0 && ids == NULL) {
+        return ERR_NOMEM;
+    }
+    *ret_len = ids != NULL ? holders(clients, denied, except, ids) : 0;
+    *ret_ids = ids;
     return ERR_OK;
 }
 

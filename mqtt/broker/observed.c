@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mqtt/broker/act.h"
 #include "mqtt/broker/clients.h"
 #include "mqtt/broker/properties.h"
 #include "mqtt/broker/settings.h"
@@ -39,6 +40,8 @@ struct plugin {
     struct setting options[OPTIONS_MAX];
     size_t options_len;
     struct settings settings;
+    unsigned settings_count; /* rights that were found under an earlier count are found again */
+    struct denied named; /* certificates that a provisioner denied since the start; the file's are in the settings */
     struct clients clients;
     const void *leaving;          /* client of the last disconnect event: its will makes no new entry */
     struct rights leaving_rights; /* what it had, until the next check; ROLE_NONE otherwise */
@@ -79,6 +82,7 @@ static void plugin_free(struct plugin *plugin)
     }
     clients_deinit(&plugin->clients);
     settings_deinit(&plugin->settings);
+    denied_deinit(&plugin->named);
     free(plugin);
 }
 
@@ -90,12 +94,12 @@ static void watcher_rights(const struct plugin *plugin, const struct mosquitto *
     rights_init(ret_rights, is_name ? ROLE_NONE : plugin->settings.watcher, view_n(NULL, 0), 0);
 }
 
-/** The client id must be the certificate's name; else the listener is set up wrongly and the client gets nothing. */
 static void certificate_rights(const struct plugin *plugin, const struct mosquitto *peer, X509 *certificate,
-                               struct rights *ret_rights)
+                               struct rights *ret_rights, struct cert_ref *ret_ref)
 {
-    trust_rights(&plugin->settings.trust, certificate, ret_rights);
-    if (!view_equals(view_of(mosquitto_client_id(peer)), ret_rights->id)) {
+    trust_rights(&plugin->settings.trust, certificate, view_of(mosquitto_client_id(peer)), ret_rights, ret_ref);
+    if (ret_rights->role != ROLE_NONE &&
+        (denied_has(&plugin->settings.denied, ret_ref) || denied_has(&plugin->named, ret_ref))) {
         rights_init(ret_rights, ROLE_NONE, view_n(NULL, 0), 0);
     }
 }
@@ -107,18 +111,37 @@ static struct client *known_client(const struct plugin *plugin, const struct mos
     return client != NULL && client->certificate == certificate ? client : NULL;
 }
 
-static struct client *remember(struct plugin *plugin, const struct mosquitto *peer, X509 *certificate,
-                               const struct rights *rights)
+/** An entry for the connection; a device's first one is told. NULL: judged anew each time, slower and never wrong. */
+static struct client *remember(struct plugin *plugin, const struct mosquitto *peer, X509 *certificate)
 {
     struct client *client = NULL;
     const char *address = mosquitto_client_address(peer);
     if (peer == plugin->leaving || address == NULL ||
         clients_add(&plugin->clients, peer, certificate, &client) != ERR_OK) {
-        return NULL; /* judged anew each time: slower, never wrong */
+        return NULL;
     }
-    client->rights = *rights;
     if (view_copy(view_of(address), client->peer, sizeof(client->peer)) != ERR_OK) {
         client->peer[0] = '\0'; /* no address: nothing is stamped */
+    }
+    return client;
+}
+
+/** @param client the entry of the connection under settings that were; NULL on its first check. */
+static struct client *judge_anew(struct plugin *plugin, const struct mosquitto *peer, X509 *certificate,
+                                 struct client *client, struct rights *ret_rights)
+{
+    struct cert_ref ref = {.issuer = {0}};
+    bool first = client == NULL;
+    certificate_rights(plugin, peer, certificate, ret_rights, &ref);
+    client = first ? remember(plugin, peer, certificate) : client;
+    if (client != NULL) {
+        client->rights = *ret_rights;
+        client->ref = ref;
+        client->judged = plugin->settings_count;
+        client->topic[0] = '\0'; /* the stamp's key may be another */
+    }
+    if (client != NULL && first && ret_rights->role == ROLE_DEVICE) {
+        act_seen(client);
     }
     return client;
 }
@@ -138,11 +161,10 @@ static struct client *judge(struct plugin *plugin, struct mosquitto *peer, const
         return NULL;
     }
     struct client *client = known_client(plugin, peer, certificate);
-    if (client == NULL) {
-        certificate_rights(plugin, peer, certificate, ret_rights);
-        client = remember(plugin, peer, certificate, ret_rights);
-    } else {
+    if (client != NULL && client->judged == plugin->settings_count) {
         *ret_rights = client->rights;
+    } else {
+        client = judge_anew(plugin, peer, certificate, client, ret_rights);
     }
     X509_free(certificate);
     return client;
@@ -353,6 +375,18 @@ static int on_disconnect(int event, void *event_data, void *userdata)
     return MOSQ_ERR_SUCCESS;
 }
 
+/** @param except in whose callback we are: it is judged anew instead of being cut off. */
+static void end_denied(struct plugin *plugin, const struct denied *denied, const void *except)
+{
+    struct client *own = clients_find(&plugin->clients, except);
+    if (own != NULL) {
+        own->judged = plugin->settings_count - 1;
+    }
+    if (act_kick_denied(&plugin->clients, denied, except) != ERR_OK) {
+        plugin->settings_count++; /* no memory: their rights end with the next check */
+    }
+}
+
 static int on_reload(int event, void *event_data, void *userdata)
 {
     (void)event;
@@ -364,17 +398,77 @@ static int on_reload(int event, void *event_data, void *userdata)
         return MOSQ_ERR_SUCCESS;
     }
     settings_deinit(&plugin->settings);
-    clients_deinit(&plugin->clients);
     plugin->settings = fresh;
+    plugin->settings_count++;
+    end_denied(plugin, &plugin->settings.denied, NULL);
+    return MOSQ_ERR_SUCCESS;
+}
+
+/** All lines of a message, or none. */
+static bool control_valid(struct view lines)
+{
+    struct view text;
+    struct deny_line line;
+    while (view_next(&lines, '\n', &text)) {
+        if (text.len > 0 && deny_line_parse(text, &line) != ERR_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err apply_line(struct plugin *plugin, const struct deny_line *line, const char *caller)
+{
+    switch (line->verb) {
+    case DENY_ADD:
+        return denied_add(&plugin->named, &line->cert);
+    case DENY_TAKE_BACK:
+        denied_remove(&plugin->named, &line->cert);
+        denied_remove(&plugin->settings.denied, &line->cert);
+        plugin->settings_count++;
+        return ERR_OK;
+    case DENY_KICK:
+        act_kick_name(line->id, caller);
+        return ERR_OK;
+    }
+    return ERR_INVALID;
+}
+
+/** A provisioner's word (mqtt/denyline.h). The access check has come before: only one that may write the topic is here.
+ * mosquitto 2.0.11 acknowledges whatever is returned, and ends the connection on an error, so a bad message is logged.
+ */
+static int on_control(int event, void *event_data, void *userdata)
+{
+    (void)event;
+    struct plugin *plugin = userdata;
+    const struct mosquitto_evt_control *control = event_data;
+    struct view rest = view_n(control->payload, control->payloadlen);
+    const char *caller = mosquitto_client_id(control->client);
+    if (!control_valid(rest)) {
+        mosquitto_log_printf(MOSQ_LOG_ERR, "muster: %s sent a line that is none of deny, allow, kick: nothing was done",
+                             caller);
+        return MOSQ_ERR_SUCCESS;
+    }
+    struct view text;
+    struct deny_line line;
+    while (view_next(&rest, '\n', &text)) {
+        enum err err = deny_line_parse(text, &line) == ERR_OK ? apply_line(plugin, &line, caller) : ERR_OK;
+        if (err != ERR_OK) {
+            mosquitto_log_printf(MOSQ_LOG_ERR, "muster: a certificate could not be denied: %s", err_text(err));
+        }
+    }
+    end_denied(plugin, &plugin->named, control->client);
     return MOSQ_ERR_SUCCESS;
 }
 
 static const struct {
     int event;
     MOSQ_FUNC_generic_callback callback;
+    const char *data; /* of the event: a control topic */
 } callbacks[] = {
-    {MOSQ_EVT_ACL_CHECK, on_acl_check},   {MOSQ_EVT_MESSAGE, on_message}, {MOSQ_EVT_BASIC_AUTH, on_basic_auth},
-    {MOSQ_EVT_DISCONNECT, on_disconnect}, {MOSQ_EVT_RELOAD, on_reload},
+    {MOSQ_EVT_ACL_CHECK, on_acl_check, NULL},   {MOSQ_EVT_MESSAGE, on_message, NULL},
+    {MOSQ_EVT_BASIC_AUTH, on_basic_auth, NULL}, {MOSQ_EVT_DISCONNECT, on_disconnect, NULL},
+    {MOSQ_EVT_RELOAD, on_reload, NULL},         {MOSQ_EVT_CONTROL, on_control, DENY_TOPIC},
 };
 
 mosq_plugin_EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)
@@ -398,7 +492,8 @@ mosq_plugin_EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, 
     bool ready = keep_options(plugin, options, option_count) == ERR_OK && load(plugin, &plugin->settings) == ERR_OK;
     int rc = ready ? MOSQ_ERR_SUCCESS : MOSQ_ERR_INVAL;
     for (size_t i = 0; i < ARRAY_LEN(callbacks) && rc == MOSQ_ERR_SUCCESS; i++) {
-        rc = mosquitto_callback_register(identifier, callbacks[i].event, callbacks[i].callback, NULL, plugin);
+        rc = mosquitto_callback_register(identifier, callbacks[i].event, callbacks[i].callback, callbacks[i].data,
+                                         plugin);
     }
     if (rc != MOSQ_ERR_SUCCESS) {
         plugin_free(plugin); /* mosquitto does not start, so what was registered is never called */
@@ -417,8 +512,9 @@ mosq_plugin_EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto
         return MOSQ_ERR_SUCCESS;
     }
     for (size_t i = 0; i < ARRAY_LEN(callbacks); i++) {
-        (void)mosquitto_callback_unregister(plugin->id, callbacks[i].event, callbacks[i].callback,
-                                            NULL); /* the broker is ending: nothing would be done about a failure */
+        (void)mosquitto_callback_unregister(
+            plugin->id, callbacks[i].event, callbacks[i].callback,
+            callbacks[i].data); /* the broker is ending: nothing would be done about a failure */
     }
     plugin_free(plugin);
     return MOSQ_ERR_SUCCESS;

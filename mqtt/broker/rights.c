@@ -12,7 +12,8 @@ enum { READ = 1, WRITE = 2, RETAIN = 4, WILL = 8 };
 
 /**
  * A pattern is compared level by level below "muster/v1/" (from the start when it begins with '$'):
- * %s own shard, %i own name, %h 64 lower-case hex digits, + any one level, # all that follows (one level at least).
+ * %s own shard, %i own name, %c own client id, %h 64 lower-case hex digits, + any one level, # all that follows (one
+ * level at least).
  */
 struct row {
     uint8_t may;
@@ -43,6 +44,8 @@ static const struct row coord_rows[] = {
     {READ | WRITE | RETAIN, "fleet/#"},
     {WRITE | RETAIN | WILL, "coord/%i/#"},
     {READ, "coord/#"},
+    {READ, "seen/#"},
+    {READ, "reg/#"},
     {READ, "$SYS/broker/#"},
 };
 
@@ -51,8 +54,9 @@ static const struct row viewer_rows[] = {
 };
 
 static const struct row prov_rows[] = {
-    {READ, "up/+/+/csr"},
-    {WRITE, "dn/+/+/cert"},
+    {READ, "up/+/+/csr"},  {READ, "up/+/+/state"},      {READ, "seen/#"},
+    {READ, "coord/+/reg"}, {READ, "coord/+/suspect"},   {WRITE, "dn/+/+/cert"},
+    {WRITE, "reg/+/+"},    {WRITE, "coord/+/reg-done"}, {WRITE, "$CONTROL/muster/v1"},
 };
 
 static const struct row signer_rows[] = {
@@ -73,6 +77,17 @@ static const struct row watch_all_rows[] = {
     {READ, "fleet/#"}, {READ, "up/#"}, {READ, "dn/#"}, {READ, "bc/#"}, {READ, "coord/#"}, {READ, "$SYS/broker/#"},
 };
 
+static const struct row claim_rows[] = {
+    {WRITE, "prov/%i/%c/req"},
+    {READ, "prov/%i/%c/rsp"},
+};
+
+static const struct row enroller_rows[] = {
+    {READ, "prov/+/+/req"},
+    {WRITE, "prov/+/+/rsp"},
+    {WRITE, "$CONTROL/muster/v1"},
+};
+
 static const struct row swarm_rows[] = {
     {WRITE | RETAIN, "up/+/+/state"},
     {WRITE | RETAIN | WILL, "up/+/+/gone"},
@@ -87,6 +102,7 @@ static const struct {
     size_t rows_len;
     size_t payload_max;  /* 0: the broker's own limit */
     const char *service; /* prefix of the names of a service; NULL for other roles */
+    enum broker_mode mode;
 } roles[] = {
     [ROLE_NONE] = {.rows = NULL},
     [ROLE_DEVICE] = {ROWS(device_rows), .payload_max = RIGHTS_UP_PAYLOAD_MAX},
@@ -97,6 +113,8 @@ static const struct {
     [ROLE_BRIDGE] = {ROWS(bridge_rows), .service = "svc-bridge"},
     [ROLE_WATCH_FLEET] = {ROWS(watch_fleet_rows)},
     [ROLE_WATCH_ALL] = {ROWS(watch_all_rows)},
+    [ROLE_CLAIM] = {ROWS(claim_rows), .payload_max = RIGHTS_UP_PAYLOAD_MAX, .mode = BROKER_PROV},
+    [ROLE_ENROLLER] = {ROWS(enroller_rows), .service = "svc-prov", .mode = BROKER_PROV},
     [ROLE_SWARM] = {ROWS(swarm_rows), .payload_max = RIGHTS_UP_PAYLOAD_MAX},
 };
 
@@ -114,15 +132,32 @@ bool rights_name_valid(struct view name)
     return true;
 }
 
+/** A level of @p len lower-case hexadecimal digits: a wildcard is none. */
+static bool is_hex(struct view level, size_t len)
+{
+    for (size_t i = 0; i < level.len; i++) {
+        if (!((level.ptr[i] >= '0' && level.ptr[i] <= '9') || (level.ptr[i] >= 'a' && level.ptr[i] <= 'f'))) {
+            return false;
+        }
+    }
+    return level.len == len;
+}
+
+bool rights_attempt_valid(struct view client_id)
+{
+    return is_hex(client_id, RIGHTS_ATTEMPT_LEN);
+}
+
 bool rights_name_is_service(struct view name)
 {
     return view_starts_with(name, VIEW_LITERAL("svc-"));
 }
 
-enum role rights_service_role(struct view name)
+enum role rights_service_role(enum broker_mode mode, struct view name)
 {
     for (size_t role = 0; role < ARRAY_LEN(roles); role++) {
-        if (roles[role].service != NULL && view_starts_with(name, view_of(roles[role].service))) {
+        if (roles[role].service != NULL && roles[role].mode == mode &&
+            view_starts_with(name, view_of(roles[role].service))) {
             return (enum role)role;
         }
     }
@@ -144,18 +179,13 @@ void rights_init(struct rights *rights, enum role role, struct view name, uint8_
     }
 }
 
-/** A level that is one whole SHA-256 in lower-case hex: a wildcard is none. */
-static bool is_digest(struct view level)
+void rights_set_attempt(struct rights *rights, struct view client_id)
 {
-    if (level.len != BLOB_LEVEL) {
-        return false;
+    if (rights_attempt_valid(client_id)) {
+        memcpy(rights->attempt, client_id.ptr, client_id.len);
+    } else {
+        *rights = (struct rights){.role = ROLE_NONE};
     }
-    for (size_t i = 0; i < level.len; i++) {
-        if (!((level.ptr[i] >= '0' && level.ptr[i] <= '9') || (level.ptr[i] >= 'a' && level.ptr[i] <= 'f'))) {
-            return false;
-        }
-    }
-    return true;
 }
 
 static bool level_covers(const struct rights *rights, struct view pattern, struct view level)
@@ -169,8 +199,10 @@ static bool level_covers(const struct rights *rights, struct view pattern, struc
             return view_equals(level, rights->shard);
         case 'i':
             return view_equals(level, rights->id);
+        case 'c':
+            return view_equals(level, rights->attempt);
         default:
-            return is_digest(level);
+            return is_hex(level, BLOB_LEVEL);
         }
     }
     return view_equal(pattern, level);

@@ -80,6 +80,24 @@ static enum err set_service_ca(struct settings *settings, const char *value)
     return load_once(value, &settings->trust.services);
 }
 
+static enum err set_claim_ca(struct settings *settings, const char *value)
+{
+    return load_once(value, &settings->trust.claims);
+}
+
+static enum err set_deny_file(struct settings *settings, const char *value)
+{
+    enum err err = settings->has_deny_file ? ERR_EXISTS : denied_load(value, &settings->denied);
+    settings->has_deny_file = err == ERR_OK;
+    return err;
+}
+
+static enum err set_mode(struct settings *settings, const char *value)
+{
+    settings->trust.mode = strcmp(value, "prov") == 0 ? BROKER_PROV : BROKER_CORE;
+    return settings->trust.mode == BROKER_PROV || strcmp(value, "core") == 0 ? ERR_OK : ERR_INVALID;
+}
+
 static enum err set_viewers(struct settings *settings, const char *value)
 {
     if (strcmp(value, "none") == 0) {
@@ -112,6 +130,7 @@ static const struct {
     enum err (*set)(struct settings *settings, const char *value);
 } option_rows[] = {
     {"key_file", set_key},      {"device_ca", set_device_ca}, {"service_ca", set_service_ca},
+    {"claim_ca", set_claim_ca}, {"deny_file", set_deny_file}, {"mode", set_mode},
     {"viewers", set_viewers},   {"file", set_file},
 #ifdef MUSTER_BENCH_RIGHTS
     {"swarm_ca", set_swarm_ca},
@@ -131,16 +150,26 @@ static enum err apply(struct settings *settings, const struct setting *option, s
     return errinfo_set(info, ERR_INVALID, "broker", 0, "plugin_opt_%s: unknown option", option->name);
 }
 
+/** Whose options are there, and whether a client can be told from another by its issuer. */
 static enum err check(const struct settings *settings, struct errinfo *info)
 {
     const struct trust *trust = &settings->trust;
-    if (settings->stamp == NULL || trust->devices.list == NULL || trust->services.list == NULL) {
+    bool has_core = settings->stamp != NULL && trust->devices.list != NULL;
+    bool any_core = settings->stamp != NULL || trust->devices.list != NULL || settings->watcher != ROLE_NONE;
+    bool prov = trust->mode == BROKER_PROV;
+    if (trust->services.list == NULL || (prov ? trust->claims.list == NULL : !has_core)) {
         return errinfo_set(info, ERR_INVALID, "broker", 0,
-                           "plugin_opt_key_file, plugin_opt_device_ca and plugin_opt_service_ca are required");
+                           prov ? "plugin_opt_claim_ca and plugin_opt_service_ca are required"
+                                : "plugin_opt_key_file, plugin_opt_device_ca and plugin_opt_service_ca are required");
     }
-    if (authorities_overlap(&trust->devices, &trust->services)) {
+    if (prov ? any_core : trust->claims.list != NULL) {
+        return errinfo_set(info, ERR_INVALID, "broker", 0, "an option of the other plugin_opt_mode");
+    }
+    if (authorities_overlap(&trust->devices, &trust->services) ||
+        authorities_overlap(&trust->claims, &trust->services)) {
         return errinfo_set(info, ERR_CONFLICT, "broker", 0,
-                           "plugin_opt_device_ca and plugin_opt_service_ca share a key: devices would be services");
+                           "plugin_opt_%s_ca and plugin_opt_service_ca share a key: %ss would be services",
+                           prov ? "claim" : "device", prov ? "claim" : "device");
     }
     return ERR_OK;
 }
@@ -168,7 +197,9 @@ void settings_deinit(struct settings *settings)
 {
     stamp_free(settings->stamp);
     authorities_deinit(&settings->trust.devices);
+    authorities_deinit(&settings->trust.claims);
     authorities_deinit(&settings->trust.services);
     authorities_deinit(&settings->trust.swarm);
+    denied_deinit(&settings->denied);
     *settings = (struct settings){.watcher = ROLE_NONE};
 }

@@ -336,12 +336,14 @@ class Identity(BrokerCase):
                 Client(self.broker.address, self.broker.port, self.broker.ca_file, identity, client_id="cam-1")
 
     def test_names_that_no_certificate_should_carry_have_no_rights(self):
-        for number, name in enumerate(("Cam-3", "cam_3", "cam.3", "c" * 41)):
+        for number, name in enumerate(("Cam-3", "cam_3", "c" * 41)):
             with self.subTest(name):
                 odd = self.pki.devices.issue("device", name, file=f"odd{number}")
                 client = self.client(odd)
                 self.assertRefused(client, topic(name, "state"))
                 self.assertEqual(client.subscribe(topic(name, "#", "dn")), NOT_AUTHORIZED)
+        with self.assertRaises(Refused):  # looks like a host's name, which the authority may not certify
+            self.client(self.pki.devices.issue("device", "cam.3"))
 
 
 class ServiceRights(BrokerCase):

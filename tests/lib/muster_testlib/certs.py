@@ -10,6 +10,7 @@ from . import build_dir
 _LEAF = {
     "device": "extendedKeyUsage=clientAuth\n",
     "service": "extendedKeyUsage=clientAuth\n",
+    "claim": "extendedKeyUsage=clientAuth\n",
     "server": "extendedKeyUsage=serverAuth\n",
 }
 
@@ -61,15 +62,18 @@ class Authority:
 
 
 class Pki:
-    """Three roots made by openssl, and the two bundles: what the broker accepts clients by, and clients the broker."""
+    """Roots made by openssl, and the bundles: what the brokers accept clients by, and clients the brokers."""
 
     def __init__(self, folder):
         self.devices = Authority(folder, "devices")
         self.services = Authority(folder, "services")
         self.servers = Authority(folder, "servers")
+        self.claims = Authority(folder, "claims")
         self.server_bundle = self.servers.cert
         self.clients_bundle = folder / "clients.pem"
         self.clients_bundle.write_text(self.devices.cert.read_text() + self.services.cert.read_text())
+        self.claims_bundle = folder / "bundle-claims.pem"
+        self.claims_bundle.write_text(self.claims.cert.read_text() + self.services.cert.read_text())
 
     def device(self, device_id):
         return self.devices.issue("device", device_id)
@@ -77,18 +81,22 @@ class Pki:
     def service(self, name):
         return self.services.issue("service", name)
 
+    def claim(self, name):
+        return self.claims.issue("claim", name)
+
     def server(self, name, ips=(), names=("localhost",)):
         return self.servers.issue("server", name, ips, names)
 
 
 class ProductPki:
-    """The same made by `muster ca`: a root, three issuing authorities below it, and their bundles."""
+    """The same made by `muster ca`: a root, the issuing authorities below it, and their bundles."""
 
     def __init__(self, folder, program):
         self.folder, self.program = folder, program
         self._run("init", "--name", "test")
-        self.devices, self.services, self.servers = (Authority(folder, name) for name in
-                                                     ("devices", "services", "server-ca"))
+        self.devices, self.services, self.servers, self.claims = (Authority(folder, name) for name in
+                                                                  ("devices", "services", "server-ca", "claims"))
+        self.claims_bundle = folder / "bundle-claims.pem"
         self.clients_bundle, self.server_bundle = folder / "bundle-clients.pem", folder / "bundle-server.pem"
 
     def _run(self, verb, *arguments):
@@ -107,6 +115,9 @@ class ProductPki:
 
     def service(self, name):
         return self._issue("service", name)
+
+    def claim(self, name):
+        return self._issue("claim", name)
 
     def server(self, name, ips=(), names=("localhost",)):
         more = [part for ip in ips for part in ("--ip", ip)] + [part for one in names for part in ("--dns", one)]

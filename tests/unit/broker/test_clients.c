@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -66,11 +68,44 @@ static void the_same_key_starts_anew(void **state)
     X509_free(second);
 }
 
+static void holders_of_denied_certificates(void **state)
+{
+    (void)state;
+    struct clients clients = {.buckets = NULL};
+    struct denied denied = {.refs = NULL};
+    X509 *certificate = X509_new();
+    for (size_t i = 0; i < 10; i++) {
+        struct client *client = NULL;
+        assert_int_equal(clients_add(&clients, key_of(i), certificate, &client), ERR_OK);
+        char name[] = "cam-0";
+        name[4] = (char)('0' + i);
+        rights_init(&client->rights, i == 9 ? ROLE_NONE : ROLE_DEVICE, view_of(name), 0);
+        client->ref.serial[0] = i < 3 || i == 9 ? 1 : 2;
+    }
+    struct cert_ref ref = {.serial = {1}};
+    char(*ids)[DEVICE_ID_MAX + 1] = NULL;
+    size_t len = 7;
+    assert_int_equal(clients_holding(&clients, &denied, NULL, &ids, &len), ERR_OK);
+    assert_int_equal(len, 0);
+    assert_null(ids);
+    assert_int_equal(denied_add(&denied, &ref), ERR_OK);
+    assert_int_equal(clients_holding(&clients, &denied, key_of(1), &ids, &len), ERR_OK);
+    assert_int_equal(len, 2);
+    bool first = strcmp(ids[0], "cam-0") == 0;
+    assert_string_equal(ids[first ? 0 : 1], "cam-0");
+    assert_string_equal(ids[first ? 1 : 0], "cam-2");
+    free(ids);
+    denied_deinit(&denied);
+    clients_deinit(&clients);
+    X509_free(certificate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_come_and_go),
         cmocka_unit_test(the_same_key_starts_anew),
+        cmocka_unit_test(holders_of_denied_certificates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,11 +148,78 @@ static void services(void **state)
     struct rights viewer = of(ROLE_VIEWER, "svc-viewer");
     assert_true(rights_may_read(&viewer, view_of("muster/v1/up/3f/cam/state")));
     assert_false(rights_may_write(&viewer, view_of("muster/v1/fleet/summary"), false, 0));
-    assert_int_equal(rights_service_role(view_of("svc-coord")), ROLE_COORD);
-    assert_int_equal(rights_service_role(view_of("svc-viewer-3")), ROLE_VIEWER);
-    assert_int_equal(rights_service_role(view_of("svc-other")), ROLE_NONE);
-    assert_int_equal(rights_service_role(view_of("xsvc-coord")), ROLE_NONE);
-    assert_int_equal(rights_service_role(view_of("cam")), ROLE_NONE);
+    assert_int_equal(rights_service_role(BROKER_CORE, view_of("svc-coord")), ROLE_COORD);
+    assert_int_equal(rights_service_role(BROKER_CORE, view_of("svc-viewer-3")), ROLE_VIEWER);
+    assert_int_equal(rights_service_role(BROKER_CORE, view_of("svc-other")), ROLE_NONE);
+    assert_int_equal(rights_service_role(BROKER_CORE, view_of("xsvc-coord")), ROLE_NONE);
+    assert_int_equal(rights_service_role(BROKER_CORE, view_of("cam")), ROLE_NONE);
+}
+
+#define CID "00112233445566778899aabbccddeeff"
+
+static void provisioning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *topic;
+        bool claim_writes, claim_reads, enroller_writes, enroller_reads;
+    } rows[] = {
+        {"muster/v1/prov/claim-b1/" CID "/req", true, false, false, true},
+        {"muster/v1/prov/claim-b1/" CID "/rsp", false, true, true, false},
+        {"muster/v1/prov/claim-b2/" CID "/req", false, false, false, true},
+        {"muster/v1/prov/claim-b2/" CID "/rsp", false, false, true, false},
+        {"muster/v1/prov/claim-b1/10112233445566778899aabbccddeeff/req", false, false, false, true},
+        {"muster/v1/prov/claim-b1/10112233445566778899aabbccddeeff/rsp", false, false, true, false},
+        {"muster/v1/prov/claim-b1/+/rsp", false, false, true, false}, /* mosquitto lets nobody publish to a wildcard */
+        {"muster/v1/prov/+/+/req", false, false, false, true},
+        {"muster/v1/prov/#", false, false, false, false},
+        {"muster/v1/prov/claim-b1/" CID "/#", false, false, false, false},
+        {"muster/v1/up/3f/claim-b1/state", false, false, false, false},
+        {"muster/v1/dn/3f/claim-b1/#", false, false, false, false},
+        {"muster/v1/bc/#", false, false, false, false},
+        {"$CONTROL/muster/v1", false, false, true, false},
+        {"#", false, false, false, false},
+    };
+    struct rights claim = of(ROLE_CLAIM, "claim-b1");
+    struct rights enroller = of(ROLE_ENROLLER, "svc-prov");
+    rights_set_attempt(&claim, view_of(CID));
+    rights_set_attempt(&enroller, view_of(CID));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct view topic = view_of(rows[i].topic);
+        assert_int_equal(rights_may_write(&claim, topic, false, 10), rows[i].claim_writes);
+        assert_int_equal(rights_may_subscribe(&claim, topic), rows[i].claim_reads);
+        assert_int_equal(rights_may_write(&enroller, topic, false, 10), rows[i].enroller_writes);
+        assert_int_equal(rights_may_subscribe(&enroller, topic), rows[i].enroller_reads);
+        assert_false(rights_may_write(&claim, topic, true, 10));
+        assert_false(rights_may_write(&enroller, topic, true, 10));
+    }
+    struct view req = view_of("muster/v1/prov/claim-b1/" CID "/req");
+    assert_true(rights_may_write(&claim, req, false, RIGHTS_UP_PAYLOAD_MAX));
+    assert_false(rights_may_write(&claim, req, false, RIGHTS_UP_PAYLOAD_MAX + 1));
+    claim.left = true;
+    assert_false(rights_may_write(&claim, req, false, 10));
+    assert_int_equal(rights_service_role(BROKER_PROV, view_of("svc-prov-2")), ROLE_ENROLLER);
+    assert_int_equal(rights_service_role(BROKER_PROV, view_of("svc-coord")), ROLE_NONE);
+    assert_int_equal(rights_service_role(BROKER_CORE, view_of("svc-prov")), ROLE_PROV);
+}
+
+/* A client id that can be guessed can be pushed out. */
+static void client_ids_of_attempts(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "svc-prov",
+                                      "00112233445566778899aabbccddeef",
+                                      CID "0",
+                                      "00112233445566778899AABBCCDDEEFF",
+                                      "0011223344556677/899aabbccddeeff"};
+    assert_true(rights_attempt_valid(view_of(CID)));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct rights rights = of(ROLE_ENROLLER, "svc-prov");
+        rights_set_attempt(&rights, view_of(bad[i]));
+        assert_int_equal(rights.role, ROLE_NONE);
+        assert_false(rights_may_subscribe(&rights, view_of("muster/v1/prov/+/+/req")));
+    }
 }
 
 static void names_and_roles_without_rights(void **state)
@@ -186,6 +253,8 @@ int main(void)
         cmocka_unit_test(wills),
         cmocka_unit_test(device_subscriptions),
         cmocka_unit_test(services),
+        cmocka_unit_test(provisioning),
+        cmocka_unit_test(client_ids_of_attempts),
         cmocka_unit_test(names_and_roles_without_rights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
