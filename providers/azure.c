@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * azure: Azure DNS through the Resource Manager: one RRset a request. PUT replaces it whole; in shared zones it is a
- * compare-and-set by the RRset's ETag (If-Match), or by there being none (If-None-Match: *).
- * Source: https://learn.microsoft.com/en-us/rest/api/dns/record-sets/create-or-update, .../delete, .../get,
+ * azure: Azure DNS through the Resource Manager: one RRset a request. What is there is changed by PATCH, which leaves
+ * alone what it does not name, such as the user's metadata, and in shared zones is a compare-and-set by the RRset's
+ * ETag (If-Match). PUT replaces an RRset whole, so it only makes one where there is none (If-None-Match: *). A
+ * dedicated zone is not asked what it holds: a change is taken for one of what is there until the reply says that
+ * nothing is, since a name is made once and changed often. Source:
+ * https://learn.microsoft.com/en-us/rest/api/dns/record-sets/create-or-update, .../update, .../delete, .../get,
  * .../list-by-dns-zone, https://learn.microsoft.com/en-us/azure/azure-resource-manager/management/
  * request-limits-and-throttling, read 2026-11-23.
  */
@@ -16,7 +19,7 @@
 
 #define VERSION "?api-version=2018-05-01"
 #define SPECIAL "alias" /* in the cache, for what is no list of addresses */
-#define UNKNOWN "?"     /* and for what must be asked again: a condition failed */
+#define UNKNOWN "?"     /* and for what is there, but must be asked again: a condition failed */
 
 enum { STAGE_CHANGE = PROVIDER_STAGE_CHANGE, STAGE_RECORD = PROVIDER_STAGE_ZONE, STAGE_LIST };
 enum { DEPTH_MAX = 10, STALE_MAX = 3, LINK_MAX = 4096 };
@@ -60,8 +63,8 @@ static void azure_limits(const void *state, struct provider_limits *ret_limits)
                                            .rates_len = 3};
 }
 
-/** In shared zones what stands in each place, with its ETag. The TTL is not needed: it counts the rounds of a change
- * that were lost to another writer. */
+/** In shared zones what stands in each place, with its ETag; in dedicated ones where nothing was found. The TTL is
+ * not needed: it counts the rounds of a change that were lost to another writer. */
 static void cache_free(void *context)
 {
     rrcache_deinit(context);
@@ -110,11 +113,30 @@ static void write_body(const struct batch_item *item, struct strbuf *body)
     strbuf_adds(body, "]}}");
 }
 
-enum plan { PLAN_ASK, PLAN_FREE /* whatever stands there */, PLAN_CREATE, PLAN_REPLACE, PLAN_NONE };
+enum plan {
+    PLAN_ASK,
+    PLAN_DELETE, /* whatever stands there */
+    PLAN_UPDATE, /* the same */
+    PLAN_CREATE,
+    PLAN_REPLACE, /* or delete: only what was seen there */
+    PLAN_NONE
+};
 
 static bool is_first(const struct batch_item *item)
 {
     return !item->unsure && (!item->have_known || item->have.len == 0) && item->want.len > 0;
+}
+
+/** Whatever may stand in the place is ours to change: only whether anything does is of interest. */
+static enum plan plan_over(const struct rrcache *cache, const struct batch_item *item)
+{
+    struct rrcache_found found;
+    if (item->want.len == 0) {
+        return PLAN_DELETE;
+    }
+    bool absent = rrcache_find(cache, item->name, item->type, &found) ? found.values.len == 0
+                                                                      : item->have_known && item->have.len == 0;
+    return absent ? PLAN_CREATE : PLAN_UPDATE;
 }
 
 static enum plan plan_of(const struct rrcache *cache, enum zone_mode mode, const struct batch_item *item,
@@ -123,7 +145,7 @@ static enum plan plan_of(const struct rrcache *cache, enum zone_mode mode, const
     struct batch_item trial = *item;
     *ret_found = (struct rrcache_found){.tag = ""};
     if (mode == ZONE_DEDICATED || item->adopt) {
-        return PLAN_FREE;
+        return plan_over(cache, item);
     }
     if (!rrcache_find(cache, item->name, item->type, ret_found)) {
         return is_first(item) ? PLAN_CREATE : PLAN_ASK;
@@ -156,7 +178,8 @@ static enum err azure_build(void *context, struct provider_zone *zone, struct ba
         begin(state, zone, item, HTTP_VERB_GET, STAGE_RECORD, request);
         return httpjson_built(request);
     }
-    begin(state, zone, item, item->want.len > 0 ? HTTP_VERB_PUT : HTTP_VERB_DELETE, STAGE_CHANGE, request);
+    enum http_verb verb = plan == PLAN_CREATE ? HTTP_VERB_PUT : HTTP_VERB_PATCH;
+    begin(state, zone, item, item->want.len > 0 ? verb : HTTP_VERB_DELETE, STAGE_CHANGE, request);
     if (plan == PLAN_CREATE) {
         httpjson_header(request, "If-None-Match", "", VIEW_LITERAL("*"));
     } else if (plan == PLAN_REPLACE) {
@@ -284,8 +307,9 @@ static bool is_pending(const json_t *json)
     return text.len > 0 && memmem(text.ptr, text.len, pending, sizeof(pending) - 1) != NULL;
 }
 
-/** The condition did not hold: somebody else wrote, or we did and the reply was lost. */
-static enum err lose_round(struct rrcache *cache, struct batch_item *item, struct verdict *verdict)
+/** The condition did not hold: somebody else wrote, or we did and the reply was lost.
+ *  @param stands what is known of the place now: nothing (empty), or UNKNOWN. */
+static enum err lose_round(struct rrcache *cache, struct batch_item *item, struct view stands, struct verdict *verdict)
 {
     uint32_t lost = lost_rounds(cache, item) + 1;
     item->unsure = true;
@@ -295,7 +319,7 @@ static enum err lose_round(struct rrcache *cache, struct batch_item *item, struc
         return ERR_OK;
     }
     *verdict = (struct verdict){.kind = VERDICT_CONTINUE};
-    return rrcache_put(cache, item->name, item->type, lost, VIEW_LITERAL(UNKNOWN), (struct view){0});
+    return rrcache_put(cache, item->name, item->type, lost, stands, (struct view){0});
 }
 
 static void take_change(struct rrcache *cache, enum zone_mode mode, struct batch_item *item,
@@ -328,8 +352,11 @@ static enum err judge(struct provider_zone *zone, struct batch_item *item, const
     if (request->stage == STAGE_RECORD) {
         return take_record(cache, zone, item, request, reply, json, verdict);
     }
-    if (reply->status == 412 && zone->mode == ZONE_SHARED) {
-        return lose_round(cache, item, verdict);
+    if (reply->status == 412) {
+        return lose_round(cache, item, VIEW_LITERAL(UNKNOWN), verdict);
+    }
+    if (reply->status == 404 && item->want.len > 0 && is_absent(json)) {
+        return lose_round(cache, item, (struct view){0}, verdict);
     }
     if (reply->status == 409 && is_pending(json)) {
         leave(item, "busy", "HTTP 409: another operation on the record is pending at Azure", verdict);

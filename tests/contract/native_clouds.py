@@ -354,10 +354,10 @@ class Azure(Native):
         return self.ask(method, target, data, [("Authorization", f"Bearer {token or next(iter(self.fake.tokens))}"),
                                                *headers])
 
-    def put(self, label, *values, ttl=3600, headers=(), rtype="A"):
+    def put(self, label, *values, ttl=3600, headers=(), rtype="A", method="PUT"):
         member = "ipv4Address" if rtype == "A" else "ipv6Address"
         body = {"properties": {"TTL": ttl, f"{rtype}Records": [{member: value} for value in values]}}
-        return self.api("PUT", f"/{rtype}/{label}", body, headers)
+        return self.api(method, f"/{rtype}/{label}", body, headers)
 
     def login(self, tenant=None, **changes):
         form = {"client_id": self.fake.client, "scope": "https://management.azure.com/.default",
@@ -427,6 +427,22 @@ class Azure(Native):
         self.assertEqual([self.api("DELETE", "/A/record1")[0] for _ in range(2)], [200, 204])
         status, answer, _ = self.api("GET", "/A/record1")
         self.assertEqual((status, answer["code"]), (404, "NotFound"))
+
+    def test_updates_of_record_sets(self):
+        self.api("PUT", "/A/record1", {"properties": {"TTL": 3600, "metadata": {"dept": "cameras"},
+                                                      "ARecords": [{"ipv4Address": "127.0.0.1"}]}})
+        status, answer, _ = self.api("PATCH", "/A/record1", {"properties": {"metadata": {"key2": "value2"}}})
+        self.assertEqual((status, answer["properties"]["TTL"], answer["properties"]["ARecords"], answer["properties"]["metadata"]),
+                         (200, 3600, [{"ipv4Address": "127.0.0.1"}], {"key2": "value2"}))
+        status, changed, _ = self.put("record1", "127.0.0.2", ttl=60, method="PATCH", headers=[("If-Match", answer["etag"])])
+        self.assertEqual((status, changed["properties"]["TTL"], changed["properties"]["metadata"], self.kept("record1")),
+                         (200, 60, {"key2": "value2"}, ["127.0.0.2"]))
+        self.assertEqual(self.put("record1", "127.0.0.3", method="PATCH", headers=[("If-Match", answer["etag"])])[0], 412)
+        self.assertNotIn("metadata", self.put("record1", "127.0.0.3")[1]["properties"])
+        status, answer, _ = self.put("new", "127.0.0.1", method="PATCH")
+        self.assertEqual((status, answer["code"]), (404, "NotFound"))
+        with self.breach("condition"):
+            self.put("record1", "127.0.0.4", method="PATCH", headers=[("If-None-Match", "*")])
 
     def test_refusals(self):
         for wrong in ({"ttl": 0}, {"ttl": "60"}, {"values": ["127.0.0.256"]}, {"values": ["::1"]}, {"values": []},

@@ -347,6 +347,21 @@ def case_what_somebody_else_wrote_stays_in_a_shared_zone(rig):
     assert session.listing() == {(theirs, "A"): [V4.format(91)]}
 
 
+def case_what_a_user_noted_beside_a_record_stays(rig):
+    ours, theirs = rig.host("n"), rig.host("m")
+    rig.fake.put(theirs, "A", [V4.format(90)], 60)
+    if not rig.fake.note(theirs, "A", "theirs"):
+        return
+    session = rig.open()
+    rig.applied(session, ours, V4.format(1), 1)
+    assert rig.fake.note(ours, "A", "ours")
+    rig.applied(session, ours, V4.format(2), 2, have=V4.format(1))
+    rig.applied(session, theirs, V4.format(3), 3)
+    assert [rig.fake.noted(host, "A") for host in (ours, theirs)] == ["ours", "theirs"]
+    rig.fake.put(ours, "A", [])
+    rig.applied(session, ours, V4.format(4), 4, have=V4.format(2))  # somebody removed it
+
+
 CASES = {name[len("case_"):]: value for name, value in list(globals().items()) if name.startswith("case_")}
 CASES |= service_cases.CASES
 APART = {"a_service_that_is_away_loses_nothing"}  # a server of its own for each provider

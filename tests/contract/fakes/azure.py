@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Azure DNS by Azure Resource Manager, with the two ways to a token. Sources, read 2026-11-23:
-  learn.microsoft.com/rest/api/dns/record-sets/ and the vendor's specification dnsZones 2018-05-01 (paths, fields, 200/201/204)
+  learn.microsoft.com/rest/api/dns/record-sets/ and the vendor's specification dnsZones 2018-05-01 (paths, fields, 200/201/204;
+    record-sets/update: PATCH, by whose example what is not named stays as it is)
   .../azure/dns/dns-zones-records (Etags: If-Match, If-None-Match, 412)
   .../azure/azure-resource-manager/management/ and its dns-limits (10,000 record sets a zone, 20 records a set; per zone and minute
     200 creates, 200 updates, 200 deletes, 2,000 gets, 60 lists; writes 200 + 10/s, deletes 200 + 10/s, reads 250 + 25/s; 429)
@@ -74,6 +75,13 @@ class Azure(Fake):
         elif changed or key not in self.etags:
             self.touch(*key)
         return changed
+
+    def note(self, name, rtype, text):
+        self.metadata[(name, rtype)] = {"note": text}
+        return True
+
+    def noted(self, name, rtype):
+        return self.metadata.get((name, rtype), {}).get("note")
 
     def touch(self, name, rtype):
         """Somebody wrote the record set: a new Etag, whatever the values."""
@@ -249,7 +257,7 @@ class Azure(Fake):
             return self._list(request, kinds.get(parts[8].lower()))
         if len(parts) != 10 or parts[8].lower() not in kinds:
             self._refuse(404, "InvalidResourceType", request.path, "path")
-        action = {"GET": self._get, "PUT": self._write, "DELETE": self._delete}.get(request.method)
+        action = {"GET": self._get, "PUT": self._write, "PATCH": self._update, "DELETE": self._delete}.get(request.method)
         if action is None:
             self._refuse(405, "MethodNotAllowed", request.method, "method")
         self.fields(request.query, ("api-version",))
@@ -307,10 +315,13 @@ class Azure(Fake):
     def _get(self, request, name, rtype):
         self._pace(request, "get")
         if (name, rtype) not in self.records:
-            self._refuse(404, "NotFound",
-                         f"The resource record '{request.segments[9]}' does not exist in resource group '{self.group}' of "
-                         f"subscription '{self.subscription}'.", envelope=False)
+            self._absent(request)
         return self._shown(200, name, rtype)
+
+    def _absent(self, request):
+        self._refuse(404, "NotFound",
+                     f"The resource record '{request.segments[9]}' does not exist in resource group '{self.group}' of "
+                     f"subscription '{self.subscription}'.", envelope=False)
 
     def _shown(self, status, name, rtype):
         return Response(status, self._set(name, rtype), [("ETag", self.etags[(name, rtype)])])
@@ -358,7 +369,24 @@ class Azure(Fake):
             self.metadata[(name, rtype)] = metadata
         return self._shown(201 if new else 200, name, rtype)
 
-    def _parse(self, request, rtype):
+    def _update(self, request, name, rtype):
+        """What the body does not name stays."""
+        self._pace(request, "update")
+        if request.headers.get("If-None-Match") is not None:
+            self.violate("condition", "If-None-Match with PATCH")
+        if (name, rtype) not in self.records:
+            self._absent(request)
+        had = self.records[(name, rtype)]
+        ttl, values, metadata = self._parse(request, rtype, {"TTL": had[0], "metadata": self.metadata.get((name, rtype), {})}, had[1])
+        self._conditions(request, (name, rtype))
+        if not self.put(name, rtype, values, ttl):
+            self.touch(name, rtype)
+        if metadata:
+            self.metadata[(name, rtype)] = metadata
+        return self._shown(200, name, rtype)
+
+    def _parse(self, request, rtype, had=None, held=()):
+        """TTL, values and metadata of the body; in their place, where it does not name them, what a PATCH found."""
         def bad(message):
             self._refuse(400, "BadRequest", message, "body", False)
 
@@ -372,7 +400,8 @@ class Azure(Fake):
             self._refuse(400, "InvalidRequestContent", "The request content was invalid and could not be deserialized.",
                          "body")
         list_name, member = MEMBERS[rtype]
-        properties = body["properties"]
+        had = {**(had or {}), **({list_name: [{member: value} for value in held]} if held else {})}
+        properties = {**had, **body["properties"]}
         if set(body) - {"properties", "etag", "id", "name", "type"} or set(properties) - {"TTL", "metadata", list_name}:
             bad(f"Unknown members: {sorted(body)}, {sorted(properties)}")
         records, ttl, metadata = properties.get(list_name), properties.get("TTL"), properties.get("metadata", {})

@@ -267,6 +267,13 @@ class Fake:
         self.changes.append((*key, *(entry or (0, []))))
         return True
 
+    def note(self, name, rtype, text):
+        """The customer notes something beside an RRset that is there. False: the service has no place for that."""
+        return False
+
+    def noted(self, name, rtype):
+        return None
+
     def fill(self, sets):
         """Many RRsets at once, for benchmarks: [(name, rtype, values, ttl)] that were there before."""
         for name, rtype, values, ttl in sets:

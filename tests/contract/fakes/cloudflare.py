@@ -74,6 +74,16 @@ class Cloudflare(Fake):
         """The records of an RRset as the API shows them."""
         return [self.rrs[key] for key in self.names.get(name.lower(), ()) if self.rrs[key]["type"] == rtype]
 
+    def note(self, name, rtype, text):
+        rrs = Table(self.rrs)
+        for record in self.of(name, rtype):
+            rrs[record["id"]] = {**record, "comment": text}
+        self.rrs = rrs
+        return True
+
+    def noted(self, name, rtype):
+        return ", ".join(record["comment"] or "" for record in self.of(name, rtype))
+
     def enlarge(self):
         """A zone with room for whatever a benchmark does."""
         self.max_records = None
