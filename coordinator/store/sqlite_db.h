@@ -25,6 +25,14 @@
     X(DEVICE_ALL, "SELECT " SQLITE_DEVICE_COLUMNS " FROM device")                                                      \
     X(DEVICE_SHARD, "SELECT " SQLITE_DEVICE_COLUMNS " FROM device WHERE shard = ?1")                                   \
     X(DEVICE_COUNT, "SELECT count(*) FROM device")                                                                     \
+    X(REG_PUT, "INSERT INTO reg(id, shard, state, owned, rev, grp, site, suspect, suspect_ms, detail, due) "           \
+               "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11) ON CONFLICT(id) DO UPDATE SET state=?3, owned=?4, rev=?5, " \
+               "grp=?6, site=?7, suspect=?8, suspect_ms=?9, detail=?10, due=?11")                                      \
+    X(REG_ALL, "SELECT " SQLITE_REG_COLUMNS " FROM reg")                                                               \
+    X(REG_SHARD, "SELECT " SQLITE_REG_COLUMNS " FROM reg WHERE shard = ?1")                                            \
+    X(FEED_GET, "SELECT feed, feed_rev, feed_complete FROM meta")                                                      \
+    X(FEED_OTHER, "UPDATE reg SET rev = 0 WHERE rev <> 0 AND ?1 <> (SELECT feed FROM meta)")                           \
+    X(FEED_SET, "UPDATE meta SET feed = ?1, feed_rev = ?2, feed_complete = ?3")                                        \
     X(ZONE_FIND, "SELECT id, epoch FROM zone WHERE name = ?1")                                                         \
     X(ZONE_ADD, "INSERT INTO zone(name, epoch) VALUES(?1, 0)")                                                         \
     X(ZONE_RAISE, "UPDATE zone SET epoch = ?2 WHERE id = ?1")                                                          \
@@ -70,6 +78,7 @@
 #define SQLITE_DEVICE_COLUMNS                                                                                          \
     "id, shard, boot, conn, seq, content_hash, observed, ip4, ip6, prefix6, presence, flags, seen_ms, changed_ms, "    \
     "also6"
+#define SQLITE_REG_COLUMNS "id, shard, state, owned, rev, grp, site, suspect, suspect_ms, detail, due"
 #define SQLITE_RECORD_SELECT                                                                                           \
     "SELECT name, type, device, ttl, want, want_rev, have, have_rev, not_before_ms, attempts, error, changed_ms, "     \
     "applied_ms FROM record WHERE zone = ?1 AND (name, type) > (?2, ?3) "
@@ -161,11 +170,16 @@ enum err sqlite_zone_epoch(struct store *store, const char *zone, uint64_t *ret_
 /* sqlite_write.c */
 enum err sqlite_commit(struct store *store, const struct store_batch *batch, struct errinfo *info);
 
-/* sqlite_read.c */
+/* sqlite_read.c, and of the ledger's words sqlite_reg.c */
 enum err sqlite_each_device(struct store *store, int shard,
                             enum err (*each)(void *context, const struct store_device *device), void *context);
 enum err sqlite_get_device(struct store *store, const char *id,
                            enum err (*each)(void *context, const struct store_device *device), void *context);
+enum err sqlite_each_reg(struct store *store, int shard, enum err (*each)(void *context, const struct store_reg *reg),
+                         void *context);
+enum err sqlite_feed(struct store *store, struct store_feed *ret_feed);
+/** The regs and the feed of a batch, inside the present transaction. */
+enum err sqlite_put_regs(struct store *store, const struct store_batch *batch, struct errinfo *info) MUST_CHECK;
 enum err sqlite_each_record(struct store *store, const struct store_record_query *query,
                             enum err (*each)(void *context, const struct store_record *record), void *context);
 enum err sqlite_each_stop(struct store *store, enum err (*each)(void *context, const struct store_stop *stop),

@@ -44,6 +44,17 @@ static const char *const migrations[] = {
     ("CREATE TABLE stop(account TEXT NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL CHECK(type IN (1, 28)),"
      "  both INTEGER NOT NULL, error TEXT NOT NULL, detail TEXT NOT NULL, fingerprint BLOB NOT NULL,"
      "  at_ms INTEGER NOT NULL, PRIMARY KEY(account, name, type)) STRICT, WITHOUT ROWID;"),
+
+    /* A table of its own: the ledger knows devices that never reported, and what it says changes once in a blue moon,
+     * while a device's row is written with each report. */
+    ("CREATE TABLE reg(id TEXT NOT NULL PRIMARY KEY, shard INTEGER NOT NULL CHECK(shard BETWEEN 0 AND 255),"
+     "  state INTEGER NOT NULL, owned INTEGER NOT NULL, rev INTEGER NOT NULL CHECK(rev >= 0), grp TEXT NOT NULL,"
+     "  site TEXT NOT NULL, suspect INTEGER NOT NULL, suspect_ms INTEGER NOT NULL, detail TEXT NOT NULL,"
+     "  due INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+     "CREATE INDEX reg_shard ON reg(shard);"
+     "ALTER TABLE meta ADD COLUMN feed TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE meta ADD COLUMN feed_rev INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE meta ADD COLUMN feed_complete INTEGER NOT NULL DEFAULT 0;"),
 };
 
 static const struct sql_schema schema = {

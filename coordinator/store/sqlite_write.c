@@ -296,6 +296,9 @@ enum err sqlite_commit(struct store *store, const struct store_batch *batch, str
         err = put_haves(store, batch, info);
     }
     if (err == ERR_OK) {
+        err = sqlite_put_regs(store, batch, info);
+    }
+    if (err == ERR_OK) {
         err = put_audits(store, batch, info);
     }
     err = sqlite_end(store, err, info);

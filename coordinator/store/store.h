@@ -5,7 +5,8 @@
  * is made from one worker thread. A commit is durable when it returns ERR_OK: nothing is acknowledged before that.
  *
  * Tables: meta (uuid), zone (epoch), device (last accepted state), record (want and have of every RRset; pending =
- * want_rev > have_rev: this table is the outbox), stop (what services told us never to ask again), audit.
+ * want_rev > have_rev: this table is the outbox), stop (what services told us never to ask again), reg (the ledger's
+ * last word on each device), audit.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,31 @@ struct store_record {
     int64_t applied_ms; /* wall, last time have was written; refresh_every counts from here */
 };
 
+#define STORE_REG_UNTOLD 255 /* no ledger has said anything of the device */
+
+/** The last word of the provisioner's ledger on a device, and whether we take it for one of two with its identity. */
+struct store_reg {
+    const char *id;
+    uint8_t shard;
+    uint8_t state;            /* enum reg_state of mqtt/messages_reg.h, or STORE_REG_UNTOLD */
+    uint8_t suspect;          /* 0 = no, else 1 + enum suspect_kind */
+    bool owned;               /* names may be bound */
+    bool due;                 /* its records were not compared with this yet */
+    uint64_t rev;             /* in the ledger's feed; 0 = of no feed, or of a former one */
+    const char *group, *site; /* "" when the ledger says none */
+    const char *detail;       /* of the suspicion, for people; "" without */
+    int64_t suspect_ms;       /* wall, when it arose; 0 without */
+};
+
+#define STORE_FEED_SIZE 41
+
+/** How much of the ledger is in the store: all that it said up to `rev`. */
+struct store_feed {
+    char feed[STORE_FEED_SIZE]; /* which ledger; "" = none yet */
+    uint64_t rev;
+    bool complete; /* a whole answer of some ledger was taken in: a device that it never named is not its device */
+};
+
 /** One group commit. Applied in one transaction: all or nothing. */
 struct store_batch {
     const struct store_device *devices; /* upserts */
@@ -66,6 +92,9 @@ struct store_batch {
     size_t wants_len;
     const struct store_have *haves; /* outcome side; dropped where have_rev is older than the stored one */
     size_t haves_len;
+    const struct store_reg *regs; /* upserts */
+    size_t regs_len;
+    const struct store_feed *feed;    /* NULL = as it was */
     const struct store_audit *audits; /* appended; rows older than store_options.audit_keep_ms go, a few a batch */
     size_t audits_len;
 };
@@ -195,6 +224,10 @@ struct store_ops {
     enum err (*get_device)(struct store *store, const char *id,
                            enum err (*each)(void *context, const struct store_device *device),
                            void *context); /* ERR_NOTFOUND */
+    /** What the ledger said of the devices of one shard, or of all, in any order; as each_device. */
+    enum err (*each_reg)(struct store *store, int shard, enum err (*each)(void *context, const struct store_reg *reg),
+                         void *context);
+    enum err (*feed)(struct store *store, struct store_feed *ret_feed);
     /** Records that match @p query, ordered by (zone, name, type). */
     enum err (*each_record)(struct store *store, const struct store_record_query *query,
                             enum err (*each)(void *context, const struct store_record *record), void *context);

@@ -643,6 +643,84 @@ static void stops_are_kept_until_they_are_dropped(void **state)
     assert_string_equal(seen.last, "other  A 1 badauth d 0 0");
 }
 
+struct seen_regs {
+    char lines[4][120];
+    size_t len;
+};
+
+static enum err see_reg(void *context, const struct store_reg *reg)
+{
+    struct seen_regs *seen = context;
+    assert_true(seen->len < ARRAY_LEN(seen->lines));
+    (void)snprintf(seen->lines[seen->len++], sizeof(seen->lines[0]), "%s %u %u %d %llu %s/%s %u@%lld %s %d", reg->id,
+                   reg->shard, reg->state, reg->owned, (unsigned long long)reg->rev, reg->group, reg->site,
+                   reg->suspect, (long long)reg->suspect_ms, reg->detail, reg->due); /* compared whole */
+    return ERR_OK;
+}
+
+static struct seen_regs regs_of(int shard)
+{
+    struct seen_regs seen = {.len = 0};
+    assert_int_equal(backend->ops->each_reg(fixture.store, shard, see_reg, &seen), ERR_OK);
+    return seen;
+}
+
+static void the_ledgers_word_is_kept_and_its_position_with_it(void **state)
+{
+    (void)state;
+    struct store_feed feed;
+    assert_int_equal(backend->ops->feed(fixture.store, &feed), ERR_OK);
+    assert_true(feed.feed[0] == '\0' && feed.rev == 0 && !feed.complete);
+    const struct store_reg regs[] = {
+        {.id = "cam-a",
+         .shard = 3,
+         .state = 2,
+         .owned = true,
+         .rev = 7,
+         .group = "cameras",
+         .site = "berlin",
+         .detail = "",
+         .due = true},
+        {.id = "cam-b",
+         .shard = 9,
+         .state = STORE_REG_UNTOLD,
+         .group = "",
+         .site = "",
+         .suspect = 2,
+         .suspect_ms = 5000,
+         .detail = "two addresses"},
+    };
+    const struct store_feed first = {.feed = "ledger-1", .rev = 7, .complete = true};
+    assert_int_equal(commit(&(struct store_batch){.regs = regs, .regs_len = 2, .feed = &first}), ERR_OK);
+    reopen();
+    assert_int_equal(backend->ops->feed(fixture.store, &feed), ERR_OK);
+    assert_true(strcmp(feed.feed, "ledger-1") == 0 && feed.rev == 7 && feed.complete);
+    assert_int_equal(regs_of(STORE_ALL_SHARDS).len, 2);
+    struct seen_regs seen = regs_of(3);
+    assert_int_equal(seen.len, 1);
+    assert_string_equal(seen.lines[0], "cam-a 3 2 1 7 cameras/berlin 0@0  1");
+    assert_string_equal(regs_of(9).lines[0], "cam-b 9 255 0 0 / 2@5000 two addresses 0");
+}
+
+/* Revisions of two ledgers do not compare: what the former one said stays, as older than anything of the new one. */
+static void another_ledgers_revisions_start_anew(void **state)
+{
+    (void)state;
+    struct store_reg reg = {.id = "cam-a", .shard = 3, .state = 2, .rev = 700, .group = "", .site = "", .detail = ""};
+    struct store_feed feed = {.feed = "ledger-1", .rev = 700, .complete = true};
+    assert_int_equal(commit(&(struct store_batch){.regs = &reg, .regs_len = 1, .feed = &feed}), ERR_OK);
+    feed.rev = 701;
+    assert_int_equal(commit(&(struct store_batch){.feed = &feed}), ERR_OK);
+    assert_non_null(strstr(regs_of(3).lines[0], " 700 "));
+    struct store_reg other = {.id = "cam-b", .shard = 4, .state = 2, .rev = 2, .group = "", .site = "", .detail = ""};
+    feed = (struct store_feed){.feed = "ledger-2", .rev = 0, .complete = true};
+    assert_int_equal(commit(&(struct store_batch){.regs = &other, .regs_len = 1, .feed = &feed}), ERR_OK);
+    assert_string_equal(regs_of(3).lines[0], "cam-a 3 2 0 0 / 0@0  0");
+    assert_string_equal(regs_of(4).lines[0], "cam-b 4 2 0 2 / 0@0  0");
+    reg.rev = UINT64_MAX;
+    assert_int_equal(commit(&(struct store_batch){.regs = &reg, .regs_len = 1}), ERR_RANGE);
+}
+
 static void the_script_holds_over_restarts(void **state)
 {
     (void)state;
@@ -692,6 +770,8 @@ int store_suite_run(const struct store_backend *tested)
         TEST(values_of_both_families_come_back),
         TEST(audit_is_appended_and_ages),
         TEST(stops_are_kept_until_they_are_dropped),
+        TEST(the_ledgers_word_is_kept_and_its_position_with_it),
+        TEST(another_ledgers_revisions_start_anew),
         TEST(the_script_holds_over_restarts),
         TEST(every_start_checks_and_knows_how_the_last_one_ended),
     };

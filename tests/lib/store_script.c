@@ -57,7 +57,18 @@ enum err script_commit(const struct store_ops *ops, struct store *store, uint64_
                               .error = "",
                               .now_ms = (int64_t)k};
     struct store_audit audit = {.at_ms = (int64_t)k, .event = "published", .subject = name, .detail = detail};
-    struct store_batch batch = {.devices = &device,
+    struct store_reg reg = {.id = device_id,
+                            .shard = (uint8_t)(k % DEVICES),
+                            .rev = k,
+                            .owned = k % 2 == 0,
+                            .group = "cameras",
+                            .site = before,
+                            .detail = ""};
+    struct store_feed feed = {.feed = "f-1", .rev = k, .complete = true};
+    struct store_batch batch = {.regs = &reg,
+                                .regs_len = 1,
+                                .feed = &feed,
+                                .devices = &device,
                                 .devices_len = 1,
                                 .wants = &want,
                                 .wants_len = 1,
@@ -69,7 +80,7 @@ enum err script_commit(const struct store_ops *ops, struct store *store, uint64_
 }
 
 struct tally {
-    uint64_t k, devices, records, audits;
+    uint64_t k, devices, records, regs, audits;
 };
 
 /* The last of the numbers 1..k that is `index` modulo `modulus`; 0 when there is none. */
@@ -119,6 +130,16 @@ static enum err check_record(void *context, const struct store_record *record)
     return ERR_OK;
 }
 
+static enum err check_reg(void *context, const struct store_reg *reg)
+{
+    struct tally *tally = context;
+    uint64_t last = last_of(tally->k, number_in(reg->id), DEVICES);
+    assert_int_equal(reg->rev, last);
+    assert_int_equal(reg->owned, last % 2 == 0);
+    tally->regs++;
+    return ERR_OK;
+}
+
 static enum err check_audit(void *context, const struct store_audit *audit)
 {
     struct tally *tally = context;
@@ -136,6 +157,11 @@ uint64_t script_check(const struct store_ops *ops, struct store *store)
     assert_int_equal(ops->each_device(store, STORE_ALL_SHARDS, check_device, &tally), ERR_OK);
     assert_int_equal(ops->each_record(store, &(struct store_record_query){0}, check_record, &tally), ERR_OK);
     assert_int_equal(ops->each_audit(store, 0, 0, check_audit, &tally), ERR_OK);
+    assert_int_equal(ops->each_reg(store, STORE_ALL_SHARDS, check_reg, &tally), ERR_OK);
+    struct store_feed feed;
+    assert_int_equal(ops->feed(store, &feed), ERR_OK);
+    assert_int_equal(feed.rev, tally.k); /* never ahead of the words that it counts */
+    assert_int_equal(tally.regs, MIN(tally.k, DEVICES));
     assert_int_equal(tally.devices, MIN(tally.k, DEVICES));
     assert_int_equal(tally.records, MIN(tally.k, RECORDS));
     assert_int_equal(tally.audits, tally.k);

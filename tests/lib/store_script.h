@@ -2,7 +2,8 @@
 #pragma once
 /**
  * store_script: a numbered workload and its oracle. Batch k (1, 2, ...) writes a device, a wanted value, the outcome of
- * batch k - 1 and an audit line, so what a store holds after any k batches follows from k alone.
+ * batch k - 1, the ledger's word on the device with the position of its feed, and an audit line, so what a store holds
+ * after any k batches follows from k alone.
  */
 #include "coordinator/store/store.h"
 
