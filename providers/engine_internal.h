@@ -5,6 +5,7 @@
  *
  *   engine.c           engine, accounts, zones: life and status
  *   engine_zone.c      pump: decides what a zone does next, and when it looks again
+ *   engine_batch.c     which changes go into one message, the parts of a bisected batch
  *   engine_exchange.c  one message and its reply; what a verdict does to its changes
  *   engine_fence.c     owner record: ask, claim, deposed
  *   engine_link.c      connection of a DNS zone, to the configured server or the primary found
@@ -217,10 +218,25 @@ void zone_disconnect(struct engine_zone *zone, const char *error, const char *de
 /** Tells the first changes that wait, and were not told, why they wait. @return how many were told. */
 size_t zone_tell_waiting(struct engine_zone *zone, const char *error, const char *detail);
 
-/* engine_exchange.c */
+/* engine_batch.c */
 struct exchange *exchange_new(struct engine_zone *zone, enum exchange_kind kind, size_t len);
 void exchange_free(struct exchange *exchange);
 void exchange_unlink(struct exchange *exchange);
+/** Takes waiting changes into a new exchange. NULL: none could be taken. */
+struct exchange *exchange_fill(struct engine_zone *zone, size_t most);
+struct exchange *exchange_from_group(struct engine_zone *zone);
+void exchange_put_back(struct exchange *exchange);
+/** Tells of a TAKEN change that it is refused for good. */
+void change_refuse(struct engine_zone *zone, struct change *change, const char *error, const char *detail);
+/** TAKEN changes that make a batch of their own; without memory they go to the front of the queue. @param suspect not
+ * NULL: what may be wrong with one of them, once it is known whose the zone is. */
+void groups_add(struct engine_zone *zone, struct change *const *changes, size_t len, const struct verdict *suspect);
+bool groups_ready(const struct engine_zone *zone);
+void groups_put_back(struct engine_zone *zone);
+/** After the owner was found to be ours: suspect groups may be bisected. */
+void groups_release(struct engine_zone *zone);
+
+/* engine_exchange.c */
 /** Builds and sends. False: nothing went out; the exchange is gone and what it held is back in the queue or settled. */
 bool exchange_send(struct exchange *exchange);
 void exchange_reply(struct exchange *exchange, const struct provider_reply *reply);
@@ -231,16 +247,8 @@ void exchange_account(struct exchange *exchange);
 void exchange_landed(struct exchange *exchange, bool sent);
 void exchange_verdict(struct exchange *exchange, const struct verdict *verdict);
 void exchange_unknown(struct exchange *exchange, const struct verdict *verdict);
-/** Takes waiting changes into a new exchange. NULL: none could be taken. */
-struct exchange *exchange_fill(struct engine_zone *zone, size_t most);
-struct exchange *exchange_from_group(struct engine_zone *zone);
-void exchange_put_back(struct exchange *exchange);
 /** Full jitter over the account's bounds, for one change alone. */
 uint64_t change_backoff(const struct engine_zone *zone, const struct change *change);
-void groups_put_back(struct engine_zone *zone);
-/** After the owner was found to be ours: suspect groups may be bisected. */
-void groups_release(struct engine_zone *zone);
-bool groups_ready(const struct engine_zone *zone);
 
 /* engine_fence.c */
 void fence_ask(struct engine_zone *zone);
