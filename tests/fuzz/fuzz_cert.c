@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** Certificates, requests, PEM and DER from outside: every view that comes back lies within the input, and what the
- * reader takes as DER is well formed to the last element. */
+/** Certificates, requests, revocation lists, PEM and DER from outside: every view that comes back lies within the
+ * input, and what the reader takes as DER is well formed to the last element. */
 #include <stdlib.h>
 
 #include "base/macros.h"
 #include "provisioning/certread.h"
+#include "provisioning/crlread.h"
 #include "provisioning/csr.h"
 #include "provisioning/der.h"
 #include "provisioning/pem.h"
@@ -48,6 +49,19 @@ static void read_request(struct view der)
     }
 }
 
+static void read_list(struct view der)
+{
+    struct crlread crl;
+    if (crlread_parse(der, &crl) == ERR_OK) {
+        require_inside(crl.body, der);
+        require_inside(crl.signature, der);
+        require_inside(crl.issuer, der);
+        require_inside(crl.entries, der);
+        require((crl.entries_len == 0) == (crl.entries.len == 0));
+        (void)crlread_has(&crl, VIEW_LITERAL("\x01")); /* reads every entry */
+    }
+}
+
 static void read_elements(struct view der)
 {
     struct view rest = der;
@@ -76,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_elements(input);
     read_certificate(input);
     read_request(input);
+    read_list(input);
     struct view rest = input;
     struct view label;
     uint8_t der[CERT_DER_MAX];
@@ -83,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (pem_next(&rest, &label, der, sizeof(der), &len) == ERR_OK) {
         require_inside(label, input);
         read_certificate(view_n((const char *)der, len));
+        read_list(view_n((const char *)der, len));
     }
     return 0;
 }
