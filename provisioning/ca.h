@@ -25,7 +25,7 @@
 #include "base/view.h"
 #include "provisioning/cert.h"
 #include "provisioning/certread.h"
-#include "provisioning/key.h"
+#include "provisioning/keyopen.h"
 
 /** Makes the folder, the CAs and the bundles. @param name start of the CAs' names, at most CA_NAME_MAX.
  * @param now_s wall clock. @return ERR_EXISTS (has a root.pem), ERR_INVALID (name), and what writing files returns. */

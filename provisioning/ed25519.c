@@ -91,22 +91,14 @@ static enum err parse_pkcs8(struct view der, struct view *ret_seed)
                : ERR_PARSE;
 }
 
-enum err ed25519_parse(struct view pem, struct ed25519 **ret_key, struct errinfo *info)
+/** @p der of a block called @p label. */
+static enum err from_der(struct view label, struct view der, struct ed25519 **ret_key, struct errinfo *info)
 {
-    uint8_t der[KEY_DER_MAX];
-    struct view label = {0};
     struct view seed;
-    size_t len = 0;
-    enum err err = pem_next(&pem, &label, der, sizeof(der), &len);
-    if (err == ERR_OK) {
-        err = view_equals(label, PEM_PKCS8) ? parse_pkcs8(view_n((const char *)der, len), &seed) : ERR_UNSUPPORTED;
-    } else {
-        err = err == ERR_LIMIT ? ERR_UNSUPPORTED : ERR_PARSE; /* too long for such a key: of another kind */
-    }
+    enum err err = view_equals(label, PEM_PKCS8) ? parse_pkcs8(der, &seed) : ERR_UNSUPPORTED;
     if (err == ERR_OK) {
         err = from_seed((const uint8_t *)seed.ptr, ret_key);
     }
-    crypto_zeroise(der, sizeof(der));
     switch (err) {
     case ERR_OK:
         return ERR_OK;
@@ -119,6 +111,49 @@ enum err ed25519_parse(struct view pem, struct ed25519 **ret_key, struct errinfo
     }
 }
 
+enum err ed25519_parse(struct view pem, struct ed25519 **ret_key, struct errinfo *info)
+{
+    uint8_t der[KEY_DER_MAX];
+    struct view label = {0};
+    size_t len = 0;
+    enum err err = pem_next(&pem, &label, der, sizeof(der), &len);
+    if (err == ERR_OK) {
+        err = from_der(label, view_n((const char *)der, len), ret_key, info);
+    } else if (err == ERR_LIMIT) { /* too long for such a key: of another kind */
+        err = errinfo_set(info, ERR_UNSUPPORTED, "ed25519", 0, "not an unencrypted Ed25519 key");
+    } else {
+        err = errinfo_set(info, ERR_PARSE, "ed25519", 0, "no PEM block, or a damaged one");
+    }
+    crypto_zeroise(der, sizeof(der));
+    return err;
+}
+
+enum err ed25519_load(const char *path, const struct key_opening *opening, struct ed25519 **ret_key,
+                      struct errinfo *info)
+{
+    char *text;
+    size_t len;
+    uint8_t der[PKCS8_KEY_MAX];
+    size_t der_len;
+    struct view label = {0};
+    struct errinfo inner = {0};
+    enum err err = key_read_file(path, &text, &len, info);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = key_read_der(view_n(text, len), path, opening, &label, der, &der_len, info);
+    if (err == ERR_OK) {
+        err = from_der(label, view_n((const char *)der, der_len), ret_key, &inner);
+        if (err != ERR_OK) {
+            (void)errinfo_set(info, err, "ed25519", 0, "%s: %s", path, inner.text); /* returned below */
+        }
+    }
+    crypto_zeroise(der, sizeof(der));
+    crypto_zeroise(text, len);
+    free(text);
+    return err;
+}
+
 static void put_algorithm(struct der_writer *w)
 {
     size_t algorithm = der_open(w, DER_SEQUENCE);
@@ -127,7 +162,7 @@ static void put_algorithm(struct der_writer *w)
 }
 
 /* Version 1, without the public half: OpenSSL 3.0 does not read version 2 (RFC 5958), which wolfSSL would write. */
-enum err ed25519_write(const struct ed25519 *key, struct strbuf *out)
+enum err ed25519_write_sealed(const struct ed25519 *key, struct view password, struct strbuf *out)
 {
     uint8_t der[KEY_DER_MAX];
     size_t len;
@@ -142,10 +177,16 @@ enum err ed25519_write(const struct ed25519 *key, struct strbuf *out)
     der_close(&w, outer);
     enum err err = der_writer_end(&w, &len);
     if (err == ERR_OK) {
-        err = pem_write(out, PEM_PKCS8, view_n((const char *)der, len));
+        struct view plain = view_n((const char *)der, len);
+        err = password.len == 0 ? pem_write(out, PEM_PKCS8, plain) : pkcs8_seal(plain, password, PKCS8_ITERATIONS, out);
     }
     crypto_zeroise(der, sizeof(der));
     return err;
+}
+
+enum err ed25519_write(const struct ed25519 *key, struct strbuf *out)
+{
+    return ed25519_write_sealed(key, view_n(NULL, 0), out);
 }
 
 enum err ed25519_write_public(const struct ed25519 *key, struct strbuf *out)

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/strbuf.h"
 #include "base/view.h"
-#include "provisioning/key.h"
+#include "provisioning/keyopen.h"
 
 #define ED25519_POINT_SIZE     32
 #define ED25519_SIGNATURE_SIZE 64
@@ -25,6 +25,11 @@ DEFINE_CLEANUP(struct ed25519 *, ed25519_free)
 /** Reads PKCS#8 PEM text; the public half is computed, never believed. @param info says what is wrong. @return
  * ERR_PARSE, ERR_UNSUPPORTED (encrypted, or another algorithm), ERR_NOMEM, ERR_CRYPTO. */
 enum err ed25519_parse(struct view pem, struct ed25519 **ret_key, struct errinfo *info) MUST_CHECK;
+/** The same from a file, which may be under a password. @return also what key_read_file and key_password return. */
+enum err ed25519_load(const char *path, const struct key_opening *opening, struct ed25519 **ret_key,
+                      struct errinfo *info) MUST_CHECK;
+/** Appends PKCS#8 PEM, encrypted under @p password unless that is empty. @return what pkcs8_seal returns. */
+enum err ed25519_write_sealed(const struct ed25519 *key, struct view password, struct strbuf *out) MUST_CHECK;
 /** Appends PKCS#8 PEM. Secret: the caller zeroises the buffer. */
 enum err ed25519_write(const struct ed25519 *key, struct strbuf *out) MUST_CHECK;
 /** Appends SubjectPublicKeyInfo PEM. */

@@ -17,6 +17,9 @@
 #include "provisioning/limits.h"
 #include "provisioning/oids.h"
 #include "provisioning/pem.h"
+#include "provisioning/pkcs11.h"
+#include "provisioning/pkcs8.h"
+#include "provisioning/x509.h"
 
 #define SCALAR_SIZE 32
 #define KEY_DER_MAX 256
@@ -27,7 +30,8 @@ struct key_rng {
 
 struct key {
     ecc_key wc;
-    struct key_rng *rng; /* borrowed for the key's life */
+    struct key_rng *rng;      /* borrowed for the key's life */
+    struct pkcs11_key *token; /* owned; NULL: wc holds the private half */
     uint8_t point[KEY_POINT_SIZE];
 };
 
@@ -71,6 +75,7 @@ static struct key *alloc_key(void)
 void key_free(struct key *key)
 {
     if (key != NULL) {
+        pkcs11_free(key->token);
         (void)wc_ecc_free(&key->wc); /* always 0 for a software key */
         crypto_zeroise(key, sizeof(*key));
         free(key);
@@ -192,26 +197,14 @@ static enum err first_key_block(struct view pem, uint8_t buffer[static KEY_DER_M
     return err;
 }
 
-enum err key_parse(struct view pem, struct key_rng *rng, struct key **ret_key, struct errinfo *info)
+enum err key_parse_der(struct view label, struct view der, struct key_rng *rng, struct key **ret_key,
+                       struct errinfo *info)
 {
-    uint8_t der[KEY_DER_MAX];
-    size_t len = 0;
-    struct view label = {0};
     struct view scalar;
-    enum err err = first_key_block(pem, der, &label, &len);
-    if (err != ERR_OK) {
-        crypto_zeroise(der, sizeof(der));
-        if (err == ERR_NOTFOUND) {
-            return errinfo_set(info, ERR_PARSE, "key", 0, "no PEM block found");
-        }
-        return err == ERR_LIMIT ? errinfo_set(info, ERR_UNSUPPORTED, "key", 0, "too long for an ECDSA P-256 key")
-                                : errinfo_set(info, ERR_PARSE, "key", 0, "damaged or encrypted PEM block");
-    }
-    err = scalar_of_block(label, view_n((const char *)der, len), &scalar);
+    enum err err = scalar_of_block(label, der, &scalar);
     if (err == ERR_OK) {
         err = import_scalar(scalar, rng, ret_key);
     }
-    crypto_zeroise(der, sizeof(der));
     switch (err) {
     case ERR_OK:
         return ERR_OK;
@@ -224,7 +217,26 @@ enum err key_parse(struct view pem, struct key_rng *rng, struct key **ret_key, s
     }
 }
 
-enum err key_load(const char *path, struct key_rng *rng, struct key **ret_key, struct errinfo *info)
+enum err key_parse(struct view pem, struct key_rng *rng, struct key **ret_key, struct errinfo *info)
+{
+    uint8_t der[KEY_DER_MAX];
+    size_t len = 0;
+    struct view label = {0};
+    enum err err = first_key_block(pem, der, &label, &len);
+    if (err != ERR_OK) {
+        crypto_zeroise(der, sizeof(der));
+        if (err == ERR_NOTFOUND) {
+            return errinfo_set(info, ERR_PARSE, "key", 0, "no PEM block found");
+        }
+        return err == ERR_LIMIT ? errinfo_set(info, ERR_UNSUPPORTED, "key", 0, "too long for an ECDSA P-256 key")
+                                : errinfo_set(info, ERR_PARSE, "key", 0, "damaged or encrypted PEM block");
+    }
+    err = key_parse_der(label, view_n((const char *)der, len), rng, ret_key, info);
+    crypto_zeroise(der, sizeof(der));
+    return err;
+}
+
+enum err key_read_file(const char *path, char **ret_text, size_t *ret_len, struct errinfo *info)
 {
     struct stat st;
     if (stat(path, &st) != 0) {
@@ -233,22 +245,23 @@ enum err key_load(const char *path, struct key_rng *rng, struct key **ret_key, s
     if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
         return errinfo_set(info, ERR_DENIED, "key", 0, "%s: group or others have rights on this private key", path);
     }
+    enum err err = file_read(path, PEM_FILE_MAX, ret_text, ret_len);
+    return err == ERR_OK ? ERR_OK : errinfo_set(info, err, "key", 0, "%s: %s", path, err_text(err));
+}
+
+enum err key_load(const char *path, struct key_rng *rng, struct key **ret_key, struct errinfo *info)
+{
     char *text;
     size_t len;
-    enum err err = file_read(path, PEM_FILE_MAX, &text, &len);
+    enum err err = key_read_file(path, &text, &len, info);
     if (err != ERR_OK) {
-        return errinfo_set(info, err, "key", 0, "%s: %s", path, err_text(err));
+        return err;
     }
     struct errinfo inner = {0};
     err = key_parse(view_n(text, len), rng, ret_key, &inner);
     crypto_zeroise(text, len);
     free(text);
     return err == ERR_OK ? ERR_OK : errinfo_set(info, err, "key", 0, "%s: %s", path, inner.text);
-}
-
-enum err key_open(const char *reference, const struct key_opening *opening, struct key **ret_key, struct errinfo *info)
-{
-    return key_load(reference, opening->rng, ret_key, info);
 }
 
 static enum err encode_pkcs8(const struct key *key, const uint8_t scalar[static SCALAR_SIZE],
@@ -283,21 +296,79 @@ static enum err export_scalar(const struct key *key, uint8_t scalar[static SCALA
     return wc_ecc_export_private_only(wc, scalar, &len) == 0 && len == SCALAR_SIZE ? ERR_OK : ERR_CRYPTO;
 }
 
-enum err key_write(const struct key *key, struct strbuf *out)
+enum err key_write_sealed(const struct key *key, struct view password, struct strbuf *out)
 {
     uint8_t scalar[SCALAR_SIZE];
     uint8_t der[KEY_DER_MAX];
     size_t len;
+    if (key->token != NULL) {
+        return ERR_UNSUPPORTED;
+    }
     enum err err = export_scalar(key, scalar);
     if (err == ERR_OK) {
         err = encode_pkcs8(key, scalar, der, &len);
     }
     if (err == ERR_OK) {
-        err = pem_write(out, PEM_PKCS8, view_n((const char *)der, len));
+        struct view plain = view_n((const char *)der, len);
+        err = password.len == 0 ? pem_write(out, PEM_PKCS8, plain) : pkcs8_seal(plain, password, PKCS8_ITERATIONS, out);
     }
     crypto_zeroise(scalar, sizeof(scalar));
     crypto_zeroise(der, sizeof(der));
     return err;
+}
+
+enum err key_write(const struct key *key, struct strbuf *out)
+{
+    return key_write_sealed(key, view_n(NULL, 0), out);
+}
+
+enum err key_write_public(const struct key *key, struct strbuf *out)
+{
+    uint8_t der[KEY_DER_MAX];
+    struct der_writer w;
+    size_t len;
+    der_writer_init(&w, der, sizeof(der));
+    x509_put_public_key(&w, key->point);
+    enum err err = der_writer_end(&w, &len);
+    return err == ERR_OK ? pem_write(out, PEM_PUBLIC, view_n((const char *)der, len)) : err;
+}
+
+enum err key_parse_public(struct view pem, uint8_t ret_point[static KEY_POINT_SIZE])
+{
+    uint8_t der[KEY_DER_MAX];
+    size_t len;
+    struct view point;
+    enum err err = pem_find(pem, PEM_PUBLIC, der, sizeof(der), &len);
+    if (err != ERR_OK) {
+        return err == ERR_LIMIT ? ERR_UNSUPPORTED : ERR_PARSE;
+    }
+    struct view rest = view_n((const char *)der, len);
+    err = x509_read_public_key(&rest, &point);
+    if (err == ERR_OK && rest.len != 0) {
+        err = ERR_PARSE;
+    }
+    if (err == ERR_OK) {
+        memcpy(ret_point, point.ptr, KEY_POINT_SIZE);
+    }
+    return err;
+}
+
+enum err key_of_token(struct pkcs11_key *token, struct key **ret_key)
+{
+    struct key *key = alloc_key();
+    if (key == NULL) {
+        pkcs11_free(token);
+        return ERR_NOMEM;
+    }
+    key->token = token;
+    pkcs11_public(token, key->point);
+    *ret_key = key;
+    return ERR_OK;
+}
+
+bool key_is_token(const struct key *key)
+{
+    return key->token != NULL;
 }
 
 enum err key_save(const struct key *key, const char *path)
@@ -323,6 +394,9 @@ enum err key_sign(struct key *key, struct view data, uint8_t ret_signature[stati
     uint8_t digest[SHA256_SIZE];
     uint8_t signature[KEY_SIGNATURE_MAX];
     crypto_sha256(data, digest);
+    if (key->token != NULL) {
+        return pkcs11_sign(key->token, digest, ret_signature, ret_len);
+    }
     word32 len = sizeof(signature);
     if (wc_ecc_sign_hash(digest, sizeof(digest), signature, &len, &key->rng->wc, &key->wc) != 0) {
         return ERR_CRYPTO;

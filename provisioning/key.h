@@ -38,14 +38,26 @@ enum err key_parse(struct view pem, struct key_rng *rng, struct key **ret_key, s
 /** The same from a file. @return also what file_read returns, ERR_DENIED for a file that group or others may read. */
 enum err key_load(const char *path, struct key_rng *rng, struct key **ret_key, struct errinfo *info) MUST_CHECK;
 
-/** How to come by a private key. */
-struct key_opening {
-    struct key_rng *rng; /* borrowed for the life of the key */
-};
-/** Opens the key that @p reference names: the path of a key file.
- * @return what key_load returns. */
-enum err key_open(const char *reference, const struct key_opening *opening, struct key **ret_key,
-                  struct errinfo *info) MUST_CHECK;
+/** The text of the key file at @p path, which nobody but its owner may read. @param ret_text secret: zeroise and free.
+ * @return ERR_DENIED, what file_read returns. */
+enum err key_read_file(const char *path, char **ret_text, size_t *ret_len, struct errinfo *info) MUST_CHECK;
+
+struct pkcs11_key;
+/** A key in a token. @param token owned by the key from now on, also after a failure. @return ERR_NOMEM. */
+enum err key_of_token(struct pkcs11_key *token, struct key **ret_key) MUST_CHECK;
+bool key_is_token(const struct key *key);
+
+/** Reads a PrivateKeyInfo or ECPrivateKey in DER. @param label PEM_PKCS8 or PEM_SEC1. @return as key_parse. */
+enum err key_parse_der(struct view label, struct view der, struct key_rng *rng, struct key **ret_key,
+                       struct errinfo *info) MUST_CHECK;
+
+/** Appends PKCS#8 PEM, encrypted under @p password unless that is empty. @return ERR_UNSUPPORTED (in a token), what
+ * pkcs8_seal returns. */
+enum err key_write_sealed(const struct key *key, struct view password, struct strbuf *out) MUST_CHECK;
+/** The public half as SubjectPublicKeyInfo PEM, appended. */
+enum err key_write_public(const struct key *key, struct strbuf *out) MUST_CHECK;
+/** Reads such PEM. @return ERR_PARSE, ERR_UNSUPPORTED (not P-256). */
+enum err key_parse_public(struct view pem, uint8_t ret_point[static KEY_POINT_SIZE]) MUST_CHECK;
 
 /** Appends PKCS#8 PEM. Secret: the caller zeroises the buffer. */
 enum err key_write(const struct key *key, struct strbuf *out) MUST_CHECK;

@@ -10,11 +10,12 @@
 #include "base/strbuf.h"
 #include "base/view.h"
 
-#define PEM_CERTIFICATE "CERTIFICATE"
-#define PEM_CRL         "X509 CRL"
-#define PEM_PKCS8       "PRIVATE KEY"
-#define PEM_SEC1        "EC PRIVATE KEY"
-#define PEM_PUBLIC      "PUBLIC KEY"
+#define PEM_CERTIFICATE     "CERTIFICATE"
+#define PEM_CRL             "X509 CRL"
+#define PEM_PKCS8           "PRIVATE KEY"
+#define PEM_PKCS8_ENCRYPTED "ENCRYPTED PRIVATE KEY"
+#define PEM_SEC1            "EC PRIVATE KEY"
+#define PEM_PUBLIC          "PUBLIC KEY"
 
 /** Appends one block. Zeroises its own copies: the content may be a key. @return the buffer's sticky error. */
 enum err pem_write(struct strbuf *out, const char *label, struct view der) MUST_CHECK;
