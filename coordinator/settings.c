@@ -3,6 +3,7 @@
 #include "coordinator/settings.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,16 @@
 #define STAMP_KEY_BYTES  32
 #define STAMP_FILE_MAX   256
 
+void settings_tell_account(struct strbuf *report, const char *path, const struct engine_account_config *account,
+                           const struct errinfo *info)
+{
+    char named[ACCOUNT_NAME_SIZE + sizeof("account : ")];
+    int len = snprintf(named, sizeof(named), "account %s: ", account->name); /* names fit */
+    const char *text = strncmp(info->text, named, (size_t)len) == 0 ? info->text + len : info->text;
+    (void)strbuf_addf(report, "%s:%u:%u: accounts: %s: %s\n", path, account->position.line, account->position.column,
+                      account->name, text); /* full: the first errors are enough */
+}
+
 /* Who serves each account; what is found here is found again without an error. */
 static enum err find_providers(const struct settings *settings, const char *path, struct strbuf *report)
 {
@@ -28,8 +39,7 @@ static enum err find_providers(const struct settings *settings, const char *path
         struct errinfo info = {0};
         enum err err = catalogue_get(settings->config.catalogue, accounts[i].provider, &ops, &template, &info);
         if (err != ERR_OK) {
-            (void)strbuf_addf(report, "%s:%u:%u: accounts: %s: %s\n", path, accounts[i].position.line,
-                              accounts[i].position.column, accounts[i].name, info.text); /* the first are enough */
+            settings_tell_account(report, path, &accounts[i], &info);
             all = err;
         }
     }
@@ -141,7 +151,7 @@ static bool check_accounts(const struct settings *settings, const char *path, st
     for (size_t i = 0; i < settings->config.accounts.len; i++) {
         struct errinfo info = {0};
         if (check_account(settings->config.catalogue, &accounts[i], &info) != ERR_OK) {
-            (void)strbuf_addf(report, "%s: accounts: %s: %s\n", path, accounts[i].name, info.text); /* as tell */
+            settings_tell_account(report, path, &accounts[i], &info);
             good = false;
         }
     }

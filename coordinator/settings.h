@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "coordinator/config.h"
 #include "coordinator/registry.h"
+#include "providers/account.h"
 
 struct settings {
     struct arena arena;
@@ -26,6 +27,10 @@ enum err settings_read(const char *path, struct settings **ret_settings, struct 
  * ERR_INVALID for what is named. */
 enum err settings_load(const char *path, struct settings **ret_settings, struct strbuf *report) MUST_CHECK;
 void settings_free(struct settings *settings); /* NULL allowed */
+
+/** One line of @p report: where the account stands in the config, its name, and what is wrong with it. */
+void settings_tell_account(struct strbuf *report, const char *path, const struct engine_account_config *account,
+                           const struct errinfo *info);
 
 /** Reads the key that broker plugin and coordinator share: 64 hex digits, not world-readable. */
 enum err settings_stamp_key(const struct settings *settings, struct crypto_hmac **ret_key,

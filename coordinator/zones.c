@@ -119,7 +119,7 @@ enum err zones_make_accounts(struct coordinator *coordinator, const struct coord
         struct errinfo info = {0};
         enum err err = engine_account_new(coordinator->engine, &accounts[i], &ret_accounts[i], &info);
         if (err != ERR_OK) {
-            (void)strbuf_addf(report, "%s: accounts: %s: %s\n", coordinator->config_path, accounts[i].name, info.text);
+            settings_tell_account(report, coordinator->config_path, &accounts[i], &info);
             zones_free_accounts(ret_accounts, i);
             return err;
         }

@@ -143,6 +143,8 @@ class Coordinator(unittest.TestCase):
         self.addCleanup(workspace.close)
         example = (source_dir() / "deploy/examples/coordinator.yaml").read_text()
         workspace.write("mine.yaml", MINE.replace("{host}", "{hots}"))
+        registry = workspace.write("registry.yaml", "devices: []\n")
+        example = example.replace("registry: /etc/muster/registry.yaml", f"registry: {registry}")
         config = workspace.write("coordinator.yaml", example.replace("provider: rfc2136", change)
                                  + more.format(folder=workspace.path))
         done = subprocess.run([build_dir() / "coordinator" / "muster-coordinator", "--config", config, "--check-config"],
@@ -152,6 +154,12 @@ class Coordinator(unittest.TestCase):
 
     def test_an_unknown_provider_is_told_with_its_line(self):
         self.assertRegex(self.check("provider: rfc2163"), r"coordinator\.yaml:\d+:\d+: .*did you mean `rfc2136`\?")
+
+    def test_what_an_account_lacks_is_told_with_its_line(self):
+        for change, told in (("provider: duckdns", "duckdns has no use for `server`: remove it"),
+                             ("provider: rfc2136\n    options: {tansport: tls}", "rfc2136 knows no option `tansport`: .*")):
+            with self.subTest(change):
+                self.assertRegex(self.check(change), rf"(?m)coordinator\.yaml:\d+:\d+: accounts: (\w+): {told}$")
 
     def test_a_broken_template_is_named(self):
         self.assertRegex(self.check("provider: rfc2136", "providers_dir: {folder}\n"), r"/mine\.yaml:8:\d+: .*\{hots\}")
