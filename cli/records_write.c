@@ -87,8 +87,10 @@ static enum exit_code await_outcome(const struct writing *writing)
         if (code == EXIT_OK && strcmp(outcome, "served") == 0) {
             code = say(writing, "served");
         } else if (code == EXIT_OK && !pending) {
-            code = api_report(writing->api, EXIT_FAILED, "not-served", outcome,
-                              "see muster record show, and the coordinator's log for the server's own words");
+            code = api_report(
+                writing->api, EXIT_FAILED, "not-served", outcome,
+                "muster provider stops has what the service must not be asked again, and how to go on; else the "
+                "coordinator's log has the server's own words");
         } else if (code == EXIT_OK && over) {
             code = api_report(writing->api, EXIT_PENDING, "pending", "no outcome within the time of --wait",
                               "it is tried until it works; look at the zone: muster zone list");

@@ -248,17 +248,20 @@ size_t stops_clear(struct stops *stops, size_t account, const char *name)
     const struct engine_account_config *accounts = stops->coordinator->settings->config.accounts.items;
     struct store_stop all = {
         .account = accounts[account].name, .name = name != NULL ? name : "", .error = "", .detail = ""};
+    size_t lifted = 0;
     for (struct entry **slot = &stops->entries; *slot != NULL;) {
         struct entry *entry = *slot;
         if (strcmp(entry->account, all.account) == 0 && (name == NULL || strcmp(entry->name, name) == 0)) {
             *slot = entry->next;
             free(entry);
+            lifted++;
         } else {
             slot = &entry->next;
         }
     }
     write_row(stops, &all, true, name == NULL);
-    return engine_account_clear_stops(stops->coordinator->accounts[account], name);
+    size_t cleared = engine_account_clear_stops(stops->coordinator->accounts[account], name);
+    return lifted > 0 ? lifted : cleared; /* the engine counts each type, and what could not be kept */
 }
 
 void stops_each(const struct stops *stops, void (*each)(void *context, const struct store_stop *stop), void *context)

@@ -14,7 +14,8 @@ enum err stops_new(struct coordinator *coordinator, struct stops **ret_stops) MU
 void stops_free(struct stops *stops); /* NULL allowed */
 /** Gives each account of the present config what is kept for it; forgets what is of another config or account. */
 void stops_restore(struct stops *stops);
-/** A person cleared it. @param name NULL = the account and all its names. @return how many were lifted. */
+/** A person cleared it. @param name NULL = the account and all its names. @return how many were lifted, as stops_each
+ * tells them. */
 size_t stops_clear(struct stops *stops, size_t account, const char *name);
 /** In no order; texts live as long as the stop. */
 void stops_each(const struct stops *stops, void (*each)(void *context, const struct store_stop *stop), void *context);

@@ -78,6 +78,11 @@ class Dyndns2(unittest.TestCase):
         self.device.report(ip4="93.184.216.35")
         self.device.wait_ack(lambda ack: ack["names"][0]["state"] == "refused")
         self.assertEqual(len(self.service.requests), sent)
+        done = self.run_muster("record", "retry", "cam-1.example.net")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"cause: nohost\n +hint: .*muster provider stops")
+        self.assertEqual(len(self.muster("stops")["stops"]), 1)
+        self.assertEqual(self.muster("resume", "dns", "cam-1.example.net"), {"lifted": 1})  # as it was listed, whatever its types
 
     def test_a_stopped_account_is_an_alarm_and_told_to_every_device(self):
         self.service.script[:] = ["badauth\n"]
