@@ -106,6 +106,38 @@ static void each_rule_of_the_program_decides_an_example(void **state)
     assert_true(rules > 300); /* of a hundred templates */
 }
 
+static bool is_success(const struct template *template, const struct template_example *example)
+{
+    const struct template_code *code = template_example_code(template, example);
+    return code->then == TEMPLATE_APPLIED || code->then == TEMPLATE_UNCHANGED;
+}
+
+/** A proxy before the service, or the service half way down, may show the words of a success with a status that says
+ * otherwise. */
+static void no_words_make_a_success_of_a_servers_failure(void **state)
+{
+    (void)state;
+    size_t failed = 0, tried = 0;
+    for (const struct embedded_file *file = embedded_templates; file->name != NULL; file++) {
+        struct template *template = load(file->name, view_n(file->text, file->len));
+        const struct template_example *examples = template->config.examples.items;
+        for (size_t i = 0; i < template->config.examples.len; i++) {
+            struct template_example failure = examples[i];
+            failure.status = 502;
+            if (is_success(template, &examples[i])) {
+                tried++;
+                if (is_success(template, &failure)) {
+                    print_error("%s:%u: done, with status 502 as well\n", file->name, failure.position.line);
+                    failed++;
+                }
+            }
+        }
+        template_unref(template);
+    }
+    assert_int_equal(failed, 0);
+    assert_true(tried > 150);
+}
+
 #define TEMPLATE                                                                                                       \
     "format: 1\nname: t\nservice: T\nclass: G\nsource: s\nread: 2026-11-23\naccount: {password: required}\n"           \
     "request: {url: \"https://t.example/u\", query: {h: \"{host}\", k: \"{secret}\", ip: \"{ip}\"}}\n"                 \
@@ -139,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_rule_of_the_program_decides_an_example),
+        cmocka_unit_test(no_words_make_a_success_of_a_servers_failure),
         cmocka_unit_test(a_rule_that_decides_nothing_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
