@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "mqtt/messages.h"
+#include "mqtt/paho_alert.h"
 #include "mqtt/paho_poll.h"
 
 #define PAHO_END_MS     10000 /* its threads look at the clock once a second, when the machine lets them */
@@ -23,7 +24,7 @@
 #define BUSY_MS         1000
 #define BUSY_PAUSE_MS   5
 
-enum command_kind { COMMAND_CONNECT, COMMAND_NUDGE, COMMAND_DISCONNECT, COMMAND_PUBLISH, COMMAND_SUBSCRIBE };
+enum command_kind { COMMAND_CONNECT, COMMAND_FILES, COMMAND_NUDGE, COMMAND_LEAVE, COMMAND_PUBLISH, COMMAND_SUBSCRIBE };
 
 /* One block: the texts stand behind the struct. */
 struct command {
@@ -70,7 +71,7 @@ struct paho {
     char tls_error[128];
     int server_reason; /* of the DISCONNECT that the server sent; 0 = none */
 
-    struct command *connect; /* thread's own: the last one, for nudges */
+    struct command *connect, *files; /* thread's own: the last ones, for nudges and for each attempt; NULL: none */
 };
 
 /* Paho keeps commands that it could not send and answers them on the next connection, when their ticket may have
@@ -175,7 +176,7 @@ static void on_failed(void *context, MQTTAsync_failureData5 *data)
     (void)snprintf(reason, sizeof(reason), "connect failed (%d%s%s)", code, data->message != NULL ? ", " : "",
                    data->message != NULL ? data->message : "");
     (void)pthread_mutex_lock(&paho->mutex);
-    bool tls = paho->tls_error[0] != '\0';
+    bool tls = paho->tls_error[0] != '\0' || paho_alert(paho->tls_error, sizeof(paho->tls_error));
     (void)pthread_mutex_unlock(&paho->mutex);
     enum err err = ERR_IO;
     if (code >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
@@ -200,7 +201,7 @@ static void on_lost(void *context, char *cause)
         (void)snprintf(reason, sizeof(reason), "server disconnected (0x%02x %s)", (unsigned)server_reason,
                        text != NULL ? text : "?");
     }
-    push_event(paho, PAHO_LOST, ERR_CLOSED, reason);
+    push_event(paho, PAHO_LOST, server_reason == MQTTREASONCODE_SESSION_TAKEN_OVER ? ERR_CONFLICT : ERR_CLOSED, reason);
 }
 
 static void on_server_disconnect(void *context, MQTTProperties *properties, enum MQTTReasonCodes code)
@@ -228,12 +229,7 @@ static int on_tls_error(const char *text, size_t len, void *context)
 {
     struct paho *paho = context;
     (void)pthread_mutex_lock(&paho->mutex);
-    struct view line = view_trim(view_n(text, len));
-    /* "<thread>:error:<code>:SSL routines:..." by OpenSSL: what a person needs begins behind the code. */
-    const char *routine = memmem(line.ptr, line.len, "SSL routines", sizeof("SSL routines") - 1);
-    if (routine != NULL) {
-        line = view_n(routine, line.len - (size_t)(routine - line.ptr));
-    }
+    struct view line = paho_alert_line(view_n(text, len));
     /* The first error of an attempt is the cause, the rest is its echo. */
     if (paho->tls_error[0] == '\0') {
         (void)snprintf(paho->tls_error, sizeof(paho->tls_error), "%.*s", VIEW_ARG(line));
@@ -326,9 +322,9 @@ static void do_connect(struct paho *paho, const struct command *command, int tim
         return;
     }
     MQTTAsync_SSLOptions ssl = MQTTAsync_SSLOptions_initializer;
-    ssl.trustStore = paho->ca_file;
-    ssl.keyStore = paho->cert_file;
-    ssl.privateKey = paho->key_file;
+    ssl.trustStore = paho->files != NULL ? paho->files->text : paho->ca_file;
+    ssl.keyStore = paho->files != NULL ? paho->files->payload.ptr : paho->cert_file;
+    ssl.privateKey = paho->files != NULL ? paho->files->correlation.ptr : paho->key_file;
     ssl.enableServerCertAuth = 1;
     ssl.verify = 1; /* off by default: any name would do */
     ssl.disableDefaultTrustStore = 1;
@@ -364,6 +360,7 @@ static void do_connect(struct paho *paho, const struct command *command, int tim
         return;
     }
     paho_poll_hurry(true);
+    paho_alert_clear();
     int rc = connect_when_free(paho->handle, &options);
     MQTTProperties_free(&properties);
     if (rc != MQTTASYNC_SUCCESS) {
@@ -447,7 +444,7 @@ static void run_command(struct paho *paho, struct command *command)
             do_connect(paho, paho->connect, 1);
         }
         break;
-    case COMMAND_DISCONNECT:
+    case COMMAND_LEAVE:
         do_disconnect(paho);
         break;
     case COMMAND_PUBLISH:
@@ -456,6 +453,10 @@ static void run_command(struct paho *paho, struct command *command)
     case COMMAND_SUBSCRIBE:
         do_subscribe(paho, command);
         break;
+    case COMMAND_FILES:
+        free(paho->files);
+        paho->files = command;
+        return;
     }
     free(command);
 }
@@ -572,6 +573,21 @@ enum err paho_connect(struct paho *paho, const char *uri, struct view will)
     return ERR_OK;
 }
 
+static struct view with_nul(const char *text)
+{
+    return view_n(text, strlen(text) + 1);
+}
+
+enum err paho_use_files(struct paho *paho, const char *ca_file, const char *cert_file, const char *key_file)
+{
+    struct command *command = command_new(COMMAND_FILES, ca_file, with_nul(cert_file), with_nul(key_file));
+    if (command == NULL) {
+        return ERR_NOMEM;
+    }
+    submit(paho, command);
+    return ERR_OK;
+}
+
 static void submit_plain(struct paho *paho, enum command_kind kind)
 {
     struct command *command = command_new(kind, "", view_n(NULL, 0), view_n(NULL, 0));
@@ -587,7 +603,7 @@ void paho_nudge(struct paho *paho)
 
 void paho_disconnect(struct paho *paho)
 {
-    submit_plain(paho, COMMAND_DISCONNECT);
+    submit_plain(paho, COMMAND_LEAVE);
 }
 
 static uintptr_t open_ticket(struct paho *paho, unsigned ticket)
@@ -692,6 +708,7 @@ static void destroy(struct paho *paho)
         free(command);
     }
     free(paho->connect);
+    free(paho->files);
     free(paho->tickets);
     free(paho->finished);
     free(paho->client_id);

@@ -48,6 +48,8 @@ enum err paho_new(const struct paho_options *options, struct paho **ret_paho) MU
 
 /** @p uri "ssl://host:port". @p will may be empty. @return ERR_NOMEM. */
 enum err paho_connect(struct paho *paho, const char *uri, struct view will) MUST_CHECK;
+/** Other TLS files from the next paho_connect on, in place of the options'. @return ERR_NOMEM. */
+enum err paho_use_files(struct paho *paho, const char *ca_file, const char *cert_file, const char *key_file) MUST_CHECK;
 /** Repeats the last connect, so that Paho's send thread wakes and sees that the attempt under way is too old: it sleeps
  * by the wall clock and oversleeps when that steps back. */
 void paho_nudge(struct paho *paho);

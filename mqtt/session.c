@@ -680,6 +680,19 @@ void session_reconnect(struct session *session)
     step(session, RECONNECT_ON_AGAIN, 0);
 }
 
+enum err session_use_files(struct session *session, const char *ca_file, const char *cert_file, const char *key_file)
+{
+    return paho_use_files(session->paho, ca_file, cert_file, key_file);
+}
+
+void session_hold_off(struct session *session, uint64_t delay_ms)
+{
+    if (session->machine.state == RECONNECT_WAITING) {
+        session->machine.deadline_ms = MAX(session->machine.deadline_ms, loop_now_ms(session->loop) + delay_ms);
+        loop_timer_at(session->timer, session->machine.deadline_ms);
+    }
+}
+
 void session_hurry(struct session *session)
 {
     (void)session; /* the poll is the process's */

@@ -52,7 +52,10 @@ struct session_callbacks {
     /** Loop thread, before each connection attempt: fill the will's payload; a fresh (boot,conn) is due now. */
     void (*prepare)(void *context, struct strbuf *will_payload);
     void (*connected)(void *context, const char *endpoint); /* loop thread; subscribe and publish the birth here */
-    void (*disconnected)(void *context, enum err err, const char *reason); /* loop thread; also for a failed attempt */
+    /** Loop thread; also for a failed attempt. ERR_AUTH: one of the two ends did not accept the other's certificate, or
+     * the broker the name; ERR_DENIED: the broker refused with "not authorised"; ERR_CONFLICT: another client with this
+     * name took the connection over; anything else is silence, or a fault on the way. */
+    void (*disconnected)(void *context, enum err err, const char *reason);
     /** PAHO'S RECEIVE THREAD: copy, queue, return. The views live for the call. */
     void (*message)(void *context, const struct session_message *message);
     void (*delivered)(void *context, uint64_t cookie, enum err err); /* loop thread; PUBACK came, or it never will */
@@ -98,6 +101,11 @@ bool session_is_connected(const struct session *session);
 size_t session_queued(const struct session *session); /* messages not yet handed to Paho or unacknowledged */
 /** Drops the connection and reconnects at once (new certificate, dead path noticed). */
 void session_reconnect(struct session *session);
+/** Attempts from now on use these TLS files (PEM; copied) in place of the options'. @return ERR_NOMEM. */
+enum err session_use_files(struct session *session, const char *ca_file, const char *cert_file,
+                           const char *key_file) MUST_CHECK;
+/** While it waits for its next attempt: that comes in @p delay_ms at the earliest, unless it is asked for. */
+void session_hold_off(struct session *session, uint64_t delay_ms);
 /** Attempts from now on leave by this interface (SO_BINDTODEVICE), whatever the routing table says; "" = its choice.
  * One session of a process may do so. @param device shorter than IFNAMSIZ; copied. */
 void session_leave_by(struct session *session, const char *device);
