@@ -42,7 +42,12 @@ int64_t clock_wall_ms(void)
 
 bool clock_wall_is_set(void)
 {
-    return clock_wall_ms() >= (int64_t)WALL_FLOOR_S * MS_PER_S;
+    return clock_wall_ms() >= clock_wall_floor_ms();
+}
+
+int64_t clock_wall_floor_ms(void)
+{
+    return (int64_t)WALL_FLOOR_S * MS_PER_S;
 }
 
 void clock_rfc3339(int64_t wall_ms, char buffer[static CLOCK_RFC3339_SIZE])

@@ -19,6 +19,8 @@ int64_t clock_wall_ms(void);
 /** False while the wall clock is before this build's floor (a device without a real-time clock before its first NTP
  * sync). */
 bool clock_wall_is_set(void);
+/** That floor: no correct wall clock can be before it. */
+int64_t clock_wall_floor_ms(void);
 
 #define CLOCK_RFC3339_SIZE 25 /* "2026-11-22T16:43:00.123Z" and its NUL */
 

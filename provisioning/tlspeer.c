@@ -154,7 +154,7 @@ enum err tlspeer_look(int fd, const char *host, const char *ca_file, struct tlsp
     if (context == NULL) {
         return errinfo_set(info, ERR_NOMEM, "tls", 0, "%s", err_text(ERR_NOMEM));
     }
-    enum err err = load(context, ca_file, info);
+    enum err err = ca_file != NULL ? load(context, ca_file, info) : ERR_OK;
     if (err != ERR_OK) {
         return err;
     }

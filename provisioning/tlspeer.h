@@ -33,7 +33,8 @@ struct tlspeer {
 /**
  * Blocks as the socket's time-outs let it.
  * @param fd a connected TCP socket; stays the caller's. @param host name or address that the certificate must be for.
- * @param ca_file PEM, the authority the server's chain must end at.
+ * @param ca_file PEM, the authority the server's chain must end at. NULL: none; then no chain is good, and only the
+ * dates are of use.
  * @return ERR_INVALID (ca_file holds no certificate), ERR_NOMEM; what the server did is in @p ret_peer.
  */
 enum err tlspeer_look(int fd, const char *host, const char *ca_file, struct tlspeer *ret_peer,

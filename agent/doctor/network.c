@@ -81,8 +81,7 @@ static bool check_resolver(struct checks *checks, const char *endpoint, const ch
     return true;
 }
 
-/* @return the descriptor, -1 with errno. */
-static int dial(const struct sockaddr_storage *address)
+int network_dial(const struct sockaddr_storage *address)
 {
     const struct timeval timeout = {.tv_sec = STEP_S};
     socklen_t len = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -121,7 +120,7 @@ static int check_tcp(struct checks *checks, const char *endpoint, const struct r
     for (size_t i = 0; i < addresses->len && fd < 0; i++) {
         struct ip ip = sockaddr_ip(&addresses->addresses[i]);
         (void)ip_format(&ip, text); /* the length is not needed */
-        fd = dial(&addresses->addresses[i]);
+        fd = network_dial(&addresses->addresses[i]);
         if (fd < 0) {
             error = errno;
             memcpy(failed, text, sizeof(failed));
