@@ -7,6 +7,7 @@
 
 #include "agent/agent_private.h"
 #include "agent/boot.h"
+#include "agent/floor.h"
 #include "agent/identity.h"
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -55,14 +56,17 @@ static const char *source_text(const struct agent *agent)
 static void fill_state(const struct agent *agent, const struct report_actions *actions, struct state_message *message)
 {
     const struct address_set *set = &agent->report.published;
-    bool clock_set = clock_wall_is_set();
+    const enum floor_kind kind = floor_kind();
+    bool clock_set = kind != FLOOR_SAVED;
     *message = (struct state_message){
         .on = !actions->off,
         .boot = agent->report.boot,
         .conn = agent->report.conn,
         .seq = agent->report.seq,
-        .ts = clock_set ? clock_wall_ms() : 0,
-        .tsq = clock_set ? TIME_RTC : TIME_NONE,
+        .ts = clock_set ? floor_now_ms() : 0,
+        .tsq = kind == FLOOR_CLOCK    ? TIME_RTC
+               : kind == FLOOR_SIGNED ? TIME_SIGNED
+                                      : TIME_NONE,
         .ip4 = set->ip4,
         .ip6 = set->ip6,
         .uplinks_len = set->uplinks_len,
@@ -258,6 +262,8 @@ static void on_inbox(void *context, const struct inbox_message *message)
         take_dns(agent, message);
     } else if (view_equals(message->topic, agent->sync_topic)) {
         take_sync(agent, message);
+    } else if (agent->keeper.certificate != NULL && view_equals(message->topic, agent->cert_topic)) {
+        agent->keeper.certificate(agent->keeper.context, message->payload);
     }
 }
 
@@ -267,6 +273,8 @@ static enum err build_topics(struct agent *agent)
     enum err err = topic_build(TOPIC_UP_STATE, id, agent->state_topic);
     err = err != ERR_OK ? err : topic_build(TOPIC_UP_GONE, id, agent->gone_topic);
     err = err != ERR_OK ? err : topic_build(TOPIC_DN_DNS, id, agent->dns_topic);
+    err = err != ERR_OK ? err : topic_build(TOPIC_UP_CSR, id, agent->csr_topic);
+    err = err != ERR_OK ? err : topic_build(TOPIC_DN_CERT, id, agent->cert_topic);
     return err != ERR_OK ? err : topic_build(TOPIC_BC_SYNC, view_of(""), agent->sync_topic);
 }
 
@@ -342,6 +350,11 @@ void agent_free(struct agent *agent)
     free(agent);
 }
 
+void agent_keep(struct agent *agent, const struct agent_keeper *keeper)
+{
+    agent->keeper = *keeper;
+}
+
 void agent_reload(struct agent *agent, const struct agent_config *config)
 {
     agent->live = config;
@@ -370,8 +383,13 @@ void agent_stop(struct agent *agent, loop_fn done, void *context)
 enum err agent_write_status(void *context, struct strbuf *out)
 {
     struct agent *agent = context;
+    struct status_identity identity = {0};
     resume_check(agent->resume);
+    if (agent->keeper.identity != NULL) {
+        agent->keeper.identity(agent->keeper.context, &identity);
+    }
     const struct agent_status status = {
+        .identity = agent->keeper.identity != NULL ? &identity : NULL,
         .device_id = agent->device_id,
         .version = MUSTER_VERSION,
         .now_ms = loop_now_ms(agent->loop),

@@ -14,6 +14,15 @@
 
 struct agent;
 
+/** Who looks after the identity that the agent connects with (agent/tenancy.h). Loop thread. */
+struct agent_keeper {
+    void (*connected)(void *context);
+    void (*disconnected)(void *context, enum err err);                     /* as session.h says it */
+    void (*certificate)(void *context, struct view payload);               /* came on the device's topic for it */
+    void (*identity)(void *context, struct status_identity *ret_identity); /* for people who ask */
+    void *context;
+};
+
 /**
  * Raises the boot counter (blocks on the disk), watches the interfaces and connects once the first picture of them is
  * complete. @param config borrowed until agent_free.
@@ -24,6 +33,14 @@ enum err agent_new(struct loop *loop, const struct agent_config *config, struct 
                    struct errinfo *info) MUST_CHECK;
 /** After agent_stop's @p done; blocks up to 2 s. NULL allowed. */
 void agent_free(struct agent *agent);
+
+/** Once, right after agent_new. @param keeper copied. */
+void agent_keep(struct agent *agent, const struct agent_keeper *keeper);
+/** Asks for the next certificate. @return ERR_STATE (not connected), and what session_publish returns. */
+enum err agent_send_renewal(struct agent *agent, struct view payload) MUST_CHECK;
+/** Connects anew, with these TLS files from then on. @return ERR_NOMEM. */
+enum err agent_use_files(struct agent *agent, const char *ca_file, const char *cert_file,
+                         const char *key_file) MUST_CHECK;
 
 /** Applies the reloadable rows of @p config, which is borrowed until the next reload or agent_free. */
 void agent_reload(struct agent *agent, const struct agent_config *config);

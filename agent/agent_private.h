@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "agent/detect/detect.h"
 #include "agent/detect/resume.h"
+#include "agent/floorlook.h"
 #include "agent/interfaces.h"
 #include "agent/probing.h"
 #include "mqtt/inbox.h"
@@ -19,6 +20,11 @@ struct agent {
     const struct agent_config *live;   /* borrowed; of the last reload: rows that do not */
     char device_id[DEVICE_ID_MAX + 1];
     char state_topic[TOPIC_SIZE], gone_topic[TOPIC_SIZE], dns_topic[TOPIC_SIZE], sync_topic[TOPIC_SIZE];
+    char cert_topic[TOPIC_SIZE], csr_topic[TOPIC_SIZE];
+    struct agent_keeper keeper; /* all NULL: the identity is in files that somebody put there */
+    struct floorlook *look;     /* owned */
+    uint64_t takeover_ms;       /* of the first of these in a row */
+    unsigned takeovers;
     struct report report;
     struct interfaces *interfaces;   /* owned */
     struct address_set own;          /* what the interfaces have; report.current is what was made of it */

@@ -53,11 +53,11 @@ static const struct config_row broker_rows[] = {
     {.name = "endpoints",
      .type = CONFIG_STRINGS,
      AT(broker.endpoints),
-     .flags = CONFIG_REQUIRED,
-     .min = 1,
      .max = 16,
      .check = hostport_check,
-     .help = "Brokers as host:port, tried in turn, each with all its IPv4 and IPv6 addresses"},
+     .help =
+         "Brokers as host:port, tried in turn, each with all its IPv4 and IPv6 addresses. With a provisioning block "
+         "left out: those that the provisioner names"},
     {.name = "keepalive",
      .type = CONFIG_DURATION,
      AT(broker.keepalive_ms),
@@ -105,12 +105,10 @@ static const struct config_row tls_rows[] = {
     {.name = "ca_file",
      .type = CONFIG_PATH,
      AT(tls.ca_file),
-     .flags = CONFIG_REQUIRED,
      .help = "PEM file of the authority that signed the broker's certificate"},
     {.name = "cert_file",
      .type = CONFIG_PATH,
      AT(tls.cert_file),
-     .flags = CONFIG_REQUIRED,
      .help = "PEM file of the device's certificate and its chain; read anew at each connection"},
     {.name = "key_file",
      .type = CONFIG_PATH,
@@ -209,6 +207,46 @@ static const struct config_row report_rows[] = {
     {0},
 };
 
+static enum err check_serial(struct view value, struct errinfo *info)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+              c == '_')) {
+            return errinfo_set(info, ERR_INVALID, "config", 0, "only A-Z, a-z, 0-9, '.', '_' and '-'");
+        }
+    }
+    return ERR_OK;
+}
+
+static const struct config_row provisioning_rows[] = {
+    {.name = "endpoints",
+     .type = CONFIG_STRINGS,
+     AT(provisioning.endpoints),
+     .max = 16,
+     .check = hostport_check,
+     .help = "Brokers for provisioning as host:port, tried in turn; their certificates are verified by root.pem"},
+    {.name = "claim_dir",
+     .type = CONFIG_PATH,
+     AT(provisioning.claim_dir),
+     .def = "/etc/muster/claim",
+     .help = "Folder with what every device of a batch has: claim.pem, claim.key (0600) and root.pem"},
+    {.name = "serial",
+     .type = CONFIG_STRING,
+     AT(provisioning.serial),
+     .max = 48,
+     .check = check_serial,
+     .help = "Serial number of this device, as the factory's ledger has it"},
+    {.name = "serial_file", .type = CONFIG_PATH, AT(provisioning.serial_file), .help = "File that holds it instead"},
+    {.name = "key",
+     .type = CONFIG_PATH,
+     AT(provisioning.key),
+     .help =
+         "The device's own key, whose public half the ledger knows: a PEM file (0600), or a file with a pkcs11: URI. "
+         "Left out: device.key in state_dir. It signs requests; each certificate has a key of its own"},
+    {0},
+};
+
 static const struct config_row root_rows[] = {
     {.name = "device_id",
      .type = CONFIG_STRING,
@@ -219,7 +257,7 @@ static const struct config_row root_rows[] = {
      .type = CONFIG_PATH,
      AT(state_dir),
      .def = "/var/lib/muster-agent",
-     .help = "Folder on storage that survives power loss; holds the boot counter"},
+     .help = "Folder on storage that survives power loss; holds the boot counter, and with provisioning the identity"},
     {.name = "control_socket",
      .type = CONFIG_PATH,
      AT(control_socket),
@@ -241,16 +279,14 @@ static const struct config_row root_rows[] = {
      .help = "Least important level that is logged"},
     {.name = "broker",
      .type = CONFIG_SECTION,
-     .flags = CONFIG_REQUIRED,
      .position_offset = CONFIG_NO_POSITION,
      .rows = broker_rows,
      .help = "Connection"},
     {.name = "tls",
      .type = CONFIG_SECTION,
-     .flags = CONFIG_REQUIRED,
      .position_offset = CONFIG_NO_POSITION,
      .rows = tls_rows,
-     .help = "Identity of this device and of the broker"},
+     .help = "Identity of this device and of the broker, as files that somebody put there; not with provisioning"},
     {.name = "addresses",
      .type = CONFIG_SECTION,
      .position_offset = CONFIG_NO_POSITION,
@@ -268,8 +304,47 @@ static const struct config_row root_rows[] = {
      .position_offset = CONFIG_NO_POSITION,
      .rows = detect_settings_rows,
      .help = "Who else is asked for the addresses, and how many must agree"},
+    {.name = "provisioning",
+     .type = CONFIG_SECTION,
+     .position_offset = CONFIG_NO_POSITION,
+     .rows = provisioning_rows,
+     .help = "Identity over the air: with this block the device gets its certificate by itself, and keeps it valid"},
     {0},
 };
+
+static bool is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+bool agent_config_is_provisioned(const struct agent_config *config)
+{
+    return config->provisioning.endpoints.len > 0;
+}
+
+/* What a device needs that has its identity in files, and what one needs that gets it over the air. */
+static void check_identity(const struct agent_config *config, struct config_errors *errors)
+{
+    bool files = is_set(config->tls.ca_file) || is_set(config->tls.cert_file) || is_set(config->tls.key_file);
+    if (!agent_config_is_provisioned(config)) {
+        if (config->broker.endpoints.len == 0) {
+            config_error(errors, NULL, "broker.endpoints: required key `endpoints` is missing");
+        }
+        if (!is_set(config->tls.ca_file) || !is_set(config->tls.cert_file)) {
+            config_error(errors, NULL, "tls: required keys `ca_file` and `cert_file`: one is missing");
+        }
+        return;
+    }
+#if !MUSTER_PROVISIONING /* agent/CMakeLists.txt */
+    config_error(errors, NULL, "provisioning: left out of this build");
+#endif
+    if (files) {
+        config_error(errors, NULL, "tls: not with provisioning, which keeps the files in state_dir");
+    }
+    if (is_set(config->provisioning.serial) == is_set(config->provisioning.serial_file)) {
+        config_error(errors, NULL, "provisioning: one of serial and serial_file is needed");
+    }
+}
 
 static void check_across(void *root, struct config_errors *errors)
 {
@@ -280,6 +355,7 @@ static void check_across(void *root, struct config_errors *errors)
     if (config->report.repeat_first_ms > config->report.repeat_max_ms) {
         config_error(errors, NULL, "report.repeat_first: longer than report.repeat_max");
     }
+    check_identity(config, errors);
     detect_settings_check(&config->detect, errors);
 }
 

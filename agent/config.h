@@ -47,9 +47,18 @@ struct agent_config {
         uint64_t heartbeat_ms, window_ms, repeat_first_ms, repeat_max_ms;
     } report;
     struct detect_settings detect;
+    struct {
+        struct config_strings endpoints; /* empty: this device is not provisioned over the air */
+        const char *claim_dir;
+        const char *serial, *serial_file; /* one of them */
+        const char *key;                  /* "": device.key in state_dir */
+    } provisioning;
 };
 
 const struct config_schema *agent_config_schema(void);
+
+/** The block `provisioning` is there: identity and, where `broker` names none, brokers come from a provisioner. */
+bool agent_config_is_provisioned(const struct agent_config *config);
 
 enum log_level agent_config_log_level(const struct agent_config *config);
 /** Borrows from @p config. */

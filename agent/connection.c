@@ -3,14 +3,19 @@
 #include <string.h>
 
 #include "agent/agent_private.h"
+#include "agent/floor.h"
 #include "agent/lifeline.h"
 #include "agent/wayout.h"
+#include "base/crypto.h"
 
 #define SESSION_QUEUE   8 /* messages; one state at a time goes out */
 #define BACKOFF_BASE_MS 1000
 #define DOUBT_PROBE_S   4   /* where questions beside the connection fail, it is asked whether it still stands */
 #define HURRY_MS        500 /* a router that was given an address gets its routes a moment later */
 #define HURRY_PAUSE_MS  50
+#define TAKEOVERS       3 /* of this connection, within TAKEOVER_MS: somebody else has this identity, and keeps it */
+#define TAKEOVER_MS     600000
+#define RENEWAL_S       600  /* a request nobody took by then is made anew */
 #define BIRTH_HOLD_MS   3000 /* for the router's answer: UPnP takes two to three seconds, PCP milliseconds */
 
 static void on_disconnected(void *context, enum err err, const char *reason);
@@ -228,6 +233,10 @@ static void on_connected(void *context, const char *endpoint)
     agent->connection_error[0] = '\0';
     agent->connection_since_ms = loop_now_ms(agent->loop);
     log_event(LOG_LEVEL_NOTICE, "connected", "endpoint=%s conn=%" PRIu32, endpoint, agent->report.conn);
+    floorlook_connected();
+    if (agent->keeper.certificate != NULL) {
+        subscribe(agent, &(struct session_filter){.filter = agent->cert_topic, .qos = 1});
+    }
     subscribe(agent, &(struct session_filter){.filter = agent->dns_topic, .qos = 1});
     subscribe(agent,
               &(struct session_filter){.filter = agent->sync_topic, .qos = 1, .retain_handling = SESSION_RETAIN_NONE});
@@ -238,6 +247,59 @@ static void on_connected(void *context, const char *endpoint)
     /* The broker's view of a path through a carrier's NAT looks like any other: only the router knows. */
     agent_step(agent, &(struct report_event){.kind = REPORT_EV_CONNECTED,
                                              .hold_ms = detect_awaits_router(agent->detect) ? BIRTH_HOLD_MS : 0});
+    if (agent->keeper.connected != NULL) {
+        agent->keeper.connected(agent->keeper.context);
+    }
+}
+
+/* Two devices with one identity would throw each other out for ever, each taking the names along. */
+static void note_takeover(struct agent *agent)
+{
+    uint64_t now = loop_now_ms(agent->loop);
+    if (agent->takeovers == 0 || now - agent->takeover_ms > TAKEOVER_MS) {
+        agent->takeovers = 0;
+        agent->takeover_ms = now;
+    }
+    if (++agent->takeovers < TAKEOVERS) {
+        return;
+    }
+    agent->takeovers = 0;
+    session_hold_off(agent->session, TAKEOVER_MS + crypto_random_u64() % (TAKEOVER_MS / 4));
+    log_event(LOG_LEVEL_ERROR, "taken-over", "times=%d pause_ms=%d hint=\"another device has this one's identity\"",
+              TAKEOVERS, TAKEOVER_MS);
+}
+
+static void tell_keeper(struct agent *agent, enum err err)
+{
+    floorlook_failed(agent->look, err);
+    if (err == ERR_CONFLICT) {
+        note_takeover(agent);
+    }
+    if (agent->keeper.disconnected != NULL) {
+        agent->keeper.disconnected(agent->keeper.context, err);
+    }
+}
+
+enum err agent_send_renewal(struct agent *agent, struct view payload)
+{
+    return session_publish(
+        agent->session,
+        &(struct session_publish){.topic = agent->csr_topic, .payload = payload, .qos = 1, .expiry_s = RENEWAL_S});
+}
+
+enum err agent_use_files(struct agent *agent, const char *ca_file, const char *cert_file, const char *key_file)
+{
+    enum err err = session_use_files(agent->session, ca_file, cert_file, key_file);
+    if (err == ERR_OK) {
+        session_reconnect(agent->session);
+    }
+    return err;
+}
+
+static void on_ahead(void *context)
+{
+    struct agent *agent = context;
+    session_reconnect(agent->session);
 }
 
 static void on_disconnected(void *context, enum err err, const char *reason)
@@ -265,6 +327,7 @@ static void on_disconnected(void *context, enum err err, const char *reason)
         loop_timer_after(agent->hurry_timer, HURRY_PAUSE_MS);
     }
     agent_step_kind(agent, REPORT_EV_DISCONNECTED);
+    tell_keeper(agent, err);
 }
 
 /* Paho's receive thread. */
@@ -320,6 +383,12 @@ enum err connection_new(struct agent *agent)
 {
     enum err err = loop_timer_new(agent->loop, on_hurry_timer, agent, &agent->hurry_timer);
     err = err != ERR_OK ? err : loop_timer_new(agent->loop, on_probe_timer, agent, &agent->probe_timer);
+    err = err != ERR_OK ? err
+                        : floorlook_new(&(struct floorlook_options){.loop = agent->loop,
+                                                                    .endpoints = &agent->config->broker.endpoints,
+                                                                    .ahead = on_ahead,
+                                                                    .context = agent},
+                                        &agent->look);
     probing_init(&agent->probing, agent->config->broker.probe_ms, agent->config->broker.probe_max_ms);
     return err != ERR_OK ? err : make_session(agent);
 }
@@ -327,6 +396,7 @@ enum err connection_new(struct agent *agent)
 void connection_free(struct agent *agent)
 {
     session_free(agent->session);
+    floorlook_free(agent->look);
     loop_timer_free(agent->hurry_timer);
     loop_timer_free(agent->probe_timer);
 }

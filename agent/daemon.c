@@ -12,7 +12,11 @@
 
 #include "agent/agent.h"
 #include "agent/control.h"
+#include "agent/floor.h"
 #include "agent/identity.h"
+#if MUSTER_PROVISIONING /* agent/CMakeLists.txt */
+#include "agent/tenancy.h"
+#endif
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/loop.h"
@@ -26,6 +30,9 @@ struct daemon {
     struct daemon_config *latest; /* owned; of the last reload, NULL before the first */
     struct loop *loop;            /* all owned */
     struct agent *agent;
+#if MUSTER_PROVISIONING
+    struct tenancy *tenancy; /* in the agent's place, where the config has the block `provisioning` */
+#endif
     struct control *control;
     struct loop_signal *signals[3];
     struct notify_watchdog *watchdog; /* NULL: the manager asks for none; it is a wake-up */
@@ -59,7 +66,7 @@ enum err daemon_config_load_whole(struct daemon_config *config, const char *path
     }
     struct strbuf report;
     strbuf_init(&report, REPORT_TEXT_MAX);
-    err = identity_check(&config->config, path, &report);
+    err = agent_config_is_provisioned(&config->config) ? ERR_OK : identity_check(&config->config, path, &report);
     if (err != ERR_OK) {
         (void)fputs(strbuf_str(&report), stderr); /* nowhere else to say it */
         daemon_config_deinit(config);
@@ -89,6 +96,87 @@ static void log_warnings(const struct agent_config *config)
     strbuf_deinit(&text);
 }
 
+static void on_stopped(void *context)
+{
+    struct daemon *daemon = context;
+    loop_stop(daemon->loop);
+}
+
+/* An agent, or what keeps its identity and runs it. */
+
+#if MUSTER_PROVISIONING
+
+static enum err new_agent(struct daemon *daemon, struct errinfo *info)
+{
+    const struct agent_config *config = &daemon->first.config;
+    return agent_config_is_provisioned(config) ? tenancy_new(daemon->loop, config, &daemon->tenancy, info)
+                                               : agent_new(daemon->loop, config, &daemon->agent, info);
+}
+
+static void reload_agent(struct daemon *daemon, const struct agent_config *config)
+{
+    if (daemon->tenancy != NULL) {
+        tenancy_reload(daemon->tenancy, config);
+    } else {
+        agent_reload(daemon->agent, config);
+    }
+}
+
+static void stop_agent(struct daemon *daemon)
+{
+    if (daemon->tenancy != NULL) {
+        tenancy_stop(daemon->tenancy, on_stopped, daemon);
+    } else {
+        agent_stop(daemon->agent, on_stopped, daemon);
+    }
+}
+
+static struct control_calls calls_of(const struct daemon *daemon)
+{
+    if (daemon->tenancy != NULL) {
+        return (struct control_calls){
+            .status = tenancy_write_status, .report_now = tenancy_report_now, .context = daemon->tenancy};
+    }
+    return (struct control_calls){
+        .status = agent_write_status, .report_now = agent_report_now, .context = daemon->agent};
+}
+
+static void free_agent(struct daemon *daemon)
+{
+    tenancy_free(daemon->tenancy);
+    agent_free(daemon->agent);
+}
+
+#else
+
+static enum err new_agent(struct daemon *daemon, struct errinfo *info)
+{
+    return agent_new(daemon->loop, &daemon->first.config, &daemon->agent, info);
+}
+
+static void reload_agent(struct daemon *daemon, const struct agent_config *config)
+{
+    agent_reload(daemon->agent, config);
+}
+
+static void stop_agent(struct daemon *daemon)
+{
+    agent_stop(daemon->agent, on_stopped, daemon);
+}
+
+static struct control_calls calls_of(const struct daemon *daemon)
+{
+    return (struct control_calls){
+        .status = agent_write_status, .report_now = agent_report_now, .context = daemon->agent};
+}
+
+static void free_agent(struct daemon *daemon)
+{
+    agent_free(daemon->agent);
+}
+
+#endif
+
 static void take_config(struct daemon *daemon, struct daemon_config *fresh)
 {
     struct strbuf names;
@@ -100,7 +188,7 @@ static void take_config(struct daemon *daemon, struct daemon_config *fresh)
     struct daemon_config *old = daemon->latest;
     daemon->latest = fresh;
     log_set_level(agent_config_log_level(&fresh->config));
-    agent_reload(daemon->agent, &fresh->config);
+    reload_agent(daemon, &fresh->config);
     if (old != NULL) {
         daemon_config_deinit(old);
         free(old);
@@ -127,12 +215,6 @@ static void on_reload(void *context)
     notify_ready();
 }
 
-static void on_stopped(void *context)
-{
-    struct daemon *daemon = context;
-    loop_stop(daemon->loop);
-}
-
 static void on_terminate(void *context)
 {
     struct daemon *daemon = context;
@@ -140,7 +222,7 @@ static void on_terminate(void *context)
         daemon->stopping = true;
         notify_stopping();
         log_event(LOG_LEVEL_NOTICE, "stopping", "uptime_ms=%" PRIu64, loop_now_ms(daemon->loop) - daemon->started_ms);
-        agent_stop(daemon->agent, on_stopped, daemon);
+        stop_agent(daemon);
     }
 }
 
@@ -159,8 +241,7 @@ static enum err watch_signals(struct daemon *daemon)
 
 static void open_control(struct daemon *daemon)
 {
-    const struct control_calls calls = {
-        .status = agent_write_status, .report_now = agent_report_now, .context = daemon->agent};
+    const struct control_calls calls = calls_of(daemon);
     struct errinfo info = {0};
     /* Without the socket nobody can ask, but the names still follow the addresses. */
     if (control_new(daemon->loop, daemon->first.config.control_socket, &calls, &daemon->control, &info) != ERR_OK) {
@@ -178,13 +259,14 @@ static enum err set_up(struct daemon *daemon, struct errinfo *info)
         return errinfo_set(info, err, "loop", 0, "%s", err_text(err));
     }
     daemon->started_ms = loop_now_ms(daemon->loop);
-    return agent_new(daemon->loop, &daemon->first.config, &daemon->agent, info);
+    floor_start(daemon->first.config.state_dir);
+    return new_agent(daemon, info);
 }
 
 static void tear_down(struct daemon *daemon)
 {
     control_free(daemon->control);
-    agent_free(daemon->agent);
+    free_agent(daemon);
     notify_watchdog_free(daemon->watchdog);
     for (size_t i = 0; i < ARRAY_LEN(daemon->signals); i++) {
         if (daemon->signals[i] != NULL) {

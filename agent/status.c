@@ -166,6 +166,41 @@ static void add_dns(struct strbuf *out, const struct agent_status *status)
     (void)strbuf_adds(out, "]}");
 }
 
+static void add_wall(struct strbuf *out, const char *key, int64_t wall_ms)
+{
+    char text[CLOCK_RFC3339_SIZE];
+    clock_rfc3339(wall_ms, text);
+    (void)strbuf_addf(out, ",\"%s\":\"%s\"", key, text);
+}
+
+static void add_identity(struct strbuf *out, const struct status_identity *identity)
+{
+    if (identity == NULL) {
+        return;
+    }
+    (void)strbuf_addf(out, ",\"identity\":{\"version\":%" PRIu32 ",\"trial\":%s", identity->version,
+                      identity->on_trial ? "true" : "false");
+    add_wall(out, "expires", identity->not_after_ms);
+    add_wall(out, "renewal", identity->renew_ms);
+    (void)strbuf_addc(out, ',');
+    add_text(out, "error", identity->error);
+    (void)strbuf_addc(out, '}');
+}
+
+enum err enrolment_status_json(const struct enrolment_status *status, struct strbuf *out)
+{
+    (void)strbuf_addc(out, '{');
+    add_text(out, "serial", status->serial);
+    (void)strbuf_addc(out, ',');
+    add_text(out, "version", status->version);
+    (void)strbuf_addf(out, ",\"uptime_s\":%" PRIu64 ",\"enrolment\":{", seconds(status->started_ms, status->now_ms));
+    add_text(out, "state", status->state);
+    (void)strbuf_addc(out, ',');
+    add_text(out, "error", status->error);
+    (void)strbuf_adds(out, "}}\n");
+    return strbuf_error(out);
+}
+
 enum err agent_status_json(const struct agent_status *status, struct strbuf *out)
 {
     (void)strbuf_addc(out, '{');
@@ -181,6 +216,7 @@ enum err agent_status_json(const struct agent_status *status, struct strbuf *out
     add_moment(out, "since", status, status->connection_since_ms);
     (void)strbuf_addf(out, ",\"probe_s\":%" PRIu64, seconds(0, status->probe_ms));
     (void)strbuf_addf(out, ",\"dropped\":%" PRIu64 "}", status->dropped);
+    add_identity(out, status->identity);
     add_report(out, status);
     add_addresses(out, status->source, &status->report->current, status->now_ms);
     if (status->detect != NULL) {
@@ -265,12 +301,39 @@ static void add_detect(const json_t *detect, struct strbuf *out)
     }
 }
 
+static enum err add_enrolment(const json_t *root, const json_t *enrolment, struct strbuf *out)
+{
+    (void)strbuf_addf(
+        out, "device       not enrolled yet: serial number %s (muster-agent %s, up %" JSON_INTEGER_FORMAT " s)\n",
+        text_at(root, "serial"), text_at(root, "version"), number_at(root, "uptime_s"));
+    (void)strbuf_addf(out, "enrolment    %s%s%s\n", text_at(enrolment, "state"),
+                      text_at(enrolment, "error")[0] != '-' ? ": " : "",
+                      text_at(enrolment, "error")[0] != '-' ? text_at(enrolment, "error") : "");
+    return strbuf_error(out);
+}
+
+static void add_expiry(const json_t *identity, struct strbuf *out)
+{
+    if (identity == NULL) {
+        return;
+    }
+    bool failed = text_at(identity, "error")[0] != '-';
+    (void)strbuf_addf(out, "identity     version %" JSON_INTEGER_FORMAT "%s, until %s, renewal %s%s%s\n",
+                      number_at(identity, "version"),
+                      json_is_true(json_object_get(identity, "trial")) ? " on trial" : "", text_at(identity, "expires"),
+                      text_at(identity, "renewal"), failed ? ": " : "", failed ? text_at(identity, "error") : "");
+}
+
 enum err agent_status_text(struct view json, struct strbuf *out)
 {
     CLEANUP(json_decref_p) json_t *root = NULL;
     enum err err = json_parse(json, STATUS_JSON_MAX, STATUS_JSON_DEPTH, &root, NULL);
     if (err != ERR_OK) {
         return err;
+    }
+    const json_t *enrolment = json_object_get(root, "enrolment"), *identity = json_object_get(root, "identity");
+    if (enrolment != NULL) {
+        return add_enrolment(root, enrolment, out);
     }
     const json_t *connection = json_object_get(root, "connection"), *report = json_object_get(root, "report");
     const json_t *addresses = json_object_get(root, "addresses"), *dns = json_object_get(root, "dns");
@@ -280,6 +343,7 @@ enum err agent_status_text(struct view json, struct strbuf *out)
                       text_at(connection, "since"));
     (void)strbuf_addf(out, "%s%s\n", text_at(connection, "error")[0] != '-' ? ": " : "",
                       text_at(connection, "error")[0] != '-' ? text_at(connection, "error") : "");
+    add_expiry(identity, out);
     (void)strbuf_addf(out, "report       %s, boot %" JSON_INTEGER_FORMAT " seq %" JSON_INTEGER_FORMAT,
                       text_at(report, "state"), number_at(report, "boot"), number_at(report, "seq"));
     (void)strbuf_addf(out, ", sent %s, acknowledged %s\n", text_at(report, "sent"), text_at(report, "acknowledged"));

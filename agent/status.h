@@ -12,6 +12,15 @@
 #include "base/strbuf.h"
 #include "mqtt/messages.h"
 
+/** The identity of a device that was provisioned. */
+struct status_identity {
+    uint32_t version;     /* in the identity folder */
+    bool on_trial;        /* not yet proven by a connection */
+    int64_t not_after_ms; /* wall */
+    int64_t renew_ms;     /* wall; when the next certificate is asked for */
+    const char *error;    /* of the last renewal; "" for none */
+};
+
 struct agent_status {
     const char *device_id, *version;
     uint64_t now_ms, started_ms; /* monotonic */
@@ -25,10 +34,19 @@ struct agent_status {
     const char *source; /* type of the source of the reported addresses; "none" (then the broker's view counts) */
     const struct detect *detect; /* NULL: left out */
     const struct report *report;
-    bool boot_stored;              /* the boot counter is on flash */
-    const struct dns_message *dns; /* last answer of the coordinator; NULL before the first */
-    uint64_t dns_ms;               /* monotonic; when it came */
+    bool boot_stored;                       /* the boot counter is on flash */
+    const struct dns_message *dns;          /* last answer of the coordinator; NULL before the first */
+    uint64_t dns_ms;                        /* monotonic; when it came */
+    const struct status_identity *identity; /* NULL: of files that somebody put there */
 };
+
+/** A device on its way to an identity. */
+struct enrolment_status {
+    const char *serial, *version;
+    uint64_t now_ms, started_ms; /* monotonic */
+    const char *state, *error;
+};
+enum err enrolment_status_json(const struct enrolment_status *status, struct strbuf *out) MUST_CHECK;
 
 enum err agent_status_json(const struct agent_status *status, struct strbuf *out) MUST_CHECK;
 
