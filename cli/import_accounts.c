@@ -59,12 +59,25 @@ static const char *verify_of(struct import_run *run, const struct import_account
     return any;
 }
 
+/* An account has its options once, for all its names. */
+static void compare_option(struct import_run *run, const struct import_account *has, const char *key, bool same)
+{
+    if (!same) {
+        import_note(run->plan, import_line(run, key), false,
+                    "%s: account %s has it otherwise from an earlier section, and an account's options are for all its "
+                    "names: write an account of its own for these where it matters",
+                    key, has->name);
+    }
+}
+
 /* @return false: it could not be made, which is noted. */
 static bool add_account(struct import_run *run, struct import_account *account, size_t *ret_index)
 {
     struct import_plan *plan = run->plan;
     for (size_t i = 0; i < plan->accounts_len; i++) {
         if (same_account(&plan->accounts[i], account)) {
+            compare_option(run, &plan->accounts[i], "proxied", plan->accounts[i].proxied == account->proxied);
+            compare_option(run, &plan->accounts[i], "ttl", plan->accounts[i].ttl_auto == account->ttl_auto);
             *ret_index = i;
             return true;
         }
@@ -215,6 +228,31 @@ static const struct import_service *service_of(struct import_run *run, struct im
     return run->client == &import_inadyn ? import_find_inadyn(id) : import_find_ddclient(id);
 }
 
+static bool is_value(const struct import_run *run, const char *key, const char *wanted)
+{
+    const char *value = import_value(run, key);
+    return value != NULL && strcmp(value, wanted) == 0;
+}
+
+/* What is a setting there and an option of the account here. */
+static void take_options(struct import_run *run, struct import_account *account)
+{
+    const char *proxied = import_value(run, "proxied");
+    bool on = proxied != NULL && import_is_true(proxied);
+    if (strcmp(account->provider, "cloudflare") == 0) {
+        account->proxied = on;
+        account->ttl_auto = is_value(run, "ttl", "1");
+    } else if (on) {
+        import_note(run->plan, import_line(run, "proxied"), false, "proxied: no equivalent: Cloudflare alone has it");
+    }
+}
+
+/* ddclient's own word for a token: nothing is to be said then. */
+static bool has_token(const struct import_run *run, const struct import_account *account)
+{
+    return strcmp(account->provider, "cloudflare") == 0 && is_value(run, run->client->user_key, "token");
+}
+
 bool import_find_account(struct import_run *run, size_t *ret_index)
 {
     const struct import_section *section = run->section;
@@ -237,9 +275,10 @@ bool import_find_account(struct import_run *run, size_t *ret_index)
     run->service = account.service = service;
     account.provider = account.provider != NULL ? account.provider : service->provider;
     account.ca_file = import_value(run, run->client->ca_key);
-    if (service->why != NULL) {
+    if (service->why != NULL && !has_token(run, &account)) {
         import_note(run->plan, section->line, false, "%s: %s", section->id, service->why);
     }
+    take_options(run, &account);
     return credentials(run, &account) && travels(run, &account) &&
            (service->secret != IMPORT_KEY_FILE || key_file(run, &account)) && add_account(run, &account, ret_index);
 }

@@ -10,6 +10,7 @@
  */
 #include <string.h>
 
+#include "base/crypto.h"
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "cli/import.h"
@@ -297,6 +298,15 @@ static enum err read_line(struct parser *parser)
     return err == ERR_OK ? close_line(parser, line) : err;
 }
 
+/* It held passwords. */
+static void wipe(struct strbuf *text)
+{
+    if (text->ptr != NULL) {
+        crypto_zeroise(text->ptr, text->size);
+    }
+    strbuf_deinit(text);
+}
+
 enum err import_parse_ddclient(struct view text, struct import_file *file, struct errinfo *info)
 {
     struct parser parser = {.file = file, .info = info, .rest = text, .line = 1};
@@ -312,7 +322,7 @@ enum err import_parse_ddclient(struct view text, struct import_file *file, struc
     if (err != ERR_OK && err != ERR_PARSE) {
         err = errinfo_set(info, err, "import", 0, "line %u: %s", (unsigned)parser.at, err_text(err));
     }
-    strbuf_deinit(&parser.logical);
-    strbuf_deinit(&parser.word);
+    wipe(&parser.logical);
+    wipe(&parser.word);
     return err;
 }

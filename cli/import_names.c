@@ -54,9 +54,7 @@ static uint32_t ttl_of(const struct import_run *run)
         return 0;
     }
     if (strcmp(run->service->provider, "cloudflare") == 0 && strcmp(text, "1") == 0) {
-        import_note(run->plan, import_line(run, "ttl"), false,
-                    "ttl: 1 lets Cloudflare choose: options of the account: {ttl: auto}");
-        return 0;
+        return 0; /* Cloudflare chooses: an option of the account */
     }
     if (!parse_seconds(text, TTL_MAX, &seconds) || seconds < TTL_MIN) {
         import_note(run->plan, import_line(run, "ttl"), false,

@@ -49,6 +49,7 @@ struct import_account {
     const struct import_service *service;
     const char *provider, *username, *password, *url, *server, *ca_file; /* NULL = none */
     const char *verify;                                                  /* the same */
+    bool proxied, ttl_auto;                                              /* options that Cloudflare has */
     struct strbuf hosts;                                                 /* lines "host password" */
 };
 

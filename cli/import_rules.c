@@ -24,6 +24,7 @@ const struct import_rule import_inadyn_rules[] = {
     {"allow-ipv6", NULL},
     {"forced-update", NULL},
     {"ca-trust-file", NULL},
+    {"proxied", NULL},
     {"ddns-server", NULL},
     {"ddns-path", NULL},
     {"ssl", ALWAYS_TLS}, /* where it is false */
@@ -37,7 +38,6 @@ const struct import_rule import_inadyn_rules[] = {
     {"user-agent", "Muster names itself"},
     {"checkip-*", AGENT_ADDRESS},
     {"wildcard", NO_WILDCARD},
-    {"proxied", "options of the account: {proxied: \"true\"}"},
     {"append-myip", "Muster always sends the address"},
     {"startup-delay", "not needed: agents wait for the network"},
     {"cache-dir", "Muster's store has its own place: `store` of coordinator.yaml"},
@@ -128,8 +128,7 @@ const char *import_judge(const struct import_rule *rules, const struct import_se
     if (setting->from_env || (len > 4 && strcmp(setting->key + len - 4, "_env") == 0)) {
         return "the value of an environment variable is not known here: write it into the file first";
     }
-    bool on = import_is_true(setting->value);
-    if ((strcmp(setting->key, "ssl") == 0 && on) || (strcmp(setting->key, "proxied") == 0 && !on)) {
+    if (strcmp(setting->key, "ssl") == 0 && import_is_true(setting->value)) {
         return NULL; /* as Muster has it */
     }
     for (const struct import_rule *rule = rules; rule->key != NULL; rule++) {

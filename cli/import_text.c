@@ -45,6 +45,10 @@ static void add_account(const struct import_account *account, const struct impor
             add(out, "    ", texts[i].key, texts[i].value);
         }
     }
+    if (account->proxied || account->ttl_auto) {
+        (void)strbuf_addf(out, "    options: {%s%s%s}\n", account->proxied ? "proxied: \"true\"" : "",
+                          account->proxied && account->ttl_auto ? ", " : "", account->ttl_auto ? "ttl: auto" : "");
+    }
     if (import_secret_name(account, file, sizeof(file))) {
         add_path(out, "    ", account->service->secret == IMPORT_HOSTS ? "secrets_file" : "password_file",
                  options->folder, file);

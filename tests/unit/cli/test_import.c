@@ -396,11 +396,55 @@ static void test_settings_of_cloudflare(void **state)
          "provider cloudflare.com { username = a.test password = p hostname = h.a.test ttl = 1 proxied = false }\n"
          "provider cloudflare.com:2 { username = a.test password = p hostname = i.a.test ttl = 300\n proxied = true }",
          false, &made);
+    assert_int_equal(made.plan.accounts_len, 1); /* a zone has one, and its options are those of the first section */
+    assert_true(made.plan.accounts[0].ttl_auto && !made.plan.accounts[0].proxied);
     assert_int_equal(made.plan.notes_len, 2);
-    assert_string_equal(made.plan.notes[0].text, "ttl: 1 lets Cloudflare choose: options of the account: {ttl: auto}");
-    assert_int_equal(made.plan.notes[1].line, 3);
+    for (size_t i = 0; i < made.plan.notes_len; i++) {
+        assert_int_equal(made.plan.notes[i].line, 2 + i);
+        assert_non_null(
+            strstr(made.plan.notes[i].text, ": account cloudflare has it otherwise from an earlier section"));
+    }
     assert_int_equal(made.plan.names[1].ttl, 300);
     drop(&made);
+}
+
+static const char *account_line(const struct import_client *client, const char *text, struct strbuf *out)
+{
+    const struct import_options options = {.folder = "/d", .device = "d", .broker = "b.test:8883", .certs = "/c"};
+    struct made made;
+    make(client, text, false, &made);
+    strbuf_clear(out);
+    assert_int_equal(import_plan_coordinator(&made.plan, client, &options, out), ERR_OK);
+    assert_int_equal(made.plan.notes_len, 0);
+    drop(&made);
+    return strstr(strbuf_str(out), "    options: ");
+}
+
+static void test_what_is_an_option_here_is_written(void **state)
+{
+    (void)state; /* none */
+    static const struct {
+        const char *settings, *line;
+    } rows[] = {{"ttl = 1 proxied = true", "    options: {proxied: \"true\", ttl: auto}\n"},
+                {"ttl = 1", "    options: {ttl: auto}\n"},
+                {"proxied = true", "    options: {proxied: \"true\"}\n"},
+                {"ttl = 120 proxied = false", NULL}};
+    char text[256];
+    struct strbuf out;
+    strbuf_init(&out, 65536);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        (void)snprintf(text, sizeof(text),
+                       "provider cloudflare.com { username = a.test password = p hostname = h.a.test %s }",
+                       rows[i].settings);
+        const char *line = account_line(&import_inadyn, text, &out);
+        assert_int_equal(line != NULL, rows[i].line != NULL);
+        if (line != NULL && rows[i].line != NULL) {
+            assert_memory_equal(line, rows[i].line, strlen(rows[i].line));
+        }
+    }
+    assert_non_null(account_line(&import_ddclient,
+                                 "protocol=cloudflare, zone=a.test, ttl=1, login=token, password=p h.a.test\n", &out));
+    strbuf_deinit(&out);
 }
 
 /* ---- include ---- */
@@ -597,6 +641,7 @@ int main(void)
         cmocka_unit_test(test_what_is_of_no_use_is_dropped_and_the_rest_fits),
         cmocka_unit_test(test_hosts_of_the_domain_that_is_the_user_name),
         cmocka_unit_test(test_settings_of_cloudflare),
+        cmocka_unit_test(test_what_is_an_option_here_is_written),
         cmocka_unit_test(test_an_included_file_stands_where_it_is_named),
         cmocka_unit_test(test_an_included_file_that_cannot_be_is_told_with_its_place),
         cmocka_unit_test(test_inadyn_reads_backslashes_by_the_quotes),
