@@ -261,28 +261,46 @@ static bool element_holds(const struct judgement *judgement, struct template_sce
     return holds;
 }
 
-/** The element of the answer that captures are taken from; NULL = it is not there. */
-static const json_t *find_element(const struct judgement *judgement, struct template_scene *scene, const json_t *json)
+/** The elements of the answer that captures are taken from, the first one in @p ret_element. @return how many. */
+static size_t find_elements(const struct judgement *judgement, struct template_scene *scene, const json_t *json,
+                            const json_t **ret_element)
 {
     const struct template_lookup *lookup = &judgement->account->template->config.lookup;
+    size_t found = 0;
     if (lookup->list.text == NULL) {
-        return element_holds(judgement, scene, json) ? json : NULL;
+        *ret_element = json;
+        return element_holds(judgement, scene, json) ? 1 : 0;
     }
     const json_t *list = template_json_at(json, lookup->list.text);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        if (element_holds(judgement, scene, json_array_get(list, i))) {
-            return json_array_get(list, i);
+        const json_t *each = json_array_get(list, i);
+        if (element_holds(judgement, scene, each) && found++ == 0) {
+            *ret_element = each;
         }
     }
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)list, key, value)
     { /* jansson's macro wants it writable and does not write */
-        if (element_holds(judgement, scene, value)) {
-            return value;
+        if (element_holds(judgement, scene, value) && found++ == 0) {
+            *ret_element = value;
         }
     }
-    return NULL;
+    return found;
+}
+
+/** A request changes one record: with another beside it the name would go on answering with an old address too. */
+static void refuse_several(const struct judgement *judgement)
+{
+    static const struct template_code several = {
+        .code = "several",
+        .detail = "several records of this name and type stand there, and a request changes one: delete the others at "
+                  "the service, then muster record retry"};
+    for (size_t i = 0; i < judgement->batch->len; i++) {
+        judgement->batch->items[i].outcome = OUTCOME_REFUSED;
+        judgement->batch->items[i].error = several.code;
+    }
+    tell(judgement, VERDICT_SETTLED, &several);
 }
 
 /** @return ERR_NOTFOUND: something to capture is not there. */
@@ -355,8 +373,13 @@ static enum err take_answer(const struct judgement *judgement, struct batch_item
                     "the answer to the lookup before the change is not JSON");
         return ERR_OK;
     }
-    const json_t *element = missing ? NULL : find_element(judgement, &scene, json);
-    if (element == NULL && !missing && turn_page(judgement, item, json)) {
+    const json_t *element = NULL;
+    size_t found = missing ? 0 : find_elements(judgement, &scene, json, &element);
+    if (found == 0 && !missing && turn_page(judgement, item, json)) {
+        return ERR_OK;
+    }
+    if (found > 1 && judgement->account->template->config.lookup.per == TEMPLATE_PER_HOST) {
+        refuse_several(judgement);
         return ERR_OK;
     }
     template_cache_key(judgement->account->template, item, key);
@@ -365,7 +388,7 @@ static enum err take_answer(const struct judgement *judgement, struct batch_item
         return ERR_NOMEM;
     }
     entry->fresh = true;
-    enum err err = capture(judgement, element, entry);
+    enum err err = capture(judgement, found > 0 ? element : NULL, entry);
     judgement->verdict->kind = VERDICT_CONTINUE;
     if (err != ERR_OK) {
         bool creates = judgement->account->template->config.create.position.line != 0 && item->want.len > 0;

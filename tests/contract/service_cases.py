@@ -4,7 +4,7 @@ case takes a Rig; what is documented of a service is said by its stand-in, never
 import base64
 import urllib.parse
 
-from fakes import base, dyndns2
+from fakes import api_simple, base, dyndns2
 
 V4, V6 = "192.0.2.{}", "2001:db8::{}"
 ANY = ("applied", "refused", "retry", "unknown")
@@ -56,6 +56,27 @@ def case_what_somebody_took_away_is_made_anew(rig):
         session.submit(host, "-", 5)
         event = session.settled(5)
         assert event["outcome"] == "applied" or event["error"] == "no-delete", event
+
+
+def case_two_addresses_at_one_name_become_one_or_are_told(rig):
+    """Somebody else put a second address there: a change that leaves one of them must not be called applied."""
+    host = rig.host("two")
+    session = rig.open([host])
+    rig.applied(session, host, V4.format(1), 1)
+    with rig.fake.lock:
+        ttl = rig.fake.records[host.lower(), "A"][0]
+        if isinstance(rig.fake, api_simple.Ids):
+            rig.fake.add(host.lower(), "A", V4.format(7), ttl)
+        else:
+            rig.fake.put(host, "A", [V4.format(1), V4.format(7)], ttl)
+    session = rig.open([host])
+    session.submit(host, V4.format(3), 2)
+    event = session.settled(2)
+    if event["outcome"] == "applied":
+        rig.holds(host, [V4.format(3)])
+    else:
+        assert event["error"] == "several" and event["detail"], event
+        rig.holds(host, [V4.format(1), V4.format(7)])
 
 
 def documented_rates(fake):

@@ -226,11 +226,14 @@ class Vercel(Ids, Rest):
         row = (name, body["type"], value, ttl)
         if (reply := self.taken(row)) is not None:
             return reply
+        return self.ok({"uid": self.add(*row, comment)})
+
+    def add(self, name, rtype, value, ttl, comment=None):
         self.last += 1
         number = f"rec_{self.secret(f'record/{self.last}')}"
-        self.rows[number], self.notes[number] = row, (self.now(), None, comment)
-        self.show(name, row[1])
-        return self.ok({"uid": number})
+        self.rows[number], self.notes[number] = (name, rtype, value, ttl), (self.now(), None, comment)
+        self.show(name, rtype)
+        return number
 
     def do_update(self, request, number):
         """null is the same as nothing. The type may be said, not changed."""
