@@ -74,6 +74,8 @@ static void compare_option(struct import_run *run, const struct import_account *
 static bool add_account(struct import_run *run, struct import_account *account, size_t *ret_index)
 {
     struct import_plan *plan = run->plan;
+    const struct template *template = NULL;
+    const struct provider_ops *ops = ops_of(run, account, &template);
     for (size_t i = 0; i < plan->accounts_len; i++) {
         if (same_account(&plan->accounts[i], account)) {
             compare_option(run, &plan->accounts[i], "proxied", plan->accounts[i].proxied == account->proxied);
@@ -89,6 +91,7 @@ static bool add_account(struct import_run *run, struct import_account *account, 
     }
     name_account(plan, account);
     account->verify = verify_of(run, account);
+    account->shares = ops == NULL || ops->shared;
     strbuf_init(&account->hosts, IMPORT_TEXT_MAX);
     *ret_index = plan->accounts_len;
     plan->accounts[plan->accounts_len++] = *account;

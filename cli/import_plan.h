@@ -50,6 +50,7 @@ struct import_account {
     const char *provider, *username, *password, *url, *server, *ca_file; /* NULL = none */
     const char *verify;                                                  /* the same */
     bool proxied, ttl_auto;                                              /* options that Cloudflare has */
+    bool shares;                                                         /* its zones can be `mode: shared` */
     struct strbuf hosts;                                                 /* lines "host password" */
 };
 

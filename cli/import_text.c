@@ -59,7 +59,10 @@ static void add_zone(const struct import_plan *plan, const struct import_zone *z
 {
     add(out, "  - ", "name", zone->name);
     add(out, "    ", "account", plan->accounts[zone->account].name);
-    (void)strbuf_adds(out, "    mode: shared # names that Muster did not write stay as they are\n");
+    if (plan->accounts[zone->account].shares) { /* else whatever stands at a name of ours is replaced */
+        (void)strbuf_adds(
+            out, "    mode: shared # a name that stands there stays as it is until: muster record adopt NAME\n");
+    }
     if (zone->refresh_s != 0) {
         (void)strbuf_addf(out, "    refresh_every: %llus\n", (unsigned long long)zone->refresh_s);
     }

@@ -73,6 +73,14 @@ static enum exit_code say(const struct writing *writing, const char *state)
     return n > 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
+static const char *hint_of(const char *outcome)
+{
+    return strcmp(outcome, "foreign") == 0
+               ? "muster record adopt NAME takes over what somebody else wrote there"
+               : "muster provider stops has what the service must not be asked again, and how to go on; else the "
+                 "coordinator's log has the server's own words";
+}
+
 /** Looks until every record is served, one is answered otherwise, or the time is over. */
 static enum exit_code await_outcome(const struct writing *writing)
 {
@@ -87,10 +95,7 @@ static enum exit_code await_outcome(const struct writing *writing)
         if (code == EXIT_OK && strcmp(outcome, "served") == 0) {
             code = say(writing, "served");
         } else if (code == EXIT_OK && !pending) {
-            code = api_report(
-                writing->api, EXIT_FAILED, "not-served", outcome,
-                "muster provider stops has what the service must not be asked again, and how to go on; else the "
-                "coordinator's log has the server's own words");
+            code = api_report(writing->api, EXIT_FAILED, "not-served", outcome, hint_of(outcome));
         } else if (code == EXIT_OK && over) {
             code = api_report(writing->api, EXIT_PENDING, "pending", "no outcome within the time of --wait",
                               "it is tried until it works; look at the zone: muster zone list");

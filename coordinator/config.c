@@ -68,7 +68,9 @@ static const struct config_row zone_rows[] = {
      .flags = CONFIG_RELOADABLE,
      .choices = modes,
      .def = "dedicated",
-     .help = "dedicated: every name is Muster's; shared: a name that Muster did not write is never touched"},
+     .help =
+         "dedicated: every name is Muster's; shared: a name that Muster did not write is never touched, which needs "
+         "a provider written in C"},
     {.name = "sweep_every",
      .type = CONFIG_DURATION,
      .offset = offsetof(struct zone_config, sweep_every_ms),

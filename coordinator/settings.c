@@ -158,6 +158,36 @@ static bool check_accounts(const struct settings *settings, const char *path, st
     return good;
 }
 
+static const struct provider_ops *ops_of(const struct settings *settings, const char *account)
+{
+    const struct engine_account_config *accounts = settings->config.accounts.items;
+    const struct template *template = NULL;
+    size_t i = 0;
+    while (strcmp(accounts[i].name, account) != 0) {
+        i++; /* the config's check has found it */
+    }
+    return catalogue_find(settings->config.catalogue, accounts[i].provider, &template); /* as find_providers has */
+}
+
+/* A promise that nobody would keep. */
+static bool check_modes(const struct settings *settings, const char *path, struct strbuf *report)
+{
+    const struct zone_config *zones = settings->config.zones.items;
+    bool good = true;
+    for (size_t i = 0; i < settings->config.zones.len; i++) {
+        const struct provider_ops *ops = ops_of(settings, zones[i].account);
+        if (zones[i].mode == ZONE_SHARED && !ops->shared) {
+            (void)strbuf_addf(report,
+                              "%s:%u:%u: zones: %s: mode: shared: %s cannot tell who wrote a name before it writes it: "
+                              "leave `mode` out; names that no device has stay as they are all the same\n",
+                              path, zones[i].position.line, zones[i].position.column, zones[i].name,
+                              ops->about.name); /* as tell */
+            good = false;
+        }
+    }
+    return good;
+}
+
 /* Only what this project issues is known to be a server's or not. */
 static bool check_whoami(const struct settings *settings, const char *path, struct strbuf *report)
 {
@@ -205,6 +235,7 @@ static enum err check_named(const struct settings *settings, const char *path, s
     struct errinfo info = {0};
     bool good = check_broker_files(settings, path, report);
     good = check_accounts(settings, path, report) && good;
+    good = check_modes(settings, path, report) && good;
     good = check_whoami(settings, path, report) && good;
     good = check_store_folder(settings, path, report) && good;
     if (config_loopback(settings->config.metrics.listen, &ip, &port, &info) != ERR_OK) {

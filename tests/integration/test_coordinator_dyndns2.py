@@ -157,7 +157,7 @@ class Dyndns2(unittest.TestCase):
         key = self.work.write("key", "sk1_secret\n", 0o600)
         account = f"  - {{name: other, provider: porkbun, username: pk1_key, password_file: {key}, connect_to: '127.0.0.1:1'}}\n"
         self.stack.write_config(account=self.stack.values["account"] + account,
-                                zones="  - {name: example.com, account: other, mode: shared}\n")
+                                zones="  - {name: example.com, account: other}\n")
         mark = self.stack.coordinator.mark()
         self.stack.coordinator.signal(signal.SIGHUP)
         self.stack.coordinator.wait_log("reloaded", since=mark)

@@ -67,6 +67,8 @@ class Import(unittest.TestCase):
                     text = (folder / "coordinator.yaml").read_text()
                     self.assertEqual(text.count('verify_server: "ns.example.net:53"'), 1)
                     self.assertGreater(text.count('verify_server: "192.0.2.53:53"'), 1)
+                    shared = re.findall(r'account: "([\w-]+)"\n    mode: shared', text)  # who can look before writing
+                    self.assertEqual(set(shared), {"cloudflare"} if client == "inadyn" else {"cloudflare", "rfc2136"})
 
     def test_secrets_stand_in_files_of_their_own(self):
         for client in ("inadyn", "ddclient"):

@@ -138,13 +138,14 @@ class Folder(unittest.TestCase):
 class Coordinator(unittest.TestCase):
     """What the coordinator says of a provider that is not there, and of a folder with a broken template."""
 
-    def check(self, change, more=""):
+    def check(self, change, more="", mode="dedicated"):
         workspace = Workspace()
         self.addCleanup(workspace.close)
         example = (source_dir() / "deploy/examples/coordinator.yaml").read_text()
         workspace.write("mine.yaml", MINE.replace("{host}", "{hots}"))
         registry = workspace.write("registry.yaml", "devices: []\n")
         example = example.replace("registry: /etc/muster/registry.yaml", f"registry: {registry}")
+        example = example.replace("    account: dns\n", f"    account: dns\n    mode: {mode}\n", 1)
         config = workspace.write("coordinator.yaml", example.replace("provider: rfc2136", change)
                                  + more.format(folder=workspace.path))
         done = subprocess.run([build_dir() / "coordinator" / "muster-coordinator", "--config", config, "--check-config"],
@@ -160,6 +161,10 @@ class Coordinator(unittest.TestCase):
                              ("provider: rfc2136\n    options: {tansport: tls}", "rfc2136 knows no option `tansport`: .*")):
             with self.subTest(change):
                 self.assertRegex(self.check(change), rf"(?m)coordinator\.yaml:\d+:\d+: accounts: (\w+): {told}$")
+
+    def test_a_zone_that_the_provider_cannot_share_is_told_with_its_line(self):
+        told = self.check("provider: dyndns2\n    url: https://ddns.example/u", mode="shared")
+        self.assertRegex(told, r"(?m)coordinator\.yaml:\d+:\d+: zones: [\w.]+: mode: shared: dyndns2 cannot tell who wrote")
 
     def test_a_broken_template_is_named(self):
         self.assertRegex(self.check("provider: rfc2136", "providers_dir: {folder}\n"), r"/mine\.yaml:8:\d+: .*\{hots\}")
