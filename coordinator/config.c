@@ -414,6 +414,25 @@ static const struct config_row log_rows[] = {
     {0},
 };
 
+static const char *const ownership_modes[] = {"off", "required", NULL};
+static const char *const clones_modes[] = {"off", "alarm", "freeze", NULL};
+
+static const struct config_row shards_rows[] = {
+    {.name = "first",
+     .type = CONFIG_U32,
+     .offset = FIELD(shards.first),
+     .max = 255,
+     .def = "0",
+     .help = "first of the 256 shards that this coordinator serves"},
+    {.name = "last",
+     .type = CONFIG_U32,
+     .offset = FIELD(shards.last),
+     .max = 255,
+     .def = "255",
+     .help = "last one; another coordinator, with zones of its own, serves the others"},
+    {0},
+};
+
 static const struct config_row root_rows[] = {
     {.name = "broker",
      .type = CONFIG_SECTION,
@@ -431,6 +450,27 @@ static const struct config_row root_rows[] = {
      .offset = FIELD(registry),
      .flags = CONFIG_REQUIRED | CONFIG_RELOADABLE,
      .help = "file of devices"},
+    {.name = "ownership",
+     .type = CONFIG_ENUM,
+     .offset = FIELD(ownership),
+     .flags = CONFIG_RELOADABLE,
+     .choices = ownership_modes,
+     .def = "off",
+     .help = "off: the registry decides alone whose names are served; required: only those of devices that the "
+             "provisioner's ledger calls owned and active (docs/provisioning.md)"},
+    {.name = "clones",
+     .type = CONFIG_ENUM,
+     .offset = FIELD(clones),
+     .flags = CONFIG_RELOADABLE,
+     .choices = clones_modes,
+     .def = "freeze",
+     .help = "two devices seem to have one identity: freeze the names at what counted before, only raise the alarm, or "
+             "do not look"},
+    {.name = "shards",
+     .type = CONFIG_SECTION,
+     .rows = shards_rows,
+     .position_offset = CONFIG_NO_POSITION,
+     .help = "part of the fleet"},
     {.name = "control",
      .type = CONFIG_SECTION,
      .rows = control_rows,
@@ -615,6 +655,9 @@ static void check_root(void *root, struct config_errors *errors)
     }
     if (config->whoami.listen.len > 0 && (config->whoami.cert_file == NULL || config->whoami.key_file == NULL)) {
         config_error(errors, NULL, "whoami: listen needs cert_file and key_file, since it is HTTPS");
+    }
+    if (config->shards.first > config->shards.last) {
+        config_error(errors, NULL, "shards: first is behind last; swap them");
     }
     if (config->damping.reuse >= config->damping.suppress) {
         config_error(errors, NULL, "damping: reuse must be below suppress");

@@ -8,6 +8,8 @@
 #include "base/ip.h"
 
 enum uplinks_mode { UPLINKS_PRIMARY, UPLINKS_ALL, UPLINKS_HEALTHY };
+enum ownership_mode { OWNERSHIP_OFF, OWNERSHIP_REQUIRED };
+enum clones_mode { CLONES_OFF, CLONES_ALARM, CLONES_FREEZE };
 enum publish_mode { PUBLISH_AUTO, PUBLISH_OBSERVED, PUBLISH_REPORTED, PUBLISH_AGREE };
 
 struct zone_config {
@@ -50,6 +52,11 @@ struct coordinator_config {
         const char *path;
     } store;
     const char *registry;
+    int ownership; /* enum ownership_mode */
+    int clones;    /* enum clones_mode */
+    struct {
+        uint32_t first, last;
+    } shards;
     struct {
         const char *socket;
         const char *mode; /* octal permission bits */

@@ -15,9 +15,14 @@ static const struct {
                        {DEVICE_NO_INBOUND, "no-inbound-path"},
                        {DEVICE_SHARED, "address-shared"}}; /* the last one that fits, as the device is told */
 
-static const char *problem_of(const struct device *device)
+static const char *problem_of(const struct coordinator *coordinator, uint32_t index)
 {
+    const struct device *device = device_at(core_devices(coordinator->core), index);
+    const char *standing = core_standing(coordinator->core, index).problem;
     const char *problem = "";
+    if (standing[0] != '\0') {
+        return standing; /* as the device is told */
+    }
     for (size_t i = 0; i < ARRAY_LEN(device_problems); i++) {
         problem = (device->flags & device_problems[i].flag) != 0 ? device_problems[i].name : problem;
     }
@@ -139,6 +144,25 @@ static void add_counts(struct jsonout *json, const struct core_stats *stats)
     jsonout_close(json, '}');
 }
 
+static void add_ledger_status(const struct coordinator *coordinator, struct jsonout *json,
+                              const struct core_stats *stats)
+{
+    jsonout_u64(json, "suspects", stats->suspects);
+    if (coordinator->settings->config.ownership == OWNERSHIP_REQUIRED) {
+        const struct store_feed *feed = core_feed_position(coordinator->core);
+        jsonout_open(json, "ledger", '{');
+        jsonout_text(json, "feed", view_of(feed->feed));
+        jsonout_u64(json, "rev", feed->rev);
+        jsonout_bool(json, "complete", feed->complete);
+        jsonout_bool(json, "late", core_reg_is_late(coordinator->core, coordinator_now()));
+        jsonout_u64(json, "owned", stats->owned);
+        for (size_t i = 0; i < REG_STATES; i++) {
+            jsonout_u64(json, reg_state_name((enum reg_state)i), stats->ledger[i]);
+        }
+        jsonout_close(json, '}');
+    }
+}
+
 void control_get_status(void *context, struct httpd_request *request)
 {
     struct coordinator *coordinator = context;
@@ -156,6 +180,7 @@ void control_get_status(void *context, struct httpd_request *request)
     jsonout_text(&json, "store", view_of(stats.store_state));
     jsonout_u64(&json, "registry_entries", registry_count(coordinator->settings->registry));
     add_counts(&json, &stats);
+    add_ledger_status(coordinator, &json, &stats);
     jsonout_double(&json, "change_p50_ms", histogram_quantile(&stats.change_ms, 0.5));
     jsonout_double(&json, "change_p99_ms", histogram_quantile(&stats.change_ms, 0.99));
     add_zones(coordinator, &json, 0, coordinator->zones_len);
@@ -189,6 +214,35 @@ static void add_prefixes(struct jsonout *json, const struct device_table *device
     jsonout_close(json, ']');
 }
 
+/* Only what is known: without a ledger and without a suspicion there is nothing to say. */
+static void add_ledger(const struct coordinator *coordinator, struct jsonout *json, uint32_t index)
+{
+    const struct core *core = coordinator->core;
+    const struct reg_row *row = core_reg_row(core, index);
+    if (coordinator->settings->config.ownership == OWNERSHIP_REQUIRED) {
+        jsonout_text(json, "names_are", view_of(gate_name(core_standing(core, index).gate)));
+    }
+    if (row == NULL) {
+        return;
+    }
+    if (row->state < REG_STATES) {
+        jsonout_open(json, "ledger", '{');
+        jsonout_text(json, "state", view_of(reg_state_name((enum reg_state)row->state)));
+        jsonout_bool(json, "owned", (row->flags & REG_OWNED) != 0);
+        jsonout_text(json, "group", view_of(core_reg_text(core, row->group)));
+        jsonout_text(json, "site", view_of(core_reg_text(core, row->site)));
+        jsonout_u64(json, "rev", row->rev);
+        jsonout_close(json, '}');
+    }
+    if (row->suspect != 0) {
+        jsonout_open(json, "suspect", '{');
+        jsonout_text(json, "kind", view_of(suspect_kind_name((enum suspect_kind)(row->suspect - 1))));
+        jsonout_text(json, "detail", view_of(core_reg_text(core, row->detail)));
+        jsonout_time(json, "since", (int64_t)row->suspect_s * 1000);
+        jsonout_close(json, '}');
+    }
+}
+
 static void add_device(struct coordinator *coordinator, struct jsonout *json, uint32_t index)
 {
     struct device_table *devices = core_devices(coordinator->core);
@@ -197,7 +251,7 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
     jsonout_open(json, NULL, '{');
     jsonout_text(json, "id", device_id(devices, device));
     if (device->registry_ref != DEVICE_NONE) {
-        const struct registry_entry *entry = registry_entry_at(core_registry(coordinator->core), device->registry_ref);
+        const struct registry_entry *entry = core_entry(coordinator->core, device);
         jsonout_text(json, "group", view_of(entry->group->name));
         jsonout_text(json, "site", view_of(entry->site));
     }
@@ -207,7 +261,8 @@ static void add_device(struct coordinator *coordinator, struct jsonout *json, ui
     jsonout_ip(json, "ip6", &own.ip6.ips[0]);
     add_prefixes(json, devices, index);
     jsonout_ip(json, "observed", &device->observed);
-    jsonout_text(json, "problem", view_of(problem_of(device)));
+    jsonout_text(json, "problem", view_of(problem_of(coordinator, index)));
+    add_ledger(coordinator, json, index);
     jsonout_text(json, "nat", view_of(nat_class_name((enum nat_class)device->nat)));
     jsonout_text(json, "inbound", view_of(nat_inbound_name(nat_inbound((enum nat_class)device->nat))));
     jsonout_u64(json, "boot", device->boot);
@@ -232,18 +287,19 @@ static struct device_filter parse_filter(struct httpd_request *request)
                                   .problem = httpd_request_query(request, "problem")};
 }
 
-static bool problem_matches(const struct device *device, struct view wanted)
+static bool problem_matches(const struct coordinator *coordinator, uint32_t index, struct view wanted)
 {
-    const char *problem = device->registry_ref == DEVICE_NONE ? "unregistered" : problem_of(device);
+    const struct device *device = device_at(core_devices(coordinator->core), index);
+    const char *problem = device->registry_ref == DEVICE_NONE ? "unregistered" : problem_of(coordinator, index);
     return view_equals(wanted, "any") ? problem[0] != '\0' : view_equals(wanted, problem);
 }
 
-static bool filter_matches(struct coordinator *coordinator, const struct device *device,
-                           const struct device_filter *filter)
+static bool filter_matches(struct coordinator *coordinator, uint32_t index, const struct device_filter *filter)
 {
+    const struct device *device = device_at(core_devices(coordinator->core), index);
     if ((filter->presence.ptr != NULL &&
          !view_equals(filter->presence, presence_name((enum presence)device->presence))) ||
-        (filter->problem.ptr != NULL && !problem_matches(device, filter->problem)) ||
+        (filter->problem.ptr != NULL && !problem_matches(coordinator, index, filter->problem)) ||
         (filter->match.ptr != NULL &&
          !registry_pattern_match(filter->match, device_id(core_devices(coordinator->core), device)))) {
         return false;
@@ -254,7 +310,7 @@ static bool filter_matches(struct coordinator *coordinator, const struct device 
     if (device->registry_ref == DEVICE_NONE) {
         return false;
     }
-    const struct registry_entry *entry = registry_entry_at(core_registry(coordinator->core), device->registry_ref);
+    const struct registry_entry *entry = core_entry(coordinator->core, device);
     return (filter->site.ptr == NULL || view_equals(filter->site, entry->site)) &&
            (filter->group.ptr == NULL || view_equals(filter->group, entry->group->name));
 }
@@ -280,7 +336,7 @@ static uint32_t add_page(struct coordinator *coordinator, struct jsonout *json, 
     size_t taken = 0;
     uint32_t end = (uint32_t)MIN((uint64_t)device_count(devices), (uint64_t)index + SCAN_MAX);
     for (; index < end && taken < limit; index++) {
-        if (filter_matches(coordinator, device_at(devices, index), &filter)) {
+        if (filter_matches(coordinator, index, &filter)) {
             add_device(coordinator, json, index);
             jsonout_close(json, '}');
             taken++;
@@ -334,14 +390,11 @@ static void add_names(struct coordinator *coordinator, struct jsonout *json, uin
 {
     static struct plan plan; /* large; loop thread only */
     struct device_table *devices = core_devices(coordinator->core);
-    const struct device *device = device_at(devices, index);
     struct device_addresses own = device_addresses(devices, index);
     struct plan_addresses addresses = {.ip4 = own.ip4, .ip6 = own.ip6};
     (void)device_prefix6(devices, index, &addresses.prefix6); /* none is a value too */
     device_also6(devices, index, &addresses.also6);
-    plan_device(core_registry(coordinator->core),
-                registry_entry_at(core_registry(coordinator->core), device->registry_ref), device_id(devices, device),
-                &addresses, &plan);
+    core_plan(coordinator->core, index, &addresses, &plan);
     jsonout_open(json, "names", '[');
     for (size_t i = 0; i < plan.len; i++) {
         const struct plan_item *item = &plan.items[i];

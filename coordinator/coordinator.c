@@ -101,6 +101,24 @@ static void on_commit(void *context, struct store_batch *batch)
     }
 }
 
+static void on_reconcile(void *context, uint32_t device)
+{
+    struct coordinator *coordinator = context;
+    loader_reconcile_device(coordinator->loader, device);
+}
+
+static void on_replay(void *context, uint8_t shard)
+{
+    struct coordinator *coordinator = context;
+    loader_replay_shard(coordinator->loader, shard);
+}
+
+static uint64_t on_dropped(void *context)
+{
+    const struct coordinator *coordinator = context;
+    return intake_overflows(coordinator->intake);
+}
+
 static uint64_t on_random(void *context)
 {
     (void)context;
@@ -184,6 +202,7 @@ static void on_tick(void *context)
     coordinator->tick_ms = UINT64_MAX;
     uint64_t next = core_tick(coordinator->core, coordinator_now());
     loader_tick(coordinator->loader);
+    feed_tick(coordinator);
     uint64_t overflows = intake_overflows(coordinator->intake);
     if (overflows != coordinator->overflows_seen) {
         coordinator->overflows_seen = overflows;
@@ -229,6 +248,7 @@ static void on_connected(void *context, const char *endpoint)
     log_event(LOG_LEVEL_NOTICE, "broker-connected", "endpoint=%s", endpoint);
     publish_presence(coordinator, true);
     loader_connected(coordinator->loader);
+    feed_connected(coordinator);
     core_connected(coordinator->core, coordinator_now(), true);
 }
 
@@ -237,13 +257,16 @@ static void on_disconnected(void *context, enum err err, const char *reason)
     struct coordinator *coordinator = context;
     log_event(LOG_LEVEL_WARN, "broker-disconnected", "error=%s reason=\"%s\"", err_name(err),
               reason != NULL ? reason : "");
+    feed_disconnected(coordinator);
     core_connected(coordinator->core, coordinator_now(), false);
 }
 
 static void on_subscribed(void *context, const char *filter, enum err err)
 {
     struct coordinator *coordinator = context;
-    loader_subscribed(coordinator->loader, filter, err);
+    if (!feed_subscribed(coordinator, filter, err)) {
+        loader_subscribed(coordinator->loader, filter, err);
+    }
 }
 
 static enum err open_session(struct coordinator *coordinator)
@@ -352,6 +375,7 @@ static enum err swap_settings(struct coordinator *coordinator, struct settings *
     }
     core_resubmit(coordinator->core, coordinator_now());
     loader_reconcile(coordinator->loader);
+    feed_reloaded(coordinator);
     if (replay) {
         loader_replay(coordinator->loader);
     }
@@ -465,6 +489,10 @@ static enum err make_core(struct coordinator *coordinator)
 {
     uint64_t rev = 0;
     enum err err = coordinator->store_ops->last_rev(coordinator->store, &rev);
+    struct store_feed feed;
+    if (err == ERR_OK) {
+        err = coordinator->store_ops->feed(coordinator->store, &feed);
+    }
     if (err != ERR_OK) {
         return err;
     }
@@ -474,7 +502,15 @@ static enum err make_core(struct coordinator *coordinator)
         .stamp_key = coordinator->stamp_key,
         .term = coordinator->term,
         .last_rev = rev,
-        .ops = {.publish = on_publish, .submit = on_submit, .commit = on_commit, .random = on_random},
+        .kid = coordinator->settings->config.broker.client_id,
+        .feed = feed,
+        .ops = {.publish = on_publish,
+                .submit = on_submit,
+                .commit = on_commit,
+                .random = on_random,
+                .reconcile = on_reconcile,
+                .replay = on_replay,
+                .dropped = on_dropped},
         .context = coordinator,
     };
     return core_new(&options, &coordinator->core);

@@ -59,6 +59,11 @@ struct coordinator {
     struct control *control;
     struct whoami *whoami;
     struct notify_watchdog *watchdog;
+    struct {
+        unsigned waiting;              /* subscriptions that the broker has not confirmed */
+        bool refused, asked_for, live; /* one was refused; subscribed in this connection; the core may ask */
+        bool seen_asked_for;
+    } feed; /* feed.c's */
     char term[64];
     uint64_t started_ms;     /* mono */
     uint64_t overflows_seen; /* of the intake, as of the last replay */
@@ -106,6 +111,22 @@ void loader_reconcile(struct loader *loader);
 const char *loader_state(const struct loader *loader);
 /** Replays all shards again: messages were lost. */
 void loader_replay(struct loader *loader);
+
+/** Reads the stored records of one device and repairs them; DEVICE_NONE: of all. */
+void loader_reconcile_device(struct loader *loader, uint32_t device);
+/** Replays one shard. */
+void loader_replay_shard(struct loader *loader, uint8_t shard);
+/** Every stored device, and what the ledger said of it, is in memory. */
+bool loader_knows_all(const struct loader *loader);
+
+/* feed.c: the subscriptions beside the devices' own: the ledger's words, and who connects. */
+void feed_connected(struct coordinator *coordinator);
+void feed_disconnected(struct coordinator *coordinator);
+/** @return false: the subscription is not one of these. */
+bool feed_subscribed(struct coordinator *coordinator, const char *filter, enum err err);
+/** The config is another one. */
+void feed_reloaded(struct coordinator *coordinator);
+void feed_tick(struct coordinator *coordinator);
 
 /* sweep.c */
 enum err sweeper_new(struct coordinator *coordinator, struct sweeper **ret_sweeper) MUST_CHECK;

@@ -72,6 +72,15 @@ static enum err take_zones(struct core *core, const struct coordinator_config *c
     return ERR_OK;
 }
 
+static enum err make_ledger(struct core *core)
+{
+    enum err err = regtable_new(&core->regs);
+    if (err == ERR_OK) {
+        err = derived_new(core->registry, &core->derived);
+    }
+    return err == ERR_OK ? clone_table_new(&core->clones) : err;
+}
+
 enum err core_new(const struct core_options *options, struct core **ret_core)
 {
     struct core *core = calloc(1, sizeof(*core));
@@ -85,11 +94,18 @@ enum err core_new(const struct core_options *options, struct core **ret_core)
     core->ops = options->ops;
     core->context = options->context;
     core->rev = options->last_rev;
+    core->feed = options->feed;
     core->stats.store_state = "ok";
     strbuf_init(&core->scratch, SCRATCH_MAX);
     take_policy(core, options->config);
     enum err err = view_copy(view_of(options->term), core->term, sizeof(core->term));
     arena_init(&core->zone_texts, ZONE_TEXTS_MAX);
+    if (err == ERR_OK) {
+        err = view_copy(view_of(options->kid != NULL ? options->kid : ""), core->kid, sizeof(core->kid));
+    }
+    if (err == ERR_OK) {
+        err = make_ledger(core);
+    }
     if (err == ERR_OK) {
         err = take_zones(core, options->config);
     }
@@ -130,6 +146,11 @@ void core_free(struct core *core)
     queue_deinit(&core->gone);
     queue_deinit(&core->held);
     queue_deinit(&core->replan);
+    queue_deinit(&core->dirty_regs);
+    queue_deinit(&core->untold);
+    clone_table_free(core->clones);
+    derived_free(core->derived);
+    regtable_free(core->regs);
     damper_free(core->damper);
     outbox_free(core->outbox);
     addrcount_free(core->observed);
@@ -207,6 +228,9 @@ static void take_change(struct core *core, struct core_time now, uint32_t index,
     struct plan_addresses after = before;
     const struct judge_input input = {.state = &state, .retained = message->retained, .newer = newer_pair};
     core_judge(core, now, index, &input, &after);
+    if (core_standing(core, index).gate == GATE_FROZEN) {
+        after = before; /* what it says is known, and does not count */
+    }
     core->stats.changed++;
     bool moved = (device->flags & DEVICE_UNSURE) != 0 || !plan_addresses_equal(&before, &after);
     if (moved && core_apply_addresses(core, now, index, &before, &after, message->received_ms) != ERR_OK) {
@@ -272,6 +296,13 @@ static bool counts_down(const struct core *core, uint32_t index, const struct co
     return also.len > 0;
 }
 
+/* What a device that has no double never says, or seldom: not where it came from before, or of an earlier life. */
+static bool is_strange(const struct device *device, const struct state_scan *scan, const struct ip *observed)
+{
+    bool earlier = scan->boot == device->boot && scan->conn < device->conn;
+    return (device->flags & DEVICE_KNOWN) != 0 && (earlier || !ip_equal(observed, &device->observed));
+}
+
 static void judge_state(struct core *core, struct core_time now, uint32_t index, const struct core_message *message,
                         const struct state_scan *scan, const struct ip *observed)
 {
@@ -292,6 +323,10 @@ static void judge_state(struct core *core, struct core_time now, uint32_t index,
                       counts_down(core, index, message);
     if (verdict != DEDUP_STALE && verdict != DEDUP_LOWER && look_again) {
         verdict = DEDUP_CHANGED;
+    }
+    if (!message->retained &&
+        (verdict == DEDUP_LOWER || (verdict != DEDUP_SAME && is_strange(device, scan, observed)))) {
+        core_clone_state(core, now, index, scan, observed);
     }
     switch (verdict) {
     case DEDUP_SAME:
@@ -339,7 +374,7 @@ static uint32_t find_device(struct core *core, struct core_time now, const struc
             return DEVICE_NONE;
         }
         struct device *device = device_at(core->devices, index);
-        device->registry_ref = registry_find(core->registry, topic->id);
+        device->registry_ref = core_ref_of(core, core->config, core->registry, core->derived, index);
         core_set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
         core->stats.registered += device->registry_ref != DEVICE_NONE;
     }
@@ -392,8 +427,20 @@ void core_message(struct core *core, struct core_time now, const struct core_mes
         bad_input(&core->stats.bad_topic, "bad-topic", message, err_text(err));
         return;
     }
-    if (topic.kind != TOPIC_UP_STATE && topic.kind != TOPIC_UP_GONE) {
+    if (topic.kind == TOPIC_SEEN) {
+        core_seen_take(core, now, &topic, message->payload);
+        return;
+    }
+    if (topic.kind == TOPIC_COORD_REG_DONE) {
+        core_reg_done(core, now, &topic, message->payload);
+        return;
+    }
+    if (topic.kind != TOPIC_UP_STATE && topic.kind != TOPIC_UP_GONE && topic.kind != TOPIC_REG) {
         return; /* config, csr and rsp have their own readers */
+    }
+    if (topic.kind == TOPIC_REG &&
+        (topic.shard < core->config->shards.first || topic.shard > core->config->shards.last)) {
+        return; /* another coordinator's */
     }
     uint32_t index = find_device(core, now, &topic, message);
     if (index == DEVICE_NONE) {
@@ -401,6 +448,10 @@ void core_message(struct core *core, struct core_time now, const struct core_mes
     }
     if (topic.kind == TOPIC_UP_STATE) {
         take_state(core, now, index, message);
+        return;
+    }
+    if (topic.kind == TOPIC_REG) {
+        core_reg_take(core, now, index, message->payload);
         return;
     }
     struct gone_message gone;
@@ -442,7 +493,8 @@ enum err core_load_device(struct core *core, const struct store_device *stored)
                          &(const struct device_addresses){.ip4 = stored->ip4, .ip6 = stored->ip6});
     device->flags |= DEVICE_KNOWN | DEVICE_DURABLE | DEVICE_HASH_OLD;
     core_set_no_inbound(core, device, (stored->flags & STORE_DEVICE_NO_INBOUND) != 0);
-    device->registry_ref = registry_find(core->registry, view_of(stored->id));
+    core->stats.registered -= device->registry_ref != DEVICE_NONE; /* by the ledger, which knew it before */
+    device->registry_ref = core_ref_of(core, core->config, core->registry, core->derived, index);
     core_set_flag(device, DEVICE_REGISTERED, device->registry_ref != DEVICE_NONE);
     core->stats.registered += device->registry_ref != DEVICE_NONE;
     if (stored->prefix6.ip.family != IP_NONE) {
@@ -478,17 +530,25 @@ static bool is_judged_otherwise(const struct registry_group *before, const struc
            before->publish_cgnat != after->publish_cgnat || before->uplinks != after->uplinks;
 }
 
+struct next_registry {
+    const struct coordinator_config *config;
+    const struct registry *registry;
+    struct derived *derived;
+};
+
 /* Looks one device up in the new registry; core->registry is still the old one. @return its state should be replayed.
  */
-static bool register_anew(struct core *core, const struct registry *registry, uint32_t index, bool other_policy)
+static bool register_anew(struct core *core, const struct next_registry *next, uint32_t index, bool other_policy)
 {
     static const struct ip nowhere = {0};
     struct device *device = device_at(core->devices, index);
     uint32_t before = device->registry_ref;
-    uint32_t after = registry_find(registry, device_id(core->devices, device));
+    uint32_t after = core_ref_of(core, next->config, next->registry, next->derived, index);
     bool other = before != DEVICE_NONE && after != DEVICE_NONE &&
-                 is_judged_otherwise(registry_entry_at(core->registry, before)->group,
-                                     registry_entry_at(registry, after)->group);
+                 is_judged_otherwise(core_entry(core, device)->group,
+                                     (after >= DERIVED_FIRST ? derived_at(next->derived, after)
+                                                             : registry_entry_at(next->registry, after))
+                                         ->group);
     if (before != DEVICE_NONE && after == DEVICE_NONE) {
         (void)addrcount_move(core->observed, &device->observed, &nowhere); /* who is removed is no crowd */
     } else if (before == DEVICE_NONE && after != DEVICE_NONE) {
@@ -506,21 +566,29 @@ static bool register_anew(struct core *core, const struct registry *registry, ui
 enum err core_reconfigure(struct core *core, const struct coordinator_config *config, const struct registry *registry,
                           bool *ret_replay)
 {
-    enum err err = take_zones(core, config);
+    struct next_registry next = {.config = config, .registry = registry};
+    enum err err = derived_new(registry, &next.derived);
+    if (err == ERR_OK && (err = take_zones(core, config)) != ERR_OK) {
+        derived_free(next.derived);
+    }
     if (err != ERR_OK) {
         return err;
     }
-    bool other_policy = policy_fingerprint(config) != policy_fingerprint(core->config);
+    bool other_policy = policy_fingerprint(config) != policy_fingerprint(core->config) ||
+                        config->ownership != core->config->ownership || config->clones != core->config->clones;
     bool replay = other_policy;
     core->stats.registered = 0;
     core->summary_dirty = true;
     for (uint32_t i = 0; i < device_count(core->devices); i++) {
-        replay = register_anew(core, registry, i, other_policy) || replay;
+        replay = register_anew(core, &next, i, other_policy) || replay;
     }
     core->names_exclusive = core->names_exclusive && registry_fingerprint(registry) == core->registry_fingerprint;
     core->registry_fingerprint = registry_fingerprint(registry);
     core->config = config;
     core->registry = registry;
+    derived_free(core->derived);
+    core->derived = next.derived;
+    core->ask_ms = 0;
     take_policy(core, config);
     *ret_replay = replay;
     return ERR_OK;
@@ -550,6 +618,7 @@ enum err core_forget_pair(struct core *core, struct core_time now, uint32_t inde
         return err;
     }
     core_presence_forget(core, now, index);
+    core_trust(core, now, index);
     device->boot = device->conn = device->seq = 0; /* below or equal to every pair, before and after a restart */
     device->content_hash = 0;
     device->answered_s = 0;
@@ -579,6 +648,7 @@ uint64_t core_tick(struct core *core, struct core_time now)
     core_ack_pump(core, now);
     core_presence_tick(core, now);
     core_summary_tick(core, now);
+    core_reg_tick(core, now);
     core_flush(core, now);
     uint64_t next = now.mono_ms + 1000;
     int64_t until_end_ms = device_also6_due(core->devices) - now.wall_ms;
@@ -589,7 +659,7 @@ uint64_t core_tick(struct core *core, struct core_time now)
     if (item != NULL) {
         next = MIN(next, item->due_ms);
     }
-    bool unsaved = core->dirty_devices.len > 0 || outbox_has_dirty(core->outbox);
+    bool unsaved = core->dirty_devices.len > 0 || outbox_has_dirty(core->outbox) || core_reg_has_dirty(core);
     if ((core->ack_ready.len > 0 && core->connected) || unsaved) {
         next = MIN(next, now.mono_ms + BUSY_TICK_MS);
     }

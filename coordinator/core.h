@@ -14,6 +14,8 @@
 #include "coordinator/config.h"
 #include "coordinator/device.h"
 #include "coordinator/histogram.h"
+#include "coordinator/ownership.h"
+#include "coordinator/plan.h"
 #include "coordinator/registry.h"
 #include "coordinator/store/store.h"
 #include "mqtt/messages.h"
@@ -41,6 +43,13 @@ struct core_ops {
     /** Starts a group commit; core_committed follows. The batch stays valid until then. One at a time. */
     void (*commit)(void *context, struct store_batch *batch);
     uint64_t (*random)(void *context);
+    /** The stored records of a device are to be compared with its plan (core_reconcile, then core_reconciled_device);
+     * DEVICE_NONE: those of all. NULL: nobody does. */
+    void (*reconcile)(void *context, uint32_t device);
+    /** The retained states of a shard are to come again. NULL: nobody does. */
+    void (*replay)(void *context, uint8_t shard);
+    /** How many messages were lost on the way to core_message so far. NULL: none. */
+    uint64_t (*dropped)(void *context);
 };
 
 struct core_options {
@@ -49,6 +58,8 @@ struct core_options {
     struct crypto_hmac *stamp_key;           /* borrowed; core_set_stamp_key swaps; NULL: no stamp is ever valid */
     const char *term;                        /* "<uuid>:<n>", copied */
     uint64_t last_rev;                       /* store's */
+    const char *kid;                         /* our name on the broker, "svc-..."; copied; NULL: no feed is asked for */
+    struct store_feed feed;                  /* store's */
     struct core_ops ops;
     void *context;
 };
@@ -67,9 +78,14 @@ struct core_stats {
     uint32_t devices, registered, online, late, lost, off;
     uint32_t records_open, records_refused, records_held;
     uint32_t acks_waiting;
-    uint32_t nat[NAT_CLASSES]; /* devices by what their last state since the start said; not of NAT_UNKNOWN */
-    uint32_t no_inbound;       /* devices without a way in, and so without an A record */
-    const char *store_state;   /* "ok" or the name of the last failure */
+    uint32_t nat[NAT_CLASSES];   /* devices by what their last state since the start said; not of NAT_UNKNOWN */
+    uint32_t no_inbound;         /* devices without a way in, and so without an A record */
+    uint32_t ledger[REG_STATES]; /* devices by what the ledger says */
+    uint32_t owned;
+    uint32_t suspects;       /* devices that are taken for one of two, by us or by the ledger after us */
+    uint64_t suspicions;     /* how often one arose */
+    uint64_t reg_words;      /* of the ledger, that were news */
+    const char *store_state; /* "ok" or the name of the last failure */
     struct histogram change_ms;
 };
 
@@ -93,6 +109,8 @@ void core_connected(struct core *core, struct core_time now, bool connected);
 
 /** At start: a stored device, before messages of its shard come. */
 enum err core_load_device(struct core *core, const struct store_device *device) MUST_CHECK;
+/** At start: what the ledger said of a device; in any order with core_load_device. */
+enum err core_load_reg(struct core *core, const struct store_reg *reg) MUST_CHECK;
 /** At start: a record whose want is not served yet. */
 enum err core_load_pending(struct core *core, struct core_time now, const struct store_record *record) MUST_CHECK;
 
@@ -115,6 +133,22 @@ void core_set_records(struct core *core, uint64_t records);
  * @return ERR_NOTFOUND: the device never reported; ERR_NOMEM: nothing has changed.
  */
 enum err core_forget_pair(struct core *core, struct core_time now, uint32_t device) MUST_CHECK;
+/** A person has looked at the device: it is suspected no more, until new signs come. */
+void core_trust(struct core *core, struct core_time now, uint32_t device);
+/** The feed's topics are subscribed, and every stored device is known: it may be asked for; or no more. */
+void core_reg_ready(struct core *core, bool ready);
+/** Ownership is required, and no answer of the provisioner came for half an hour. */
+bool core_reg_is_late(const struct core *core, struct core_time now);
+const struct store_feed *core_feed_position(const struct core *core);
+struct standing core_standing(const struct core *core, uint32_t device);
+/** NULL: no ledger said anything of it, and we suspect nothing. Borrowed until the core is called again. */
+const struct reg_row *core_reg_row(const struct core *core, uint32_t device);
+const char *core_reg_text(const struct core *core, uint32_t ref);
+/** The device's entry: the registry's, or what the ledger made of it; NULL when it has none. Valid until
+ * core_reconfigure. */
+const struct registry_entry *core_entry(const struct core *core, const struct device *device);
+/** What the device's names should be by @p addresses; none while they are withdrawn. */
+void core_plan(const struct core *core, uint32_t device, const struct plan_addresses *addresses, struct plan *ret_plan);
 /** Stamps count by this key from now on (borrowed); the one before may be freed. */
 void core_set_stamp_key(struct core *core, struct crypto_hmac *key);
 /**
@@ -125,6 +159,8 @@ void core_set_stamp_key(struct core *core, struct crypto_hmac *key);
  */
 bool core_reconcile(struct core *core, struct core_time now, uint32_t device, const struct store_record *records,
                     size_t records_len);
+/** core_reconcile took in all of what ops.reconcile asked for: noted in the store, with what was planned. */
+void core_reconciled_device(struct core *core, uint32_t device);
 /**
  * The records of all devices were compared with the registry in use. Until then the store is asked first whose a name
  * is: templates that keep names apart say nothing about rows that another registry left behind.

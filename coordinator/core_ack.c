@@ -54,8 +54,7 @@ static void fill_names(struct core *core, struct core_time now, const struct dev
                        struct dns_message *ack)
 {
     struct plan_addresses addresses = core_addresses_of(core, index);
-    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                device_id(core->devices, device), &addresses, &core->plan_new);
+    core_plan(core, index, &addresses, &core->plan_new);
     for (size_t i = 0; i < core->plan_new.len && ack->names_len < MQTT_NAMES_MAX; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         const struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
@@ -82,10 +81,15 @@ static void fill_names(struct core *core, struct core_time now, const struct dev
     }
 }
 
-static const char *error_of(const struct device *device)
+static const char *error_of(const struct core *core, uint32_t index)
 {
+    const struct device *device = device_at(core->devices, index);
     if (device->registry_ref == DEVICE_NONE) {
         return "unregistered";
+    }
+    const char *standing = core_standing(core, index).problem;
+    if (standing[0] != '\0') {
+        return standing;
     }
     if ((device->flags & DEVICE_SHARED) != 0) {
         return "address-shared";
@@ -144,7 +148,7 @@ static enum err send_ack(struct core *core, struct core_time now, uint32_t index
 {
     struct device *device = device_at(core->devices, index);
     start_ack(core, device->boot, device->seq, &device->observed);
-    (void)snprintf(core->ack.error, sizeof(core->ack.error), "%s", error_of(device)); /* fits */
+    (void)snprintf(core->ack.error, sizeof(core->ack.error), "%s", error_of(core, index)); /* fits */
     if (device->registry_ref != DEVICE_NONE) {
         fill_names(core, now, device, index, &core->ack);
     } /* else removed meanwhile: the names that it had are known to the store only */
@@ -260,7 +264,7 @@ void core_ack_given_up(struct core *core, struct core_time now, uint32_t index, 
         return;
     }
     start_ack(core, device->boot, device->seq, &device->observed);
-    (void)snprintf(core->ack.error, sizeof(core->ack.error), "%s", error_of(device)); /* fits */
+    (void)snprintf(core->ack.error, sizeof(core->ack.error), "%s", error_of(core, index)); /* fits */
     fill_given_up(&core->ack, now.wall_ms, names, names_len);
     if (publish_ack(core, device_id(core->devices, device), true) == ERR_OK) {
         core->stats.acks++;

@@ -264,7 +264,7 @@ static uint64_t damp(struct core *core, struct core_time now, uint32_t index, co
 {
     const struct device *device = device_at(core->devices, index);
     bool first = before->ip4.len == 0 && before->ip6.len == 0 && before->prefix6.ip.family == IP_NONE;
-    if (first || !registry_entry_at(core->registry, device->registry_ref)->group->damping) {
+    if (first || !core_entry(core, device)->group->damping) {
         return 0;
     }
     struct damping_params params = damping_params_of(core);
@@ -356,10 +356,9 @@ enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t 
                               uint64_t received_ms)
 {
     struct device *device = device_at(core->devices, index);
-    const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
     struct view id = device_id(core->devices, device);
-    plan_device(core->registry, entry, id, before, &core->plan_old);
-    plan_device(core->registry, entry, id, after, &core->plan_new);
+    core_plan(core, index, before, &core->plan_old);
+    core_plan(core, index, after, &core->plan_new);
     if (core->plan_new.error[0] != '\0') {
         log_event(LOG_LEVEL_WARN, "name-invalid", "device=%.*s reason=\"%s\"", VIEW_ARG(id), core->plan_new.error);
     }
@@ -398,8 +397,7 @@ static void release_device(struct core *core, struct core_time now, uint32_t ind
         return; /* removed from the registry meanwhile: the reconcile has dealt with its records */
     }
     struct plan_addresses addresses = core_addresses_of(core, index);
-    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                device_id(core->devices, device), &addresses, &core->plan_new);
+    core_plan(core, index, &addresses, &core->plan_new);
     for (size_t i = 0; i < core->plan_new.len; i++) {
         const struct plan_item *item = &core->plan_new.items[i];
         struct outbox_entry *entry = outbox_find(core->outbox, view_of(item->name), item->type);
@@ -460,8 +458,7 @@ static bool is_outdated(struct core *core, const struct outbox_entry *entry, boo
         return true;
     }
     struct plan_addresses addresses = core_addresses_of(core, entry->device);
-    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                device_id(core->devices, device), &addresses, &core->plan_new);
+    core_plan(core, entry->device, &addresses, &core->plan_new);
     return plan_find(&core->plan_new, view_of(entry->name), (enum rrtype)entry->type) == NULL;
 }
 

@@ -24,9 +24,13 @@ enum err core_commit_init(struct core *core)
     commit->errors = calloc(COMMIT_ROWS_MAX, sizeof(*commit->errors));
     commit->ids = calloc(COMMIT_ROWS_MAX, sizeof(*commit->ids));
     commit->owners = calloc(COMMIT_ROWS_MAX, sizeof(*commit->owners));
-    bool all = commit->devices != NULL && commit->device_refs != NULL && commit->wants != NULL &&
-               commit->want_entries != NULL && commit->haves != NULL && commit->have_entries != NULL &&
-               commit->have_zones != NULL && commit->errors != NULL && commit->ids != NULL && commit->owners != NULL;
+    commit->regs = calloc(COMMIT_ROWS_MAX, sizeof(*commit->regs));
+    commit->reg_refs = calloc(COMMIT_ROWS_MAX, sizeof(*commit->reg_refs));
+    commit->reg_ids = calloc(COMMIT_ROWS_MAX, sizeof(*commit->reg_ids));
+    bool all = commit->regs != NULL && commit->reg_refs != NULL && commit->reg_ids != NULL;
+    all = all && commit->devices != NULL && commit->device_refs != NULL && commit->wants != NULL &&
+          commit->want_entries != NULL && commit->haves != NULL && commit->have_entries != NULL &&
+          commit->have_zones != NULL && commit->errors != NULL && commit->ids != NULL && commit->owners != NULL;
     return all ? ERR_OK : ERR_NOMEM;
 }
 
@@ -43,6 +47,9 @@ void core_commit_deinit(struct core *core)
     free(commit->errors);
     free(commit->ids);
     free(commit->owners);
+    free(commit->regs);
+    free(commit->reg_refs);
+    free(commit->reg_ids);
 }
 
 void core_mark_device(struct core *core, uint32_t index)
@@ -213,8 +220,7 @@ static void gather_rest(struct core *core, struct core_time now, uint32_t index)
     }
     if (device->dirty_wants > 0 && device->registry_ref != DEVICE_NONE) {
         struct plan_addresses addresses = core_addresses_of(core, index);
-        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                    device_id(core->devices, device), &addresses, &core->plan_new);
+        core_plan(core, index, &addresses, &core->plan_new);
         for (size_t i = 0; i < core->plan_new.len && rows_taken(core) < COMMIT_ROWS_MAX; i++) {
             entry = outbox_find(core->outbox, view_of(core->plan_new.items[i].name), core->plan_new.items[i].type);
             if (entry != NULL && entry->device == index && (entry->flags & OUTBOX_WANT_DIRTY) != 0) {
@@ -259,7 +265,8 @@ static void start_commit(struct core *core)
     struct commit *commit = &core->commit;
     commit->running = true;
     core->stats.commits++;
-    core->stats.commit_rows += commit->batch.devices_len + commit->batch.wants_len + commit->batch.haves_len;
+    core->stats.commit_rows +=
+        commit->batch.devices_len + commit->batch.wants_len + commit->batch.haves_len + commit->batch.regs_len;
     core->ops.commit(core->context, core_poison_part(commit));
 }
 
@@ -315,7 +322,7 @@ void core_flush(struct core *core, struct core_time now)
         start_commit(core); /* the batch that failed, as it was */
         return;
     }
-    if (core->dirty_devices.len == 0 && !outbox_has_dirty(core->outbox)) {
+    if (core->dirty_devices.len == 0 && !outbox_has_dirty(core->outbox) && !core_reg_has_dirty(core)) {
         return;
     }
     size_t dirty = MAX(core->dirty_devices.len, outbox_dirty_count(core->outbox));
@@ -325,7 +332,9 @@ void core_flush(struct core *core, struct core_time now)
     commit->started_ms = now.mono_ms;
     gather_records(core, now);
     gather_devices(core);
-    if (rows_taken(core) + commit->batch.devices_len > 0) { /* else: devices that came with their wants */
+    core_gather_regs(core);
+    if (rows_taken(core) + commit->batch.devices_len + commit->batch.regs_len > 0 ||
+        commit->batch.feed != NULL) { /* else: devices that came with their wants */
         start_commit(core);
     }
 }
@@ -333,7 +342,7 @@ void core_flush(struct core *core, struct core_time now)
 bool core_is_durable(const struct core *core)
 {
     return !core->commit.running && core->commit.last_error == ERR_OK && core->dirty_devices.len == 0 &&
-           !outbox_has_dirty(core->outbox) && core->replan.len == 0;
+           !outbox_has_dirty(core->outbox) && !core_reg_has_dirty(core) && core->replan.len == 0;
 }
 
 /* An entry leaves memory when what is wanted is served and both are in the store. */

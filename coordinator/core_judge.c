@@ -66,7 +66,7 @@ void core_judge(struct core *core, struct core_time now, uint32_t index, const s
 {
     const struct state_message *state = said->state;
     struct device *device = device_at(core->devices, index);
-    const struct registry_group *group = registry_entry_at(core->registry, device->registry_ref)->group;
+    const struct registry_group *group = core_entry(core, device)->group;
     struct policy_input input = {
         .mode = group->publish,
         .gateway = group->gateway,

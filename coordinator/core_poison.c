@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch that the store will never take, because of one row: halved until that row stands alone, which is then left
- * out. Rows are cut in the order wants, haves, devices, so that no device stands in the store before what it wants. A
- * crash in between leaves what devices repeat, since none of them is acknowledged yet. */
+ * out. Rows are cut in the order wants, haves, devices, words of the ledger, so that no device stands in the store
+ * before what it wants. A crash in between leaves what devices repeat, since none of them is acknowledged yet. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 static size_t rows_of(const struct store_batch *batch)
 {
-    return batch->wants_len + batch->haves_len + batch->devices_len;
+    return batch->wants_len + batch->haves_len + batch->devices_len + batch->regs_len;
 }
 
 /* How much of [from, from + len) lies in the list of @p list_len rows that begins at @p start, and where. */
@@ -35,6 +35,9 @@ struct store_batch *core_poison_part(struct commit *commit)
         part->haves = all->haves + first;
         part->devices_len = overlap(commit, all->wants_len + all->haves_len, all->devices_len, &first);
         part->devices = all->devices + first;
+        part->regs_len = overlap(commit, all->wants_len + all->haves_len + all->devices_len, all->regs_len, &first);
+        part->regs = all->regs + first;
+        part->feed = commit->part_from + commit->part_len >= rows_of(all) ? all->feed : NULL; /* not before them */
     }
     return &commit->part;
 }
@@ -96,6 +99,12 @@ static void drop_row(struct core *core, struct core_time now, enum err err, cons
     size_t at = commit->part_from;
     size_t haves = commit->batch.wants_len;
     size_t devices = haves + commit->batch.haves_len;
+    if (at >= devices + commit->batch.devices_len) {
+        size_t reg = at - devices - commit->batch.devices_len;
+        log_drop(err, info, "ledger", commit->regs[reg].id); /* in memory it counts, until the next start */
+        commit->part_from++;
+        return;
+    }
     if (at >= devices) {
         log_drop(err, info, "device", commit->devices[at - devices].id);
         leave_device_out(core, commit->device_refs[at - devices]); /* the last one stands in its place now */

@@ -28,7 +28,7 @@ void core_judge_prefixes(struct core *core, struct core_time now, uint32_t index
                          struct plan_addresses *after)
 {
     struct device *device = device_at(core->devices, index);
-    const struct registry_entry *entry = registry_entry_at(core->registry, device->registry_ref);
+    const struct registry_entry *entry = core_entry(core, device);
     const struct state_message *state = said->state;
     if (!entry->group->gateway) { /* what it says as a gateway one day counts from then on */
         after->prefix6 = (struct ip_prefix){0};

@@ -3,12 +3,15 @@
 /** core_private: what the core_*.c files share. Included by them only. */
 #include "base/arena.h"
 #include "coordinator/addrcount.h"
+#include "coordinator/clone.h"
 #include "coordinator/core.h"
 #include "coordinator/damper.h"
+#include "coordinator/derived.h"
 #include "coordinator/outbox.h"
 #include "coordinator/plan.h"
 #include "coordinator/policy.h"
 #include "coordinator/queue.h"
+#include "coordinator/regtable.h"
 #include "mqtt/messages.h"
 #include "mqtt/topics.h"
 
@@ -26,6 +29,10 @@ struct commit {
     char (*ids)[DEVICE_ID_MAX + 1];       /* texts of `devices` */
     char (*owners)[DEVICE_ID_MAX + 1];    /* texts of the wants' devices */
     uint16_t *have_zones;
+    struct store_reg *regs;
+    uint32_t *reg_refs;
+    char (*reg_ids)[DEVICE_ID_MAX + 1]; /* texts of `regs` */
+    struct store_feed feed;             /* as it was when the batch was made */
     bool running;
     uint64_t started_ms; /* mono: of the last batch */
     uint64_t retry_ms;   /* mono: after a failure */
@@ -39,6 +46,14 @@ struct known_zone {
     uint32_t open;     /* of stats.records_open */
     bool moving;       /* one of them was settled within STORM_MOVING_MS, or the first one came within it */
     uint64_t moved_ms; /* mono: when it was, valid with moving */
+};
+
+/* A question to the provisioner that waits for its answer. */
+struct reg_asked {
+    bool running;
+    bool void_answer; /* something of it could not be taken in */
+    uint64_t rev;     /* from here on */
+    uint64_t dropped; /* ops.dropped then */
 };
 
 struct core {
@@ -61,6 +76,17 @@ struct core {
     struct damper *damper;
     struct policy policy;
     struct ip_prefix treat_as_public[64];
+    struct derived *derived; /* of `registry` */
+    struct regtable *regs;
+    struct clone_table *clones;
+    char kid[DEVICE_ID_MAX + 1];
+    struct store_feed feed; /* how much of the ledger is known */
+    bool feed_dirty, feed_ready;
+    struct reg_asked asked;
+    uint64_t ask_ms, fed_ms; /* mono: next question; last whole answer */
+    struct queue dirty_regs; /* device indices, each once */
+    struct queue untold;     /* suspects that the ledger does not call so */
+
     bool names_exclusive; /* the registry in use promises it, and the store has no other rows */
     uint64_t registry_fingerprint;
 
@@ -180,6 +206,43 @@ void core_ack_given_up(struct core *core, struct core_time now, uint32_t index, 
                        size_t names_len);
 void core_answer_unregistered(struct core *core, struct core_time now, struct view id, uint32_t boot, uint32_t seq,
                               const struct ip *observed);
+
+/* core_reg.c */
+/** Before a change of what is known of a device's ownership. */
+struct reg_before {
+    struct standing standing;
+    uint32_t ref;
+};
+struct reg_before core_reg_before(const struct core *core, uint32_t index);
+/** After it: registers the device anew, and has its names bound, frozen or withdrawn; noted in the store. */
+void core_reg_changed(struct core *core, struct core_time now, uint32_t index, const struct reg_before *before);
+void core_mark_reg(struct core *core, uint32_t index, struct reg_row *row);
+/** @param suspect 0 = no more, else 1 + enum suspect_kind. */
+void core_set_suspect(struct core *core, struct reg_row *row, uint8_t suspect);
+/** The device's entry in @p registry, or in @p derived, its own. */
+uint32_t core_ref_of(const struct core *core, const struct coordinator_config *config, const struct registry *registry,
+                     struct derived *derived, uint32_t index);
+/** @p row as one more, or one less, in the counts. */
+void core_reg_count(struct core *core, const struct reg_row *row, bool more);
+/** From one entry to another: DEVICE_NONE is none. */
+void core_reg_register(struct core *core, uint32_t index, uint32_t before, uint32_t after);
+void core_reg_reconcile(struct core *core, uint32_t index);
+void core_reg_take(struct core *core, struct core_time now, uint32_t index, struct view payload);
+void core_reg_done(struct core *core, struct core_time now, const struct topic *topic, struct view payload);
+void core_reg_tick(struct core *core, struct core_time now);
+
+/* core_reg_store.c */
+bool core_reg_has_dirty(const struct core *core);
+/** Last of a batch: what follows from a word is in the store with it, or before. */
+void core_gather_regs(struct core *core);
+
+/* core_clone.c */
+/** A live state with a right stamp that is lower than what is known, or not from where that came. */
+void core_clone_state(struct core *core, struct core_time now, uint32_t index, const struct state_scan *scan,
+                      const struct ip *observed);
+void core_seen_take(struct core *core, struct core_time now, const struct topic *topic, struct view payload);
+void core_suspect_untold(struct core *core, uint32_t index, struct reg_row *row);
+void core_tell_suspects(struct core *core);
 
 /* core_presence.c */
 void core_presence_state(struct core *core, struct core_time now, uint32_t index, const struct state_scan *scan);

@@ -144,8 +144,7 @@ bool core_reconcile(struct core *core, struct core_time now, uint32_t index, con
     core->plan_new.len = 0;
     if (device->registry_ref != DEVICE_NONE) {
         struct plan_addresses addresses = core_addresses_of(core, index);
-        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                    device_id(core->devices, device), &addresses, &core->plan_new);
+        core_plan(core, index, &addresses, &core->plan_new);
     }
     bool all = give_up(core, now, index, records, records_len);
     for (size_t i = 0; i < core->plan_new.len; i++) {
@@ -199,8 +198,7 @@ static void replan(struct core *core, struct core_time now, uint32_t index)
     core->plan_new.len = 0; /* removed from the registry meanwhile: nothing */
     if (device->registry_ref != DEVICE_NONE) {
         struct plan_addresses addresses = core_addresses_of(core, index);
-        plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                    device_id(core->devices, device), &addresses, &core->plan_new);
+        core_plan(core, index, &addresses, &core->plan_new);
     }
     for (size_t i = 0; i < core->plan_new.len; i++) {
         if (needs_want(core, index, &core->plan_new.items[i])) {
@@ -297,10 +295,8 @@ static const struct plan_item *planned(struct core *core, const struct store_rec
     if (index == DEVICE_NONE || device_at(core->devices, index)->registry_ref == DEVICE_NONE) {
         return NULL;
     }
-    const struct device *device = device_at(core->devices, index);
     struct plan_addresses addresses = core_addresses_of(core, index);
-    plan_device(core->registry, registry_entry_at(core->registry, device->registry_ref),
-                device_id(core->devices, device), &addresses, &core->plan_new);
+    core_plan(core, index, &addresses, &core->plan_new);
     return item_of(core, record);
 }
 

@@ -13,77 +13,15 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "coordinator/coordinator_private.h"
 #include "coordinator/limits.h"
+#include "coordinator/loader_private.h"
 #include "mqtt/topics.h"
 
-#define SHARDS          256
-#define RECORDS_A_PAGE  2000
-#define RECORDS_MAX     32000 /* of one device, with those that no sweep has deleted yet */
-#define RETRY_MS        1000
-#define COUNT_EVERY_MS  10000 /* counting a million records takes 44 ms of the store's worker */
-#define RECONCILE_BATCH 256
-#define PARKED_MAX      (16u << 20) /* bytes of messages that wait for their shard */
-
-enum shard_state { SHARD_UNLOADED, SHARD_LOADING, SHARD_LOADED };
-enum phase { PHASE_IDLE, PHASE_DEVICES, PHASE_PENDING, PHASE_RECONCILE, PHASE_ORPHANS, PHASE_LIVE };
-
-struct parked {
-    struct parked *next;
-    struct core_message message; /* views into bytes */
-    char bytes[];
-};
-
-struct row {
-    struct store_device device;
-    char id[DEVICE_ID_MAX + 1];
-};
-
-struct record_row {
-    struct store_record record;
-    char zone[DNSNAME_SIZE], name[DNSNAME_SIZE], device[DEVICE_ID_MAX + 1], error[64];
-    uint32_t device_index; /* reconcile */
-};
-
-struct loader {
-    struct coordinator *coordinator;
-    struct loop_timer *retry;
-    enum phase phase;
-    uint8_t shards[SHARDS];
-    struct parked *parked[SHARDS], **parked_tail[SHARDS];
-    size_t parked_bytes;
-    unsigned shards_loaded;
-    int urgent; /* shard asked for by a live message, -1 = none */
-
-    /* job in the worker; only one at a time, so that a group commit never waits behind more than one */
-    bool job_running;
-    int job_shard;
-    enum err job_err;
-    struct row *rows;
-    size_t rows_len, rows_size;
-    struct record_row *records;
-    struct store_record *device_records; /* those of one device in a row */
-    size_t records_len, records_size;
-    char after_zone[DNSNAME_SIZE], after_name[DNSNAME_SIZE];
-    enum rrtype after_type;
-    bool after_set;
-    uint32_t reconcile_next; /* device index */
-    char reconcile_ids[RECONCILE_BATCH][DEVICE_ID_MAX + 1];
-    uint32_t reconcile_refs[RECONCILE_BATCH];
-    size_t reconcile_len;
-    bool reconcile_wanted;
-    bool reconcile_again; /* the core could not take all of this one */
-    uint64_t fingerprint; /* of the registry under comparison */
-    bool fingerprint_due; /* compared; to be noted when all of it is durable */
-
-    unsigned replay_next; /* shard to replay next, SHARDS = done */
-    unsigned replay_outstanding;
-    bool subscribe_again; /* without memory a shard was not subscribed: a new connection subscribes all of them */
-    bool replay_again;
-    bool counting;
-    enum err count_err;
-    uint64_t count_due_ms, applied_counted, records_counted;
-};
+#define RECORDS_A_PAGE 2000
+#define RECORDS_MAX    32000 /* of one device, with those that no sweep has deleted yet */
+#define RETRY_MS       1000
+#define COUNT_EVERY_MS 10000       /* counting a million records takes 44 ms of the store's worker */
+#define PARKED_MAX     (16u << 20) /* bytes of messages that wait for their shard */
 
 static void next_job(struct loader *loader);
 
@@ -165,6 +103,8 @@ void loader_free(struct loader *loader)
     }
     loop_timer_free(loader->retry);
     free(loader->rows);
+    free(loader->regs);
+    queue_deinit(&loader->some);
     free(loader->device_records);
     free(loader->records);
     free(loader);
@@ -189,12 +129,39 @@ static enum err copy_device(void *context, const struct store_device *device)
     return view_copy(view_of(device->id), row->id, sizeof(row->id));
 }
 
+static enum err copy_reg(void *context, const struct store_reg *reg)
+{
+    struct loader *loader = context;
+    if (loader->regs_len == loader->regs_size) {
+        size_t size = loader->regs_size == 0 ? 256 : loader->regs_size * 2;
+        struct reg_copy *regs = realloc(loader->regs, size * sizeof(*regs));
+        if (regs == NULL) {
+            return ERR_NOMEM;
+        }
+        loader->regs = regs;
+        loader->regs_size = size;
+    }
+    struct reg_copy *copy = &loader->regs[loader->regs_len++];
+    copy->reg = *reg;
+    enum err err = view_copy(view_of(reg->id), copy->id, sizeof(copy->id));
+    if (err == ERR_OK) {
+        err = view_copy(view_of(reg->group), copy->group, sizeof(copy->group));
+    }
+    if (err == ERR_OK) {
+        err = view_copy(view_of(reg->site), copy->site, sizeof(copy->site));
+    }
+    return err == ERR_OK ? view_copy(view_of(reg->detail), copy->detail, sizeof(copy->detail)) : err;
+}
+
 static void load_shard_work(void *context)
 {
     struct loader *loader = context;
     struct coordinator *coordinator = loader->coordinator;
-    loader->rows_len = 0;
+    loader->rows_len = loader->regs_len = 0;
     loader->job_err = coordinator->store_ops->each_device(coordinator->store, loader->job_shard, copy_device, loader);
+    if (loader->job_err == ERR_OK) {
+        loader->job_err = coordinator->store_ops->each_reg(coordinator->store, loader->job_shard, copy_reg, loader);
+    }
 }
 
 static void deliver_parked(struct loader *loader, int shard)
@@ -208,8 +175,6 @@ static void deliver_parked(struct loader *loader, int shard)
     core_flush(loader->coordinator->core, now);
 }
 
-static void continue_replay(struct loader *loader);
-
 /* Every device of the shard, or the shard does not count as loaded: whose device is not known, its records are an
  * orphan's to the reconcile. What was taken over before is known the next time. */
 static enum err take_rows(struct loader *loader)
@@ -219,6 +184,18 @@ static enum err take_rows(struct loader *loader)
         enum err err = core_load_device(loader->coordinator->core, &loader->rows[i].device);
         if (err != ERR_OK) {
             log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s error=%s", loader->rows[i].id, err_name(err));
+            return err;
+        }
+    }
+    for (size_t i = 0; i < loader->regs_len; i++) {
+        struct reg_copy *copy = &loader->regs[i];
+        copy->reg.id = copy->id;
+        copy->reg.group = copy->group;
+        copy->reg.site = copy->site;
+        copy->reg.detail = copy->detail;
+        enum err err = core_load_reg(loader->coordinator->core, &copy->reg);
+        if (err != ERR_OK) {
+            log_event(LOG_LEVEL_ERROR, "device-load-failed", "device=%s error=%s", copy->id, err_name(err));
             return err;
         }
     }
@@ -241,7 +218,7 @@ static void load_shard_done(void *context)
     loader->shards[shard] = SHARD_LOADED;
     loader->shards_loaded++;
     deliver_parked(loader, shard);
-    continue_replay(loader);
+    loader_continue_replay(loader);
     next_job(loader);
 }
 
@@ -407,12 +384,14 @@ static void reconcile_work(void *context)
 {
     struct loader *loader = context;
     loader->records_len = 0;
+    loader->reconcile_cut = 0;
     loader->job_err = ERR_OK;
     for (size_t i = 0; i < loader->reconcile_len && loader->job_err == ERR_OK; i++) {
         size_t first = loader->records_len;
         loader->job_err = read_device(loader, i);
         if (loader->job_err == ERR_LIMIT && i > 0) {
             loader->records_len = first; /* the page is full: the rest of the devices comes next */
+            loader->reconcile_cut = loader->reconcile_len - i;
             loader->reconcile_len = i;
             loader->job_err = ERR_OK;
             return;
@@ -430,18 +409,43 @@ static void reconcile_done(void *context)
     loader->job_running = false;
     struct store_record *records = loader->device_records;
     size_t at = 0;
+    bool again = false;
     for (size_t i = 0; i < loader->reconcile_len && loader->job_err == ERR_OK; i++) {
         size_t len = 0;
         while (at < loader->records_len && loader->records[at].device_index == loader->reconcile_refs[i]) {
             records[len++] = loader->records[at++].record;
         }
-        if (!core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len)) {
+        bool all = core_reconcile(loader->coordinator->core, now, loader->reconcile_refs[i], records, len);
+        if (all) {
+            core_reconciled_device(loader->coordinator->core, loader->reconcile_refs[i]);
+        } else if (loader->doing_some) {
+            (void)!queue_push(&loader->some, loader->reconcile_refs[i], 0); /* takes the place just freed */
+            again = true;
+        } else {
             loader->reconcile_again = true;
         }
     }
     if (loader->job_err != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "reconcile-failed", "error=%s retry_ms=%d", err_name(loader->job_err), RETRY_MS);
+        for (size_t i = 0; i < loader->reconcile_len && loader->doing_some; i++) {
+            (void)!queue_push(&loader->some, loader->reconcile_refs[i], 0); /* takes the place just freed */
+        }
+        loader->doing_some = false;
         retry_later(loader); /* the same devices */
+        return;
+    }
+    if (loader->doing_some) {
+        loader->doing_some = false;
+        for (size_t i = 0; i < loader->reconcile_cut; i++) {
+            (void)!queue_push(&loader->some, loader->reconcile_refs[loader->reconcile_len + i],
+                              0); /* takes the place just freed */
+        }
+        core_flush(loader->coordinator->core, now);
+        if (again) {
+            retry_later(loader);
+        } else {
+            next_job(loader);
+        }
         return;
     }
     if (loader->reconcile_len > 0) {
@@ -449,6 +453,27 @@ static void reconcile_done(void *context)
     }
     core_flush(loader->coordinator->core, now);
     next_job(loader);
+}
+
+static void add_to_reconcile(struct loader *loader, uint32_t index)
+{
+    struct device_table *devices = core_devices(loader->coordinator->core);
+    size_t at = loader->reconcile_len++;
+    struct view id = device_id(devices, device_at(devices, index));
+    memcpy(loader->reconcile_ids[at], id.ptr, id.len);
+    loader->reconcile_ids[at][id.len] = '\0';
+    loader->reconcile_refs[at] = index;
+}
+
+/* Those that were asked for by themselves. */
+static bool fill_some(struct loader *loader)
+{
+    uint32_t index;
+    loader->reconcile_len = 0;
+    while (loader->reconcile_len < RECONCILE_BATCH && queue_pop(&loader->some, &index)) {
+        add_to_reconcile(loader, index);
+    }
+    return loader->reconcile_len > 0;
 }
 
 static bool fill_reconcile(struct loader *loader)
@@ -462,11 +487,7 @@ static bool fill_reconcile(struct loader *loader)
             loader->reconcile_next = i + 1;
             continue;
         }
-        size_t at = loader->reconcile_len++;
-        struct view id = device_id(devices, device);
-        memcpy(loader->reconcile_ids[at], id.ptr, id.len);
-        loader->reconcile_ids[at][id.len] = '\0';
-        loader->reconcile_refs[at] = i;
+        add_to_reconcile(loader, i);
     }
     return loader->reconcile_len > 0;
 }
@@ -497,8 +518,10 @@ static void next_job(struct loader *loader)
             return;
         }
         free(loader->rows);
+        free(loader->regs);
         loader->rows = NULL;
-        loader->rows_size = 0;
+        loader->regs = NULL;
+        loader->rows_size = loader->regs_size = 0;
         loader->phase = PHASE_PENDING;
     }
     if (loader->phase == PHASE_RECONCILE) {
@@ -515,6 +538,11 @@ static void next_job(struct loader *loader)
     if (loader->phase == PHASE_LIVE && loader->reconcile_wanted) {
         start_reconcile(loader);
         next_job(loader);
+    } else if (loader->phase == PHASE_LIVE && fill_some(loader)) {
+        loader->doing_some = loader->job_running = submit(loader, reconcile_work, reconcile_done);
+        for (size_t i = 0; i < loader->reconcile_len && !loader->job_running; i++) {
+            (void)!queue_push(&loader->some, loader->reconcile_refs[i], 0); /* takes the place just freed */
+        }
     }
 }
 
@@ -598,6 +626,9 @@ void loader_tick(struct loader *loader)
     if (loader->phase == PHASE_LIVE) {
         count_records(loader);
     }
+    if (loader->replay_some) {
+        loader_continue_replay(loader); /* once a tick: whoever is let go at the same time comes in one replay */
+    }
     if (loader->fingerprint_due && core_is_durable(loader->coordinator->core)) {
         loader->fingerprint_due = false;
         mark(loader, loader->fingerprint);
@@ -612,6 +643,22 @@ void loader_reconcile(struct loader *loader)
     loader->fingerprint = registry_fingerprint(loader->coordinator->settings->registry);
     mark(loader, 0); /* a crash in the middle must not look like a finished comparison with any registry */
     next_job(loader);
+}
+
+void loader_reconcile_device(struct loader *loader, uint32_t device)
+{
+    if (device == DEVICE_NONE) {
+        loader_reconcile(loader);
+    } else if (queue_push(&loader->some, device, 0) != ERR_OK) {
+        log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=reconcile-device"); /* due in the store: the next start */
+    } else {
+        next_job(loader);
+    }
+}
+
+bool loader_knows_all(const struct loader *loader)
+{
+    return loader->shards_loaded == SHARDS;
 }
 
 void loader_reconcile_if_changed(struct loader *loader)
@@ -684,63 +731,4 @@ bool loader_park(struct loader *loader, const struct core_message *message)
     loader->parked_tail[topic.shard] = &parked->next;
     loader->urgent = topic.shard;
     return true;
-}
-
-/* ---- subscriptions ---- */
-
-static void subscribe(struct loader *loader, unsigned shard, enum session_retain_handling retain_handling)
-{
-    char filter[TOPIC_SIZE];
-    topic_shard_filter((uint8_t)shard, filter);
-    const struct session_filter request = {.filter = filter, .qos = 0, .retain_handling = retain_handling};
-    enum err err = session_subscribe(loader->coordinator->session, &request);
-    if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "subscribe-failed", "filter=%s error=%s", filter, err_name(err));
-        loader->subscribe_again = true;
-    }
-}
-
-static void continue_replay(struct loader *loader)
-{
-    while (loader->replay_outstanding < 1 && loader->replay_next < SHARDS &&
-           loader->shards[loader->replay_next] == SHARD_LOADED && session_is_connected(loader->coordinator->session)) {
-        loader->replay_outstanding++;
-        subscribe(loader, loader->replay_next++, SESSION_RETAIN_SEND);
-    }
-}
-
-void loader_connected(struct loader *loader)
-{
-    for (unsigned i = 0; i < SHARDS; i++) {
-        subscribe(loader, i, SESSION_RETAIN_NONE);
-    }
-    loader->replay_next = 0;
-    loader->replay_outstanding = SHARDS; /* the live subscriptions are confirmed first */
-}
-
-void loader_replay(struct loader *loader)
-{
-    if (loader->replay_next >= SHARDS && loader->replay_outstanding == 0) {
-        loader->replay_next = 0;
-        continue_replay(loader);
-    } else {
-        loader->replay_again = true;
-    }
-}
-
-void loader_subscribed(struct loader *loader, const char *filter, enum err err)
-{
-    if (err == ERR_CLOSED) {
-        return; /* the next connection subscribes everything again */
-    }
-    if (err != ERR_OK) {
-        log_event(LOG_LEVEL_ERROR, "subscribe-refused", "filter=%s error=%s%s", filter, err_name(err),
-                  err == ERR_DENIED ? " hint=\"is the certificate a coordinator's?\"" : "");
-    }
-    loader->replay_outstanding -= loader->replay_outstanding > 0;
-    continue_replay(loader);
-    if (loader->replay_next >= SHARDS && loader->replay_outstanding == 0 && loader->replay_again) {
-        loader->replay_again = false;
-        loader_replay(loader);
-    }
 }

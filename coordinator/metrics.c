@@ -87,6 +87,27 @@ static void add_nat(struct strbuf *out, const struct core_stats *stats)
         stats->no_inbound);
 }
 
+static void add_ledger(const struct coordinator *coordinator, struct strbuf *out, const struct core_stats *stats)
+{
+    static const struct family family = {"muster_ledger_devices", "gauge", "Devices by what the ledger says of them"};
+    one(out, "muster_devices_cloned_suspect", "gauge", "Devices that seem to be one of two with their identity",
+        stats->suspects);
+    one(out, "muster_clone_suspicions_total", "counter", "Suspicions that arose", stats->suspicions);
+    if (coordinator->settings->config.ownership != OWNERSHIP_REQUIRED) {
+        return;
+    }
+    head(out, &family);
+    for (size_t i = 0; i < REG_STATES; i++) {
+        (void)strbuf_addf(out, "%s{state=\"%s\"} %u\n", family.name, reg_state_name((enum reg_state)i),
+                          stats->ledger[i]);
+    }
+    one(out, "muster_ledger_owned", "gauge", "Devices that the ledger calls owned", stats->owned);
+    one(out, "muster_ledger_words_total", "counter", "News of devices from the ledger", stats->reg_words);
+    one(out, "muster_ledger_rev", "gauge", "Position in the ledger's feed", core_feed_position(coordinator->core)->rev);
+    one(out, "muster_ledger_late", "gauge", "1 when the provisioner answered nothing for half an hour",
+        core_reg_is_late(coordinator->core, coordinator_now()));
+}
+
 static void add_records(struct strbuf *out, const struct core_stats *stats)
 {
     one(out, "muster_records_open", "gauge", "Records whose wanted value is not served yet", stats->records_open);
@@ -194,6 +215,7 @@ enum err metrics_write(struct coordinator *coordinator, struct strbuf *out)
     add_bad_input(out, &stats, intake_overflows(coordinator->intake));
     add_devices(out, &stats);
     add_nat(out, &stats);
+    add_ledger(coordinator, out, &stats);
     add_records(out, &stats);
     add_store(out, &stats);
     add_zones(coordinator, out);

@@ -180,7 +180,7 @@ static void make_group(struct registry *registry, const struct group_config *con
     }
 }
 
-static const struct registry_group *find_group(const struct registry *registry, const char *name)
+const struct registry_group *registry_group_named(const struct registry *registry, const char *name)
 {
     for (size_t i = 0; i < registry->config->groups.len; i++) {
         if (strcmp(registry->groups[i].name, name) == 0) {
@@ -294,7 +294,7 @@ static enum err copy_entry(struct registry *registry, const struct device_row *r
     *entry = (struct registry_entry){
         .id = arena_strdup(&registry->arena, view_of(row->id != NULL ? row->id : row->match)),
         .site = registry->last_site,
-        .group = find_group(registry, row->group),
+        .group = registry_group_named(registry, row->group),
         .position = row->position,
         .is_pattern = row->id == NULL,
     };
@@ -487,7 +487,7 @@ static bool check_row(const struct registry *registry, const struct device_row *
         config_error(errors, &row->position, "devices: give either id or match");
         return false;
     }
-    const struct registry_group *group = find_group(registry, row->group);
+    const struct registry_group *group = registry_group_named(registry, row->group);
     if (group == NULL) {
         config_error(errors, &row->position,
                      "devices: group \"%s\" is not in the coordinator's config; add it or correct the name",
@@ -553,6 +553,9 @@ static enum err prepare(struct registry *registry, const struct coordinator_conf
     const struct group_config *groups = config->groups.items;
     for (size_t i = 0; i < config->groups.len; i++) {
         make_group(registry, &groups[i], &registry->groups[i]);
+    }
+    if (config->ownership != OWNERSHIP_OFF) {
+        mix(registry, "ownership"); /* decides over every name, as the registry does */
     }
     const struct zone_config *zones = config->zones.items;
     for (size_t i = 0; i < config->zones.len; i++) {

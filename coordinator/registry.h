@@ -77,6 +77,8 @@ enum err registry_reference(struct strbuf *out) MUST_CHECK;
 /** Entry number of a device, DEVICE_NONE (device.h) when no entry fits. */
 uint32_t registry_find(const struct registry *registry, struct view id);
 const struct registry_entry *registry_entry_at(const struct registry *registry, uint32_t ref);
+/** NULL when the config has none of that name. */
+const struct registry_group *registry_group_named(const struct registry *registry, const char *name);
 size_t registry_count(const struct registry *registry);
 
 /** Index into config->zones of the zone that @p name lies in (the longest), -1 for none. */

@@ -96,6 +96,12 @@ static enum err on_publish(void *context, const struct core_publish *publish)
         rig->feeds++;
     } else if (strstr(publish->topic, "/fleet/summary") != NULL) {
         rig->summaries++;
+    } else if (strstr(publish->topic, "/coord/svc-rig/reg") != NULL) {
+        assert_int_equal(regask_decode(publish->payload, &rig->ask, NULL), ERR_OK);
+        rig->asks++;
+    } else if (strstr(publish->topic, "/coord/svc-rig/suspect") != NULL) {
+        assert_int_equal(suspect_decode(publish->payload, &rig->suspect, NULL), ERR_OK);
+        rig->suspects++;
     } else {
         keep_ack(rig, publish);
     }
@@ -129,6 +135,25 @@ static void on_commit(void *context, struct store_batch *batch)
     rig->batch = batch;
 }
 
+static void on_reconcile(void *context, uint32_t device)
+{
+    struct rig *rig = context;
+    assert_true(rig->reconciled_len < ARRAY_LEN(rig->reconciled));
+    rig->reconciled[rig->reconciled_len++] = device;
+}
+
+static void on_replay(void *context, uint8_t shard)
+{
+    struct rig *rig = context;
+    rig->replayed[shard] = true;
+}
+
+static uint64_t on_dropped(void *context)
+{
+    const struct rig *rig = context;
+    return rig->dropped;
+}
+
 static uint64_t on_random(void *context)
 {
     (void)context;
@@ -143,7 +168,15 @@ static void make_core(struct rig *rig, uint64_t last_rev)
         .stamp_key = rig->key,
         .term = RIG_TERM,
         .last_rev = last_rev,
-        .ops = {.publish = on_publish, .submit = on_submit, .commit = on_commit, .random = on_random},
+        .kid = "svc-rig",
+        .feed = rig->feed_position,
+        .ops = {.publish = on_publish,
+                .submit = on_submit,
+                .commit = on_commit,
+                .random = on_random,
+                .reconcile = on_reconcile,
+                .replay = on_replay,
+                .dropped = on_dropped},
         .context = rig,
     };
     assert_int_equal(core_new(&options, &rig->core), ERR_OK);
@@ -241,6 +274,36 @@ static void deliver(struct rig *rig, const char *topic, struct view payload, con
 void rig_message(struct rig *rig, const char *topic, struct view payload, const char *observed)
 {
     deliver(rig, topic, payload, observed, false, false);
+}
+
+void rig_reg(struct rig *rig, const char *id, uint64_t rev, const char *state, bool owned)
+{
+    char topic[TOPIC_SIZE], body[256];
+    assert_int_equal(topic_build(TOPIC_REG, view_of(id), topic), ERR_OK);
+    (void)snprintf(body, sizeof(body), "{\"v\":1,\"feed\":\"f-1\",\"rev\":%llu,\"state\":\"%s\",\"owned\":%s}",
+                   (unsigned long long)rev, state, owned ? "true" : "false"); /* fits */
+    rig_message(rig, topic, view_of(body), NULL);
+}
+
+void rig_reg_done(struct rig *rig, const char *feed, uint64_t rev)
+{
+    char body[128];
+    (void)snprintf(body, sizeof(body), "{\"v\":1,\"feed\":\"%s\",\"rev\":%llu}", feed,
+                   (unsigned long long)rev); /* fits */
+    rig_message(rig, TOPIC_ROOT "/coord/svc-rig/reg-done", view_of(body), NULL);
+}
+
+void rig_seen(struct rig *rig, const char *id, const char *serial, const char *peer)
+{
+    char topic[TOPIC_SIZE];
+    struct seen_message seen = {.issuer = "00112233445566778899aabbccddeeff00112233", .ip = rig_ip(peer), .port = 4711};
+    assert_int_equal(topic_build(TOPIC_SEEN, view_of(id), topic), ERR_OK);
+    assert_int_equal(view_copy(view_of(serial), seen.serial, sizeof(seen.serial)), ERR_OK);
+    struct strbuf body;
+    strbuf_init(&body, 512);
+    assert_int_equal(seen_encode(&seen, &body), ERR_OK);
+    rig_message(rig, topic, strbuf_view(&body), NULL);
+    strbuf_deinit(&body);
 }
 
 void rig_state(struct rig *rig, const struct rig_state *state)

@@ -8,6 +8,7 @@
 #include "coordinator/core.h"
 #include "coordinator/settings.h"
 #include "mqtt/messages.h"
+#include "mqtt/messages_reg.h"
 
 #define RIG_TERM "0f0e0d0c-0000-4000-8000-000000000001:7"
 
@@ -41,6 +42,14 @@ struct rig {
     char ack_device[DEVICE_ID_MAX + 1];
     bool ack_retained;
     size_t acks, feeds, summaries;
+    size_t asks, suspects;          /* questions for the ledger's feed, evidence for it */
+    struct regask_message ask;      /* last one published */
+    struct suspect_message suspect; /* last one published */
+    uint32_t reconciled[16];        /* devices that the core had compared, DEVICE_NONE = all; newest last */
+    size_t reconciled_len;
+    bool replayed[256];               /* shards */
+    struct store_feed feed_position;  /* what the next core starts with */
+    uint64_t dropped;                 /* what the core is told was lost */
     struct feed_message feed;         /* last one published */
     enum err publish_err, submit_err; /* what the next ones get */
     void (*in_core)(bool inside);     /* told where the core's own work begins and ends; NULL = nobody */
@@ -73,6 +82,10 @@ void rig_state(struct rig *rig, const struct rig_state *state);
 /** The first connection of the first life. */
 void rig_report(struct rig *rig, const char *id, uint32_t seq, const char *observed);
 void rig_gone(struct rig *rig, const char *id, uint32_t boot, uint32_t conn);
+/** A word of the ledger "f-1", or the end of its answer to us. @param state as on the wire. */
+void rig_reg(struct rig *rig, const char *id, uint64_t rev, const char *state, bool owned);
+void rig_reg_done(struct rig *rig, const char *feed, uint64_t rev);
+void rig_seen(struct rig *rig, const char *id, const char *serial, const char *peer);
 /** Any bytes on any topic, with a right stamp of @p observed when given. */
 void rig_message(struct rig *rig, const char *topic, struct view payload, const char *observed);
 
