@@ -285,6 +285,18 @@ static enum err next_cursor(const struct provider_reply *reply, struct cursor *r
     return ERR_NOTFOUND;
 }
 
+/** The same page for ever would use up the account's calls of a day. @return as next_cursor. */
+static enum err turn_page(const struct provider_reply *reply, struct cursor *cursor)
+{
+    struct cursor next = {0};
+    enum err err = next_cursor(reply, &next);
+    if (err == ERR_OK && strcmp(next.text, cursor->text) == 0) {
+        return ERR_PARSE;
+    }
+    *cursor = next;
+    return err;
+}
+
 /** Calls @p each for every address of an array of RRsets. */
 static enum err each_address(const json_t *rrsets,
                              enum err (*each)(void *context, const char *name, const struct zonecache_record *record),
@@ -320,11 +332,17 @@ static enum err remember(void *context, const char *name, const struct zonecache
 }
 
 static enum err take_page(struct desec_zone *cache, enum zone_mode mode, struct batch *batch,
-                          const struct provider_reply *reply, const json_t *json, struct verdict *verdict)
+                          const struct provider_request *request, const struct provider_reply *reply,
+                          const json_t *json, struct verdict *verdict)
 {
     enum err err = each_address(json, remember, cache->records);
-    err = err == ERR_OK ? next_cursor(reply, &cache->cursor) : err;
+    err = err == ERR_OK ? turn_page(reply, &cache->cursor) : err;
     verdict->kind = VERDICT_CONTINUE;
+    if (err == ERR_PARSE || err == ERR_LIMIT) {
+        forget_records(cache);
+        httpjson_unreadable(&api, request, verdict);
+        return ERR_OK;
+    }
     if (err != ERR_NOTFOUND) {
         return err;
     }
@@ -470,7 +488,7 @@ static enum err desec_parse(void *context, struct provider_zone *zone, struct ba
     } else if (request->stage == STAGE_DOMAIN) {
         judge_domain(cache, request, json, ret_verdict);
     } else if (request->stage == STAGE_LIST && json_is_array(json)) {
-        err = take_page(cache, zone->mode, batch, reply, json, ret_verdict);
+        err = take_page(cache, zone->mode, batch, request, reply, json, ret_verdict);
     } else if (request->stage == PROVIDER_STAGE_CHANGE) {
         judge_written(cache, request, batch, json, ret_verdict);
     } else {
@@ -529,7 +547,7 @@ static enum err desec_list_feed(void *context, const struct provider_request *re
     bool fine = !final && reply->status < 300 && json_is_array(json);
     if (fine) {
         enum err err = each_address(json, tell, &list->listing);
-        err = err == ERR_OK ? next_cursor(reply, &list->cursor) : err;
+        err = err == ERR_OK ? turn_page(reply, &list->cursor) : err;
         *ret_done = err == ERR_NOTFOUND;
         fine = err == ERR_OK || *ret_done;
         httpjson_unreadable(&api, request, &verdict); /* in case it is not */
