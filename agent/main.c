@@ -6,6 +6,7 @@
 #include "agent/control.h"
 #include "agent/daemon.h"
 #include "agent/doctor/doctor.h"
+#include "agent/factory.h"
 #include "agent/ip_command.h"
 #include "agent/status.h"
 #include "base/args.h"
@@ -42,6 +43,9 @@ static const struct args_command commands[] = {
 #endif
 #if MUSTER_COMMAND_DOCTOR
     {"doctor", "Walk what lies between this device and its names: what is good, what is not, what to do"},
+#endif
+#if MUSTER_COMMAND_FACTORY
+    {"factory", "Answer a factory station: make the device's key, take its serial number and claim"},
 #endif
     {0},
 };
@@ -166,6 +170,11 @@ static int run_command(const char *command, const char *config_path, int argc, c
 #if MUSTER_COMMAND_DOCTOR
     if (view_equals(view_of(command), "doctor")) {
         return doctor_command(config_path, argc, argv);
+    }
+#endif
+#if MUSTER_COMMAND_FACTORY
+    if (view_equals(view_of(command), "factory")) {
+        return factory_command(argc, argv);
     }
 #endif
     return query(command, config_path, argc, argv);

@@ -28,3 +28,7 @@
 #define MANIFEST_ID_MAX       48         /* an id with "{serial}" in place of a short serial number */
 #define MANIFEST_STATIONS_MAX 16         /* lines of one factory that make one batch */
 #define MANIFEST_COUNT_MAX    1000000    /* ten stations' files, LEDGER_FILE_MAX */
+#define FACTORY_FILE_MAX      4095       /* a claim's certificate with its CA's, PEM; a multiple of three, for base64 */
+#define FACTORY_FILE_NAME_MAX 15
+#define FACTORY_WHY_MAX       200
+#define FACTORY_LINE_MAX      8192 /* FACTORY_FILE_MAX in base64, and a frame */
