@@ -11,6 +11,7 @@
 
 #include "base/args.h"
 #include "base/file.h"
+#include "provisioning/keyopen.h"
 #include "provisioning/ledger.h"
 
 #define FILE_MODE   0644

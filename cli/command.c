@@ -96,31 +96,6 @@ static const struct command *find(const struct command *table, const char *noun,
     return NULL;
 }
 
-static enum exit_code run_noun(const struct command *table, const struct command_noun *noun, int argc,
-                               char *const argv[])
-{
-    struct args_command verbs[COMMANDS_MAX + 1] = {0};
-    size_t count = 0;
-    for (const struct command *row = table; row->noun != NULL && count < COMMANDS_MAX; row++) {
-        if (strcmp(row->noun, noun->noun) == 0) {
-            verbs[count++] = (struct args_command){row->verb, row->help};
-        }
-    }
-    char name[COMMAND_NAME_MAX];
-    (void)snprintf(name, sizeof(name), "muster %s", noun->noun); /* bounded, see above */
-    const struct args_schema schema = {
-        .program = name, .operands = "COMMAND", .summary = noun->help, .commands = verbs, .operands_min = 1};
-    enum exit_code code;
-    struct args_result result;
-    if (!parse_level(&schema, argc, argv, NULL, &result, &code)) {
-        return code;
-    }
-    const struct command *command = find(table, noun->noun, result.command->name);
-    assert(command != NULL); /* the words offered come from the same table */
-    (void)snprintf(name, sizeof(name), "muster %s %s", noun->noun, command->verb); /* bounded, see above */
-    return run_one(command, name, argc - (result.next - 1), argv + (result.next - 1));
-}
-
 static const struct command_noun *find_noun(const struct command_noun *nouns, const char *name)
 {
     for (const struct command_noun *noun = nouns; noun->noun != NULL; noun++) {
@@ -129,6 +104,57 @@ static const struct command_noun *find_noun(const struct command_noun *nouns, co
         }
     }
     return NULL;
+}
+
+/** The second word of a noun that belongs to @p first; NULL when it does not. */
+static const char *second_word(const struct command_noun *noun, const char *first)
+{
+    size_t len = strlen(first);
+    return strncmp(noun->noun, first, len) == 0 && noun->noun[len] == ' ' ? noun->noun + len + 1 : NULL;
+}
+
+/** What may follow @p noun: its verbs, and the second words of nouns that begin with it. */
+static void list_verbs(const struct command *table, const struct command_noun *nouns, const struct command_noun *noun,
+                       struct args_command verbs[static COMMANDS_MAX + 1])
+{
+    size_t count = 0;
+    for (const struct command *row = table; row->noun != NULL && count < COMMANDS_MAX; row++) {
+        if (strcmp(row->noun, noun->noun) == 0) {
+            verbs[count++] = (struct args_command){row->verb, row->help};
+        }
+    }
+    for (; nouns->noun != NULL && count < COMMANDS_MAX; nouns++) {
+        if (second_word(nouns, noun->noun) != NULL) {
+            verbs[count++] = (struct args_command){second_word(nouns, noun->noun), nouns->help};
+        }
+    }
+}
+
+static enum exit_code run_noun(const struct command *table, const struct command_noun *nouns,
+                               const struct command_noun *noun, int argc, char *const argv[])
+{
+    struct args_command verbs[COMMANDS_MAX + 1] = {0};
+    char name[COMMAND_NAME_MAX];
+    list_verbs(table, nouns, noun, verbs);
+    (void)snprintf(name, sizeof(name), "muster %s", noun->noun); /* bounded, see above */
+    const struct args_schema schema = {
+        .program = name, .operands = "COMMAND", .summary = noun->help, .commands = verbs, .operands_min = 1};
+    enum exit_code code;
+    struct args_result result;
+    if (!parse_level(&schema, argc, argv, NULL, &result, &code)) {
+        return code;
+    }
+    int rest = argc - (result.next - 1);
+    char *const *arguments = argv + (result.next - 1);
+    const struct command *command = find(table, noun->noun, result.command->name);
+    (void)snprintf(name, sizeof(name), "%s %s", noun->noun, result.command->name); /* bounded, see above */
+    if (command == NULL) {
+        noun = find_noun(nouns, name);
+        assert(noun != NULL); /* the words offered come from the same tables */
+        return run_noun(table, nouns, noun, rest, arguments);
+    }
+    (void)snprintf(name, sizeof(name), "muster %s %s", noun->noun, command->verb); /* bounded, see above */
+    return run_one(command, name, rest, arguments);
 }
 
 enum exit_code command_run(const struct command *table, const struct command_noun *nouns, int argc, char *const argv[])
@@ -141,7 +167,9 @@ enum exit_code command_run(const struct command *table, const struct command_nou
         }
     }
     for (const struct command_noun *noun = nouns; noun->noun != NULL && count < 2 * COMMANDS_MAX; noun++) {
-        words[count++] = (struct args_command){noun->noun, noun->help};
+        if (strchr(noun->noun, ' ') == NULL) {
+            words[count++] = (struct args_command){noun->noun, noun->help};
+        }
     }
     const struct args_schema schema = {
         .program = "muster",
@@ -158,7 +186,7 @@ enum exit_code command_run(const struct command *table, const struct command_nou
     int rest = argc - (result.next - 1);
     const struct command_noun *noun = find_noun(nouns, result.command->name);
     if (noun != NULL) {
-        return run_noun(table, noun, rest, argv + (result.next - 1));
+        return run_noun(table, nouns, noun, rest, argv + (result.next - 1));
     }
     char name[COMMAND_NAME_MAX];
     (void)snprintf(name, sizeof(name), "muster %s", result.command->name); /* bounded, see above */

@@ -2,15 +2,16 @@
 #pragma once
 /**
  * command: one table says all about every command: noun, verb, options, operands, help and function. The parser, the
- * help of three levels (muster, muster NOUN, muster NOUN VERB) and "did you mean" come from it. Main thread.
+ * help of three levels (muster, muster NOUN, muster NOUN VERB) and "did you mean" come from it. A noun of two words
+ * ("factory batch") is a level more: it stands among the verbs of the first. Main thread.
  */
 #include <stddef.h>
 
 #include "base/args.h"
 #include "cli/exit.h"
 
-#define COMMAND_NAME_MAX 64 /* "muster NOUN VERB" */
-#define COMMANDS_MAX     64 /* rows of the table */
+#define COMMAND_NAME_MAX 64  /* "muster NOUN VERB" */
+#define COMMANDS_MAX     128 /* rows of the table */
 
 struct command_call {
     const char *name; /* "muster ca issue" */

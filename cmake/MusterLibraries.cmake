@@ -15,6 +15,8 @@ pkg_check_modules(MHD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(KNOT REQUIRED IMPORTED_TARGET libknot libdnssec)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(WOLFSSL REQUIRED IMPORTED_TARGET wolfssl)
+pkg_check_modules(QRENCODE REQUIRED IMPORTED_TARGET libqrencode)
+pkg_check_modules(GD REQUIRED gdlib) # its headers: cli/label_png.c loads the library when it needs it
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 # Of the room that everything links, only the coordinator's programs call expat: the agent shall not need it on a device.
 add_library(Muster::Expat INTERFACE IMPORTED)

@@ -32,7 +32,7 @@ struct ledgerfile {
     uint64_t size;                 /* bytes that hold whole lines */
     bool broken;                   /* holds a part of a line that could not be cut off */
     struct ledger_device *devices; /* owned */
-    size_t devices_len, devices_size;
+    size_t devices_len, devices_size, voided;
     struct index by_serial, by_key;
     size_t buckets_len; /* power of two; of both */
 };
@@ -132,6 +132,11 @@ size_t ledgerfile_count(const struct ledgerfile *file)
     return file->devices_len;
 }
 
+size_t ledgerfile_voided(const struct ledgerfile *file)
+{
+    return file->voided;
+}
+
 const struct ledger_device *ledgerfile_at(const struct ledgerfile *file, size_t index)
 {
     assert(index < file->devices_len);
@@ -186,6 +191,7 @@ static void apply(struct ledgerfile *file, const struct ledger_line *line)
     } else if (line->event != LEDGER_HEAD) {
         struct ledger_device *device = find_serial(file, view_of(line->serial));
         device->tested = device->tested || line->event == LEDGER_TESTED;
+        file->voided += line->event == LEDGER_VOID && !device->voided;
         device->voided = device->voided || line->event == LEDGER_VOID;
     }
 }

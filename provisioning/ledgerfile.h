@@ -39,6 +39,7 @@ const struct ledger_device *ledgerfile_find(const struct ledgerfile *file, struc
 const struct ledger_device *ledgerfile_find_key(const struct ledgerfile *file,
                                                 const uint8_t point[static KEY_POINT_SIZE]);
 size_t ledgerfile_count(const struct ledgerfile *file);                                 /* devices made */
+size_t ledgerfile_voided(const struct ledgerfile *file);                                /* of these, void */
 const struct ledger_device *ledgerfile_at(const struct ledgerfile *file, size_t index); /* in the order of the file */
 const struct ledger_line *ledgerfile_head(const struct ledgerfile *file);
 const struct ledger_chain *ledgerfile_chain(const struct ledgerfile *file);

@@ -51,7 +51,7 @@ static enum exit_code plain(const struct command_call *call)
     return EXIT_OK;
 }
 
-static const struct command_noun nouns[] = {{"wall", "Walls"}, {0}};
+static const struct command_noun nouns[] = {{"wall", "Walls"}, {"wall door", "Doors"}, {0}};
 static const struct command table[] = {
     {.noun = "wall",
      .verb = "paint",
@@ -64,6 +64,7 @@ static const struct command table[] = {
      .defaults = &defaults,
      .run = paint},
     {.noun = "wall", .verb = "list", .help = "List", .run = plain},
+    {.noun = "wall door", .verb = "open", .help = "Open", .run = plain},
     {.noun = "status", .help = "Status", .run = plain},
     {0},
 };
@@ -101,6 +102,8 @@ static void runs_the_command_with_its_options(void **state)
     assert_int_equal(seen.operands, 2);
     assert_int_equal(run("muster wall list"), EXIT_OK);
     assert_string_equal(seen.name, "muster wall list");
+    assert_int_equal(run("muster wall door open"), EXIT_OK);
+    assert_string_equal(seen.name, "muster wall door open");
     assert_int_equal(run("muster status"), EXIT_OK);
     assert_string_equal(seen.name, "muster status");
 }
@@ -116,6 +119,10 @@ static void refuses_other_lines_without_running_anything(void **state)
     assert_int_equal(run("muster wall paint a b c"), EXIT_USAGE);
     assert_int_equal(run("muster wall paint a --count=x"), EXIT_USAGE);
     assert_int_equal(run("muster wall list a"), EXIT_USAGE);
+    assert_int_equal(run("muster wall door"), EXIT_USAGE);
+    assert_int_equal(run("muster wall door paint"), EXIT_USAGE);
+    assert_int_equal(run("muster door open"), EXIT_USAGE);
+    assert_int_equal(run("muster wall open"), EXIT_USAGE);
     assert_int_equal(run("muster status --color=red"), EXIT_USAGE);
     assert_int_equal(run("muster paint"), EXIT_USAGE);
     assert_int_equal(seen.calls, 0);
@@ -127,6 +134,7 @@ static void help_of_every_level_succeeds(void **state)
     assert_int_equal(run("muster --help"), EXIT_OK);
     assert_int_equal(run("muster wall --help"), EXIT_OK);
     assert_int_equal(run("muster wall paint --help"), EXIT_OK);
+    assert_int_equal(run("muster wall door --help"), EXIT_OK);
     assert_int_equal(run("muster --version"), EXIT_OK);
     assert_int_equal(seen.calls, 0);
 }
