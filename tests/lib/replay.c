@@ -407,6 +407,7 @@ static bool check_verdict(struct replay *replay, const json_t *step, const struc
     fine &= same_number(replay, "wait_ms", verdict->wait_ms, 1000 * number_of(step, "wait_s"));
     fine &= same_number(replay, "stop", verdict->stop, json_is_true(json_object_get(step, "stop")));
     fine &= same_number(replay, "everywhere", verdict->everywhere, json_is_true(json_object_get(step, "everywhere")));
+    fine &= same_number(replay, "zone_only", verdict->zone_only, json_is_true(json_object_get(step, "zone_only")));
     fine &= same_number(replay, "outcomes", json_array_size(outcomes), settled && changes ? attempt->batch.len : 0);
     json_array_foreach(outcomes, i, outcome)
     {
@@ -456,8 +457,8 @@ static bool run_step(struct replay *replay, json_t *step)
     const char *unsent = text_of(step, "unsent", NULL), *error = NULL;
     char detail[PROVIDER_DETAIL_MAX] = "";
     bool fine = only_keys(replay, step,
-                          " about at_s changes owner claim exchanges verdict error wait_s stop everywhere outcomes "
-                          "found unsent list ");
+                          " about at_s changes owner claim exchanges verdict error wait_s stop everywhere zone_only "
+                          "outcomes found unsent list ");
     fine = fine && (changes == NULL || read_changes(replay, changes, &attempt));
     for (size_t i = 0; fine && i < attempt.batch.len && error == NULL; i++) {
         const struct batch_item *item = &attempt.items[i];

@@ -175,6 +175,41 @@ static void links_lead_home(void **unused)
     provider_azure.close(state);
 }
 
+/** A listing that is refused is no empty zone, and is not asked for again and again. */
+static void a_listing_that_is_refused_ends(void **unused)
+{
+    (void)unused;
+    static const struct {
+        long status;
+        const char *body;
+    } rows[] = {{403, "{\"error\":{\"code\":\"AuthorizationFailed\",\"message\":\"no\"}}"},
+                {429, "{\"error\":{\"code\":\"SubscriptionRequestsThrottled\",\"message\":\"later\"}}"},
+                {404, "{\"error\":{\"code\":\"ResourceNotFound\",\"message\":\"no zone\"}}"},
+                {200, "{\"value\":{}}"},
+                {200, "<html>"}};
+    struct azure_account *state = open_account();
+    assert_int_equal(secret_set(&state->token.value, view_of("eyJ0")), ERR_OK);
+    state->token.until_ms = UINT64_MAX;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct provider_zone zone = {.name = "ex"};
+        struct provider_request request;
+        size_t seen = 0;
+        const struct provider_listing listing = {.each = count, .context = &seen};
+        struct provider_reply reply = {.status = rows[i].status, .body = view_of(rows[i].body)};
+        struct errinfo info = {0};
+        void *list = NULL;
+        bool done = true;
+        provider_request_init(&request);
+        assert_int_equal(provider_azure.list_begin(state, &zone, &listing, &request, &list), ERR_OK);
+        assert_int_equal(provider_azure.list_next(list, &request), ERR_OK);
+        assert_int_not_equal(provider_azure.list_feed(list, &request, &reply, &done, &info), ERR_OK);
+        assert_true(!done && seen == 0 && info.text[0] != '\0');
+        provider_azure.list_end(list);
+        provider_request_deinit(&request);
+    }
+    provider_azure.close(state);
+}
+
 /* Tokens of less than 16 bytes: where jansson 2.14 cannot make room for a longer one it loses its last byte, and reads
  * on behind it. */
 static bool change_once(void *context, unsigned long n)
@@ -246,6 +281,7 @@ int main(void)
         cmocka_unit_test(an_account_must_be_whole),
         cmocka_unit_test(secrets_are_taken_out_of_texts),
         cmocka_unit_test(links_lead_home),
+        cmocka_unit_test(a_listing_that_is_refused_ends),
         cmocka_unit_test(without_memory_nothing_counts_as_done),
         cmocka_unit_test(an_account_opens_whole_or_not_at_all),
     };

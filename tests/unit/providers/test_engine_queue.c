@@ -84,8 +84,55 @@ static void what_is_under_way_is_not_sent_again(void **state)
     struct change *newer = change->newer;
     submit(&queue, "a.example", 1, 2);
     assert_ptr_equal(change->newer, newer);
+    struct rrset_change longer = {.name = "a.example", .type = RRTYPE_A, .ttl = 90, .want = value(1), .rev = 2};
+    assert_int_equal(change_queue_submit(&queue, &longer, 0), ERR_OK); /* the same for another time */
+    assert_int_equal(change->newer->ttl, 90);
+    submit(&queue, "a.example", 7, 1); /* older than what comes after the one under way */
+    assert_int_equal(change->newer->rev, 2);
     change_queue_settle(&queue, change, true, 0);
     assert_int_equal(queue.waiting.len, 1);
+    change_queue_deinit(&queue);
+}
+
+/** Of an unknown outcome: whatever is sent next, this or what is newer, must not be overtaken by it; then it is over.
+ */
+static void what_was_lost_concerns_the_next_one_alone(void **state)
+{
+    (void)state;
+    struct change_queue queue;
+    change_queue_init(&queue, false);
+    submit(&queue, "a.example", 1, 1);
+    struct change *change = queue.waiting.head;
+    change_queue_take(&queue, change);
+    change->lost = true;
+    submit(&queue, "a.example", 2, 2); /* comes while it is under way */
+    change_queue_delay(&queue, change, 100);
+    assert_true(queue.delayed.head->lost);
+    submit(&queue, "a.example", 3, 3); /* and while it waits */
+    assert_true(queue.delayed.head->lost);
+    (void)change_queue_wake(&queue, 100);
+    change = queue.waiting.head;
+    change_queue_take(&queue, change);
+    assert_false(change->lost);
+    change_queue_deinit(&queue);
+}
+
+static void tries_count_until_one_is_settled(void **state)
+{
+    (void)state;
+    struct change_queue queue;
+    change_queue_init(&queue, false);
+    submit(&queue, "a.example", 1, 1);
+    struct change *change = queue.waiting.head;
+    change_queue_take(&queue, change);
+    change->attempts = 3;
+    submit(&queue, "a.example", 2, 2);
+    change = change_queue_put_back(&queue, change, 0);
+    assert_int_equal(change->attempts, 3); /* the service is the same for a newer value */
+    change_queue_take(&queue, change);
+    submit(&queue, "a.example", 3, 3);
+    change_queue_settle(&queue, change, true, 0);
+    assert_int_equal(queue.waiting.head->attempts, 0);
     change_queue_deinit(&queue);
 }
 
@@ -134,6 +181,12 @@ static void shared_zones_hand_on_what_stands_at_the_server(void **state)
     change_learn(change, &item);
     change_unpack(change, &item);
     assert_true(!item.unsure && rrset_value_equal(&item.have, &two));
+    change_queue_take(&queue, change);
+    change_mark_unsure(change);
+    submit(&queue, "a.example", 4, 4);
+    change_queue_settle(&queue, change, true, 0); /* it turned out that 3 was applied: nothing is in doubt for 4 */
+    change_unpack(queue.waiting.head, &item);
+    assert_true(!item.unsure && item.have.ips[0].bytes[3] == 3);
     change_queue_deinit(&queue);
 }
 
@@ -222,6 +275,8 @@ int main(void)
         cmocka_unit_test(newer_takes_the_place_of_what_waits),
         cmocka_unit_test(never_two_of_one_rrset_at_once),
         cmocka_unit_test(what_is_under_way_is_not_sent_again),
+        cmocka_unit_test(what_was_lost_concerns_the_next_one_alone),
+        cmocka_unit_test(tries_count_until_one_is_settled),
         cmocka_unit_test(put_back_goes_first_and_gives_way_to_the_newer),
         cmocka_unit_test(shared_zones_hand_on_what_stands_at_the_server),
         cmocka_unit_test(a_question_that_goes_unanswered_keeps_what_was_sent),

@@ -95,6 +95,16 @@ static void one_call_is_as_large_as_the_quota(void **unused)
     assert_int_equal(json_parse(strbuf_view(&request.body), request.body.len, 8, &json, NULL), ERR_OK);
     assert_int_equal(json_array_size(json_object_get(json, "additions")), GOOGLE_CHANGES);
     json_decref(json);
+    for (size_t i = 0; i < GOOGLE_CHANGES; i++) { /* each with four addresses: what the engine could not foresee */
+        for (uint8_t k = 1; k < RRSET_VALUES_MAX; k++) {
+            struct ip other = ip;
+            other.bytes[15] ^= k;
+            assert_true(rrset_value_add(&items[i].want, RRTYPE_AAAA, &other));
+        }
+        items[i].outcome = OUTCOME_UNKNOWN;
+    }
+    provider_request_reset(&request, 1795420800000, 1);
+    assert_int_equal(provider_google.build_request(state, &zone, &batch, &request), ERR_LIMIT);
     provider_request_deinit(&request);
     provider_google.cache_free(zone.cache);
     provider_google.close(state);
