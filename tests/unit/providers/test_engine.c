@@ -376,6 +376,43 @@ static void a_refused_client_stops_every_account_of_that_service(void **state)
     service_close(&service);
 }
 
+static void count_stop(void *context, const struct engine_stop *stop)
+{
+    assert_string_equal(stop->name, "");
+    assert_true(stop->both);
+    (*(unsigned *)context)++;
+}
+
+/** Who else is at the service has another password; and who is stopped already is not stopped twice. */
+static void a_wrong_password_stops_its_own_account_alone(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{200, "badauth", ERR_OK}, {200, "badagent", ERR_OK}};
+    struct service service;
+    struct told told[2] = {{0}};
+    unsigned stops = 0;
+    service_open(&service);
+    engine_on_stop(service.engine, count_stop, &stops);
+    world.script = script;
+    world.script_len = 1;
+    struct engine_zone *one = service_zone(&service, "one.example", on_settled, &told[0]);
+    service_account(&service, "dyndns2", "https://h.example/u", 0);
+    struct engine_zone *two = service_zone(&service, "two.example", on_settled, &told[1]);
+    submit(one, "a.one.example", 1, 1);
+    run_until(1 * HOURS);
+    submit(two, "a.two.example", 1, 1);
+    run_until(2 * HOURS);
+    assert_string_equal(told[0].error, "badauth");
+    assert_int_equal(told[1].applied, 1);
+    assert_int_equal(stops, 1);
+    world.script_len = 1;
+    submit(two, "a.two.example", 2, 2);
+    run_until(3 * HOURS);
+    assert_string_equal(told[1].error, "badagent");
+    assert_int_equal(stops, 2);
+    service_close(&service);
+}
+
 static void the_second_nochg_is_told_and_is_the_last_request(void **state)
 {
     (void)state;
@@ -505,6 +542,7 @@ int main(void)
         cmocka_unit_test(who_comes_after_a_stop_is_told),
         cmocka_unit_test(a_stop_in_the_middle_of_a_bisection_is_told_to_all),
         cmocka_unit_test(a_refused_client_stops_every_account_of_that_service),
+        cmocka_unit_test(a_wrong_password_stops_its_own_account_alone),
         cmocka_unit_test(the_second_nochg_is_told_and_is_the_last_request),
         cmocka_unit_test(submitting_from_inside_settled_is_safe),
         cmocka_unit_test(outcome_that_a_reload_cut_off_is_asked_for_before_anything_is_sent),

@@ -234,7 +234,7 @@ static void a_zone_has_no_more_changes_out_than_it_may(void **state)
 static void an_unknown_outcome_is_sent_again_where_that_does_no_harm(void **state)
 {
     (void)state;
-    static const struct reply script[] = {{0, "", ERR_TIMEOUT}, {0, "", ERR_IO}};
+    static const struct reply script[] = {{0, "", ERR_IO}, {0, "", ERR_TIMEOUT}};
     struct service service;
     struct told told = {0};
     begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
@@ -242,11 +242,58 @@ static void an_unknown_outcome_is_sent_again_where_that_does_no_harm(void **stat
     world.script_len = ARRAY_LEN(script);
     struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
     submit(zone, "a.example", 1, 1);
+    run_until(1500);
+    assert_string_equal(told.error, "connection-lost");
     run_until(1 * HOURS);
     assert_int_equal(told.unknown, 2);
+    assert_string_equal(told.error, "timeout");
     assert_int_equal(told.applied, 1);
     assert_int_equal(bulk.writes, 3);
     assert_int_equal(world.queries, 0);
+    service_close(&service);
+}
+
+static size_t ten(const struct provider_zone *zone, const struct batch_item *item)
+{
+    (void)zone;
+    (void)item;
+    return 10;
+}
+
+static void a_request_is_no_larger_than_the_service_takes(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 100, .depth_max = 1, .bytes_max = 55});
+    ops.item_size = ten;
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit_many(zone, 20, 1, 1);
+    run_until(1 * HOURS);
+    assert_int_equal(told.applied, 20);
+    assert_int_equal(bulk.writes, 4);
+    ops.item_size = NULL;
+    service_close(&service);
+}
+
+/** A question whose answer is lost has changed nothing. */
+static void a_lookup_that_is_lost_leaves_no_doubt(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{0, "", ERR_IO}, {0, "", ERR_TIMEOUT}};
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    bulk.wants_id = true;
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(1 * HOURS);
+    assert_int_equal(told.unknown, 0);
+    assert_int_equal(told.applied, 1);
+    assert_int_equal(bulk.ids, 3);
+    assert_int_equal(bulk.writes, 1);
     service_close(&service);
 }
 
@@ -386,6 +433,29 @@ static void a_listing_obeys_the_wait_that_the_service_asked_for(void **state)
     service_close(&service);
 }
 
+static void a_service_is_asked_again_after_a_day_whatever_it_said(void **state)
+{
+    (void)state;
+    static const struct reply script[] = {{429, "", ERR_OK}};
+    struct service service;
+    struct told told = {0};
+    struct listed listed = {0};
+    struct engine_listing listing = {.each = list_each, .done = list_done, .context = &listed};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    world.script = script;
+    world.script_len = ARRAY_LEN(script);
+    world.retry_after_s = 3000000; /* a month and more */
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    assert_int_equal(engine_zone_list(zone, &listing), ERR_OK);
+    run_until(2000);
+    submit(zone, "a.example", 1, 1);
+    run_until(23ull * HOURS);
+    assert_int_equal(told.applied, 0);
+    run_until(25ull * HOURS);
+    assert_int_equal(told.applied, 1);
+    service_close(&service);
+}
+
 static void a_listing_that_fails_says_so_once(void **state)
 {
     (void)state;
@@ -459,9 +529,12 @@ int main(void)
         cmocka_unit_test(a_zone_with_much_to_do_leaves_room_for_others),
         cmocka_unit_test(a_zone_has_no_more_changes_out_than_it_may),
         cmocka_unit_test(an_unknown_outcome_is_sent_again_where_that_does_no_harm),
+        cmocka_unit_test(a_request_is_no_larger_than_the_service_takes),
+        cmocka_unit_test(a_lookup_that_is_lost_leaves_no_doubt),
         cmocka_unit_test(a_name_is_not_written_more_often_than_the_service_allows),
         cmocka_unit_test(a_name_that_never_left_is_not_held_up),
         cmocka_unit_test(a_zone_is_listed_page_by_page),
+        cmocka_unit_test(a_service_is_asked_again_after_a_day_whatever_it_said),
         cmocka_unit_test(a_listing_that_fails_says_so_once),
         cmocka_unit_test(a_stopped_account_is_listed_for_a_person_only),
         cmocka_unit_test(a_listing_obeys_the_wait_that_the_service_asked_for),

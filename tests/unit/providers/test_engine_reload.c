@@ -344,6 +344,42 @@ static void a_stop_outlives_the_engine_until_a_person_clears_it(void **state)
     service_close(&service);
 }
 
+static void a_stop_of_one_family_leaves_the_other(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    struct kept kept = {0};
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    engine_on_stop(service.engine, keep_stop, &kept);
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    bulk.stop = BATCH_STOP_FAMILY;
+    submit(zone, "a.example", 1, 1);
+    run_until(2000);
+    assert_int_equal(kept.len, 1);
+    assert_false(kept.both);
+    assert_int_equal(kept.type, RRTYPE_A);
+    service_close(&service);
+}
+
+/** A store that was damaged, or is of another version. */
+static void a_stop_that_cannot_be_is_not_taken(void **state)
+{
+    (void)state;
+    char longer[DNSNAME_SIZE + 1];
+    struct service service;
+    begin(&service, (struct provider_limits){.batch_max = 10, .depth_max = 1});
+    memset(longer, 'a', sizeof(longer) - 1);
+    longer[sizeof(longer) - 1] = '\0';
+    struct engine_stop rows[] = {{.name = longer, .type = RRTYPE_A}, {.name = "a.example", .type = (enum rrtype)16}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        rows[i].error = "nohost";
+        rows[i].detail = "create it";
+        assert_int_equal(engine_account_restore_stop(service.account, &rows[i]), ERR_INVALID);
+    }
+    service_close(&service);
+}
+
 static void an_account_that_was_stopped_starts_stopped(void **state)
 {
     (void)state;
@@ -373,6 +409,8 @@ int main(void)
         cmocka_unit_test(whatever_happens_the_newest_value_is_the_last),
         cmocka_unit_test(whatever_happens_nothing_is_repeated_before_it_is_asked_for),
         cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
+        cmocka_unit_test(a_stop_of_one_family_leaves_the_other),
+        cmocka_unit_test(a_stop_that_cannot_be_is_not_taken),
         cmocka_unit_test(an_account_that_was_stopped_starts_stopped),
     };
     return cmocka_run_group_tests_name("engine_reload", tests, NULL, NULL);
