@@ -188,7 +188,9 @@ static void refuse_list(struct engine_zone *zone, struct change *list)
         list = change->next;
         change->next = NULL;
         change_unpack(change, &item);
-        change_refuse(zone, change, stops_refusal(zone, &item, detail), detail);
+        const char *error = stops_refusal(zone, &item, detail);
+        stops_keep(zone, &item, error, detail);
+        change_refuse(zone, change, error, detail);
         zone_kick(zone);
     }
 }

@@ -314,6 +314,9 @@ void list_http_stop(struct engine_zone *zone);
 /** Error and detail of a change whose name, or whose kind, is not to be sent; NULL = fine. */
 const char *stops_refusal(const struct engine_zone *zone, const struct batch_item *item,
                           char detail[static PROVIDER_DETAIL_MAX]);
+/** A name that the login does not stand for stays refused when the account, and with it what the login stands for, is
+ * made anew: it would be written first then, over the other one. */
+void stops_keep(struct engine_zone *zone, const struct batch_item *item, const char *error, const char *detail);
 /** After a batch was settled: what its items say about their names is remembered and told. */
 void stops_learn(struct exchange *exchange);
 /** The account stops, and with `everywhere` every other one at this service. */

@@ -28,6 +28,16 @@ static void tell(struct engine_account *account, const char *name, enum rrtype t
     }
 }
 
+void stops_keep(struct engine_zone *zone, const struct batch_item *item, const char *error, const char *detail)
+{
+    struct engine_account *account = zone->account;
+    const char *why;
+    if (strcmp(error, PROVIDER_ONE_HOST) == 0 && hosts_stopped(&account->hosts, item->name, item->type, &why) == NULL &&
+        hosts_stop(&account->hosts, item->name, item->type, true, error, detail) == ERR_OK) {
+        tell(account, item->name, item->type, true, error, detail);
+    }
+}
+
 void stops_learn(struct exchange *exchange)
 {
     struct engine_account *account = exchange->zone->account;

@@ -40,6 +40,7 @@ struct provider_about {
 };
 
 #define PROVIDER_ALLOW_HTTP "allow_http"
+#define PROVIDER_ONE_HOST   "one-host" /* error of `impossible`: the login stands for another name */
 
 /** A key of an account's `options:`. */
 struct provider_option {

@@ -326,7 +326,7 @@ static const char *account_impossible(const void *context, const struct batch_it
         verdict_set(&verdict, VERDICT_SETTLED, "no-secret", "secrets_file has no line for this name: add it, reload");
     } else if (config->hosts.per_account != 0 && account->only_host != NULL &&
                strcmp(account->only_host, item->name) != 0) {
-        verdict_set(&verdict, VERDICT_SETTLED, "one-host",
+        verdict_set(&verdict, VERDICT_SETTLED, PROVIDER_ONE_HOST,
                     "the login stands for one name, and this account serves %.100s: give each name its own account",
                     account->only_host);
     }

@@ -22,6 +22,8 @@ static struct {
     const char *missing; /* a zone that the service does not have; NULL = none */
     uint32_t cost;
     enum batch_stop stop; /* the next write's first item is refused and stopped */
+    bool one_host;        /* a login stands for the name that it is used for first */
+    char only[DNSNAME_SIZE];
     bool token;
     bool partial; /* the next write's first item is refused, the others go once more */
     unsigned tokens, ids, writes, items, pages, follows;
@@ -37,6 +39,7 @@ static enum err bulk_open(const struct engine_account_config *config, const stru
     (void)config;
     (void)template;
     (void)info;
+    bulk.only[0] = '\0';
     *ret_state = &bulk;
     return ERR_OK;
 }
@@ -59,6 +62,15 @@ static uint32_t bulk_cost(const void *state, const struct batch_item *item)
     return bulk.cost;
 }
 
+static const char *bulk_impossible(const void *state, const struct batch_item *item,
+                                   char detail[static PROVIDER_DETAIL_MAX])
+{
+    (void)state;
+    bool other = bulk.one_host && bulk.only[0] != '\0' && strcmp(bulk.only, item->name) != 0;
+    memcpy(detail, "of one", sizeof("of one"));
+    return other ? PROVIDER_ONE_HOST : NULL;
+}
+
 static void bulk_cache_free(void *cache)
 {
     free(cache);
@@ -79,6 +91,9 @@ static enum err bulk_build(void *state, struct provider_zone *zone, struct batch
         assert_true(bulk.writes < WRITES_MAX);
         bulk.writes_ms[bulk.writes++] = world.now_ms;
         bulk.items += (unsigned)batch->len;
+        if (bulk.only[0] == '\0') {
+            (void)snprintf(bulk.only, sizeof(bulk.only), "%s", batch->items[0].name); /* fits */
+        }
         if (bulk.wrote != NULL) {
             bulk.wrote(batch);
         }
@@ -203,6 +218,7 @@ static struct provider_ops ops = {.about = {.name = "bulk"},
                                   .close = bulk_close,
                                   .limits = bulk_limits,
                                   .item_cost = bulk_cost,
+                                  .impossible = bulk_impossible,
                                   .cache_free = bulk_cache_free,
                                   .build_request = bulk_build,
                                   .parse_reply = bulk_parse,

@@ -110,6 +110,31 @@ static void a_stop_outlives_a_reload_that_nobody_wrote_down(void **state)
     service_close(&service);
 }
 
+/** Which name a login stands for is forgotten with the account: the other one must not be first then. */
+static void a_name_that_the_login_is_not_for_stays_refused(void **state)
+{
+    (void)state;
+    struct service service;
+    struct told told = {0};
+    begin(&service, (struct provider_limits){.batch_max = 1, .depth_max = 1});
+    bulk.one_host = true;
+    struct engine_zone *zone = service_zone(&service, "example", on_settled, &told);
+    submit(zone, "a.example", 1, 1);
+    run_until(1000);
+    submit(zone, "b.example", 2, 1);
+    run_until(2000);
+    assert_string_equal(told.error, PROVIDER_ONE_HOST);
+    zone = reload(&service, zone, &told);
+    submit(zone, "b.example", 2, 1); /* what was refused is sent again, what is served is not */
+    run_until(1 * HOURS);
+    assert_int_equal(bulk.writes, 1);
+    submit(zone, "a.example", 3, 3);
+    run_until(2 * HOURS);
+    assert_int_equal(bulk.writes, 2);
+    assert_int_equal(engine_account_clear_stops(service.account, NULL), 2); /* b's, in both types */
+    service_close(&service);
+}
+
 enum { NAMES = 5, LATE_MS = 900 /* less than retry_min */, ROUNDS = 400 };
 
 /** A service that loses answers, and does late what it was asked: what it holds, and what of it is to come. */
@@ -406,6 +431,7 @@ int main(void)
         cmocka_unit_test(what_was_under_way_at_a_reload_is_not_overtaken),
         cmocka_unit_test(what_is_under_way_at_a_reload_counts_as_written),
         cmocka_unit_test(a_stop_outlives_a_reload_that_nobody_wrote_down),
+        cmocka_unit_test(a_name_that_the_login_is_not_for_stays_refused),
         cmocka_unit_test(whatever_happens_the_newest_value_is_the_last),
         cmocka_unit_test(whatever_happens_nothing_is_repeated_before_it_is_asked_for),
         cmocka_unit_test(a_stop_outlives_the_engine_until_a_person_clears_it),
