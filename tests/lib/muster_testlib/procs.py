@@ -55,8 +55,8 @@ def port_accepts(address, port):
 class Workspace:
     """A temporary folder of one test. MUSTER_KEEP=1 keeps it and prints its path."""
 
-    def __init__(self, prefix="muster-"):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
+    def __init__(self, prefix="muster-", place=None):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=place))
         self.path.chmod(0o755)
         atexit.register(self.close)
 
