@@ -351,9 +351,8 @@ static void hold_device(struct core *core, struct device *device, uint32_t index
     device->flags |= DEVICE_HELD;
 }
 
-enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t index,
-                              const struct plan_addresses *before, const struct plan_addresses *after,
-                              uint64_t received_ms)
+static enum err apply(struct core *core, struct core_time now, uint32_t index, const struct plan_addresses *before,
+                      const struct plan_addresses *after, uint64_t received_ms, bool damped)
 {
     struct device *device = device_at(core->devices, index);
     struct view id = device_id(core->devices, device);
@@ -367,7 +366,8 @@ enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t 
     if (err != ERR_OK) {
         return err;
     }
-    uint64_t hold_until_ms = unsure ? 0 : damp(core, now, index, before); /* to say it again is no flap */
+    bool flaps = damped && !unsure; /* to say it again is no flap */
+    uint64_t hold_until_ms = flaps ? damp(core, now, index, before) : 0;
     store_addresses(core, now, index, after);
     core_mark_device(core, index);
     want_difference(core, now, index, received_ms, hold_until_ms);
@@ -377,6 +377,19 @@ enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t 
         hold_device(core, device, index, hold_until_ms);
     }
     return ERR_OK;
+}
+
+enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t index,
+                              const struct plan_addresses *before, const struct plan_addresses *after,
+                              uint64_t received_ms)
+{
+    return apply(core, now, index, before, after, received_ms, true);
+}
+
+enum err core_apply_at_once(struct core *core, struct core_time now, uint32_t index,
+                            const struct plan_addresses *before, const struct plan_addresses *after)
+{
+    return apply(core, now, index, before, after, 0, false);
 }
 
 static void release_entry(struct core *core, struct core_time now, struct outbox_entry *entry)

@@ -59,8 +59,7 @@ static void go_back(struct core *core, struct core_time now, uint32_t index, con
     after.ip4 = verdict->good.ip4;
     after.ip6 = verdict->good.ip6;
     if (device_at(core->devices, index)->registry_ref != DEVICE_NONE && verdict->has_good &&
-        !plan_addresses_equal(&before, &after) &&
-        core_apply_addresses(core, now, index, &before, &after, 0) != ERR_OK) {
+        !plan_addresses_equal(&before, &after) && core_apply_at_once(core, now, index, &before, &after) != ERR_OK) {
         log_event(LOG_LEVEL_ERROR, "out-of-memory", "where=last-good"); /* frozen at what it is */
     }
 }

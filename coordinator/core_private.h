@@ -135,6 +135,9 @@ void core_set_no_inbound(struct core *core, struct device *device, bool on);
 enum err core_apply_addresses(struct core *core, struct core_time now, uint32_t index,
                               const struct plan_addresses *before, const struct plan_addresses *after,
                               uint64_t received_ms) MUST_CHECK;
+/** Not a device's wish, so no flap. @return ERR_NOMEM: nothing has changed. */
+enum err core_apply_at_once(struct core *core, struct core_time now, uint32_t index,
+                            const struct plan_addresses *before, const struct plan_addresses *after) MUST_CHECK;
 struct plan_addresses core_addresses_of(const struct core *core, uint32_t index);
 void core_submit(struct core *core, struct core_time now, struct outbox_entry *entry);
 /* What was known of the name in another zone is no longer. */

@@ -455,6 +455,23 @@ static void two_devices_with_one_identity_freeze_at_the_last_good(void **state)
     rig_stop(&rig);
 }
 
+/* Their quarrel has damped the name: the way back to what is good does not wait for that. */
+static void the_way_back_is_not_damped(void **state)
+{
+    static const struct rig_config damped = {
+        .groups = "  - name: cameras\n    damping: true\n    names:\n      - name: \"{id}.example.net\"\n",
+        .more = "ownership: required\ndamping: {suppress: 1500, reuse: 700}\n"};
+    (void)state;
+    start(&damped);
+    bind();
+    take_turns(4);
+    assert_int_equal(rig_stats(&rig).suspects, 1);
+    assert_int_equal(rig_stats(&rig).records_held, 0);
+    rig_commit_all(&rig);
+    assert_true(rig_change(&rig, NAME, RRTYPE_A) == NULL || rig_wants(&rig, NAME, A));
+    rig_stop(&rig);
+}
+
 static void a_suspicion_outlives_a_restart_and_ends_with_forget(void **state)
 {
     (void)state;
@@ -559,6 +576,7 @@ int main(void)
         cmocka_unit_test(another_ledger_is_asked_for_all_and_takes_nothing_away),
         cmocka_unit_test(the_ledgers_group_wins_over_a_patterns_and_not_over_an_entry),
         cmocka_unit_test(two_devices_with_one_identity_freeze_at_the_last_good),
+        cmocka_unit_test(the_way_back_is_not_damped),
         cmocka_unit_test(a_suspicion_outlives_a_restart_and_ends_with_forget),
         cmocka_unit_test(an_alarm_alone_changes_no_name),
         cmocka_unit_test(off_looks_for_nothing),
