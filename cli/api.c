@@ -15,6 +15,7 @@
 
 #define JSON_DEPTH_MAX 8 /* the deepest answer has 5 */
 #define REAL_DIGITS    12
+#define HINT_MAX       160
 
 struct api {
     const struct command_call *call; /* borrowed */
@@ -111,10 +112,30 @@ static int connect_error(const char *path)
     return error;
 }
 
+/* With the server's name in both places. */
+static const char *hint_of(const struct api *api, const char *format, char ret_text[static HINT_MAX])
+{
+    const char *server = api->options->server != NULL ? api->options->server : "coordinator";
+    struct strbuf text;
+    strbuf_init(&text, HINT_MAX - 1);
+    for (const char *at = format; *at != '\0'; at++) {
+        if (at[0] == '%' && at[1] == 's') {
+            (void)strbuf_adds(&text, server); /* cut is enough */
+            at++;
+        } else {
+            (void)strbuf_addf(&text, "%c", *at);
+        }
+    }
+    (void)snprintf(ret_text, HINT_MAX, "%s", strbuf_str(&text)); /* fits */
+    strbuf_deinit(&text);
+    return ret_text;
+}
+
 static enum exit_code report_transport(const struct api *api)
 {
     struct strbuf cause;
-    const char *hint = "look at the coordinator's log: journalctl -u muster-coordinator";
+    char log_hint[HINT_MAX], start_hint[HINT_MAX];
+    const char *hint = hint_of(api, "look at the %s's log: journalctl -u muster-%s", log_hint);
     const char *id = "no-answer";
     enum exit_code code = api->err == ERR_TIMEOUT ? EXIT_TIMED_OUT : EXIT_FAILED;
     int error = api->err == ERR_TIMEOUT ? 0 : connect_error(api->socket);
@@ -124,7 +145,7 @@ static enum exit_code report_transport(const struct api *api)
     case ENOENT:
     case ECONNREFUSED:
         id = "not-running";
-        hint = "start the coordinator (systemctl start muster-coordinator), or name its socket with --socket";
+        hint = hint_of(api, "start the %s (systemctl start muster-%s), or name its socket with --socket", start_hint);
         break;
     case EACCES:
     case EPERM:
@@ -150,12 +171,13 @@ static const struct {
     const char *hint;
 } refusals[] = {
     {400, EXIT_USAGE, "correct what the cause names"},
+    {403, EXIT_REFUSED, "scan the label again; without --code-file the operator's own word counts"},
     {404, EXIT_ABSENT, "list what there is: muster device list, muster record list, muster zone list"},
     {409, EXIT_CONFLICT, "wait until it is through, then run the command again"},
     {412, EXIT_CONFLICT, "make a new plan: muster zone plan ZONE -o FILE"},
     {501, EXIT_FAILED, "--host NAME has a name of ours written again, to the value that it has"},
     {502, EXIT_FAILED, "look at the zone: muster zone list"},
-    {503, EXIT_FAILED, "the coordinator is busy; run the command again"},
+    {503, EXIT_FAILED, "it is busy; run the command again"},
 };
 
 /* Where the error id says more than the status. */
@@ -166,13 +188,19 @@ static const struct {
     {"no-such-zone", "list what there is: muster zone list"},
     {"no-such-record", "list what there is: muster record list"},
     {"no-such-device", "list what there is: muster device list"},
+    {"owned", "muster device transfer ID gives it another owner"},
+    {"not-owned", "muster device claim ID gives it its first owner"},
+    {"wrong-state", "muster device history ID says how it came there"},
+    {"nothing-to-undo", "muster device transfer ID gives it another owner"},
+    {"gone", "give the device a new identity: it does not come back"},
     {"stopped", "mend the account and reload, or let it go on: muster provider resume ACCOUNT"},
 };
 
 static enum exit_code report_refusal(const struct api *api)
 {
     enum exit_code code = EXIT_FAILED;
-    const char *hint = "look at the coordinator's log: journalctl -u muster-coordinator";
+    char log_hint[HINT_MAX];
+    const char *hint = hint_of(api, "look at the %s's log: journalctl -u muster-%s", log_hint);
     const char *id = api_text(api->body, "error");
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
         if (refusals[i].status == api->status) {

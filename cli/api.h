@@ -21,6 +21,7 @@ struct api_options {
     const char *socket;
     uint64_t timeout_ms; /* 0 = the command's own */
     bool json;
+    const char *server; /* who listens there, for hints; from the defaults; NULL = the coordinator */
 };
 
 #define API_ROWS                                                                                                       \

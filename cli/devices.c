@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const char *const presences[] = {"online", "late", "lost", "off", "unknown", NULL};
-static const char *const problems[] = {"any",          "mismatch", "address-shared", "not-public", "no-inbound-path",
-                                       "unregistered", NULL};
+static const char *const problems[] = {
+    "any",       "mismatch",   "address-shared", "not-public",     "no-inbound-path", "unregistered", "not-in-ledger",
+    "not-owned", "not-active", "suspended",      "cloned-suspect", "revoked",         "scrapped",     NULL};
 
 const struct args_row device_list_rows[] = {
     LISTING_ROWS,
@@ -119,6 +120,29 @@ static void add_prefixes(struct grid *grid, const json_t *device)
     }
 }
 
+/* What the ledger says, and what is suspected; nothing where neither is known. */
+static void add_ledger(struct grid *grid, const json_t *device)
+{
+    char text[256];
+    const json_t *ledger = json_object_get(device, "ledger");
+    const json_t *suspect = json_object_get(device, "suspect");
+    const char *names = api_text(device, "names_are");
+    if (ledger != NULL) {
+        (void)snprintf(text, sizeof(text), "%s, %s", api_text(ledger, "state"),
+                       api_bool(ledger, "owned") ? "owned" : "not owned"); /* fits */
+        fact(grid, "ledger", text);
+    }
+    if (names[0] != '\0') {
+        fact(grid, "names are", names);
+    }
+    if (suspect != NULL) {
+        (void)snprintf(text, sizeof(text), "%s: %s", api_text(suspect, "kind"), api_text(suspect, "detail")); /* cut */
+        fact(grid, "clone", text);
+        grid_text(grid, "since");
+        grid_time(grid, api_text(suspect, "since"));
+    }
+}
+
 static void add_facts(struct grid *grid, const json_t *device)
 {
     char text[64];
@@ -127,6 +151,7 @@ static void add_facts(struct grid *grid, const json_t *device)
     fact(grid, "group", api_text(device, "group"));
     fact(grid, "site", api_text(device, "site"));
     fact(grid, "problem", problem_of(device));
+    add_ledger(grid, device);
     fact(grid, "IPv4", api_text(device, "ip4"));
     fact(grid, "IPv6", api_text(device, "ip6"));
     fact(grid, "observed", api_text(device, "observed"));

@@ -111,6 +111,29 @@ static void add_counts(const json_t *counts, const char *const *keys, char line[
     strbuf_deinit(&out);
 }
 
+/* Only where there is something to say: the ledger where owners are required, clones where one is suspected. */
+static void add_owners(struct grid *grid, const json_t *status)
+{
+    static const char *const states[] = {"made",           "issued",  "active",   "suspended",
+                                         "cloned-suspect", "revoked", "scrapped", NULL};
+    const json_t *ledger = json_object_get(status, "ledger");
+    char line[LINE_SIZE];
+    char number[AGE_TEXT_SIZE];
+    if (ledger != NULL) {
+        (void)snprintf(line, sizeof(line), "%s owned", age_count(api_u64(ledger, "owned"), number)); /* fits */
+        grid_text(grid, "ledger");
+        grid_text(grid, !api_bool(ledger, "complete") ? "unknown" : api_bool(ledger, "late") ? "late" : line);
+        add_counts(ledger, states, line);
+        grid_text(grid, line);
+    }
+    if (api_u64(status, "suspects") > 0) {
+        (void)snprintf(line, sizeof(line), "%s suspected", age_count(api_u64(status, "suspects"), number)); /* fits */
+        grid_text(grid, "clones");
+        grid_text(grid, line);
+        grid_text(grid, "muster device list --problem cloned-suspect");
+    }
+}
+
 static void add_fleet(struct grid *grid, const json_t *status)
 {
     static const char *const presences[] = {"online", "late", "lost", "off", "registered", NULL};
@@ -129,6 +152,7 @@ static void add_fleet(struct grid *grid, const json_t *status)
     grid_text(grid, line);
     add_counts(records, open, line);
     grid_text(grid, line);
+    add_owners(grid, status);
     grid_text(grid, "change");
     (void)snprintf(line, sizeof(line), "p50 %.1f ms", api_number(status, "change_p50_ms")); /* fits */
     grid_text(grid, line);
