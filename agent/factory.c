@@ -20,13 +20,13 @@
 static void refuse(struct factory_answer *answer, const char *why)
 {
     *answer = (struct factory_answer){.op = FACTORY_NO};
-    (void)snprintf(answer->why, sizeof(answer->why), "%s", why); /* cut to fit */
+    (void)snprintf(answer->why, sizeof(answer->why), "%.*s", FACTORY_WHY_MAX, why); /* cut to fit */
 }
 
 static void refuse_for(struct factory_answer *answer, const char *what, enum err err)
 {
     char why[FACTORY_WHY_MAX + 1];
-    (void)snprintf(why, sizeof(why), "%s: %s", what, err_text(err)); /* cut to fit */
+    (void)snprintf(why, sizeof(why), "%.*s: %s", FACTORY_WHY_MAX / 2, what, err_text(err)); /* cut to fit */
     refuse(answer, why);
 }
 
