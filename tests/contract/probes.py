@@ -72,9 +72,9 @@ class Session:
 class Probes:
     """The process. Use as a context manager; open() makes a zone."""
 
-    def __init__(self):
+    def __init__(self, env=None):
         argv = [build_dir() / "tests" / "contract" / "muster-probe", "-"]
-        self.child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1 << 16)
+        self.child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1 << 16, env=env)
         self.sessions, self.lock = {}, threading.Lock()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

@@ -196,6 +196,10 @@ class Dyndns2(unittest.TestCase):
         self.assertEqual(self.muster("resume", "dns"), {"lifted": 1})
         wait_answer(self.stack.dns, "cam-1.example.net", "A", ["93.184.216.42"])
         self.assertEqual(self.muster("stops")["stops"], [])
+        self.stack.coordinator.stop()
+        self.stack.start_coordinator()
+        self.assertEqual(self.muster("stops")["stops"], [])
+        self.assertEqual(self.muster("accounts")["accounts"][0]["state"], "running")
 
     def test_a_stop_ends_when_the_accounts_password_changes(self):
         self.service.script[:] = ["badauth\n"]
