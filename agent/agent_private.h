@@ -10,6 +10,7 @@
 #include "agent/floorlook.h"
 #include "agent/interfaces.h"
 #include "agent/probing.h"
+#include "base/backoff.h"
 #include "mqtt/inbox.h"
 #include "mqtt/session.h"
 #include "mqtt/topics.h"
@@ -21,10 +22,11 @@ struct agent {
     char device_id[DEVICE_ID_MAX + 1];
     char state_topic[TOPIC_SIZE], gone_topic[TOPIC_SIZE], dns_topic[TOPIC_SIZE], sync_topic[TOPIC_SIZE];
     char cert_topic[TOPIC_SIZE], csr_topic[TOPIC_SIZE];
-    struct agent_keeper keeper; /* all NULL: the identity is in files that somebody put there */
-    struct floorlook *look;     /* owned */
-    uint64_t takeover_ms;       /* of the first of these in a row */
-    unsigned takeovers;
+    struct agent_keeper keeper;      /* all NULL: the identity is in files that somebody put there */
+    struct floorlook *look;          /* owned */
+    unsigned takeovers;              /* connections in a row that ended young */
+    struct loop_timer *denied_timer; /* owned */
+    struct backoff denied;           /* of connections without rights */
     struct report report;
     struct interfaces *interfaces;   /* owned */
     struct address_set own;          /* what the interfaces have; report.current is what was made of it */

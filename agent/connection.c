@@ -8,17 +8,20 @@
 #include "agent/wayout.h"
 #include "base/crypto.h"
 
-#define SESSION_QUEUE   8 /* messages; one state at a time goes out */
-#define BACKOFF_BASE_MS 1000
-#define DOUBT_PROBE_S   4   /* where questions beside the connection fail, it is asked whether it still stands */
-#define HURRY_MS        500 /* a router that was given an address gets its routes a moment later */
-#define HURRY_PAUSE_MS  50
-#define TAKEOVERS       3 /* of this connection, within TAKEOVER_MS: somebody else has this identity, and keeps it */
-#define TAKEOVER_MS     600000
-#define RENEWAL_S       600  /* a request nobody took by then is made anew */
-#define BIRTH_HOLD_MS   3000 /* for the router's answer: UPnP takes two to three seconds, PCP milliseconds */
+#define SESSION_QUEUE     8 /* messages; one state at a time goes out */
+#define BACKOFF_BASE_MS   1000
+#define DOUBT_PROBE_S     4   /* where questions beside the connection fail, it is asked whether it still stands */
+#define HURRY_MS          500 /* a router that was given an address gets its routes a moment later */
+#define HURRY_PAUSE_MS    50
+#define TAKEOVERS         6
+#define TAKEOVER_YOUNG_MS 60000
+#define TAKEOVER_PAUSE_MS 600000
+#define DENIED_BASE_MS    2000
+#define DENIED_MAX_MS     3600000
+#define RENEWAL_S         600  /* a request nobody took by then is made anew */
+#define BIRTH_HOLD_MS     3000 /* for the router's answer: UPnP takes two to three seconds, PCP milliseconds */
 
-static void on_disconnected(void *context, enum err err, const char *reason);
+static void fall(struct agent *agent, enum err err, const char *reason);
 
 static bool stands_on_nothing(const struct agent *agent)
 {
@@ -35,7 +38,7 @@ static bool stands_on_nothing(const struct agent *agent)
  * receiving thread waits for up to a second on the sockets that it knew. */
 void connection_leave(struct agent *agent, const char *reason)
 {
-    on_disconnected(agent, ERR_CLOSED, reason);
+    fall(agent, ERR_STATE, reason); /* by our own will */
     session_hurry(agent->session);
     lifeline_cut();
     session_reconnect(agent->session);
@@ -247,37 +250,33 @@ static void on_connected(void *context, const char *endpoint)
     /* The broker's view of a path through a carrier's NAT looks like any other: only the router knows. */
     agent_step(agent, &(struct report_event){.kind = REPORT_EV_CONNECTED,
                                              .hold_ms = detect_awaits_router(agent->detect) ? BIRTH_HOLD_MS : 0});
-    if (agent->keeper.connected != NULL) {
-        agent->keeper.connected(agent->keeper.context);
-    }
 }
 
-/* Two devices with one identity would throw each other out for ever, each taking the names along. */
-static void note_takeover(struct agent *agent)
+/* Two devices with one identity throw each other out for ever, each taking the names along. mosquitto 2.0.11 closes the
+ * connection that is taken over without a word, so what tells is that one after the other ends young. */
+static void judge_end(struct agent *agent, enum err err, uint64_t stood_ms)
 {
-    uint64_t now = loop_now_ms(agent->loop);
-    if (agent->takeovers == 0 || now - agent->takeover_ms > TAKEOVER_MS) {
-        agent->takeovers = 0;
-        agent->takeover_ms = now;
-    }
-    if (++agent->takeovers < TAKEOVERS) {
+    bool taken = err == ERR_CONFLICT || (err == ERR_CLOSED && stood_ms < TAKEOVER_YOUNG_MS);
+    agent->takeovers = taken ? agent->takeovers + 1 : 0;
+    if (agent->takeovers < TAKEOVERS) {
         return;
     }
     agent->takeovers = 0;
-    session_hold_off(agent->session, TAKEOVER_MS + crypto_random_u64() % (TAKEOVER_MS / 4));
-    log_event(LOG_LEVEL_ERROR, "taken-over", "times=%d pause_ms=%d hint=\"another device has this one's identity\"",
-              TAKEOVERS, TAKEOVER_MS);
+    session_hold_off(agent->session, TAKEOVER_PAUSE_MS + crypto_random_u64() % (TAKEOVER_PAUSE_MS / 4));
+    log_event(LOG_LEVEL_ERROR, "taken-over", "times=%d pause_ms=%d hint=\"has another device this one's identity?\"",
+              TAKEOVERS, TAKEOVER_PAUSE_MS);
 }
 
-static void tell_keeper(struct agent *agent, enum err err)
+static void tell_keeper(struct agent *agent, enum err err, bool was_connected, uint64_t stood_ms)
 {
     floorlook_failed(agent->look, err);
-    if (err == ERR_CONFLICT) {
-        note_takeover(agent);
+    if (agent->keeper.disconnected == NULL) {
+        return;
     }
-    if (agent->keeper.disconnected != NULL) {
-        agent->keeper.disconnected(agent->keeper.context, err);
+    if (was_connected) {
+        judge_end(agent, err, stood_ms);
     }
+    agent->keeper.disconnected(agent->keeper.context, err);
 }
 
 enum err agent_send_renewal(struct agent *agent, struct view payload)
@@ -302,11 +301,11 @@ static void on_ahead(void *context)
     session_reconnect(agent->session);
 }
 
-static void on_disconnected(void *context, enum err err, const char *reason)
+static void fall(struct agent *agent, enum err err, const char *reason)
 {
-    struct agent *agent = context;
     char quoted[LOG_QUOTED_SIZE];
     bool was_connected = agent->endpoint[0] != '\0';
+    uint64_t stood_ms = loop_now_ms(agent->loop) - agent->connection_since_ms;
     if (was_connected || agent->connection_since_ms == 0) {
         agent->connection_since_ms = loop_now_ms(agent->loop);
     }
@@ -327,7 +326,12 @@ static void on_disconnected(void *context, enum err err, const char *reason)
         loop_timer_after(agent->hurry_timer, HURRY_PAUSE_MS);
     }
     agent_step_kind(agent, REPORT_EV_DISCONNECTED);
-    tell_keeper(agent, err);
+    tell_keeper(agent, err, was_connected, stood_ms);
+}
+
+static void on_disconnected(void *context, enum err err, const char *reason)
+{
+    fall(context, err, reason);
 }
 
 /* Paho's receive thread. */
@@ -337,11 +341,34 @@ static void on_message(void *context, const struct session_message *message)
     inbox_put(agent->inbox, message);
 }
 
+static void on_denied_timer(void *context)
+{
+    struct agent *agent = context;
+    if (session_is_connected(agent->session)) {
+        session_reconnect(agent->session);
+    }
+}
+
+/* The broker's plugin lets a denied certificate connect and gives it no rights: its own topic shows which it is. */
+static void judge_rights(struct agent *agent, enum err err)
+{
+    if (err == ERR_OK) {
+        backoff_reset(&agent->denied);
+        agent->keeper.connected(agent->keeper.context);
+    } else if (err == ERR_DENIED) {
+        loop_timer_after(agent->denied_timer, backoff_next(&agent->denied, crypto_random_u64()));
+        agent->keeper.disconnected(agent->keeper.context, err);
+    }
+}
+
 static void on_subscribed(void *context, const char *filter, enum err err)
 {
-    (void)context;
+    struct agent *agent = context;
     if (err != ERR_OK) {
         log_event(LOG_LEVEL_WARN, "subscribe-failed", "filter=%s error=%s", filter, err_name(err));
+    }
+    if (agent->keeper.connected != NULL && strcmp(filter, agent->dns_topic) == 0) {
+        judge_rights(agent, err);
     }
 }
 
@@ -383,6 +410,8 @@ enum err connection_new(struct agent *agent)
 {
     enum err err = loop_timer_new(agent->loop, on_hurry_timer, agent, &agent->hurry_timer);
     err = err != ERR_OK ? err : loop_timer_new(agent->loop, on_probe_timer, agent, &agent->probe_timer);
+    err = err != ERR_OK ? err : loop_timer_new(agent->loop, on_denied_timer, agent, &agent->denied_timer);
+    agent->denied = (struct backoff){.base_ms = DENIED_BASE_MS, .cap_ms = DENIED_MAX_MS};
     err = err != ERR_OK ? err
                         : floorlook_new(&(struct floorlook_options){.loop = agent->loop,
                                                                     .endpoints = &agent->config->broker.endpoints,
@@ -399,11 +428,13 @@ void connection_free(struct agent *agent)
     floorlook_free(agent->look);
     loop_timer_free(agent->hurry_timer);
     loop_timer_free(agent->probe_timer);
+    loop_timer_free(agent->denied_timer);
 }
 
 void connection_stop(struct agent *agent)
 {
     loop_timer_stop(agent->hurry_timer);
     loop_timer_stop(agent->probe_timer);
+    loop_timer_stop(agent->denied_timer);
     agent->hurry_until_ms = 0;
 }

@@ -69,7 +69,7 @@ struct paho {
     struct paho_event events[EVENTS_MAX];
     size_t events_head, events_len;
     char tls_error[128];
-    int server_reason; /* of the DISCONNECT that the server sent; 0 = none */
+    bool told; /* the server sent DISCONNECT: the owner knows that this connection is lost */
 
     struct command *connect, *files; /* thread's own: the last ones, for nudges and for each attempt; NULL: none */
 };
@@ -192,25 +192,26 @@ static void on_lost(void *context, char *cause)
     struct paho *paho = context;
     (void)cause; /* always NULL */
     (void)pthread_mutex_lock(&paho->mutex);
-    int server_reason = paho->server_reason;
-    paho->server_reason = 0;
+    bool told = paho->told;
     (void)pthread_mutex_unlock(&paho->mutex);
-    char reason[PAHO_REASON_MAX] = "connection lost";
-    if (server_reason != 0) {
-        const char *text = MQTTReasonCode_toString((enum MQTTReasonCodes)server_reason);
-        (void)snprintf(reason, sizeof(reason), "server disconnected (0x%02x %s)", (unsigned)server_reason,
-                       text != NULL ? text : "?");
+    if (!told) {
+        push_event(paho, PAHO_LOST, ERR_CLOSED, "connection lost");
     }
-    push_event(paho, PAHO_LOST, server_reason == MQTTREASONCODE_SESSION_TAKEN_OVER ? ERR_CONFLICT : ERR_CLOSED, reason);
 }
 
+/* Paho ends the connection then; whether it also calls on_lost depends on what the socket does meanwhile. */
 static void on_server_disconnect(void *context, MQTTProperties *properties, enum MQTTReasonCodes code)
 {
     struct paho *paho = context;
+    char reason[PAHO_REASON_MAX];
+    const char *text = MQTTReasonCode_toString(code);
     (void)properties;
     (void)pthread_mutex_lock(&paho->mutex);
-    paho->server_reason = (int)code;
+    paho->told = true;
     (void)pthread_mutex_unlock(&paho->mutex);
+    (void)snprintf(reason, sizeof(reason), "server disconnected (0x%02x %s)", (unsigned)code,
+                   text != NULL ? text : "?");
+    push_event(paho, PAHO_LOST, code == MQTTREASONCODE_SESSION_TAKEN_OVER ? ERR_CONFLICT : ERR_CLOSED, reason);
 }
 
 static void on_left(void *context, MQTTAsync_successData5 *data)
@@ -361,6 +362,9 @@ static void do_connect(struct paho *paho, const struct command *command, int tim
     }
     paho_poll_hurry(true);
     paho_alert_clear();
+    (void)pthread_mutex_lock(&paho->mutex);
+    paho->told = false;
+    (void)pthread_mutex_unlock(&paho->mutex);
     int rc = connect_when_free(paho->handle, &options);
     MQTTProperties_free(&properties);
     if (rc != MQTTASYNC_SUCCESS) {

@@ -4,20 +4,24 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 /* OpenSSL 3 by its public numbers: this file includes neither its headers nor those of wolfSSL. */
-#define ERROR_SSL    1          /* SSL_ERROR_SSL, ssl.h */
-#define REASON_MASK  0x7fffffUL /* ERR_REASON_MASK, err.h */
-#define REASON_ALERT 1000UL     /* SSL_AD_REASON_OFFSET, ssl.h: an alert of the peer is this and its number */
-#define ALERT_MAX    255UL      /* RFC 8446 6: one byte */
+#define ERROR_SSL     1          /* SSL_ERROR_SSL, ssl.h */
+#define ERROR_SYSCALL 5          /* SSL_ERROR_SYSCALL */
+#define REASON_MASK   0x7fffffUL /* ERR_REASON_MASK, err.h */
+#define REASON_ALERT  1000UL     /* SSL_AD_REASON_OFFSET, ssl.h: an alert of the peer is this and its number */
+#define ALERT_MAX     255UL      /* RFC 8446 6: one byte */
 
 typedef int (*get_error_fn)(const void *ssl, int rc);
 typedef unsigned long (*peek_fn)(void);
+typedef int (*read_fn)(void *ssl, void *buffer, int len);
 
 static get_error_fn next_get_error;
 static peek_fn next_peek;
+static read_fn next_read;
 static pthread_once_t next_once = PTHREAD_ONCE_INIT;
 static atomic_int last_alert = -1;
 
@@ -27,9 +31,19 @@ static void find_next(void)
     memcpy(&next_get_error, &symbol, sizeof(symbol)); /* ISO C has no cast from object to function pointer */
     symbol = dlsym(RTLD_DEFAULT, "ERR_peek_last_error");
     memcpy(&next_peek, &symbol, sizeof(symbol));
+    symbol = dlsym(RTLD_DEFAULT, "SSL_peek");
+    memcpy(&next_read, &symbol, sizeof(symbol));
 }
 
 int SSL_get_error(const void *ssl, int rc);
+
+static void note_alert(void)
+{
+    unsigned long reason = next_peek() & REASON_MASK;
+    if (reason >= REASON_ALERT && reason <= REASON_ALERT + ALERT_MAX) {
+        atomic_store(&last_alert, (int)(reason - REASON_ALERT));
+    }
+}
 
 /* Found before libssl's by Paho. The error queue is this thread's and stays as it is. */
 __attribute__((visibility("default"), used)) int SSL_get_error(const void *ssl, int rc)
@@ -39,11 +53,12 @@ __attribute__((visibility("default"), used)) int SSL_get_error(const void *ssl, 
         return ERROR_SSL;
     }
     int error = next_get_error(ssl, rc);
-    if (error == ERROR_SSL && next_peek != NULL) {
-        unsigned long reason = next_peek() & REASON_MASK;
-        if (reason >= REASON_ALERT && reason <= REASON_ALERT + ALERT_MAX) {
-            atomic_store(&last_alert, (int)(reason - REASON_ALERT));
-        }
+    if (error == ERROR_SYSCALL && next_read != NULL) { /* CONNECT met a closed socket: its last word is still unread */
+        char byte;
+        (void)next_read((void *)(uintptr_t)ssl, &byte, 1); /* what counts is what it leaves in the queue */
+    }
+    if ((error == ERROR_SSL || error == ERROR_SYSCALL) && next_peek != NULL) {
+        note_alert();
     }
     return error;
 }

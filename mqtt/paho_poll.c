@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -45,6 +46,18 @@ static int wait_of_attempt(int timeout_ms)
     return since < PAHO_POLL_BRISK_MS ? PAHO_POLL_HURRY_MS : PAHO_POLL_SLOW_MS;
 }
 
+/* Paho closes a socket that hung up without reading what came before, which is the TLS alert that says why. */
+static void read_before_hangup(struct pollfd *fds, nfds_t len)
+{
+    char byte;
+    for (nfds_t i = 0; i < len; i++) {
+        if ((fds[i].revents & (POLLERR | POLLHUP)) != 0 && is_receiver() &&
+            recv(fds[i].fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+            fds[i].revents = (short)((fds[i].revents & ~(POLLERR | POLLHUP)) | (fds[i].events & (POLLIN | POLLOUT)));
+        }
+    }
+}
+
 /* Found before libc's by every library of the process. */
 __attribute__((visibility("default"), used)) int poll(struct pollfd *fds, nfds_t len, int timeout_ms)
 {
@@ -52,5 +65,9 @@ __attribute__((visibility("default"), used)) int poll(struct pollfd *fds, nfds_t
         timeout_ms = wait_of_attempt(timeout_ms);
     }
     struct timespec timeout = {.tv_sec = timeout_ms / MS_SECOND, .tv_nsec = timeout_ms % MS_SECOND * NS_MS};
-    return ppoll(fds, len, timeout_ms < 0 ? NULL : &timeout, NULL);
+    int ready = ppoll(fds, len, timeout_ms < 0 ? NULL : &timeout, NULL);
+    if (ready > 0) {
+        read_before_hangup(fds, len);
+    }
+    return ready;
 }

@@ -64,6 +64,14 @@ class Provisioner:
         for client in self._clients:
             client.abort()
 
+    def deny(self, row):
+        """The core broker takes this certificate no more, and ends its session."""
+        text = _openssl("x509", "-inform", "DER", "-in", self._file("denied.der", row["der"]), "-noout", "-serial", "-ext",
+                        "authorityKeyIdentifier").decode().lower().splitlines()
+        issuer = text[2].strip().removeprefix("keyid:").replace(":", "")
+        line = f"deny {issuer} {text[0].partition('=')[2].lstrip('0')}\n"
+        self._clients[1].publish("$CONTROL/muster/v1", line.encode())
+
     def wait_heard(self, op, count=1, deadline=60):
         """Until so many requests of that kind came."""
         with self._changed:
@@ -153,7 +161,8 @@ class Provisioner:
             cert = _openssl("x509", "-req", "-CA", self.authority.cert, "-CAkey", self.authority.key, "-days", self.days,
                             "-set_serial", f"0x{secrets.token_hex(8)}", "-subj", f"/CN={device}", "-extfile", extensions,
                             data=pem)
-            row = {"serial": serial, "id": device, "spki": spki, "der": _certificates(cert.decode())[0]}
+            row = {"serial": serial, "id": device, "spki": spki, "der": _certificates(cert.decode())[0],
+                   "foreign": self.authority is not self.pki.devices}
             self.issued.append(row)
         now = int(time.time() * 1000)
         return {"op": "cert", "id": device, "now": now, "state": "issued",
