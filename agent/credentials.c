@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/credentials.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/credentials_private.h"
 #include "agent/floor.h"
@@ -176,6 +178,28 @@ enum err credentials_open(const struct agent_config *config, struct credentials 
         credentials->claim[0] = '\0';
     }
     return ERR_OK;
+}
+
+enum err credentials_look(const struct agent_config *config, struct credentials *ret_credentials, struct errinfo *info)
+{
+    char path[PATH_MAX];
+    char target[16] = "";
+    uint64_t version = 0;
+    struct credentials *credentials = ret_credentials;
+    *credentials = (struct credentials){.config = config};
+    enum err err = credentials_join(config->state_dir, "identity", credentials->dir.root);
+    err = err != ERR_OK ? err : credentials_join(credentials->dir.root, "current", path);
+    if (err == ERR_OK && readlink(path, target, sizeof(target) - 1) < 0) {
+        err = err_from_errno(errno);
+    }
+    if (err == ERR_OK && (target[0] != 'v' || view_to_u64(view_of(target + 1), UINT32_MAX, &version) != ERR_OK)) {
+        err = ERR_CORRUPT;
+    }
+    if (err != ERR_OK) {
+        return errinfo_set(info, err, "identity", 0, "%s/identity/current: %s", config->state_dir, err_text(err));
+    }
+    credentials->dir.current = (uint32_t)version;
+    return credentials_use(credentials, info);
 }
 
 /* ---- answers ---- */

@@ -46,6 +46,11 @@ struct credentials {
 enum err credentials_open(const struct agent_config *config, struct credentials *ret_credentials,
                           struct errinfo *info) MUST_CHECK;
 
+/** As credentials_open for who only looks, as another user: nothing is made, nothing is needed.
+ * @return ERR_NOTFOUND (no identity yet), and what files return. */
+enum err credentials_look(const struct agent_config *config, struct credentials *ret_credentials,
+                          struct errinfo *info) MUST_CHECK;
+
 /** Path of the claim's file @p name. @return ERR_LIMIT. */
 enum err credentials_claim_path(const struct credentials *credentials, const char *name,
                                 char ret_path[static PATH_MAX]) MUST_CHECK;

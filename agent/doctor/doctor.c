@@ -12,6 +12,9 @@
 #include "agent/control.h"
 #include "agent/detect/child.h"
 #include "agent/doctor/bundle.h"
+#if MUSTER_PROVISIONING /* agent/CMakeLists.txt */
+#include "agent/doctor/enrolled.h"
+#endif
 #include "agent/doctor/judge.h"
 #include "agent/doctor/network.h"
 #include "agent/identity.h"
@@ -51,6 +54,9 @@ struct doctor {
     char device_id[DEVICE_ID_MAX + 1];
     struct cert_validity validity;
     enum running running;
+#if MUSTER_PROVISIONING
+    struct enrolled enrolled;
+#endif
     struct strbuf status;  /* last one of the running agent, JSON; empty when there is none */
     struct strbuf sources; /* detect_json */
 };
@@ -299,7 +305,15 @@ static void examine(struct doctor *doctor)
         }
         return;
     }
-    check_identity(doctor);
+#if MUSTER_PROVISIONING
+    if (agent_config_is_provisioned(&doctor->config) &&
+        !enrolled_check(&doctor->checks, &doctor->config, clock_wall_ms() / 1000, &doctor->enrolled)) {
+        (void)checks_skip(&doctor->checks, "identity", NULL, "needs what failed above");
+    } else
+#endif
+    {
+        check_identity(doctor);
+    }
     check_dates(doctor);
     check_agent(doctor);
     check_network(doctor);

@@ -58,6 +58,11 @@ class Device:
                               timeout=procs.DEADLINE, check=False)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
+    def doctor(self):
+        done = subprocess.run([str(AGENT), "doctor", "--json", "-c", str(self.config_file)], capture_output=True, text=True,
+                              timeout=procs.DEADLINE, check=False)
+        return {line["check"]: line for line in json.loads(done.stdout)["checks"]}
+
     def wait_status(self, fits, what):
         def check():
             status = self.status()
@@ -122,6 +127,9 @@ class Enrolment(Case):
         self.assertEqual(device.identity.stat().st_mode & 0o777, 0o700)
         self.assertNotIn(device.key.read_text(), (device.identity / "v1" / "key.pem").read_text())  # the TLS key is another
         device.wait_status(lambda status: status["identity"]["version"] == 1 and not status["identity"]["trial"], "proven")
+        device.agent.stop()  # then the doctor connects by itself, and nobody waits for a coordinator
+        lines = device.doctor()
+        self.assertEqual([lines[name]["verdict"] for name in ("enrolment", "identity", "device-cert", "connack")], ["ok"] * 4)
 
     def test_copies_and_a_forged_answer(self):
         """Every answer comes twice. First another service signs, and nothing comes of it; then the request is repeated."""
@@ -142,6 +150,8 @@ class Enrolment(Case):
         device.wait_status(lambda status: status.get("enrolment", {}).get("error") == "busy", "it says why")
         done = subprocess.run([str(AGENT), "status", "-s", str(device.socket)], capture_output=True, text=True, check=True)
         self.assertIn("not enrolled yet", done.stdout)
+        lines = device.doctor()
+        self.assertEqual([lines[name]["verdict"] for name in ("enrolment", "tls")], ["warn", "ok"])
         self.assertIsNone(device.current())
         self.provisioner.refuse = None
         device.wait_proven(1)
