@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+
+#define NAME_SIZE    16 /* of a thread, prctl(2) */
+#define PAHO_THREADS "MQTTAsync"
 
 /* OpenSSL 3 by its public numbers: this file includes neither its headers nor those of wolfSSL. */
 #define ERROR_SSL     1          /* SSL_ERROR_SSL, ssl.h */
@@ -37,6 +41,13 @@ static void find_next(void)
 
 int SSL_get_error(const void *ssl, int rc);
 
+/* By name, as in mqtt/paho_poll.c: other libraries' connections are their own business. */
+static bool is_paho(void)
+{
+    char name[NAME_SIZE] = "";
+    return prctl(PR_GET_NAME, name) == 0 && strncmp(name, PAHO_THREADS, sizeof(PAHO_THREADS) - 1) == 0;
+}
+
 static void note_alert(void)
 {
     unsigned long reason = next_peek() & REASON_MASK;
@@ -53,11 +64,14 @@ __attribute__((visibility("default"), used)) int SSL_get_error(const void *ssl, 
         return ERROR_SSL;
     }
     int error = next_get_error(ssl, rc);
+    if ((error != ERROR_SSL && error != ERROR_SYSCALL) || !is_paho()) {
+        return error;
+    }
     if (error == ERROR_SYSCALL && next_read != NULL) { /* CONNECT met a closed socket: its last word is still unread */
         char byte;
         (void)next_read((void *)(uintptr_t)ssl, &byte, 1); /* what counts is what it leaves in the queue */
     }
-    if ((error == ERROR_SSL || error == ERROR_SYSCALL) && next_peek != NULL) {
+    if (next_peek != NULL) {
         note_alert();
     }
     return error;

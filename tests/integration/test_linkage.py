@@ -63,12 +63,19 @@ class Linkage(unittest.TestCase):
         self.assertIn("muster", checked)
 
     def test_paho_calls_what_we_put_before_the_c_library(self):
-        """mqtt/paho_poll.c and mqtt/lookup.c: an optimizer or linker that drops them is silent about it."""
+        """mqtt/paho_poll.c, paho_alert.c and lookup.c: an optimizer or linker that drops them is silent about it."""
         for place, name in (("agent", "muster-agent"), ("coordinator", "muster-coordinator")):
             program = os.path.join(BUILD, place, name)
             calls = {symbol for source, target, symbol in bindings(program)
                      if "paho" in source and os.path.realpath(target) == os.path.realpath(program)}
-            self.assertLessEqual({"poll", "getaddrinfo"}, calls, program)
+            self.assertLessEqual({"poll", "getaddrinfo", "SSL_get_error"}, calls, program)
+
+    def test_certificates_are_judged_by_the_agent_s_time(self):
+        """agent/floor.c, in front of the C library for the library that judges them."""
+        program = os.path.join(BUILD, "agent", "muster-agent")
+        callers = {os.path.basename(source).split(".so")[0] for source, target, symbol in bindings(program)
+                   if symbol == "time" and os.path.realpath(target) == os.path.realpath(program)}
+        self.assertLessEqual({"libcrypto", "libwolfssl"}, callers)
 
     def test_the_agent_loads_no_more_than_a_camera_needs(self):
         libraries = needed(os.path.join(BUILD, "agent", "muster-agent"))

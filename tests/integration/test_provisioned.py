@@ -153,7 +153,9 @@ class Enrolment(Case):
         lines = device.doctor()
         self.assertEqual([lines[name]["verdict"] for name in ("enrolment", "tls")], ["warn", "ok"])
         self.assertIsNone(device.current())
+        self.assertEqual(device.agent.stop(), 0)
         self.provisioner.refuse = None
+        device.agent.start()
         device.wait_proven(1)
 
     def test_a_cloned_image_without_the_device_s_key_gets_nothing(self):

@@ -79,6 +79,13 @@ static void refuses_what_cannot_work(void **state)
         {"device_id: a\nbroker: {endpoints: []}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
         {"device_id: a\nbroker: {endpoints: [nowhere]}\ntls: {ca_file: /c, cert_file: /c}\n", "endpoints"},
         {"device_id: a\nbroker: {endpoints: [\"a:1\"]}\ntls: {ca_file: ca.pem, cert_file: /c}\n", "ca_file"},
+        {"device_id: a\nbroker: {endpoints: [\"a:1\"]}\n", "ca_file"},
+        {MINIMAL "provisioning: {endpoints: [\"p:1\"], serial: A}\n", "tls: not with provisioning"},
+        {"provisioning: {endpoints: [\"p:1\"]}\n", "serial_file"},
+        {"provisioning: {endpoints: [\"p:1\"], serial: A, serial_file: /s}\n", "serial_file"},
+        {"provisioning: {endpoints: [\"p:1\"], serial: \"A B\"}\n", "serial"},
+        {"provisioning: {endpoints: [nowhere], serial: A}\n", "endpoints"},
+        {"provisioning: {serial: A}\n", "endpoints"},
         {MINIMAL "firmware: \"1.2 \xe2\x80\x93 b\"\n", "firmware"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -149,6 +156,24 @@ static void names_rows_that_need_a_restart(void **state)
     arena_deinit(&other_arena);
 }
 
+/* Brokers and identity come over the air: the block is enough. */
+static void a_provisioned_device_needs_no_more(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct agent_config config;
+    struct strbuf report;
+    if (load("provisioning: {endpoints: [\"prov.example.net:8883\"], serial_file: /serial}\n", &arena, &config,
+             &report) != ERR_OK) {
+        fail_msg("%s", strbuf_str(&report));
+    }
+    assert_true(agent_config_is_provisioned(&config));
+    assert_string_equal(config.provisioning.claim_dir, "/etc/muster/claim");
+    assert_int_equal(config.broker.endpoints.len, 0);
+    strbuf_deinit(&report);
+    arena_deinit(&arena);
+}
+
 static void ships_an_example_that_loads(void **state)
 {
     (void)state;
@@ -169,8 +194,11 @@ static void ships_an_example_that_loads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fills_in_defaults),           cmocka_unit_test(refuses_what_cannot_work),
-        cmocka_unit_test(dumps_what_loads_back),       cmocka_unit_test(names_rows_that_need_a_restart),
+        cmocka_unit_test(fills_in_defaults),
+        cmocka_unit_test(refuses_what_cannot_work),
+        cmocka_unit_test(dumps_what_loads_back),
+        cmocka_unit_test(names_rows_that_need_a_restart),
+        cmocka_unit_test(a_provisioned_device_needs_no_more),
         cmocka_unit_test(ships_an_example_that_loads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
