@@ -341,8 +341,8 @@ static void check_identity(const struct agent_config *config, struct config_erro
     if (files) {
         config_error(errors, NULL, "tls: not with provisioning, which keeps the files in state_dir");
     }
-    if (is_set(config->provisioning.serial) == is_set(config->provisioning.serial_file)) {
-        config_error(errors, NULL, "provisioning: one of serial and serial_file is needed");
+    if (is_set(config->provisioning.serial) && is_set(config->provisioning.serial_file)) {
+        config_error(errors, NULL, "provisioning: serial and serial_file: one of them");
     }
 }
 

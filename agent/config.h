@@ -50,7 +50,7 @@ struct agent_config {
     struct {
         struct config_strings endpoints; /* empty: this device is not provisioned over the air */
         const char *claim_dir;
-        const char *serial, *serial_file; /* one of them */
+        const char *serial, *serial_file; /* at most one of them; neither: serial in state_dir */
         const char *key;                  /* "": device.key in state_dir */
     } provisioning;
 };

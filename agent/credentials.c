@@ -21,6 +21,7 @@
 #define SIGNER      "svc-prov"
 #define ROOTS_MAX   4
 #define SERIAL_FILE 256
+#define SERIAL_NAME "serial"
 #define MS_PER_S    1000
 
 enum err credentials_join(const char *folder, const char *name, char ret_path[static PATH_MAX])
@@ -56,15 +57,24 @@ enum err credentials_first_cert(const char *path, uint8_t der[static CERT_DER_MA
 
 /* ---- what is there ---- */
 
+static enum err serial_path(const struct agent_config *config, char ret_path[static PATH_MAX])
+{
+    return is_set(config->provisioning.serial_file)
+               ? view_copy(view_of(config->provisioning.serial_file), ret_path, PATH_MAX)
+               : credentials_join(config->state_dir, SERIAL_NAME, ret_path);
+}
+
 static enum err read_serial(struct credentials *credentials, struct errinfo *info)
 {
     const struct agent_config *config = credentials->config;
+    char path[PATH_MAX] = "provisioning.serial";
     struct view serial = view_of(config->provisioning.serial);
     char *text = NULL;
     size_t len = 0;
     enum err err = ERR_OK;
-    if (is_set(config->provisioning.serial_file)) {
-        err = file_read(config->provisioning.serial_file, SERIAL_FILE, &text, &len);
+    if (serial.len == 0) {
+        err = serial_path(config, path);
+        err = err != ERR_OK ? err : file_read(path, SERIAL_FILE, &text, &len);
         serial = view_trim(view_n(text, len));
     }
     if (err == ERR_OK && !credentials_serial_valid(serial)) {
@@ -76,9 +86,8 @@ static enum err read_serial(struct credentials *credentials, struct errinfo *inf
     free(text);
     return err == ERR_OK ? ERR_OK
                          : errinfo_set(info, err, "identity", 0,
-                                       "provisioning.serial_file: %s: no serial number (1 to %d of A-Z, a-z, 0-9, "
-                                       "'.', '_', '-'): %s",
-                                       config->provisioning.serial_file, PROV_SERIAL_MAX, err_text(err));
+                                       "%s: no serial number (1 to %d of A-Z, a-z, 0-9, '.', '_', '-'): %s", path,
+                                       PROV_SERIAL_MAX, err_text(err));
 }
 
 static enum err read_claim(struct credentials *credentials, struct errinfo *info)

@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "provisioning/factoryline.h"
 
-#define FACTORY_STATE_DIR "/var/lib/muster"
+#define FACTORY_STATE_DIR "/var/lib/muster-agent" /* state_dir of the agent, which looks there */
 #define FACTORY_CLAIM_DIR "/etc/muster/claim"
 
 /** Where the device keeps what it gets. */

@@ -41,7 +41,8 @@ class Device:
         case.provisioner.devices[self.serial] = {"id": self.id, "key": public.stdout}
         config = {"state_dir": str(self.state), "control_socket": str(self.socket),
                   "broker": {"backoff_max": "1s"}, "report": {"window": "50ms"},
-                  "provisioning": {"endpoints": [case.prov.endpoint], "claim_dir": str(claim), "serial": self.serial}}
+                  "provisioning": {"endpoints": [case.prov.endpoint], "claim_dir": str(claim)}}
+        (self.state / "serial").write_text(self.serial + "\n")
         for key, value in settings.items():
             config[key] = {**config.get(key, {}), **value}
         self.config_file = self.folder / "agent.yaml"

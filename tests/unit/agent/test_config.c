@@ -81,7 +81,6 @@ static void refuses_what_cannot_work(void **state)
         {"device_id: a\nbroker: {endpoints: [\"a:1\"]}\ntls: {ca_file: ca.pem, cert_file: /c}\n", "ca_file"},
         {"device_id: a\nbroker: {endpoints: [\"a:1\"]}\n", "ca_file"},
         {MINIMAL "provisioning: {endpoints: [\"p:1\"], serial: A}\n", "tls: not with provisioning"},
-        {"provisioning: {endpoints: [\"p:1\"]}\n", "serial_file"},
         {"provisioning: {endpoints: [\"p:1\"], serial: A, serial_file: /s}\n", "serial_file"},
         {"provisioning: {endpoints: [\"p:1\"], serial: \"A B\"}\n", "serial"},
         {"provisioning: {endpoints: [nowhere], serial: A}\n", "endpoints"},
@@ -163,8 +162,7 @@ static void a_provisioned_device_needs_no_more(void **state)
     struct arena arena;
     struct agent_config config;
     struct strbuf report;
-    if (load("provisioning: {endpoints: [\"prov.example.net:8883\"], serial_file: /serial}\n", &arena, &config,
-             &report) != ERR_OK) {
+    if (load("provisioning: {endpoints: [\"prov.example.net:8883\"]}\n", &arena, &config, &report) != ERR_OK) {
         fail_msg("%s", strbuf_str(&report));
     }
     assert_true(agent_config_is_provisioned(&config));
