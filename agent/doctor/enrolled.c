@@ -36,6 +36,19 @@ static void use_identity(struct agent_config *config, struct enrolled *enrolled)
     }
 }
 
+/* What it connects with until then. */
+static void use_claim(struct agent_config *config, struct enrolled *enrolled)
+{
+    struct credentials *credentials = &enrolled->credentials;
+    credentials->config = config;
+    config->tls.ca_file = config->tls.cert_file = config->tls.key_file = "";
+    if (credentials_claim_path(credentials, CREDENTIALS_CLAIM_ROOT, enrolled->ca_file) == ERR_OK &&
+        credentials_claim_path(credentials, CREDENTIALS_CLAIM_CERT, enrolled->cert_file) == ERR_OK) {
+        config->tls.ca_file = enrolled->ca_file;
+        config->tls.cert_file = enrolled->cert_file;
+    }
+}
+
 bool enrolled_check(struct checks *checks, struct agent_config *config, int64_t now_s, struct enrolled *ret_enrolled)
 {
     struct errinfo info = {0};
@@ -51,10 +64,7 @@ bool enrolled_check(struct checks *checks, struct agent_config *config, int64_t 
                          "muster-agent status says what the enrolment waits for; run as root or as the agent's user",
                          "no identity yet: %s", info.text);
     (void)checks_add(checks, "enrolment", config->provisioning.serial, &finding); /* as above */
-    ret_enrolled->credentials.config = config;
-    if (credentials_claim_path(&ret_enrolled->credentials, CREDENTIALS_CLAIM_ROOT, ret_enrolled->ca_file) == ERR_OK) {
-        config->tls.ca_file = ret_enrolled->ca_file;
-    }
+    use_claim(config, ret_enrolled);
     config->broker.endpoints = config->provisioning.endpoints;
     return false;
 }

@@ -12,7 +12,7 @@
 struct enrolled {
     struct credentials credentials;
     const char *endpoints[PROV_CORE_MAX];
-    char ca_file[PATH_MAX]; /* of the claim */
+    char ca_file[PATH_MAX], cert_file[PATH_MAX]; /* of the claim */
 };
 
 /** Adds the line `enrolment` and fills @p config: with the identity's files, or, before there is one, with what leads

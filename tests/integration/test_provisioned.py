@@ -152,7 +152,7 @@ class Enrolment(Case):
         done = subprocess.run([str(AGENT), "status", "-s", str(device.socket)], capture_output=True, text=True, check=True)
         self.assertIn("not enrolled yet", done.stdout)
         lines = device.doctor()
-        self.assertEqual([lines[name]["verdict"] for name in ("enrolment", "tls")], ["warn", "ok"])
+        self.assertEqual([lines[name]["verdict"] for name in ("enrolment", "device-cert", "tls")], ["warn", "ok", "ok"])
         self.assertIsNone(device.current())
         self.assertEqual(device.agent.stop(), 0)
         self.provisioner.refuse = None
