@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/credentials_private.h"
 #include "provisioning/csr.h"
@@ -67,9 +69,8 @@ static enum err open_prover(const struct credentials *credentials, struct key_rn
     if (err != ERR_OK) {
         return errinfo_set(info, err, "identity", 0, "provisioning.key: %s", err_text(err));
     }
-    err = key_open(path, &(struct key_opening){.rng = rng}, &ret_prover->key, info);
-    if (err != ERR_NOTFOUND) {
-        return err;
+    if (access(path, F_OK) == 0 || errno != ENOENT) { /* a token whose key is not found is no reason to make another */
+        return key_open(path, &(struct key_opening){.rng = rng}, &ret_prover->key, info);
     }
     if (identity->version == 0) {
         return make_device_key(path, rng, &ret_prover->key, info);

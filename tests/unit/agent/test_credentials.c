@@ -484,6 +484,28 @@ static void test_own_key_lost(void **state)
     free(credentials);
 }
 
+/* A token that is not there: an error, and never a key in a file in its place. */
+static void test_no_software_in_place_of_a_token(void **state)
+{
+    static const char uri[] = "pkcs11:token=none;object=device?module-path=/nonexistent/module.so\n";
+    (void)state;
+    struct strbuf text;
+    struct errinfo info = {0};
+    char path[PATH_MAX];
+    char *left = NULL;
+    size_t len = 0;
+    write_file(state_dir, "device.key", view_of(uri));
+    struct credentials *credentials = open_credentials();
+    strbuf_init(&text, PROV_PAYLOAD_MAX);
+    assert_int_not_equal(credentials_csr(credentials, NONCE, &text, &info), ERR_OK);
+    (void)snprintf(path, sizeof(path), "%s/device.key", state_dir);
+    assert_int_equal(file_read(path, sizeof(uri), &left, &len), ERR_OK);
+    assert_string_equal(left, uri);
+    free(left);
+    strbuf_deinit(&text);
+    free(credentials);
+}
+
 static void test_what_came_is_judged(void **state)
 {
     (void)state;
@@ -539,6 +561,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_goes_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_proofs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_own_key_lost, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_software_in_place_of_a_token, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_came_is_judged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_claim, set_up, tear_down),
     };
