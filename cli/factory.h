@@ -10,6 +10,7 @@
 #include "base/args.h"
 #include "cli/api.h"
 #include "cli/command.h"
+#include "cli/listing.h"
 #include "provisioning/key.h"
 
 struct factory_key_options {
@@ -31,7 +32,7 @@ extern const struct factory_create_options factory_create_defaults;
 enum exit_code factory_create_run(const struct command_call *call);
 
 struct factory_list_options {
-    struct api_options api;
+    struct listing_options listing; /* only its api is an option here: all rows are shown */
     const char *dir;
 };
 extern const struct args_row factory_list_rows[];

@@ -25,7 +25,8 @@ const struct args_row factory_list_rows[] = {
      .help = "Folder of all batches: nothing is asked over the network (default: ask the provisioner)"},
     {0},
 };
-const struct factory_list_options factory_list_defaults = {.api = {.socket = PROVISIONER_SOCKET_DEFAULT}};
+const struct factory_list_options factory_list_defaults = {
+    .listing = {.api = {.socket = PROVISIONER_SOCKET_DEFAULT, .server = "provisioner"}}};
 
 static const struct grid_column columns[] = {
     {.title = "BATCH"},
@@ -83,13 +84,13 @@ static enum err count_ledgers(const char *folder, struct totals *totals, struct 
     return err;
 }
 
-struct listing {
+struct offline {
     struct grid *grid;
     struct strbuf *json; /* NULL: a table */
     size_t count;
 };
 
-static void show(struct listing *listing, const struct manifest *m, const struct totals *totals)
+static void show(struct offline *listing, const struct manifest *m, const struct totals *totals)
 {
     char until[CLOCK_RFC3339_SIZE];
     clock_rfc3339(m->to_ms, until);
@@ -112,7 +113,7 @@ static void show(struct listing *listing, const struct manifest *m, const struct
     listing->count++;
 }
 
-static enum err list_batch(struct listing *listing, const char *folder, struct errinfo *info)
+static enum err list_batch(struct offline *listing, const char *folder, struct errinfo *info)
 {
     struct manifest manifest;
     struct totals totals = {0};
@@ -135,7 +136,7 @@ static enum err list_batch(struct listing *listing, const char *folder, struct e
     return err;
 }
 
-static enum err list_folders(struct listing *listing, const char *dir, struct errinfo *info)
+static enum err list_folders(struct offline *listing, const char *dir, struct errinfo *info)
 {
     struct dirent **entries = NULL;
     int len = scandir(dir, &entries, NULL, alphasort);
@@ -161,22 +162,22 @@ static enum exit_code list_offline(const struct command_call *call, const struct
     struct errinfo info = {0};
     struct grid grid;
     struct strbuf json;
-    struct listing listing = {.grid = &grid, .json = options->api.json ? &json : NULL};
+    struct offline listing = {.grid = &grid, .json = options->listing.api.json ? &json : NULL};
     grid_init(&grid, columns, stdout, false);
     strbuf_init(&json, TEXT_MAX);
     (void)strbuf_adds(&json, "{\"batches\":["); /* sticky, as above */
     enum err err = list_folders(&listing, options->dir, &info);
     if (err == ERR_OK) {
-        err = options->api.json ? strbuf_adds(&json, "]}\n") : grid_flush(&grid);
+        err = options->listing.api.json ? strbuf_adds(&json, "]}\n") : grid_flush(&grid);
     }
-    if (err == ERR_OK && options->api.json) {
+    if (err == ERR_OK && options->listing.api.json) {
         (void)fputs(strbuf_str(&json), stdout); /* flushed below */
     }
     grid_deinit(&grid);
     strbuf_deinit(&json);
     if (err != ERR_OK) {
         info.err = err;
-        return factory_failed(call, options->api.json, "the batches were not listed", &info);
+        return factory_failed(call, options->listing.api.json, "the batches were not listed", &info);
     }
     return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 }
@@ -184,59 +185,39 @@ static enum exit_code list_offline(const struct command_call *call, const struct
 static void show_remote(struct grid *grid, const json_t *batch)
 {
     grid_text(grid, api_text(batch, "batch"));
-    grid_text(grid, api_text(batch, "model"));
-    grid_u64(grid, api_u64(batch, "count"));
     grid_u64(grid, api_u64(batch, "quota"));
-    grid_u64(grid, api_u64(batch, "made"));
-    grid_u64(grid, api_u64(batch, "issued"));
-    grid_u64(grid, api_u64(batch, "active"));
-    grid_text(grid, api_text(batch, "state"));
-}
-
-static enum exit_code print_remote(const json_t *body)
-{
-    static const struct grid_column remote[] = {
-        {.title = "BATCH"},
-        {.title = "MODEL"},
-        {.title = "COUNT", .right = true},
-        {.title = "QUOTA", .right = true},
-        {.title = "MADE", .right = true},
-        {.title = "ISSUED", .right = true},
-        {.title = "ACTIVE", .right = true},
-        {.title = "STATE", .state = true},
-        {0},
-    };
-    struct grid grid;
-    const json_t *batches = json_object_get(body, "batches");
-    grid_init(&grid, remote, stdout, false);
-    for (size_t i = 0; i < json_array_size(batches); i++) {
-        show_remote(&grid, json_array_get(batches, i));
-    }
-    enum err err = grid_flush(&grid);
-    grid_deinit(&grid);
-    return err == ERR_OK && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+    grid_u64(grid, api_u64(batch, "used"));
+    grid_u64(grid, api_u64(batch, "devices"));
+    grid_text(grid, api_text(batch, "to"));
+    grid_text(grid, api_bool(batch, "disabled")            ? "disabled"
+                    : api_text(batch, "closed")[0] != '\0' ? "closed"
+                                                           : "open");
 }
 
 enum exit_code factory_list_run(const struct command_call *call)
 {
+    static const struct grid_column remote[] = {
+        {.title = "BATCH"},
+        {.title = "QUOTA", .right = true},
+        {.title = "USED", .right = true},
+        {.title = "DEVICES", .right = true},
+        {.title = "UNTIL"},
+        {.title = "STATE", .state = true},
+        {0},
+    };
+    static const struct listing listing = {.what = "the batches were not listed",
+                                           .member = "batches",
+                                           .none = "The provisioner knows no batch.",
+                                           .columns = remote,
+                                           .row = show_remote};
     const struct factory_list_options *options = call->options;
-    struct api *api = NULL;
-    CLEANUP(json_decref_p) json_t *body = NULL;
     struct strbuf path;
     if (options->dir != NULL) {
         return list_offline(call, options);
     }
-    enum exit_code code = api_open(call, &options->api, "the batches were not listed", &api);
-    if (code != EXIT_OK) {
-        return code;
-    }
     strbuf_init(&path, API_PATH_MAX);
-    (void)strbuf_adds(&path, "/batches"); /* api_request judges the buffer */
-    code = api_request(api, "GET", &path, API_TIMEOUT_MS, &body);
-    if (code == EXIT_OK) {
-        code = options->api.json ? api_print_json(body) : print_remote(body);
-    }
+    (void)strbuf_adds(&path, "/v1/batches"); /* listing_run judges the buffer */
+    enum exit_code code = listing_run(call, &options->listing, &listing, &path);
     strbuf_deinit(&path);
-    api_close(api);
     return code;
 }

@@ -23,7 +23,8 @@ const struct args_row factory_batch_rows[] = {
      .help = "Check what would be sent, send nothing"},
     {0},
 };
-const struct factory_batch_options factory_batch_defaults = {.api = {.socket = PROVISIONER_SOCKET_DEFAULT}};
+const struct factory_batch_options factory_batch_defaults = {
+    .api = {.socket = PROVISIONER_SOCKET_DEFAULT, .server = "provisioner"}};
 
 /* ---- one request ---- */
 
@@ -72,7 +73,7 @@ static enum exit_code change_batch(const struct command_call *call, const char *
     CLEANUP(json_decref_p) json_t *answer = NULL;
     struct strbuf path;
     strbuf_init(&path, API_PATH_MAX);
-    (void)strbuf_adds(&path, "/batches/"); /* judged when it is sent */
+    (void)strbuf_adds(&path, "/v1/batches/"); /* judged when it is sent */
     api_add_encoded(&path, call->operands[0]);
     (void)strbuf_addf(&path, "/%s", verb);
     enum exit_code code = order_open(call, "the batch was not changed", &order);
@@ -145,7 +146,7 @@ enum exit_code factory_batch_import_run(const struct command_call *call)
     }
     enum exit_code code = order_open(call, what, &order);
     if (code == EXIT_OK) {
-        code = order_send(&order, "/batches", view_n(text, len), &answer);
+        code = order_send(&order, "/v1/batches", view_n(text, len), &answer);
     }
     if (code == EXIT_OK) {
         code = print_answer(&order, answer, "imported");
@@ -173,7 +174,7 @@ static enum exit_code send_piece(struct import *import)
         const struct errinfo info = {.err = err};
         return factory_failed(import->order->call, import->order->options->api.json, import->order->what, &info);
     }
-    enum exit_code code = order_send(import->order, "/ledger", strbuf_view(&import->piece), &answer);
+    enum exit_code code = order_send(import->order, "/v1/ledger", strbuf_view(&import->piece), &answer);
     if (code == EXIT_OK && answer != NULL) {
         import->added += api_u64(answer, "added");
         import->duplicates += api_u64(answer, "duplicates");
@@ -246,7 +247,7 @@ static enum exit_code import_one(struct order *order, const char *path)
 {
     struct errinfo info = {0};
     struct ledgerfile *file = NULL;
-    struct import import = {.order = order, .path = path};
+    struct import import = {.order = order, .path = path, .lines = 1}; /* the head */
     if (ledgerfile_open(path, NULL, NULL, NULL, &file, &info) != ERR_OK) {
         return factory_failed(order->call, order->options->api.json, order->what, &info);
     }

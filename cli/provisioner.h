@@ -3,7 +3,7 @@
 /** provisioner: the options of commands that ask the provisioner over its unix socket, through cli/api.h. */
 #include "cli/api.h"
 
-#define PROVISIONER_SOCKET_DEFAULT "/run/muster/provisioner.sock"
+#define PROVISIONER_SOCKET_DEFAULT "/run/muster-provisioner/control.sock"
 
 /** For an options struct that begins with struct api_options; its defaults name PROVISIONER_SOCKET_DEFAULT. */
 #define PROVISIONER_ROWS                                                                                               \
