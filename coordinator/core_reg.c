@@ -394,6 +394,7 @@ void core_reg_ready(struct core *core, bool ready)
 
 void core_reg_tick(struct core *core, struct core_time now)
 {
+    core->fed_ms = core->fed_ms == 0 ? now.mono_ms : core->fed_ms; /* lateness counts from the start */
     if (!core->feed_ready || !core->connected || core->config->ownership != OWNERSHIP_REQUIRED ||
         now.mono_ms < core->ask_ms) {
         return;
@@ -404,7 +405,8 @@ void core_reg_tick(struct core *core, struct core_time now)
 
 bool core_reg_is_late(const struct core *core, struct core_time now)
 {
-    return core->config->ownership == OWNERSHIP_REQUIRED && now.mono_ms - core->fed_ms > UINT64_C(3) * ASK_EVERY_MS;
+    return core->config->ownership == OWNERSHIP_REQUIRED && core->fed_ms != 0 &&
+           now.mono_ms - core->fed_ms > UINT64_C(3) * ASK_EVERY_MS;
 }
 
 void core_reconciled_device(struct core *core, uint32_t index)

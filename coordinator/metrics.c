@@ -71,7 +71,8 @@ static void add_devices(struct strbuf *out, const struct core_stats *stats)
         (void)strbuf_addf(out, "%s{presence=\"%s\"} %llu\n", family.name, rows[i].presence,
                           (unsigned long long)rows[i].value);
     }
-    one(out, "muster_devices_known", "gauge", "Devices that reported at least once", stats->devices);
+    one(out, "muster_devices_known", "gauge", "Devices that reported at least once, or that the ledger names",
+        stats->devices);
     one(out, "muster_devices_registered", "gauge", "Known devices that the registry names", stats->registered);
 }
 

@@ -284,6 +284,9 @@ static void no_answer_is_asked_for_again(void **state)
     start(&required);
     rig_pass(&rig, 200000);
     assert_in_range(rig.asks, 3, 15);
+    assert_false(core_reg_is_late(rig.core, rig.now));
+    rig_pass(&rig, 1800000);
+    assert_true(core_reg_is_late(rig.core, rig.now));
     core_reg_ready(rig.core, false);
     size_t asks = rig.asks;
     rig_pass(&rig, 200000);
