@@ -65,8 +65,3 @@ enum err life_step(enum life *life, enum life *held, enum life_step step)
     *life = (enum life)to;
     return ERR_OK;
 }
-
-bool life_may_connect(enum life life)
-{
-    return life == LIFE_ISSUED || life == LIFE_ACTIVE || life == LIFE_CLONED;
-}

@@ -44,6 +44,3 @@ const char *life_step_name(enum life_step step);
 /** Makes one step. @param held where a suspended or suspected device was; written when it becomes one. @return
  * ERR_STATE: not from here; both stay. */
 enum err life_step(enum life *life, enum life *held, enum life_step step) MUST_CHECK;
-
-/** Whether certificates of a device in this state open the brokers. */
-bool life_may_connect(enum life life);

@@ -17,14 +17,14 @@ from muster_testlib.procs import port_accepts, wait_until
 from services import Services
 
 SERVER, DEVICE = "198.51.100.1", "198.51.100.2"
-UNITS = ("muster-agent", "muster-coordinator", "muster-broker")
+UNITS = ("muster-agent", "muster-coordinator", "muster-provisioner", "muster-broker")
 
 
 def build_packages(work):
     folder = work.folder("packages")
     run("cpack", "-B", folder, cwd=build_dir())
     found = {path.name.split("_")[0]: path for path in folder.glob("*.deb")}
-    assert set(found) == {"muster-agent", "muster-broker", "muster-cli", "muster-coordinator"}, found
+    assert set(found) == {"muster-agent", "muster-broker", "muster-cli", "muster-coordinator", "muster-provisioner"}, found
     return found
 
 
@@ -82,7 +82,7 @@ class Packages(unittest.TestCase):
         return run("dpkg-deb", "-f", self.packages[package], field).strip()
 
     def test_dependencies_and_files(self):
-        for package in ("muster-agent", "muster-coordinator"):
+        for package in ("muster-agent", "muster-coordinator", "muster-provisioner"):
             self.assertIn("libpaho-mqtt1.3 (>= 1.3.12)", self.control(package, "Depends"))
             self.assertRegex(self.control(package, "Depends"), "libwolfssl[0-9]+")
         self.assertIn("mosquitto (>= 2.0.11)", self.control("muster-broker", "Depends"))

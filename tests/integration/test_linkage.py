@@ -8,7 +8,7 @@ import unittest
 
 BUILD = os.environ["MUSTER_BUILD_DIR"]
 WOLFSSL, LIBSSL = "libwolfssl.so", "libssl.so"
-PLACES = ("agent", "coordinator", "cli", os.path.join("tests", "contract"), os.path.join("tests", "bench"), "tools")
+PLACES = ("agent", "coordinator", "provisioner", "cli", os.path.join("tests", "contract"), os.path.join("tests", "bench"), "tools")
 
 
 def programs():
