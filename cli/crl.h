@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /** crl: `muster ca revoke|crl` over provisioning/ca.h. */
-#include <stdint.h>
-
-#include "base/args.h"
-#include "cli/command.h"
+#include "cli/cacommon.h"
 
 struct ca_revoke_options {
-    const char *dir;
+    struct ca_common common;
     const char *certificate;
 };
 
 struct ca_crl_options {
-    const char *dir;
+    struct ca_common common;
     const char *out;
     uint32_t days;
+    int broker; /* index into the choices: core, prov */
 };
 
 extern const struct args_row ca_revoke_rows[];

@@ -5,6 +5,8 @@
 
 #include "cli/accounts.h"
 #include "cli/ca.h"
+#include "cli/cainit.h"
+#include "cli/cashow.h"
 #include "cli/crl.h"
 #include "cli/devices.h"
 #include "cli/factory.h"
@@ -489,11 +491,26 @@ const struct command cli_commands[] = {
      .run = ca_revoke_run},
     {.noun = "ca",
      .verb = "crl",
-     .help = "Write the revocation lists of devices and services for a broker (mosquitto's crlfile)",
+     .help = "Write the revocation lists for a broker (mosquitto's crlfile)",
      .rows = ca_crl_rows,
      .options_size = sizeof(struct ca_crl_options),
      .defaults = &ca_crl_defaults,
      .run = ca_crl_run},
+    {.noun = "ca",
+     .verb = "rotate",
+     .operands = "WHAT",
+     .operands_min = 1,
+     .operands_max = 1,
+     .help = "Replace the key of devices, services, server-ca, claims, factory, config-root-1..3 or config-signer",
+     .rows = ca_rotate_rows,
+     .options_size = sizeof(struct ca_rotate_options),
+     .run = ca_rotate_run},
+    {.noun = "ca",
+     .verb = "show",
+     .help = "Show the CAs: keys, expiry, age of lists, log; exit with 10 when something needs care",
+     .rows = ca_show_rows,
+     .options_size = sizeof(struct ca_show_options),
+     .run = ca_show_run},
     {.noun = "version", .help = "Show the version", .run = version_run},
     {0},
 };

@@ -260,14 +260,21 @@ static void put_subtree(struct der_writer *w, uint8_t name_tag, struct view base
 
 /** Critical (RFC 5280 4.2.1.10): no leaf has a DNS name that could ever be a host's, or an address. The empty DNS name
  * would exclude all, but wolfSSL does not read it; so the one domain that holds no host (RFC 6761 6.4) is permitted. */
-static void put_name_constraints(struct der_writer *w, const struct profile_row *row)
+static void put_name_constraints(struct der_writer *w, const struct cert_subject *subject)
 {
+    const struct profile_row *row = &profiles[subject->profile];
     static const char zeros[32]; /* address and mask: all of a family */
-    if (row->path_len != 0 || row->server_auth) {
+    if (row->path_len != 0 || (row->server_auth && subject->constraints.len == 0)) {
         return;
     }
     struct extension extension = open_extension(w, OID_NAME_CONSTRAINTS, true);
     size_t constraints = der_open(w, DER_SEQUENCE);
+    if (row->server_auth) {
+        der_put_raw(w, subject->constraints);
+        der_close(w, constraints);
+        close_extension(w, extension);
+        return;
+    }
     size_t permitted = der_open(w, DER_CONTEXT_CONSTRUCTED | 0);
     put_subtree(w, NAME_DNS, VIEW_LITERAL("invalid"));
     der_close(w, permitted);
@@ -326,7 +333,7 @@ static void put_extensions(struct der_writer *w, const struct cert_request *requ
     put_usages(w, row);
     put_key_ids(w, request->point, authority);
     put_alt_names(w, request->subject);
-    put_name_constraints(w, row);
+    put_name_constraints(w, request->subject);
     der_close(w, list);
     der_close(w, explicit);
 }

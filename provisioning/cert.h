@@ -50,6 +50,7 @@ struct cert_subject {
     size_t dns_len;
     const struct ip *ips; /* CERT_SERVER */
     size_t ips_len;
+    struct view constraints; /* CERT_SERVER_CA: body of NameConstraints (provisioning/certpermit.h); empty: none */
 };
 
 /**

@@ -13,7 +13,10 @@ import unittest
 from muster_testlib import broker, certs, procs
 
 MUSTER = os.path.join(os.environ["MUSTER_BUILD_DIR"], "cli", "muster")
-KEY_FILES = ["root.key", "devices.key", "services.key", "server-ca.key", "claims.key"]
+KEY_FILES = ["root.key", "devices.key", "services.key", "server-ca.key", "claims.key", "factory.key", "config-signer.key",
+             "config-root-1.key", "config-root-2.key", "config-root-3.key"]
+BUNDLES = ["bundle-clients.pem", "bundle-server.pem", "bundle-claims.pem", "issuers-devices.pem", "issuers-services.pem",
+           "issuers-claims.pem"]
 
 
 def muster(*arguments, text=None, **more):
@@ -35,8 +38,7 @@ class Authority(unittest.TestCase):
         self.addCleanup(self.work.close)
         self.dir = self.work / "ca"
         done = muster("ca", "init", "--dir", self.dir, "--name", "test")
-        self.assertEqual((done.returncode, done.stdout),
-                         (0, "".join(f"{self.dir}/bundle-{kind}.pem\n" for kind in ("clients", "server", "claims"))), done.stderr)
+        self.assertEqual((done.returncode, done.stdout), (0, "".join(f"{self.dir}/{name}\n" for name in BUNDLES)), done.stderr)
 
     def issue(self, profile, name, *more, code=0):
         prefix = self.work / name
@@ -399,7 +401,7 @@ class Bundles(Authority):
         self.assertEqual(done.returncode, 0, done.stderr)
         for name in ("bundle-clients.pem", "bundle-server.pem"):
             self.assertEqual((out / name).read_bytes(), (self.dir / name).read_bytes())
-        self.assertEqual(sorted(path.name for path in out.iterdir()), ["bundle-claims.pem", "bundle-clients.pem", "bundle-server.pem"])
+        self.assertEqual(sorted(path.name for path in out.iterdir()), sorted(BUNDLES))
 
 
 if __name__ == "__main__":

@@ -242,8 +242,12 @@ static int set_up(void **state)
     (void)snprintf(ours, sizeof(ours), "%s/ours", folder);
     (void)snprintf(others, sizeof(others), "%s/others", folder);
     (void)snprintf(trusted, sizeof(trusted), "%s/bundle-server.pem", ours);
-    good = good && ca_init(ours, VIEW_LITERAL("test"), now_s - 100 * DAY, rng, &info) == ERR_OK &&
-           ca_init(others, VIEW_LITERAL("test"), now_s - 100 * DAY, rng, &info) == ERR_OK;
+    const struct key_opening opening = {.rng = rng};
+    struct ca_setup setup = {
+        .dir = ours, .name = VIEW_LITERAL("test"), .opening = &opening, .by = "test", .now_s = now_s - 100 * DAY};
+    good = good && ca_init(&setup, &info) == ERR_OK;
+    setup.dir = others;
+    good = good && ca_init(&setup, &info) == ERR_OK;
     return good ? 0 : -1;
 }
 
