@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/accounts.h"
+#include "cli/broker.h"
 #include "cli/ca.h"
 #include "cli/cainit.h"
 #include "cli/cashow.h"
@@ -34,6 +35,7 @@ const struct command_noun cli_nouns[] = {
     {"factory batch", "Batches: how many devices a factory may make, where and until when"},
     {"factory ledger", "What stations wrote down of each device"},
     {"ca", "Certificates of devices, services and servers"},
+    {"broker", "Brokers: configuration from one description, checks, reload with a way back"},
     {0},
 };
 
@@ -511,6 +513,34 @@ const struct command cli_commands[] = {
      .rows = ca_show_rows,
      .options_size = sizeof(struct ca_show_options),
      .run = ca_show_run},
+    {.noun = "broker",
+     .verb = "render",
+     .help = "Write the brokers' configurations, ACLs and bundles as a new version",
+     .rows = broker_render_rows,
+     .options_size = sizeof(struct broker_options),
+     .defaults = &broker_defaults,
+     .run = broker_render_run},
+    {.noun = "broker",
+     .verb = "lint",
+     .help = "Judge every line of the newest version, its certificates and its lists",
+     .rows = broker_lint_rows,
+     .options_size = sizeof(struct broker_options),
+     .defaults = &broker_defaults,
+     .run = broker_lint_run},
+    {.noun = "broker",
+     .verb = "reload",
+     .help = "Let running brokers take the newest version; the one before it comes back when a probe fails",
+     .rows = broker_reload_rows,
+     .options_size = sizeof(struct broker_options),
+     .defaults = &broker_defaults,
+     .run = broker_reload_run},
+    {.noun = "broker",
+     .verb = "probe",
+     .help = "Connect as those who must get in and those who must not",
+     .rows = broker_probe_rows,
+     .options_size = sizeof(struct broker_options),
+     .defaults = &broker_defaults,
+     .run = broker_probe_run},
     {.noun = "version", .help = "Show the version", .run = version_run},
     {0},
 };

@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -DOUT=x.c -DHEADER=providers/embedded.h -DARRAY=name -DDIR=folder -P EmbedFiles.cmake
 #   writes a C file with every *.yaml of DIR, by name, as an array of struct embedded_file that ends with a NULL name.
-file(GLOB files "${DIR}/*.yaml")
+#   -DENDINGS=conf.in,acl takes files of these endings instead.
+if(NOT ENDINGS)
+  set(ENDINGS yaml)
+endif()
+string(REPLACE "," ";" ENDINGS "${ENDINGS}")
+set(files)
+foreach(ending IN LISTS ENDINGS)
+  file(GLOB found "${DIR}/*.${ending}")
+  list(APPEND files ${found})
+endforeach()
 list(SORT files)
 set(bodies "")
 set(rows "")

@@ -28,7 +28,7 @@ set(depends_agent "${paho}, ${systemd}")
 set(depends_coordinator "${paho}, ${systemd}")
 set(depends_provisioner "${paho}, ${systemd}")
 set(depends_broker "mosquitto (>= 2.0.11), ${systemd}")
-set(depends_cli "")
+set(depends_cli "${paho}")
 set(recommends_cli libgd3) # labels as PNG, loaded when one is made (cli/label_png.c)
 set(recommends_agent ca-certificates) # whom muster-echo believes
 set(conffiles_agent agent.yaml)

@@ -2,7 +2,6 @@
 #include "mqtt/paho.h"
 
 #include <MQTTAsync.h>
-#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,9 +11,9 @@
 
 #include "mqtt/messages.h"
 #include "mqtt/paho_alert.h"
+#include "mqtt/paho_end.h"
 #include "mqtt/paho_poll.h"
 
-#define PAHO_END_MS     10000 /* its threads look at the clock once a second, when the machine lets them */
 #define EVENTS_MAX      16 /* an attempt has one, a connection two, a disconnect one: the owner has long collected them */
 #define CLIENTS_MAX     16
 #define PACKET_MAX      (64 * 1024)
@@ -481,36 +480,16 @@ static struct command *take_commands(struct paho *paho)
     return commands;
 }
 
-/* Whether a thread of Paho's (it names them) still stands in this process. */
-static bool has_paho_threads(void)
+/* Paho's threads serve every client of the process: they end with the last one. */
+static bool is_last(const struct paho *paho)
 {
-    DIR *tasks = opendir("/proc/self/task");
-    bool found = false;
-    for (struct dirent *task = NULL; tasks != NULL && !found && (task = readdir(tasks)) != NULL;) {
-        char path[sizeof("/proc/self/task//comm") + sizeof(task->d_name)];
-        char name[32] = "";
-        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name); /* fits */
-        FILE *file = fopen(path, "re");
-        if (file != NULL) {
-            found =
-                fgets(name, sizeof(name), file) != NULL && view_starts_with(view_of(name), VIEW_LITERAL("MQTTAsync_"));
-            (void)fclose(file); /* was only read */
-        }
+    bool last = true;
+    (void)pthread_mutex_lock(&clients_mutex);
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        last = last && (clients[i] == NULL || clients[i] == paho);
     }
-    if (tasks != NULL) {
-        (void)closedir(tasks); /* was only read */
-    }
-    return found;
-}
-
-/* MQTTAsync_destroy waits for a state, not for the ends of its detached threads: they still run libcrypto's destructors
- * of their own data while the program may be in exit(), where libcrypto frees the same, or what they leave is a leak.
- * So wait until they are gone; a second is what they need, ten is for a busy machine. */
-static void await_end_of_paho(void)
-{
-    for (int waited_ms = 0; waited_ms < PAHO_END_MS && has_paho_threads(); waited_ms++) {
-        (void)poll(NULL, 0, 1); /* a look a millisecond */
-    }
+    (void)pthread_mutex_unlock(&clients_mutex);
+    return last;
 }
 
 static void *run(void *context)
@@ -525,7 +504,9 @@ static void *run(void *context)
     }
     if (paho->handle != NULL) {
         MQTTAsync_destroy(&paho->handle);
-        await_end_of_paho();
+        if (is_last(paho)) {
+            paho_end_await();
+        }
     }
     return NULL;
 }

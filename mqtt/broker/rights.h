@@ -22,6 +22,7 @@
 enum broker_mode {
     BROKER_CORE, /* devices with an identity */
     BROKER_PROV, /* devices that get one: they share the claim certificate of their batch */
+    BROKER_DASH, /* people and their dashboards, without certificates */
 };
 
 enum role {

@@ -94,8 +94,14 @@ static enum err set_deny_file(struct settings *settings, const char *value)
 
 static enum err set_mode(struct settings *settings, const char *value)
 {
-    settings->trust.mode = strcmp(value, "prov") == 0 ? BROKER_PROV : BROKER_CORE;
-    return settings->trust.mode == BROKER_PROV || strcmp(value, "core") == 0 ? ERR_OK : ERR_INVALID;
+    static const char *const modes[] = {[BROKER_CORE] = "core", [BROKER_PROV] = "prov", [BROKER_DASH] = "dash"};
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        if (strcmp(value, modes[i]) == 0) {
+            settings->trust.mode = (enum broker_mode)i;
+            return ERR_OK;
+        }
+    }
+    return ERR_INVALID;
 }
 
 static enum err set_viewers(struct settings *settings, const char *value)
@@ -150,28 +156,45 @@ static enum err apply(struct settings *settings, const struct setting *option, s
     return errinfo_set(info, ERR_INVALID, "broker", 0, "plugin_opt_%s: unknown option", option->name);
 }
 
-/** Whose options are there, and whether a client can be told from another by its issuer. */
+/** Which options a mode needs; each is needed or refused. */
+static enum err check_presence(const struct settings *settings, struct errinfo *info)
+{
+    const struct trust *trust = &settings->trust;
+    bool core = trust->mode == BROKER_CORE;
+    bool prov = trust->mode == BROKER_PROV;
+    const struct {
+        bool wanted, there;
+    } rows[] = {
+        {core, settings->stamp != NULL},
+        {core, trust->devices.list != NULL},
+        {prov, trust->claims.list != NULL},
+        {core || prov, trust->services.list != NULL},
+    };
+    bool other = (!core && settings->watcher != ROLE_NONE) || (!core && !prov && settings->has_deny_file);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].wanted && !rows[i].there) {
+            return errinfo_set(
+                info, ERR_INVALID, "broker", 0,
+                prov ? "plugin_opt_claim_ca and plugin_opt_service_ca are required"
+                     : "plugin_opt_key_file, plugin_opt_device_ca and plugin_opt_service_ca are required");
+        }
+        other = other || (rows[i].there && !rows[i].wanted);
+    }
+    return other ? errinfo_set(info, ERR_INVALID, "broker", 0, "an option of another plugin_opt_mode") : ERR_OK;
+}
+
+/** Whether a client can be told from another by its issuer. */
 static enum err check(const struct settings *settings, struct errinfo *info)
 {
     const struct trust *trust = &settings->trust;
-    bool has_core = settings->stamp != NULL && trust->devices.list != NULL;
-    bool any_core = settings->stamp != NULL || trust->devices.list != NULL || settings->watcher != ROLE_NONE;
-    bool prov = trust->mode == BROKER_PROV;
-    if (trust->services.list == NULL || (prov ? trust->claims.list == NULL : !has_core)) {
-        return errinfo_set(info, ERR_INVALID, "broker", 0,
-                           prov ? "plugin_opt_claim_ca and plugin_opt_service_ca are required"
-                                : "plugin_opt_key_file, plugin_opt_device_ca and plugin_opt_service_ca are required");
-    }
-    if (prov ? any_core : trust->claims.list != NULL) {
-        return errinfo_set(info, ERR_INVALID, "broker", 0, "an option of the other plugin_opt_mode");
-    }
-    if (authorities_overlap(&trust->devices, &trust->services) ||
-        authorities_overlap(&trust->claims, &trust->services)) {
+    enum err err = check_presence(settings, info);
+    if (err == ERR_OK && (authorities_overlap(&trust->devices, &trust->services) ||
+                          authorities_overlap(&trust->claims, &trust->services))) {
+        const char *kind = trust->mode == BROKER_PROV ? "claim" : "device";
         return errinfo_set(info, ERR_CONFLICT, "broker", 0,
-                           "plugin_opt_%s_ca and plugin_opt_service_ca share a key: %ss would be services",
-                           prov ? "claim" : "device", prov ? "claim" : "device");
+                           "plugin_opt_%s_ca and plugin_opt_service_ca share a key: %ss would be services", kind, kind);
     }
-    return ERR_OK;
+    return err;
 }
 
 enum err settings_load(const struct setting *options, size_t options_len, struct settings *ret_settings,
@@ -184,6 +207,9 @@ enum err settings_load(const struct setting *options, size_t options_len, struct
     }
     if (err == ERR_OK) {
         err = check(&settings, info);
+    }
+    if (err == ERR_OK && settings.trust.mode == BROKER_DASH) {
+        settings.watcher = ROLE_WATCH_FLEET;
     }
     if (err != ERR_OK) {
         settings_deinit(&settings);

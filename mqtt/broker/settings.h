@@ -4,7 +4,8 @@
  * settings: the plugin's options ("plugin_opt_..." lines of mosquitto.conf) and what they name, loaded as a whole: at
  * start, and again at SIGHUP, when a failure leaves the old ones in force.
  *
- *   mode         core (default), or prov: the broker where devices get their identity
+ *   mode         core (default), prov (the broker where devices get their identity) or dash (people only: no other
+ *                option is taken, and what a client without certificate may read is fleet)
  *   key_file     core: 32 bytes in hex, shared with the coordinator; not readable by others
  *   device_ca    core: PEM file of the authorities that issue devices' certificates
  *   claim_ca     prov: PEM file of the authorities that issue claim certificates

@@ -283,10 +283,10 @@ class Start(unittest.TestCase):
             cases = (
                 (prov, "plugin_opt_mode prov", "plugin_opt_mode core", "required"),
                 (prov, "plugin_opt_mode prov", "plugin_opt_mode both", "invalid"),
-                (prov, "plugin_opt_mode prov\n", "plugin_opt_mode prov\nplugin_opt_viewers all\n", "other plugin_opt_mode"),
+                (prov, "plugin_opt_mode prov\n", "plugin_opt_mode prov\nplugin_opt_viewers all\n", "another plugin_opt_mode"),
                 (prov, "plugin_opt_claim_ca ", "# ", "required"),
                 (prov, f"plugin_opt_claim_ca {pki.claims.cert}", f"plugin_opt_claim_ca {pki.services.cert}", "share a key"),
-                (core, "plugin_opt_device_ca", f"plugin_opt_claim_ca {pki.claims.cert}\nplugin_opt_device_ca", "other plugin_opt_mode"),
+                (core, "plugin_opt_device_ca", f"plugin_opt_claim_ca {pki.claims.cert}\nplugin_opt_device_ca", "another plugin_opt_mode"),
                 (core, "plugin_opt_deny_file ", "plugin_opt_deny_file /nonexistent", "not found"),
             )
             for number, (kind, old, new, text) in enumerate(cases):
