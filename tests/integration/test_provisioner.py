@@ -474,7 +474,7 @@ class Crash(Case):
 class Agent(Case):
     """The product's own device."""
 
-    def test_a_flashed_device_ends_up_active(self):
+    def test_a_flashed_device_ends_up_active_and_again_after_a_rekey(self):
         device = self.device("z1")
         state, claim = self.work.folder("z1/state"), self.work.folder("z1/claim")
         for name, source in (("claim.pem", device.batch.claim.cert), ("claim.key", device.batch.claim.key),
@@ -491,6 +491,9 @@ class Agent(Case):
         agent.start()
         self.daemon.wait_state(device.id, "active")
         self.assertEqual(len(self.daemon.device(device.id)["certificates"]), 1)
+        self.daemon.post(f"/v1/devices/{device.id}/rekey")  # the core broker throws it out; it goes back to the other one
+        self.daemon.wait_state(device.id, "active")
+        self.assertEqual([one["state"] for one in self.daemon.device(device.id)["certificates"]], ["active", "revoked"])
 
 
 if __name__ == "__main__":
