@@ -16,10 +16,15 @@
  *     bundle-clients.pem             root + device CAs + service CAs: what a core broker trusts (mosquitto's cafile)
  *     bundle-claims.pem              root + claim CAs + service CAs: what a broker for provisioning trusts
  *     bundle-server.pem              root + server CAs: what agents and the coordinator trust
- *     issuers-devices.pem, ...       device CAs, service CAs, claim CAs alone: what tells the broker's plugin who is
- * what devices.revoked, ...           serial numbers of each (provisioning/revoked.h); absent at first devices.crl, ...
- * the list that was signed last, of each ceremony.log                   what was done (provisioning/ceremony.h) lock
- * held by who writes here
+ *     issuers-devices.pem, ...       device CAs, service CAs, claim CAs alone: for the broker's plugin
+ *
+ *     devices.revoked, ...           serial numbers of each (provisioning/revoked.h); absent at first
+ *
+ *     devices.crl, ...               the list that was signed last, of each
+ *
+ *     ceremony.log                   what was done (provisioning/ceremony.h)
+ *
+ *     lock                           held by who writes here
  *
  * Key files have mode 0600; they hold a key, a key under a password or a PKCS#11 URI (provisioning/keyopen.h). root.pem
  * is written after all but the bundles: a folder without it holds no authority and may be made again. Blocks on the
