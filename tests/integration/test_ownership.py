@@ -203,7 +203,10 @@ class Ownership(unittest.TestCase):
         self.stack.coordinator.kill()
         self.stack.start_coordinator()  # a suspicion outlives its process
         procs.wait_until(lambda: self.get("/v1/status")["suspects"] == 1, "the suspicion")
-        self.ledger.say("cam-1", state="cloned-suspect")
+        self.ledger.keep("cam-1", state="cloned-suspect")
+        self.ledger.answer()  # it hears what comes by itself no sooner than it asks
+        procs.wait_until(lambda: self.get("/v1/status")["ledger"]["rev"] == self.ledger.rev, "the ledger's word")
+        self.assertEqual(self.get("/v1/status")["suspects"], 1)
         self.ledger.say("cam-1")
         procs.wait_until(lambda: self.get("/v1/status")["suspects"] == 0, "the end of it")
 
