@@ -73,6 +73,7 @@ enum err key_sign(struct key *key, struct view data, uint8_t ret_signature[stati
 /** @return ERR_OK, ERR_AUTH (signature does not fit), ERR_INVALID (not a point of the curve), ERR_CRYPTO, ERR_NOMEM. */
 enum err key_verify(struct view point, struct view data, struct view signature) MUST_CHECK;
 
-/** Gives back the tables of curve points that wolfSSL keeps for speed once a key was used: 1.6 MB in Debian's build,
- * for a process that uses keys at start only. They are made anew when needed. Not while another thread uses a key. */
+/** Gives back the tables of curve points that wolfSSL keeps in each thread for speed once a key was used: 1.6 MB in
+ * Debian's build. For a thread that ends, which loses them otherwise, and for a process that uses keys at start only.
+ * They are made anew when needed. */
 void key_forget_tables(void);

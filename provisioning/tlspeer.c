@@ -11,6 +11,7 @@
 
 #include "base/ip.h"
 #include "provisioning/der.h"
+#include "provisioning/key.h"
 
 #define ADDRESS_SIZE IP_TEXT_SIZE
 
@@ -144,7 +145,7 @@ static enum err shake_hands(WOLFSSL *ssl, struct look *look, int fd)
     return ERR_OK;
 }
 
-enum err tlspeer_look(int fd, const char *host, const char *ca_file, struct tlspeer *ret_peer, struct errinfo *info)
+static enum err look_at(int fd, const char *host, const char *ca_file, struct tlspeer *ret_peer, struct errinfo *info)
 {
     struct look look = {.host = host};
     if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
@@ -166,4 +167,11 @@ enum err tlspeer_look(int fd, const char *host, const char *ca_file, struct tlsp
     }
     *ret_peer = look.peer;
     return ERR_OK;
+}
+
+enum err tlspeer_look(int fd, const char *host, const char *ca_file, struct tlspeer *ret_peer, struct errinfo *info)
+{
+    enum err err = look_at(fd, host, ca_file, ret_peer, info);
+    key_forget_tables(); /* this thread's, which may end now */
+    return err;
 }
