@@ -33,8 +33,8 @@ static const char *hint_of_missing(const char *cause)
         {"/services.pem", make},
         {"/server-ca.pem", make},
         {"/lock", make},
-        {"/claims.pem",
-         "name the folder of the CA with --dir; a CA of before 0.2 gets its claim CA by: muster ca rotate claims"},
+        {"/claims.pem", "name the folder of the CA with --dir; a CA that has none of its own for claims gets it by: "
+                        "muster ca rotate claims"},
     };
     struct view path = view_of(cause);
     const char *end = strstr(cause, ": ");

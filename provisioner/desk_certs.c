@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "mqtt/denyline.h"
 #include "provisioner/desk_private.h"
-#include "provisioning/revoked.h"
 
 #define CRL_DAYS     7
 #define CRL_EVERY_MS (INT64_C(24) * 3600 * 1000)
@@ -231,26 +230,22 @@ static enum err take_revoking(void *context, const char *issuer, const char *ser
     return ERR_OK;
 }
 
-/* The list of the authority that signs at present. A certificate of an older one is in that one's list, which the
- * authority's folder keeps under the old key's name: the deny file holds it in any case. */
+/* Into the list of the authority that signed it, the present one or an older. One that was dropped has none any more:
+ * nobody trusts it. */
 static enum err list_one(struct desk *desk, struct desk_time now, const char *issuer, const char *serial,
                          struct errinfo *info)
 {
-    char own[REG_KEY_ID_HEX + 1], path[4096];
-    uint8_t bytes[REG_SERIAL_HEX_MAX / 2];
+    uint8_t key_id[CERT_KEY_ID_SIZE], bytes[REG_SERIAL_HEX_MAX / 2];
     char even[REG_SERIAL_HEX_MAX + 2];
-    crypto_hex((const uint8_t *)ca_certificate(desk->ca)->key_id.ptr, CERT_KEY_ID_SIZE, own);
-    if (strcmp(own, issuer) != 0) {
-        return ERR_OK;
-    }
     (void)snprintf(even, sizeof(even), "%s%s", strlen(serial) % 2 == 1 ? "0" : "", serial); /* fits */
     size_t len = strlen(even) / 2;
-    int n = snprintf(path, sizeof(path), "%s/%s.revoked", desk->settings->config.ca.dir, ca_file(CERT_DEVICE));
-    if (n < 0 || (size_t)n >= sizeof(path) || crypto_unhex(view_of(even), bytes, len) != ERR_OK) {
+    if (crypto_unhex(view_of(issuer), key_id, sizeof(key_id)) != ERR_OK ||
+        crypto_unhex(view_of(even), bytes, len) != ERR_OK) {
         return errinfo_set(info, ERR_CORRUPT, "ca", 0, "serial %s cannot be listed", serial);
     }
-    enum err err = revoked_add(path, view_n((const char *)bytes, len), now.wall_ms / 1000, info);
-    return err == ERR_EXISTS ? ERR_OK : err;
+    enum err err = ca_revoke_serial(desk->settings->config.ca.dir, view_n((const char *)key_id, sizeof(key_id)),
+                                    view_n((const char *)bytes, len), now.wall_ms / 1000, info);
+    return err == ERR_EXISTS || err == ERR_AUTH || err == ERR_NOTFOUND ? ERR_OK : err;
 }
 
 static enum err add_deny(void *context, const struct cert_row *cert)

@@ -5,6 +5,7 @@ Its clock is moved by clock_shim where hours have to pass.
 """
 import base64
 import json
+import subprocess
 import unittest
 
 from cryptography import x509
@@ -18,6 +19,7 @@ from muster_testlib.mqttclient import Client, Refused
 from muster_testlib.procs import wait_until
 
 HOUR = 3600
+PEM_END = "-----END X509 CRL-----"
 
 
 class Case(unittest.TestCase):
@@ -25,18 +27,21 @@ class Case(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if hasattr(Case, "daemon"):
-            return
-        Case.work = procs.Workspace()
-        unittest.addModuleCleanup(Case.work.close)
-        Case.pki = certs.pki(Case.work / "pki")
-        Case.factory = prov.Factory(Case.work, Case.pki)
-        Case.core = brokers.Broker(Case.work, Case.pki, name="core").start()
-        unittest.addModuleCleanup(Case.core.stop)
-        Case.door = brokers.ProvBroker(Case.work, Case.pki).start()
-        unittest.addModuleCleanup(Case.door.stop)
-        Case.daemon = prov.Provisioner(Case.work, Case.pki, Case.factory, Case.door, Case.core).start_ready()
-        unittest.addModuleCleanup(Case.daemon.stop)
+        if not hasattr(Case, "daemon"):
+            Case.set_up()
+
+    @classmethod
+    def set_up(cls):
+        cls.work = procs.Workspace()
+        unittest.addModuleCleanup(cls.work.close)
+        cls.pki = certs.pki(cls.work / "pki")
+        cls.factory = prov.Factory(cls.work, cls.pki)
+        cls.core = brokers.Broker(cls.work, cls.pki, name="core").start()
+        unittest.addModuleCleanup(cls.core.stop)
+        cls.door = brokers.ProvBroker(cls.work, cls.pki).start()
+        unittest.addModuleCleanup(cls.door.stop)
+        cls.daemon = prov.Provisioner(cls.work, cls.pki, cls.factory, cls.door, cls.core).start_ready()
+        unittest.addModuleCleanup(cls.daemon.stop)
 
     def batch(self, name, **changes):
         return self.factory.batch(name, **changes)
@@ -469,6 +474,36 @@ class Crash(Case):
         answer = self.daemon.post("/v1/ledger", batch.ledger())
         self.assertEqual((answer["made"], answer["duplicates"]), (16, 4))
         self.assertEqual(self.daemon.get("/v1/batches/k2")["devices"], 20)
+
+
+class Rotation(Case):
+    """With an authority of its own, which gets another key."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.set_up()
+
+    def test_what_an_older_authority_signed_is_revoked_in_its_list(self):
+        device = self.device("r1")
+        device.enrol(self.door)
+        self.daemon.stop()
+        done = subprocess.run([build_dir() / "cli" / "muster", "ca", "rotate", "devices", "--dir", self.pki.folder],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.daemon.start_ready()
+        self.daemon.post(f"/v1/devices/{device.id}/revoke")
+        number = device.certificate.serial_number
+        wait_until(lambda: number in self.revoked_by().values(), "its number in a list")
+        own = device.certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+        self.assertEqual(self.revoked_by(), {own: number})
+
+    def revoked_by(self):
+        """{key identifier of a list's authority: the last number in it}, of the lists with a number."""
+        parts = (self.daemon.folder / "devices.crl").read_text().split(PEM_END)
+        lists = [x509.load_pem_x509_crl((part + PEM_END).encode()) for part in parts if part.strip()]
+        self.assertEqual(len(lists), 2)
+        return {crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier: entry.serial_number
+                for crl in lists for entry in crl}
 
 
 class Agent(Case):
